@@ -1,0 +1,204 @@
+// What a fork says, as data: one frozen `Rules` a fork, built at compile time from the tables beside this file.
+// Code asks a field (`rules.cold_sload_gas`), never which fork it is. Includes base only.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "../base/types.hpp"
+
+namespace evmcore {
+
+enum class Fork : uint8_t {
+#define FORK(NAME, MAINNET, TEST, OTHER) NAME,
+#define GAS(EIP, OPCODE, VALUE)
+#define SET(EIP, FIELD, VALUE)
+#include "forks.def"
+#undef FORK
+#undef GAS
+#undef SET
+};
+
+enum Opcode : uint8_t {
+#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, IMMEDIATE, SINCE, PRICE, EFFECT) OP_##NAME = NUMBER,
+#include "opcodes.def"
+#undef OPCODE
+};
+
+enum class DifficultyRule : uint8_t { FRONTIER, HOMESTEAD, BYZANTIUM };
+enum class ModexpPrice : uint8_t { BYZANTIUM, BERLIN, OSAKA };  // EIP-198, EIP-2565, EIP-7883
+
+namespace parameter {
+#define PARAMETER(NAME, VALUE, SOURCE) constexpr int64_t NAME = VALUE;
+#define SYSTEM_ADDRESS(NAME, HEX, SOURCE)
+#include "parameters.def"
+#undef PARAMETER
+#undef SYSTEM_ADDRESS
+}  // namespace parameter
+
+constexpr Address address_from_hex(const char* hex) noexcept {
+    Address address{};
+    for (int i = 0; i < 40; ++i) {
+        const char c = hex[i];
+        const int digit = c <= '9' ? c - '0' : c - 'a' + 10;
+        address.bytes[i / 2] = static_cast<uint8_t>(address.bytes[i / 2] << 4 | digit);
+    }
+    return address;
+}
+
+namespace system_address {
+#define PARAMETER(NAME, VALUE, SOURCE)
+#define SYSTEM_ADDRESS(NAME, HEX, SOURCE) constexpr Address NAME = address_from_hex(#HEX);
+#include "parameters.def"
+#undef PARAMETER
+#undef SYSTEM_ADDRESS
+}  // namespace system_address
+
+struct Rules {
+    Fork fork{};  // which row this is: for names and messages, never for a decision
+
+    int32_t base_gas[256] = {};    // price before an instruction's own charges
+    bool is_defined[256] = {};
+    uint32_t precompiles = 0;      // bit i: row i of precompiles.def is there
+    uint8_t transaction_types = 0; // bit t: type t is there (transactions.def)
+
+    // Execution
+    int64_t exp_byte_gas = 0;
+    int64_t cold_account_gas = 0;       // over the base price of a warm access
+    int64_t cold_sload_gas = 0;         // over the base price of a warm SLOAD
+    int64_t cold_sstore_gas = 0;
+    int64_t cold_selfdestruct_gas = 0;
+    bool has_warm_access = false;
+    bool coinbase_is_warm = false;
+    bool keeps_one_64th = false;        // a call gets at most 63/64 of the gas, and asking for more is no error
+    int64_t sstore_set_gas = 0;
+    int64_t sstore_reset_gas = 0;
+    int64_t sstore_noop_gas = 0;        // net metering: the value doesn't change, or has changed before
+    int64_t sstore_clear_refund_gas = 0;
+    int64_t sstore_sentry_gas = 0;      // SSTORE halts when no more than this is left
+    bool sstore_is_net_metered = false;
+    int64_t selfdestruct_new_account_gas = 0;
+    int64_t selfdestruct_refund_gas = 0;
+    bool selfdestruct_only_when_new = false;
+    int64_t refund_quotient = 0;        // at most gas_used / refund_quotient comes back
+    bool deletes_empty_accounts = false;
+    uint64_t contract_start_nonce = 0;
+    bool keeps_contract_without_deposit = true;  // a creation that can't pay for its code succeeds with none
+    int64_t max_code_size_bytes = 0;    // 0: no limit
+    int64_t max_initcode_size_bytes = 0;
+    int64_t initcode_word_gas = 0;
+    bool rejects_ef_code = false;
+    bool has_delegation = false;
+
+    // Precompiles
+    int64_t bn254_add_gas = 0;
+    int64_t bn254_mul_gas = 0;
+    int64_t bn254_pairing_base_gas = 0;
+    int64_t bn254_pairing_pair_gas = 0;
+    ModexpPrice modexp_price = ModexpPrice::BYZANTIUM;
+    int64_t modexp_max_length_bytes = 0;  // 0: no limit
+
+    // Transaction
+    int64_t create_transaction_gas = 0;
+    int64_t calldata_zero_gas = 0;
+    int64_t calldata_nonzero_gas = 0;
+    int64_t floor_token_gas = 0;
+    int64_t transaction_gas_cap = 0;    // 0: no limit
+    bool has_low_s_rule = false;
+    bool has_replay_protection = false;
+    bool has_base_fee = false;
+    bool has_blobs = false;
+    int64_t max_blobs_per_transaction = 0;  // 0: as many as the block
+
+    // Block
+    int64_t block_reward_finney = 0;    // 10^15 wei
+    bool receipt_has_status = false;    // else it holds the state root after the transaction
+    bool is_proof_of_stake = false;
+    bool has_withdrawals = false;
+    bool has_beacon_root = false;
+    bool stores_parent_hash = false;
+    bool has_requests = false;
+    int64_t blob_target = 0;
+    int64_t blob_max = 0;
+    int64_t blob_fee_update_fraction = 0;
+    int64_t blob_base_cost_gas = 0;     // EIP-7918's BLOB_BASE_COST; 0: no reserve price
+    int64_t max_block_size_bytes = 0;   // 0: no limit
+    DifficultyRule difficulty_rule = DifficultyRule::FRONTIER;
+    int64_t bomb_delay_blocks = 0;
+};
+
+constexpr unsigned FORK_COUNT = 0
+#define FORK(NAME, MAINNET, TEST, OTHER) +1
+#define GAS(EIP, OPCODE, VALUE)
+#define SET(EIP, FIELD, VALUE)
+#include "forks.def"
+#undef FORK
+#undef GAS
+#undef SET
+    ;
+
+namespace detail {
+
+// What the rows of the other tables add at their first fork.
+constexpr void open_fork(Rules& rules, Fork fork) noexcept {
+    rules.fork = fork;
+#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, IMMEDIATE, SINCE, PRICE, EFFECT) \
+    if (Fork::SINCE == fork) {                                                     \
+        rules.is_defined[NUMBER] = true;                                           \
+        rules.base_gas[NUMBER] = PRICE;                                            \
+    }
+#include "opcodes.def"
+#undef OPCODE
+    uint32_t bit = 1;
+#define PRECOMPILE(ADDRESS, NAME, STEM, SINCE, EIP, EFFECT) \
+    if (Fork::SINCE == fork)                                \
+        rules.precompiles |= bit;                           \
+    bit <<= 1;
+#include "precompiles.def"
+#undef PRECOMPILE
+#define TRANSACTION(TYPE, NAME, STEM, SINCE, EIP, EFFECT) \
+    if (Fork::SINCE == fork)                              \
+        rules.transaction_types |= 1u << (TYPE);
+#include "transactions.def"
+#undef TRANSACTION
+}
+
+constexpr std::array<Rules, FORK_COUNT> make_rules() noexcept {
+    std::array<Rules, FORK_COUNT> table{};
+    Rules rules{};
+    int index = -1;
+#define FORK(NAME, MAINNET, TEST, OTHER) \
+    if (index >= 0)                      \
+        table[index] = rules;            \
+    ++index;                             \
+    open_fork(rules, Fork::NAME);
+#define GAS(EIP, OPCODE, VALUE) rules.base_gas[OP_##OPCODE] = VALUE;
+#define SET(EIP, FIELD, VALUE) rules.FIELD = VALUE;
+#include "forks.def"
+#undef FORK
+#undef GAS
+#undef SET
+    table[index] = rules;
+    return table;
+}
+
+}  // namespace detail
+
+// frozen: built at compile time.
+inline constexpr std::array<Rules, FORK_COUNT> rules_table = detail::make_rules();
+
+constexpr const Rules& rules_of(Fork fork) noexcept { return rules_table[static_cast<unsigned>(fork)]; }
+
+// The price of an instruction if every fork that knows it agrees, else -1: lets the loop use an immediate.
+constexpr int32_t fixed_gas(unsigned opcode) noexcept {
+    int32_t price = -1;
+    for (const Rules& rules : rules_table)
+        if (rules.is_defined[opcode]) {
+            if (price >= 0 && price != rules.base_gas[opcode])
+                return -1;
+            price = rules.base_gas[opcode];
+        }
+    return price;
+}
+
+}  // namespace evmcore
