@@ -1,0 +1,437 @@
+// Arithmetic on 256-bit words: the EVM's own (wrapping, zero for division by zero) and the checked forms fees need.
+// Depends on base/types and base/hash_seed. Small operations are inlined here and keep their words in four general
+// registers; division, modular arithmetic and powers are in u256.cpp.
+#pragma once
+
+#include "../base/hash_seed.hpp"
+#include "../base/types.hpp"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace evmcore {
+
+using uint128 = unsigned __int128;
+
+constexpr u256 U256_MAX{~uint64_t{0}, ~uint64_t{0}, ~uint64_t{0}, ~uint64_t{0}};
+
+// A 512-bit product: eight 64-bit limbs, least significant first.
+struct u512 {
+    uint64_t limb[8];
+};
+
+// --- Copies ------------------------------------------------------------------------------------------------------
+
+// Reads a word limb by limb. A word was most likely just written by four 64-bit stores; a 128-bit load of two such
+// stores cannot be forwarded from the store buffer and waits some 15 cycles. The empty asm keeps compilers from
+// merging the four loads back into vectors; it emits nothing.
+EVMCORE_INLINE u256 load(const u256* from) noexcept {
+    uint64_t l0 = from->limb[0], l1 = from->limb[1], l2 = from->limb[2], l3 = from->limb[3];
+    __asm__("" : "+r"(l0), "+r"(l1), "+r"(l2), "+r"(l3));
+    return {l0, l1, l2, l3};
+}
+
+EVMCORE_INLINE void store(u256* to, const u256& x) noexcept {
+    to->limb[0] = x.limb[0];
+    to->limb[1] = x.limb[1];
+    to->limb[2] = x.limb[2];
+    to->limb[3] = x.limb[3];
+}
+
+EVMCORE_INLINE void copy(u256* to, const u256* from) noexcept { store(to, load(from)); }
+
+// --- Limbs with a carry ------------------------------------------------------------------------------------------
+
+EVMCORE_INLINE uint64_t add_carry(uint64_t a, uint64_t b, unsigned char* carry) noexcept {
+#if defined(__x86_64__)
+    unsigned long long sum;
+    *carry = _addcarry_u64(*carry, a, b, &sum);
+    return sum;
+#else
+    uint64_t partial, sum;
+    const bool first = __builtin_add_overflow(a, b, &partial);
+    const bool second = __builtin_add_overflow(partial, uint64_t{*carry}, &sum);
+    *carry = first | second;
+    return sum;
+#endif
+}
+
+EVMCORE_INLINE uint64_t sub_borrow_limb(uint64_t a, uint64_t b, unsigned char* borrow) noexcept {
+#if defined(__x86_64__)
+    unsigned long long difference;
+    *borrow = _subborrow_u64(*borrow, a, b, &difference);
+    return difference;
+#else
+    uint64_t partial, difference;
+    const bool first = __builtin_sub_overflow(a, b, &partial);
+    const bool second = __builtin_sub_overflow(partial, uint64_t{*borrow}, &difference);
+    *borrow = first | second;
+    return difference;
+#endif
+}
+
+// --- Sum and difference ------------------------------------------------------------------------------------------
+
+// True if the sum does not fit; *sum is then a + b - 2^256.
+EVMCORE_INLINE bool add_overflow(const u256& a, const u256& b, u256* sum) noexcept {
+    unsigned char carry = 0;
+    const uint64_t l0 = add_carry(a.limb[0], b.limb[0], &carry);
+    const uint64_t l1 = add_carry(a.limb[1], b.limb[1], &carry);
+    const uint64_t l2 = add_carry(a.limb[2], b.limb[2], &carry);
+    const uint64_t l3 = add_carry(a.limb[3], b.limb[3], &carry);
+    *sum = u256{l0, l1, l2, l3};
+    return carry != 0;
+}
+
+// True if b > a; *difference is then a - b + 2^256.
+EVMCORE_INLINE bool sub_borrow(const u256& a, const u256& b, u256* difference) noexcept {
+    unsigned char borrow = 0;
+    const uint64_t l0 = sub_borrow_limb(a.limb[0], b.limb[0], &borrow);
+    const uint64_t l1 = sub_borrow_limb(a.limb[1], b.limb[1], &borrow);
+    const uint64_t l2 = sub_borrow_limb(a.limb[2], b.limb[2], &borrow);
+    const uint64_t l3 = sub_borrow_limb(a.limb[3], b.limb[3], &borrow);
+    *difference = u256{l0, l1, l2, l3};
+    return borrow != 0;
+}
+
+EVMCORE_INLINE u256 operator+(const u256& a, const u256& b) noexcept {
+    u256 sum;
+    add_overflow(a, b, &sum);
+    return sum;
+}
+
+EVMCORE_INLINE u256 operator-(const u256& a, const u256& b) noexcept {
+    u256 difference;
+    sub_borrow(a, b, &difference);
+    return difference;
+}
+
+EVMCORE_INLINE u256 operator-(const u256& x) noexcept { return u256{} - x; }
+
+EVMCORE_INLINE u256& operator+=(u256& a, const u256& b) noexcept { return a = a + b; }
+EVMCORE_INLINE u256& operator-=(u256& a, const u256& b) noexcept { return a = a - b; }
+
+// --- Comparison --------------------------------------------------------------------------------------------------
+
+EVMCORE_INLINE bool operator<(const u256& a, const u256& b) noexcept {
+    u256 unused;
+    return sub_borrow(a, b, &unused);
+}
+EVMCORE_INLINE bool operator>(const u256& a, const u256& b) noexcept { return b < a; }
+EVMCORE_INLINE bool operator<=(const u256& a, const u256& b) noexcept { return !(b < a); }
+EVMCORE_INLINE bool operator>=(const u256& a, const u256& b) noexcept { return !(a < b); }
+
+EVMCORE_INLINE bool is_negative(const u256& x) noexcept { return static_cast<int64_t>(x.limb[3]) < 0; }
+
+// As two's complement: flipping both sign bits turns the signed order into the unsigned one.
+EVMCORE_INLINE bool signed_less(const u256& a, const u256& b) noexcept {
+    constexpr uint64_t SIGN = uint64_t{1} << 63;
+    return u256{a.limb[0], a.limb[1], a.limb[2], a.limb[3] ^ SIGN} <
+           u256{b.limb[0], b.limb[1], b.limb[2], b.limb[3] ^ SIGN};
+}
+
+// The number if it fits 64 bits, else 2^64 - 1: enough for any gas, size or offset that can be paid for.
+EVMCORE_INLINE uint64_t saturate_u64(const u256& x) noexcept { return x.fits_u64() ? x.limb[0] : ~uint64_t{0}; }
+
+// --- Bits --------------------------------------------------------------------------------------------------------
+
+EVMCORE_INLINE constexpr u256 operator&(const u256& a, const u256& b) noexcept {
+    return {a.limb[0] & b.limb[0], a.limb[1] & b.limb[1], a.limb[2] & b.limb[2], a.limb[3] & b.limb[3]};
+}
+EVMCORE_INLINE constexpr u256 operator|(const u256& a, const u256& b) noexcept {
+    return {a.limb[0] | b.limb[0], a.limb[1] | b.limb[1], a.limb[2] | b.limb[2], a.limb[3] | b.limb[3]};
+}
+EVMCORE_INLINE constexpr u256 operator^(const u256& a, const u256& b) noexcept {
+    return {a.limb[0] ^ b.limb[0], a.limb[1] ^ b.limb[1], a.limb[2] ^ b.limb[2], a.limb[3] ^ b.limb[3]};
+}
+EVMCORE_INLINE constexpr u256 operator~(const u256& x) noexcept {
+    return {~x.limb[0], ~x.limb[1], ~x.limb[2], ~x.limb[3]};
+}
+
+// count < 256. First within limbs, then by one and by two whole limbs: selections, since counts are seldom predictable.
+EVMCORE_INLINE u256 shift_left(const u256& x, unsigned count) noexcept {
+    const unsigned bits = count % 64, rest = 63 - bits;  // y >> 1 >> rest is y >> (64 - bits), defined also for bits = 0
+    uint64_t l3 = x.limb[3] << bits | x.limb[2] >> 1 >> rest;
+    uint64_t l2 = x.limb[2] << bits | x.limb[1] >> 1 >> rest;
+    uint64_t l1 = x.limb[1] << bits | x.limb[0] >> 1 >> rest;
+    uint64_t l0 = x.limb[0] << bits;
+    const bool by_one = count & 64, by_two = count & 128;
+    l3 = by_one ? l2 : l3;
+    l2 = by_one ? l1 : l2;
+    l1 = by_one ? l0 : l1;
+    l0 = by_one ? 0 : l0;
+    return {by_two ? 0 : l0, by_two ? 0 : l1, by_two ? l0 : l2, by_two ? l1 : l3};
+}
+
+// The limbs of x moved down, with `fill` (all zeros or all ones) coming in from above.
+EVMCORE_INLINE u256 shift_right_filling(const u256& x, unsigned count, uint64_t fill) noexcept {
+    const unsigned bits = count % 64, rest = 63 - bits;
+    uint64_t l0 = x.limb[0] >> bits | x.limb[1] << 1 << rest;
+    uint64_t l1 = x.limb[1] >> bits | x.limb[2] << 1 << rest;
+    uint64_t l2 = x.limb[2] >> bits | x.limb[3] << 1 << rest;
+    uint64_t l3 = x.limb[3] >> bits | fill << 1 << rest;
+    const bool by_one = count & 64, by_two = count & 128;
+    l0 = by_one ? l1 : l0;
+    l1 = by_one ? l2 : l1;
+    l2 = by_one ? l3 : l2;
+    l3 = by_one ? fill : l3;
+    return {by_two ? l2 : l0, by_two ? l3 : l1, by_two ? fill : l2, by_two ? fill : l3};
+}
+
+EVMCORE_INLINE uint64_t sign_fill(const u256& x) noexcept {
+    return static_cast<uint64_t>(static_cast<int64_t>(x.limb[3]) >> 63);
+}
+
+EVMCORE_INLINE u256 shift_right(const u256& x, unsigned count) noexcept { return shift_right_filling(x, count, 0); }
+EVMCORE_INLINE u256 arithmetic_shift_right(const u256& x, unsigned count) noexcept {
+    return shift_right_filling(x, count, sign_fill(x));
+}
+
+// SHL, SHR, SAR (EIP-145): the count is a word, and from 256 on everything has been shifted out.
+EVMCORE_INLINE bool is_shift_count(const u256& count) noexcept { return count.fits_u64() && count.limb[0] < 256; }
+
+EVMCORE_INLINE u256 shl(const u256& count, const u256& value) noexcept {
+    return is_shift_count(count) ? shift_left(value, static_cast<unsigned>(count.limb[0])) : u256{};
+}
+EVMCORE_INLINE u256 shr(const u256& count, const u256& value) noexcept {
+    return is_shift_count(count) ? shift_right(value, static_cast<unsigned>(count.limb[0])) : u256{};
+}
+EVMCORE_INLINE u256 sar(const u256& count, const u256& value) noexcept {
+    const uint64_t fill = sign_fill(value);
+    return is_shift_count(count) ? shift_right_filling(value, static_cast<unsigned>(count.limb[0]), fill)
+                                 : u256{fill, fill, fill, fill};
+}
+
+// 256 for zero (CLZ, EIP-7939).
+EVMCORE_INLINE unsigned leading_zeros(const u256& x) noexcept {
+    if (x.limb[3] != 0)
+        return static_cast<unsigned>(__builtin_clzll(x.limb[3]));
+    if (x.limb[2] != 0)
+        return 64 + static_cast<unsigned>(__builtin_clzll(x.limb[2]));
+    if (x.limb[1] != 0)
+        return 128 + static_cast<unsigned>(__builtin_clzll(x.limb[1]));
+    return x.limb[0] != 0 ? 192 + static_cast<unsigned>(__builtin_clzll(x.limb[0])) : 256;
+}
+EVMCORE_INLINE unsigned bit_length(const u256& x) noexcept { return 256 - leading_zeros(x); }
+EVMCORE_INLINE unsigned byte_length(const u256& x) noexcept { return (bit_length(x) + 7) / 8; }
+
+// Byte `index` counted from the most significant (BYTE); 0 from index 32 on.
+EVMCORE_INLINE u256 byte_at(const u256& index, const u256& x) noexcept {
+    if (!index.fits_u64() || index.limb[0] >= 32)
+        return u256{};
+    const unsigned from_low = 31 - static_cast<unsigned>(index.limb[0]);
+    return u256{x.limb[from_low / 8] >> (from_low % 8 * 8) & 0xff};
+}
+
+// Extends the sign of the number held in the low `byte_index` + 1 bytes (SIGNEXTEND); unchanged from index 31 on.
+EVMCORE_INLINE u256 sign_extend(const u256& byte_index, const u256& x) noexcept {
+    if (!byte_index.fits_u64() || byte_index.limb[0] >= 31)
+        return x;
+    const unsigned count = 248 - static_cast<unsigned>(byte_index.limb[0]) * 8;
+    return arithmetic_shift_right(shift_left(x, count), count);
+}
+
+// --- Product -----------------------------------------------------------------------------------------------------
+
+// low(a * b + c + d), the rest into *high: cannot overflow 128 bits.
+EVMCORE_INLINE uint64_t multiply_add(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t* high) noexcept {
+    const uint128 product = static_cast<uint128>(a) * b + c + d;
+    *high = static_cast<uint64_t>(product >> 64);
+    return static_cast<uint64_t>(product);
+}
+
+EVMCORE_INLINE u256 operator*(const u256& a, const u256& b) noexcept {
+    const uint64_t a0 = a.limb[0], a1 = a.limb[1], a2 = a.limb[2], a3 = a.limb[3];
+    const uint64_t b0 = b.limb[0], b1 = b.limb[1], b2 = b.limb[2], b3 = b.limb[3];
+    uint64_t carry, l0, l1, l2, l3;
+    l0 = multiply_add(a0, b0, 0, 0, &carry);
+    l1 = multiply_add(a0, b1, carry, 0, &carry);
+    l2 = multiply_add(a0, b2, carry, 0, &carry);
+    l3 = a0 * b3 + carry;
+    l1 = multiply_add(a1, b0, l1, 0, &carry);
+    l2 = multiply_add(a1, b1, l2, carry, &carry);
+    l3 += a1 * b2 + carry;
+    l2 = multiply_add(a2, b0, l2, 0, &carry);
+    l3 += a2 * b1 + carry;
+    l3 += a3 * b0;
+    return {l0, l1, l2, l3};
+}
+
+EVMCORE_INLINE u256 square(const u256& x) noexcept {
+    return x * x;
+}
+
+EVMCORE_INLINE u512 mul_full(const u256& a, const u256& b) noexcept {
+    u512 product{};
+    for (unsigned i = 0; i < 4; ++i) {
+        uint64_t carry = 0;
+        for (unsigned j = 0; j < 4; ++j)
+            product.limb[i + j] = multiply_add(a.limb[j], b.limb[i], product.limb[i + j], carry, &carry);
+        product.limb[i + 4] = carry;
+    }
+    return product;
+}
+
+// True if the product does not fit; *product is then its low 256 bits.
+EVMCORE_INLINE bool mul_overflow(const u256& a, const u256& b, u256* product) noexcept {
+    const u512 full = mul_full(a, b);
+    *product = u256{full.limb[0], full.limb[1], full.limb[2], full.limb[3]};
+    return (full.limb[4] | full.limb[5] | full.limb[6] | full.limb[7]) != 0;
+}
+
+// Fees: a 64-bit amount of gas times a price.
+EVMCORE_INLINE u256 mul_u64(uint64_t a, uint64_t b) noexcept {
+    const uint128 product = static_cast<uint128>(a) * b;
+    return {static_cast<uint64_t>(product), static_cast<uint64_t>(product >> 64), 0, 0};
+}
+EVMCORE_INLINE bool mul_u64_overflow(const u256& a, uint64_t b, u256* product) noexcept {
+    uint64_t carry = 0;
+    const uint64_t l0 = multiply_add(a.limb[0], b, 0, 0, &carry);
+    const uint64_t l1 = multiply_add(a.limb[1], b, carry, 0, &carry);
+    const uint64_t l2 = multiply_add(a.limb[2], b, carry, 0, &carry);
+    const uint64_t l3 = multiply_add(a.limb[3], b, carry, 0, &carry);
+    *product = u256{l0, l1, l2, l3};
+    return carry != 0;
+}
+EVMCORE_INLINE u256 mul_u64(const u256& a, uint64_t b) noexcept {
+    u256 product;
+    mul_u64_overflow(a, b, &product);
+    return product;
+}
+
+// --- Quotient, modular arithmetic, powers (u256.cpp) -------------------------------------------------------------
+
+// Results may lie on the operands; either pointer of divide may be null. The divisor may be zero: all answers are then zero.
+void divide(const u256* numerator, const u256* divisor, u256* quotient, u256* remainder) noexcept;
+void divide_signed(const u256* numerator, const u256* divisor, u256* quotient, u256* remainder) noexcept;
+void add_modulo(const u256* a, const u256* b, const u256* modulus, u256* result) noexcept;
+void multiply_modulo(const u256* a, const u256* b, const u256* modulus, u256* result) noexcept;
+void power(const u256* base, const u256* exponent, u256* result) noexcept;
+
+EVMCORE_INLINE u256 div(const u256& a, const u256& b) noexcept {
+    u256 quotient;
+    divide(&a, &b, &quotient, nullptr);
+    return load(&quotient);
+}
+EVMCORE_INLINE u256 mod(const u256& a, const u256& b) noexcept {
+    u256 remainder;
+    divide(&a, &b, nullptr, &remainder);
+    return load(&remainder);
+}
+// Truncates towards zero; -2^255 / -1 is -2^255 (SDIV).
+EVMCORE_INLINE u256 sdiv(const u256& a, const u256& b) noexcept {
+    u256 quotient;
+    divide_signed(&a, &b, &quotient, nullptr);
+    return load(&quotient);
+}
+// Takes the sign of the dividend (SMOD).
+EVMCORE_INLINE u256 smod(const u256& a, const u256& b) noexcept {
+    u256 remainder;
+    divide_signed(&a, &b, nullptr, &remainder);
+    return load(&remainder);
+}
+// The sum keeps its 257th bit, the product all 512; 0 if the modulus is 0.
+EVMCORE_INLINE u256 addmod(const u256& a, const u256& b, const u256& modulus) noexcept {
+    u256 result;
+    add_modulo(&a, &b, &modulus, &result);
+    return load(&result);
+}
+EVMCORE_INLINE u256 mulmod(const u256& a, const u256& b, const u256& modulus) noexcept {
+    u256 result;
+    multiply_modulo(&a, &b, &modulus, &result);
+    return load(&result);
+}
+EVMCORE_INLINE u256 exp(const u256& base, const u256& exponent) noexcept {
+    u256 result;
+    power(&base, &exponent, &result);
+    return load(&result);
+}
+
+// --- Bytes -------------------------------------------------------------------------------------------------------
+
+EVMCORE_INLINE uint64_t load_big_endian_u64(const uint8_t* from) noexcept {
+    uint64_t x;
+    std::memcpy(&x, from, 8);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    x = __builtin_bswap64(x);
+#endif
+    return x;
+}
+
+EVMCORE_INLINE void store_big_endian_u64(uint8_t* to, uint64_t x) noexcept {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    x = __builtin_bswap64(x);
+#endif
+    std::memcpy(to, &x, 8);
+}
+
+// 32 bytes.
+EVMCORE_INLINE u256 from_big_endian(const uint8_t* from) noexcept {
+    return {load_big_endian_u64(from + 24), load_big_endian_u64(from + 16), load_big_endian_u64(from + 8),
+            load_big_endian_u64(from)};
+}
+
+// size <= 32 bytes; none is zero.
+EVMCORE_INLINE u256 from_big_endian(const uint8_t* from, size_t size) noexcept {
+    uint8_t padded[32] = {};
+    std::memcpy(padded + 32 - size, from, size);
+    return from_big_endian(padded);
+}
+
+// Writes 32 bytes.
+EVMCORE_INLINE void to_big_endian(const u256& x, uint8_t* to) noexcept {
+    store_big_endian_u64(to, x.limb[3]);
+    store_big_endian_u64(to + 8, x.limb[2]);
+    store_big_endian_u64(to + 16, x.limb[1]);
+    store_big_endian_u64(to + 24, x.limb[0]);
+}
+
+// The low 20 bytes; the high 12 are dropped.
+EVMCORE_INLINE Address to_address(const u256& x) noexcept {
+    Address address;
+    const uint32_t high = __builtin_bswap32(static_cast<uint32_t>(x.limb[2]));
+    std::memcpy(address.bytes, &high, 4);
+    store_big_endian_u64(address.bytes + 4, x.limb[1]);
+    store_big_endian_u64(address.bytes + 12, x.limb[0]);
+    return address;
+}
+EVMCORE_INLINE u256 from_address(const Address& address) noexcept {
+    uint32_t high;
+    std::memcpy(&high, address.bytes, 4);
+    return {load_big_endian_u64(address.bytes + 12), load_big_endian_u64(address.bytes + 4), __builtin_bswap32(high), 0};
+}
+
+EVMCORE_INLINE u256 from_hash(const Hash& hash) noexcept { return from_big_endian(hash.bytes); }
+EVMCORE_INLINE Hash to_hash(const u256& x) noexcept {
+    Hash hash;
+    to_big_endian(x, hash.bytes);
+    return hash;
+}
+
+// --- Hashes for tables -------------------------------------------------------------------------------------------
+
+EVMCORE_INLINE uint64_t hash_value(const u256& x) noexcept {
+    const uint64_t low = multiply_mix(x.limb[0] ^ hash_seed.word[0], x.limb[1] ^ hash_seed.word[1]);
+    const uint64_t high = multiply_mix(x.limb[2] ^ hash_seed.word[2], x.limb[3] ^ hash_seed.word[3]);
+    return multiply_mix(low ^ hash_seed.word[4], high ^ hash_seed.word[5]);
+}
+
+EVMCORE_INLINE uint64_t hash_value(const Address& address) noexcept {
+    uint64_t a, b;
+    uint32_t c;
+    std::memcpy(&a, address.bytes, 8);
+    std::memcpy(&b, address.bytes + 8, 8);
+    std::memcpy(&c, address.bytes + 16, 4);
+    const uint64_t first = multiply_mix(a ^ hash_seed.word[0], b ^ hash_seed.word[1]);
+    return multiply_mix(first ^ hash_seed.word[2], c ^ hash_seed.word[3]);
+}
+
+// A storage slot of an account known by its number.
+EVMCORE_INLINE uint64_t hash_value(uint32_t account, const u256& slot) noexcept {
+    const uint64_t low = multiply_mix(slot.limb[0] ^ hash_seed.word[0], slot.limb[1] ^ hash_seed.word[1]);
+    const uint64_t high = multiply_mix(slot.limb[2] ^ hash_seed.word[2], slot.limb[3] ^ hash_seed.word[3]);
+    return multiply_mix(low ^ hash_seed.word[4], multiply_mix(high ^ account, hash_seed.word[5]));
+}
+
+}  // namespace evmcore
