@@ -428,10 +428,27 @@ EVMCORE_INLINE uint64_t hash_value(const Address& address) noexcept {
 }
 
 // A storage slot of an account known by its number.
-EVMCORE_INLINE uint64_t hash_value(uint32_t account, const u256& slot) noexcept {
-    const uint64_t low = multiply_mix(slot.limb[0] ^ hash_seed.word[0], slot.limb[1] ^ hash_seed.word[1]);
-    const uint64_t high = multiply_mix(slot.limb[2] ^ hash_seed.word[2], slot.limb[3] ^ hash_seed.word[3]);
-    return multiply_mix(low ^ hash_seed.word[4], multiply_mix(high ^ account, hash_seed.word[5]));
+struct SlotKey {
+    uint32_t account;
+    u256 slot;
+
+    bool operator==(const SlotKey& other) const noexcept { return account == other.account && slot == other.slot; }
+};
+
+// The account stays out of the slot's own factors: xored into one, it could be cancelled by a chosen slot.
+EVMCORE_INLINE uint64_t hash_value(const SlotKey& key) noexcept {
+    const uint64_t low = multiply_mix(key.slot.limb[0] ^ hash_seed.word[0], key.slot.limb[1] ^ hash_seed.word[1]);
+    const uint64_t high = multiply_mix(key.slot.limb[2] ^ hash_seed.word[2], key.slot.limb[3] ^ hash_seed.word[3]);
+    const uint64_t account = (key.account ^ hash_seed.word[4]) * hash_seed.word[5];
+    return multiply_mix(low + account, high ^ hash_seed.word[5]);
 }
+
+// The Hasher of a FlatMap over any of these keys.
+struct SeededHash {
+    template <typename Key>
+    EVMCORE_INLINE uint64_t operator()(const Key& key) const noexcept {
+        return hash_value(key);
+    }
+};
 
 }  // namespace evmcore
