@@ -1,0 +1,293 @@
+// The journal's slow paths: first accesses, reverts, and the summary at the end.
+#include "journal.hpp"
+
+#include "../rules/rules.hpp"
+
+namespace evmcore {
+
+void Journal::begin(const StateView* view) noexcept {
+    view_ = view;
+    failure = Status::RUNNING;
+    missing = MissingKey{};
+    account_index_.clear();
+    slot_index_.clear();
+    if (transients_.size() != 0)
+        transient_index_.clear();
+    accounts_.clear();
+    slots_.clear();
+    transients_.clear();
+    undo_.clear();
+    logs.clear();
+    topics.clear();
+    log_data.clear();
+    refund = 0;
+    for (const Code* code : codes_)
+        code->release();
+    codes_.clear();
+}
+
+JournalAccount* Journal::peek(const Address& address) noexcept {
+    bool inserted;
+    JournalAccount** found = account_index_.insert_or_find(address, &inserted);
+    if (found == nullptr) {
+        failure = Status::OUT_OF_MEMORY;
+        return nullptr;
+    }
+    if (inserted) {
+        *found = accounts_.add();
+        if (*found == nullptr) {
+            failure = Status::OUT_OF_MEMORY;
+            return nullptr;
+        }
+        (*found)->address = address;
+        (*found)->id = static_cast<uint32_t>(accounts_.size() - 1);
+    }
+    return *found;
+}
+
+bool Journal::load(JournalAccount* account) noexcept {
+    const Status status = view_->account(view_->context, account->address, &account->original);
+    if (status != Status::RUNNING) {
+        if (failure == Status::RUNNING) {
+            failure = status;
+            missing = {account->address, {}, false};
+        }
+        return false;
+    }
+    account->is_loaded = true;
+    account->exists = account->original.exists;
+    account->balance = account->original.balance;
+    account->nonce = account->original.nonce;
+    account->code = account->original.code;
+    return true;
+}
+
+JournalSlot* Journal::peek_slot(JournalAccount* account, const u256& key) noexcept {
+    bool inserted;
+    JournalSlot** found = slot_index_.insert_or_find(SlotKey{account->id, key}, &inserted);
+    if (found == nullptr) {
+        failure = Status::OUT_OF_MEMORY;
+        return nullptr;
+    }
+    if (inserted) {
+        *found = slots_.add();
+        if (*found == nullptr) {
+            failure = Status::OUT_OF_MEMORY;
+            return nullptr;
+        }
+        (*found)->account = account;
+        (*found)->key = key;
+    }
+    return *found;
+}
+
+bool Journal::load(JournalSlot* slot) noexcept {
+    // A contract made by this transaction starts with empty storage, whatever the view holds.
+    if (!slot->account->is_created) {
+        const Status status = view_->slot(view_->context, slot->account->address, slot->key, &slot->original);
+        if (status != Status::RUNNING) {
+            if (failure == Status::RUNNING) {
+                failure = status;
+                missing = {slot->account->address, slot->key, true};
+            }
+            return false;
+        }
+        slot->is_read_through = true;
+    }
+    slot->value = slot->original;
+    slot->is_loaded = true;
+    return true;
+}
+
+bool Journal::can_pay(JournalAccount* account, const u256& amount) noexcept {
+    if (account->balance < amount) {
+        account->reads |= READ_BALANCE;
+        return false;
+    }
+    // balance = original + change, so the original had to be at least amount - change. Where the change alone covers
+    // the amount nothing is needed; as a difference mod 2^256 that shows as a minimum above the original.
+    const u256 minimum = amount + account->original.balance - account->balance;
+    const bool needs_some = !(account->balance >= account->original.balance &&
+                              account->balance - account->original.balance >= amount);
+    if (needs_some) {
+        account->reads |= READ_BALANCE_MINIMUM;
+        if (account->balance_minimum < minimum)
+            account->balance_minimum = minimum;
+    }
+    return true;
+}
+
+bool Journal::read_collision(JournalAccount* account) noexcept {
+    account->reads |= READ_CODE | READ_HAS_STORAGE;
+    if (!account->nonce_is_given)
+        account->reads |= READ_NONCE;
+    return account->nonce != 0 || account->code != nullptr || (account->original.has_storage && !account->is_created);
+}
+
+void Journal::credit(JournalAccount* account, const u256& amount) noexcept {
+    touch(account);
+    if (amount.is_zero())
+        return;
+    remember(Undo::BALANCE, account, account->balance);
+    account->balance += amount;
+}
+
+void Journal::debit(JournalAccount* account, const u256& amount) noexcept {
+    touch(account);
+    if (amount.is_zero())
+        return;
+    remember(Undo::BALANCE, account, account->balance);
+    account->balance -= amount;
+}
+
+void Journal::set_balance_zero(JournalAccount* account) noexcept {
+    account->reads |= READ_BALANCE;
+    remember(Undo::BALANCE, account, account->balance);
+    account->balance = u256{};
+}
+
+void Journal::set_nonce(JournalAccount* account, uint64_t nonce) noexcept {
+    touch(account);
+    remember(Undo::NONCE, account, u256{account->nonce});
+    account->nonce = nonce;
+}
+
+bool Journal::set_code(JournalAccount* account, ByteView code) noexcept {
+    const Code* created = nullptr;
+    if (!code.empty()) {
+        created = Code::create(code, nullptr);
+        if (created == nullptr) {
+            failure = Status::OUT_OF_MEMORY;
+            return false;
+        }
+        codes_.push_back(created);
+    }
+    touch(account);
+    undo_.push_back({Undo::CODE, account->has_code_write, account,
+                     u256{reinterpret_cast<uintptr_t>(account->code)}});
+    account->code = created;
+    account->has_code_write = true;
+    return true;
+}
+
+void Journal::touch(JournalAccount* account) noexcept {
+    if (account->is_touched)
+        return;
+    undo_.push_back({Undo::TOUCHED, account->exists, account, {}});
+    account->is_touched = true;
+    account->exists = true;
+}
+
+void Journal::mark_created(JournalAccount* account) noexcept {
+    if (account->is_created)
+        return;
+    remember(Undo::CREATED, account);
+    account->is_created = true;
+}
+
+void Journal::mark_destroyed(JournalAccount* account) noexcept {
+    if (account->is_destroyed)
+        return;
+    remember(Undo::DESTROYED, account);
+    account->is_destroyed = true;
+}
+
+u256 Journal::transient(JournalAccount* account, const u256& key) noexcept {
+    TransientSlot* const* found = transient_index_.find(SlotKey{account->id, key});
+    return found != nullptr ? (*found)->value : u256{};
+}
+
+bool Journal::set_transient(JournalAccount* account, const u256& key, const u256& value) noexcept {
+    bool inserted;
+    TransientSlot** found = transient_index_.insert_or_find(SlotKey{account->id, key}, &inserted);
+    if (found != nullptr && inserted)
+        *found = transients_.add();
+    if (found == nullptr || *found == nullptr) {
+        failure = Status::OUT_OF_MEMORY;
+        return false;
+    }
+    remember(Undo::TRANSIENT, *found, (*found)->value);
+    (*found)->value = value;
+    return true;
+}
+
+void Journal::revert(const Snapshot& snapshot) noexcept {
+    while (undo_.size() > snapshot.undo_size) {
+        const Undo& undo = undo_.back();
+        auto* account = static_cast<JournalAccount*>(undo.target);
+        switch (undo.kind) {
+        case Undo::WARM_ACCOUNT: account->is_warm = false; break;
+        case Undo::WARM_SLOT: static_cast<JournalSlot*>(undo.target)->is_warm = false; break;
+        case Undo::BALANCE: account->balance = undo.word; break;
+        case Undo::NONCE: account->nonce = undo.word.limb[0]; break;
+        case Undo::CODE:
+            account->code = reinterpret_cast<const Code*>(static_cast<uintptr_t>(undo.word.limb[0]));
+            account->has_code_write = undo.flag;
+            break;
+        case Undo::TOUCHED:
+            account->exists = undo.flag;
+            account->is_touched = false;
+            break;
+        case Undo::CREATED: account->is_created = false; break;
+        case Undo::DESTROYED: account->is_destroyed = false; break;
+        case Undo::SLOT: static_cast<JournalSlot*>(undo.target)->value = undo.word; break;
+        case Undo::TRANSIENT: static_cast<TransientSlot*>(undo.target)->value = undo.word; break;
+        }
+        undo_.pop_back();
+    }
+    logs.resize(snapshot.log_count);
+    topics.resize(snapshot.topic_count);
+    log_data.resize(snapshot.log_data_size);
+    refund = snapshot.refund;
+}
+
+void Journal::extract(Effects* effects) noexcept {
+    effects->clear();
+    effects->accounts.reserve(accounts_.size());
+    std::vector<uint32_t>& places = places_;
+    places.assign(accounts_.size(), UINT32_MAX);
+    const auto effect_of = [&](JournalAccount& account) -> uint32_t {
+        uint32_t& place = places[account.id];
+        if (place != UINT32_MAX)
+            return place;
+        place = static_cast<uint32_t>(effects->accounts.size());
+        AccountEffect effect;
+        effect.address = account.address;
+        effect.reads = account.reads;
+        effect.seen_exists = account.original.exists;
+        effect.seen_has_storage = account.original.has_storage;
+        effect.seen_nonce = account.original.nonce;
+        effect.seen_balance = account.original.balance;
+        effect.seen_code = account.original.code;
+        effect.balance_minimum = account.balance_minimum;
+        if (account.balance != account.original.balance) {
+            effect.writes |= WROTE_BALANCE;
+            effect.balance_change = account.balance - account.original.balance;
+        }
+        if (account.nonce != account.original.nonce) {
+            effect.writes |= WROTE_NONCE;
+            effect.nonce = account.nonce;
+        }
+        if (account.has_code_write) {
+            effect.writes |= WROTE_CODE;
+            effect.code = account.code != nullptr ? account.code->acquire() : nullptr;
+        }
+        effect.writes |= (account.is_touched ? TOUCHED : 0) | (account.is_created ? CREATED : 0) |
+                         (account.is_destroyed ? DESTROYED : 0);
+        effects->accounts.push_back(effect);
+        return place;
+    };
+    for (size_t i = 0; i < accounts_.size(); ++i)
+        if (accounts_[i].is_loaded)
+            effect_of(accounts_[i]);
+    for (size_t i = 0; i < slots_.size(); ++i) {
+        JournalSlot& slot = slots_[i];
+        if (!slot.is_loaded)
+            continue;
+        const bool is_write = slot.value != slot.original;
+        if (is_write || slot.is_read_through)
+            effects->slots.push_back({effect_of(*slot.account), is_write, slot.key, slot.original, slot.value});
+    }
+}
+
+}  // namespace evmcore

@@ -1,0 +1,210 @@
+// The journal: every change a transaction makes, and how to take it back; what it read, and how closely it looked.
+// Sits on a StateView and never writes to it. Owned by one worker; no locks inside; reset for each transaction.
+// Yellow Paper section 6 (transaction execution), EIP-2929 (warm sets), EIP-1153 (transient storage).
+#pragma once
+
+#include "../base/flat_map.hpp"
+#include "../base/stable_pool.hpp"
+#include "../math/u256.hpp"
+#include "effects.hpp"
+
+namespace evmcore {
+
+struct JournalAccount {
+    Address address{};
+    uint32_t id = 0;  // place in the journal, part of a slot's key
+    bool is_loaded = false;
+    bool is_warm = false;
+    bool exists = false;
+    bool is_touched = false;
+    bool is_created = false;     // by this transaction (EIP-6780)
+    bool is_destroyed = false;
+    bool has_code_write = false;
+    bool nonce_is_given = false; // the sender's: taken from the transaction, checked when it commits
+    uint8_t reads = 0;           // ReadBits
+    uint64_t nonce = 0;
+    u256 balance;
+    const Code* code = nullptr;
+    AccountState original;
+    u256 balance_minimum;
+
+    bool is_empty() const noexcept { return nonce == 0 && code == nullptr && balance.is_zero(); }
+    bool is_alive() const noexcept { return exists && !is_empty(); }
+};
+
+struct JournalSlot {
+    JournalAccount* account = nullptr;
+    u256 key;
+    u256 original;  // when the transaction began
+    u256 value;
+    bool is_loaded = false;
+    bool is_warm = false;
+    bool is_read_through = false;  // `original` came from the view, so the result depends on it
+};
+
+struct Log {
+    Address address;
+    uint32_t topic_count;
+    uint32_t topic_begin;  // into Journal::topics
+    uint32_t data_begin;   // into Journal::log_data
+    uint32_t data_size;
+};
+
+struct Snapshot {
+    size_t undo_size = 0;
+    size_t log_count = 0;
+    size_t topic_count = 0;
+    size_t log_data_size = 0;
+    int64_t refund = 0;
+};
+
+struct SlotKey {
+    uint32_t account;
+    u256 slot;
+    bool operator==(const SlotKey& other) const noexcept { return account == other.account && slot == other.slot; }
+};
+struct SlotKeyHasher {
+    uint64_t operator()(const SlotKey& key) const noexcept { return hash_value(key.account, key.slot); }
+};
+struct AddressHasher {
+    uint64_t operator()(const Address& address) const noexcept { return hash_value(address); }
+};
+
+class Journal {
+  public:
+    Journal() = default;
+    Journal(const Journal&) = delete;
+    Journal& operator=(const Journal&) = delete;
+    ~Journal() { begin(nullptr); }
+
+    // Forgets everything; the next transaction starts on `view`.
+    void begin(const StateView* view) noexcept;
+
+    // RUNNING, or why the view could not answer; sticky until `begin`. Whoever gets a null below returns this.
+    Status failure = Status::RUNNING;
+    MissingKey missing;
+
+    // The account's entry; null on failure. `peek` doesn't ask the view.
+    JournalAccount* peek(const Address& address) noexcept;
+    JournalAccount* account(const Address& address) noexcept {
+        JournalAccount* entry = peek(address);
+        return entry != nullptr && (entry->is_loaded || load(entry)) ? entry : nullptr;
+    }
+    // The slot's entry with its value; null on failure.
+    JournalSlot* peek_slot(JournalAccount* account, const u256& key) noexcept;
+    JournalSlot* slot(JournalAccount* account, const u256& key) noexcept {
+        JournalSlot* entry = peek_slot(account, key);
+        return entry != nullptr && (entry->is_loaded || load(entry)) ? entry : nullptr;
+    }
+
+    // Marks warm and says whether it was cold.
+    bool warm(JournalAccount* account) noexcept {
+        if (account->is_warm)
+            return false;
+        remember(Undo::WARM_ACCOUNT, account);
+        return account->is_warm = true;
+    }
+    bool warm(JournalSlot* slot) noexcept {
+        if (slot->is_warm)
+            return false;
+        remember(Undo::WARM_SLOT, slot);
+        return slot->is_warm = true;
+    }
+
+    // Reads that the result depends on. All take a loaded account.
+    const u256& read_balance(JournalAccount* account) noexcept {
+        account->reads |= READ_BALANCE;
+        return account->balance;
+    }
+    // Whether it can pay: a yes depends on a minimum only, a no on the exact balance.
+    bool can_pay(JournalAccount* account, const u256& amount) noexcept;
+    uint64_t read_nonce(JournalAccount* account) noexcept {
+        if (!account->nonce_is_given)
+            account->reads |= READ_NONCE;
+        return account->nonce;
+    }
+    const Code* read_code(JournalAccount* account) noexcept {
+        account->reads |= READ_CODE;
+        return account->code;
+    }
+    bool read_alive(JournalAccount* account) noexcept {
+        account->reads |= READ_ALIVE;
+        return account->is_alive();
+    }
+    bool read_exists(JournalAccount* account) noexcept {
+        account->reads |= READ_EXISTS;
+        return account->exists;
+    }
+    // Whether a contract may not be created here: nonce, code or storage (EIP-684, EIP-7610).
+    bool read_collision(JournalAccount* account) noexcept;
+
+    // Writes. All take a loaded account and can be taken back.
+    void credit(JournalAccount* account, const u256& amount) noexcept;
+    void debit(JournalAccount* account, const u256& amount) noexcept;  // after can_pay
+    void set_balance_zero(JournalAccount* account) noexcept;
+    void set_nonce(JournalAccount* account, uint64_t nonce) noexcept;
+    bool set_code(JournalAccount* account, ByteView code) noexcept;   // false: no memory
+    void touch(JournalAccount* account) noexcept;  // exists from now on
+    void mark_created(JournalAccount* account) noexcept;
+    void mark_destroyed(JournalAccount* account) noexcept;
+    void set_slot(JournalSlot* slot, const u256& value) noexcept {
+        remember(Undo::SLOT, slot, slot->value);
+        copy(&slot->value, &value);
+    }
+    u256 transient(JournalAccount* account, const u256& key) noexcept;
+    bool set_transient(JournalAccount* account, const u256& key, const u256& value) noexcept;
+
+    // Logs
+    std::vector<Log> logs;
+    std::vector<Hash> topics;
+    Bytes log_data;
+    int64_t refund = 0;  // may be below zero within a frame (EIP-2200, EIP-3529)
+
+    Snapshot snapshot() const noexcept {
+        return {undo_.size(), logs.size(), topics.size(), log_data.size(), refund};
+    }
+    void revert(const Snapshot& snapshot) noexcept;
+
+    // After the last frame: what the transaction read and wrote. The effects share the code it made.
+    void extract(Effects* effects) noexcept;
+
+    const StateView* view() const noexcept { return view_; }
+    size_t account_count() const noexcept { return accounts_.size(); }
+    size_t slot_count() const noexcept { return slots_.size(); }
+    JournalAccount& account_at(size_t i) noexcept { return accounts_[i]; }
+    JournalSlot& slot_at(size_t i) noexcept { return slots_[i]; }
+
+  private:
+    struct Undo {
+        enum Kind : uint8_t {
+            WARM_ACCOUNT, WARM_SLOT, BALANCE, NONCE, CODE, TOUCHED, CREATED, DESTROYED, SLOT, TRANSIENT,
+        };
+        Kind kind;
+        bool flag = false;
+        void* target;
+        u256 word;
+    };
+    struct TransientSlot {
+        u256 value;
+    };
+
+    void remember(Undo::Kind kind, void* target) noexcept { undo_.push_back({kind, false, target, {}}); }
+    void remember(Undo::Kind kind, void* target, const u256& word) noexcept {
+        undo_.push_back({kind, false, target, word});
+    }
+    bool load(JournalAccount* account) noexcept;
+    bool load(JournalSlot* slot) noexcept;
+
+    const StateView* view_ = nullptr;
+    FlatMap<Address, JournalAccount*, AddressHasher> account_index_;
+    FlatMap<SlotKey, JournalSlot*, SlotKeyHasher> slot_index_;
+    FlatMap<SlotKey, TransientSlot*, SlotKeyHasher> transient_index_;
+    StablePool<JournalAccount> accounts_;
+    StablePool<JournalSlot> slots_;
+    StablePool<TransientSlot> transients_;
+    std::vector<Undo> undo_;
+    std::vector<const Code*> codes_;  // made by this transaction, one reference each
+    std::vector<uint32_t> places_;    // of accounts in the effects; kept for its memory
+};
+
+}  // namespace evmcore
