@@ -1,0 +1,127 @@
+// Bytes to points and back, and the choice of arithmetic. The mathematics is in bn254_{field,tower,curve,pairing}.hpp.
+#include "bn254.hpp"
+
+#include "bn254_pairing.hpp"
+
+namespace evmcore {
+
+namespace {
+
+using namespace bn254;
+
+// A pair keeps a core busy for about as long as this many jumps (2^18 jumps are about a millisecond).
+constexpr uint32_t PAIR_WEIGHT = 1 << 15;
+
+Fp read_plain(const uint8_t* bytes) noexcept {
+    Fp number;
+    for (int i = 0; i < 4; ++i) {
+        uint64_t limb;
+        std::memcpy(&limb, bytes + 24 - 8 * i, 8);
+        number.limb[i] = __builtin_bswap64(limb);
+    }
+    return number;
+}
+
+void write_plain(uint8_t* bytes, const Fp& number) noexcept {
+    for (int i = 0; i < 4; ++i) {
+        const uint64_t limb = __builtin_bswap64(number.limb[i]);
+        std::memcpy(bytes + 24 - 8 * i, &limb, 8);
+    }
+}
+
+template <class A>
+struct Wire {
+    // false when the number isn't below the modulus
+    static bool read(Fp& r, const uint8_t* bytes) noexcept {
+        const Fp plain = read_plain(bytes);
+        A::multiply(r, plain, TO_MONTGOMERY);
+        return is_below(plain, MODULUS);
+    }
+
+    static bool read(G1& p, const uint8_t* bytes) noexcept {
+        return read(p.x, bytes) && read(p.y, bytes + 32) && (p.is_infinity() || Curve<A>::is_on_curve(p));
+    }
+
+    static bool read(G2& q, const uint8_t* bytes) noexcept {
+        return read(q.x.im, bytes) && read(q.x.re, bytes + 32) && read(q.y.im, bytes + 64) &&
+               read(q.y.re, bytes + 96) && (q.is_infinity() || Curve<A>::is_on_twist(q));
+    }
+
+    static void write(uint8_t* bytes, const Fp& a) noexcept {
+        Fp plain;
+        A::multiply(plain, a, Fp{{1, 0, 0, 0}});
+        write_plain(bytes, plain);
+    }
+
+    static void write(uint8_t* bytes, const G1& p) noexcept {
+        write(bytes, p.x);
+        write(bytes + 32, p.y);
+    }
+
+    static bool add(const uint8_t* input, uint8_t* output) noexcept {
+        G1 a, b;
+        if (!read(a, input) || !read(b, input + BN254_POINT_BYTES))
+            return false;
+        Curve<A>::add(a, a, b);
+        write(output, a);
+        return true;
+    }
+
+    static bool multiply(const uint8_t* input, uint8_t* output) noexcept {
+        G1 p;
+        if (!read(p, input))
+            return false;
+        Curve<A>::multiply(p, p, read_plain(input + BN254_POINT_BYTES));
+        write(output, p);
+        return true;
+    }
+
+    static Status pairing_is_one(ByteView input, bool& is_one, Poll& poll) noexcept {
+        Pair pairs[PAIRS_A_LOOP];
+        int count = 0;
+        Fp12 product{{ONE2}};
+        for (size_t at = 0; at < input.size; at += BN254_PAIR_BYTES) {
+            if (poll.poll(PAIR_WEIGHT))
+                return Status::ABORTED;
+            Pair& pair = pairs[count];
+            if (!read(pair.p, input.data + at) || !read(pair.q, input.data + at + BN254_POINT_BYTES))
+                return Status::PRECOMPILE_FAILURE;
+            if (pair.q.is_infinity())
+                continue;
+            if (pair.p.is_infinity()) {
+                if (!Pairing<A>::is_in_subgroup(pair.q))
+                    return Status::PRECOMPILE_FAILURE;
+                continue;
+            }
+            if (++count == PAIRS_A_LOOP) {
+                if (!multiply_in(product, pairs, count))
+                    return Status::PRECOMPILE_FAILURE;
+                count = 0;
+            }
+        }
+        if (count != 0 && !multiply_in(product, pairs, count))
+            return Status::PRECOMPILE_FAILURE;
+        is_one = Pairing<A>::is_one_after_final_exponentiation(product);
+        return Status::SUCCESS;
+    }
+
+    static bool multiply_in(Fp12& product, const Pair* pairs, int count) noexcept {
+        Fp12 f;
+        if (!Pairing<A>::miller_loop(f, pairs, count))
+            return false;
+        Tower<A>::multiply(product, product, f);
+        return true;
+    }
+};
+
+}  // namespace
+
+bool bn254_add(const uint8_t* input, uint8_t* output) noexcept { return Wire<Portable>::add(input, output); }
+
+bool bn254_multiply(const uint8_t* input, uint8_t* output) noexcept { return Wire<Portable>::multiply(input, output); }
+
+Status bn254_pairing_is_one(ByteView input, bool& is_one, Poll& poll) noexcept {
+    return Wire<Portable>::pairing_is_one(input, is_one, poll);
+}
+
+}  // namespace evmcore

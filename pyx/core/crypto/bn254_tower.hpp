@@ -1,0 +1,210 @@
+// BN254's extension fields: Fp2 by coordinates, and Fp12 as six Fp2 coefficients of powers of w, w^6 = xi = 9 + i.
+// A product in Fp12 is six sums of products, each reduced once; squares in the cyclotomic subgroup are cheaper (Granger-Scott).
+// Depends on the field and the constants. `A` is the arithmetic of the machine at hand; results may be the operands.
+#pragma once
+
+#include "bn254_constants.hpp"
+
+namespace evmcore::bn254 {
+
+struct Fp12 {
+    Fp2 c[6];
+};
+
+template <class A>
+struct Tower {
+    // Fp2
+
+    static void add(Fp2& r, const Fp2& a, const Fp2& b) noexcept { A::add(r, a, b); }
+    static void subtract(Fp2& r, const Fp2& a, const Fp2& b) noexcept { A::subtract(r, a, b); }
+    static void multiply(Fp2& r, const Fp2& a, const Fp2& b) noexcept { A::multiply(r, a, b); }
+    static void square(Fp2& r, const Fp2& a) noexcept { A::square(r, a); }
+
+    static void negate(Fp2& r, const Fp2& a) noexcept { A::subtract(r, Fp2{}, a); }
+
+    static void conjugate(Fp2& r, const Fp2& a) noexcept {
+        r.re = a.re;
+        A::subtract(r.im, Fp{}, a.im);
+    }
+
+    static void scale(Fp2& r, const Fp2& a, const Fp& factor) noexcept {
+        A::multiply(r.re, a.re, factor);
+        A::multiply(r.im, a.im, factor);
+    }
+
+    // 1 / (re + im i) = (re - im i) / (re^2 + im^2)
+    static void invert(Fp2& r, const Fp2& a) noexcept {
+        Fp norm, t;
+        A::square(norm, a.re);
+        A::square(t, a.im);
+        A::add(norm, norm, t);
+        invert(norm, norm);
+        A::multiply(r.re, a.re, norm);
+        A::multiply(t, a.im, norm);
+        A::subtract(r.im, Fp{}, t);
+    }
+
+    static void invert(Fp& r, const Fp& a) noexcept {
+        Fp result = ONE;
+        for (int i = 253; i >= 0; --i) {
+            A::square(result, result);
+            if ((INVERSE_EXPONENT.limb[i / 64] >> (i % 64)) & 1)
+                A::multiply(result, result, a);
+        }
+        r = result;
+    }
+
+    // Fp12
+
+    // The coefficients of `a` as factors, preceded by xi times those of w^1 to w^5: [5 + k - j] pairs with w^j to give w^k.
+    struct Expanded {
+        Factor factor[11];
+    };
+
+    static void set_factor(Factor& r, const Fp2& a) noexcept {
+        r.re = a.re;
+        r.im = a.im;
+        A::add_lazy(r.sum, a.re, a.im);
+    }
+
+    static void expand(Expanded& r, const Fp12& a) noexcept {
+        set_factor(r.factor[5], a.c[0]);
+        for (int i = 1; i < 6; ++i) {
+            Fp2 wrapped;
+            A::multiply_by_xi(wrapped, a.c[i]);
+            set_factor(r.factor[i - 1], wrapped);
+            set_factor(r.factor[5 + i], a.c[i]);
+        }
+    }
+
+    static void multiply(Fp12& r, const Fp12& a, const Fp12& b) noexcept {
+        Expanded left;
+        Factor right[6];
+        expand(left, a);
+        for (int i = 0; i < 6; ++i)
+            set_factor(right[i], b.c[i]);
+        for (int k = 0; k < 6; ++k)
+            A::sum_of_products(r.c[k], left.factor + k, Pick<5, 4, 3, 2, 1, 0>{}, right, Pick<0, 1, 2, 3, 4, 5>{});
+    }
+
+    // r = a * (line[0] + line[1] w + line[2] w^3)
+    static void multiply_by_line(Fp12& r, const Fp12& a, const Fp2 line[3]) noexcept {
+        Expanded left;
+        Factor right[3];
+        expand(left, a);
+        for (int i = 0; i < 3; ++i)
+            set_factor(right[i], line[i]);
+        for (int k = 0; k < 6; ++k)
+            A::sum_of_products(r.c[k], left.factor + k, Pick<5, 4, 2>{}, right, Pick<0, 1, 2>{});
+    }
+
+    static void square(Fp12& r, const Fp12& a) noexcept { multiply(r, a, a); }
+
+    // w -> -w: the p^6-th power, and the inverse of an element of the cyclotomic subgroup
+    static void conjugate(Fp12& r, const Fp12& a) noexcept {
+        for (int i = 0; i < 6; i += 2) {
+            r.c[i] = a.c[i];
+            negate(r.c[i + 1], a.c[i + 1]);
+        }
+    }
+
+    // a^p, a^(p^3): conjugate the coefficients, scale by the table
+    static void frobenius(Fp12& r, const Fp12& a, const FrobeniusTable& table) noexcept {
+        conjugate(r.c[0], a.c[0]);
+        for (int i = 1; i < 6; ++i) {
+            Fp2 t;
+            conjugate(t, a.c[i]);
+            multiply(r.c[i], t, table.power[i]);
+        }
+    }
+
+    // a^(p^2): the table is real
+    static void frobenius_square(Fp12& r, const Fp12& a) noexcept {
+        r.c[0] = a.c[0];
+        for (int i = 1; i < 6; ++i)
+            scale(r.c[i], a.c[i], FROBENIUS_2.power[i].re);
+    }
+
+    // 1 / a = conjugate / norm, where the norm a * conjugate(a) has even powers of w only: three coefficients
+    // n0 + n1 v + n2 v^2 with v = w^2, v^3 = xi.
+    static void invert(Fp12& r, const Fp12& a) noexcept {
+        Fp12 mirror, inverse{};
+        Fp12 norm;
+        conjugate(mirror, a);
+        multiply(norm, a, mirror);
+        invert_cubic(inverse.c[0], inverse.c[2], inverse.c[4], norm.c[0], norm.c[2], norm.c[4]);
+        multiply(r, mirror, inverse);
+    }
+
+    // r0 + r1 v + r2 v^2 = 1 / (a0 + a1 v + a2 v^2), by the adjugate of the multiplication matrix
+    static void invert_cubic(Fp2& r0, Fp2& r1, Fp2& r2, const Fp2& a0, const Fp2& a1, const Fp2& a2) noexcept {
+        Fp2 t0, t1, t2, s, determinant;
+        square(t0, a0);
+        multiply(s, a1, a2);
+        A::multiply_by_xi(s, s);
+        subtract(t0, t0, s);  // a0^2 - xi a1 a2
+        square(t1, a2);
+        A::multiply_by_xi(t1, t1);
+        multiply(s, a0, a1);
+        subtract(t1, t1, s);  // xi a2^2 - a0 a1
+        square(t2, a1);
+        multiply(s, a0, a2);
+        subtract(t2, t2, s);  // a1^2 - a0 a2
+
+        multiply(determinant, a2, t1);
+        multiply(s, a1, t2);
+        add(determinant, determinant, s);
+        A::multiply_by_xi(determinant, determinant);
+        multiply(s, a0, t0);
+        add(determinant, determinant, s);
+        invert(determinant, determinant);
+        multiply(r0, t0, determinant);
+        multiply(r1, t1, determinant);
+        multiply(r2, t2, determinant);
+    }
+
+    // The square of c0 + c1 s with s = w^3, s^2 = xi.
+    static void square_pair(Fp2& r0, Fp2& r1, const Fp2& c0, const Fp2& c1) noexcept {
+        Fp2 t0, t1, sum;
+        square(t0, c0);
+        square(t1, c1);
+        add(sum, c0, c1);
+        square(sum, sum);
+        subtract(sum, sum, t0);
+        subtract(r1, sum, t1);
+        A::multiply_by_xi(t1, t1);
+        add(r0, t0, t1);
+    }
+
+    // r = 3 t - 2 a, or 3 t + 2 a
+    static void triple_minus_twice(Fp2& r, const Fp2& t, const Fp2& a) noexcept {
+        Fp2 u;
+        subtract(u, t, a);
+        add(u, u, u);
+        add(r, u, t);
+    }
+    static void triple_plus_twice(Fp2& r, const Fp2& t, const Fp2& a) noexcept {
+        Fp2 u;
+        add(u, t, a);
+        add(u, u, u);
+        add(r, u, t);
+    }
+
+    // The square of an element whose norm to Fp6 and Fp4 is one (Granger and Scott, "Faster squaring in the cyclotomic
+    // subgroup of sixth degree extensions"), over the pairs (c0, c3), (c1, c4), (c2, c5).
+    static void cyclotomic_square(Fp12& r, const Fp12& a) noexcept {
+        Fp2 t0, t1, u0, u1, v0, v1;
+        square_pair(t0, t1, a.c[0], a.c[3]);
+        square_pair(u0, u1, a.c[1], a.c[4]);
+        square_pair(v0, v1, a.c[2], a.c[5]);
+        A::multiply_by_xi(v1, v1);
+        triple_minus_twice(r.c[0], t0, a.c[0]);
+        triple_plus_twice(r.c[3], t1, a.c[3]);
+        triple_plus_twice(r.c[1], v1, a.c[1]);
+        triple_minus_twice(r.c[4], v0, a.c[4]);
+        triple_minus_twice(r.c[2], u0, a.c[2]);
+        triple_plus_twice(r.c[5], u1, a.c[5]);
+    }
+};
+
+}  // namespace evmcore::bn254
