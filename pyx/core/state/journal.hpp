@@ -58,18 +58,6 @@ struct Snapshot {
     int64_t refund = 0;
 };
 
-struct SlotKey {
-    uint32_t account;
-    u256 slot;
-    bool operator==(const SlotKey& other) const noexcept { return account == other.account && slot == other.slot; }
-};
-struct SlotKeyHasher {
-    uint64_t operator()(const SlotKey& key) const noexcept { return hash_value(key.account, key.slot); }
-};
-struct AddressHasher {
-    uint64_t operator()(const Address& address) const noexcept { return hash_value(address); }
-};
-
 class Journal {
   public:
     Journal() = default;
@@ -196,9 +184,9 @@ class Journal {
     bool load(JournalSlot* slot) noexcept;
 
     const StateView* view_ = nullptr;
-    FlatMap<Address, JournalAccount*, AddressHasher> account_index_;
-    FlatMap<SlotKey, JournalSlot*, SlotKeyHasher> slot_index_;
-    FlatMap<SlotKey, TransientSlot*, SlotKeyHasher> transient_index_;
+    FlatMap<Address, JournalAccount*, SeededHash> account_index_;
+    FlatMap<SlotKey, JournalSlot*, SeededHash> slot_index_;
+    FlatMap<SlotKey, TransientSlot*, SeededHash> transient_index_;
     StablePool<JournalAccount> accounts_;
     StablePool<JournalSlot> slots_;
     StablePool<TransientSlot> transients_;

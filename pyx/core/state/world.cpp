@@ -1,0 +1,320 @@
+// The committed state's reads, writes and undo log.
+#include "world.hpp"
+
+namespace evmcore {
+
+World::~World() {
+    codes_.for_each([](const Hash&, const Code* code) { code->release(); });
+}
+
+World* World::clone() const noexcept {
+    World* copy = new (std::nothrow) World(is_strict_);
+    if (copy == nullptr)
+        return nullptr;
+    if (!copy->index_.assign_from(index_) || !copy->slots_.assign_from(slots_) || !copy->codes_.assign_from(codes_)) {
+        copy->codes_.release();  // holds no references yet
+        delete copy;
+        return nullptr;
+    }
+    copy->codes_.for_each([](const Hash&, const Code* code) { code->acquire(); });
+    copy->records_ = records_;
+    copy->next_storage_id_ = next_storage_id_;
+    return copy;
+}
+
+Status World::account(const Address& address, AccountState* out) const noexcept {
+    const AccountRecord* record = find(address);
+    if (record == nullptr) {
+        *out = AccountState{};
+        return is_strict_ ? Status::MISSING_STATE : Status::RUNNING;
+    }
+    out->balance = record->balance;
+    out->nonce = record->nonce;
+    out->code = record->code;
+    out->exists = record->exists;
+    out->has_storage = record->slot_count != 0;
+    return Status::RUNNING;
+}
+
+Status World::slot(const Address& address, const u256& key, u256* out) const noexcept {
+    const AccountRecord* record = find(address);
+    if (record != nullptr) {
+        const u256* value = slots_.find(SlotKey{record->storage_id, key});
+        if (value != nullptr) {
+            *out = *value;
+            return Status::RUNNING;
+        }
+    }
+    *out = u256{};
+    const bool is_known = !is_strict_ || (record != nullptr && (record->is_storage_complete || !record->exists));
+    return is_known ? Status::RUNNING : Status::MISSING_STATE;
+}
+
+StateView World::view() const noexcept {
+    StateView view;
+    view.context = const_cast<World*>(this);
+    view.account = [](void* context, const Address& address, AccountState* out) noexcept {
+        return static_cast<const World*>(context)->account(address, out);
+    };
+    view.slot = [](void* context, const Address& address, const u256& key, u256* out) noexcept {
+        return static_cast<const World*>(context)->slot(address, key, out);
+    };
+    return view;
+}
+
+AccountRecord* World::edit(const Address& address) noexcept {
+    bool inserted;
+    uint32_t* place = index_.insert_or_find(address, &inserted);
+    if (place == nullptr)
+        return nullptr;
+    if (inserted) {
+        *place = static_cast<uint32_t>(records_.size());
+        AccountRecord record;
+        record.address = address;
+        record.storage_id = next_storage_id_++;
+        records_.push_back(record);
+    }
+    AccountRecord* record = &records_[*place];
+    if (!checkpoints_.empty())
+        undo_.push_back({false, *place, {}, {}, *record});
+    record->is_root_dirty = true;
+    return record;
+}
+
+Status World::create(const Address& address) noexcept {
+    AccountRecord* record = edit(address);
+    if (record == nullptr)
+        return Status::OUT_OF_MEMORY;
+    record->exists = true;
+    return Status::RUNNING;
+}
+
+Status World::set_balance(const Address& address, const u256& balance) noexcept {
+    AccountRecord* record = edit(address);
+    if (record == nullptr)
+        return Status::OUT_OF_MEMORY;
+    record->exists = true;
+    record->balance = balance;
+    return Status::RUNNING;
+}
+
+Status World::set_nonce(const Address& address, uint64_t nonce) noexcept {
+    AccountRecord* record = edit(address);
+    if (record == nullptr)
+        return Status::OUT_OF_MEMORY;
+    record->exists = true;
+    record->nonce = nonce;
+    return Status::RUNNING;
+}
+
+const Code* World::keep(const Code* code) noexcept {
+    bool inserted;
+    const Code** kept = codes_.insert_or_find(code->hash, &inserted);
+    if (kept == nullptr)
+        return nullptr;
+    if (inserted)
+        *kept = code->acquire();
+    return *kept;
+}
+
+Status World::set_code(AccountRecord* record, const Code* code) noexcept {
+    if (code != nullptr) {
+        code = keep(code);
+        if (code == nullptr)
+            return Status::OUT_OF_MEMORY;
+    }
+    record->code = code;
+    return Status::RUNNING;
+}
+
+Status World::set_code(const Address& address, ByteView bytes) noexcept {
+    const Code* code = nullptr;
+    if (!bytes.empty()) {
+        Hash hash;
+        keccak256(bytes.data, bytes.size, &hash);
+        const Code* const* kept = codes_.find(hash);
+        code = kept != nullptr ? (*kept)->acquire() : Code::create(bytes, &hash);
+        if (code == nullptr)
+            return Status::OUT_OF_MEMORY;
+    }
+    AccountRecord* record = edit(address);
+    Status status = Status::OUT_OF_MEMORY;
+    if (record != nullptr) {
+        record->exists = true;
+        status = set_code(record, code);
+    }
+    if (code != nullptr)
+        code->release();
+    return status;
+}
+
+Status World::write_slot(AccountRecord* record, const u256& key, const u256& value) noexcept {
+    const SlotKey slot_key{record->storage_id, key};
+    bool inserted;
+    u256* stored = slots_.insert_or_find(slot_key, &inserted);
+    if (stored == nullptr)
+        return Status::OUT_OF_MEMORY;
+    if (!checkpoints_.empty())
+        undo_.push_back({true, 0, slot_key, *stored, {}});
+    record->slot_count += static_cast<uint32_t>(!value.is_zero()) - static_cast<uint32_t>(!stored->is_zero());
+    *stored = value;
+    return Status::RUNNING;
+}
+
+Status World::set_slot(const Address& address, const u256& key, const u256& value) noexcept {
+    AccountRecord* record = edit(address);
+    if (record == nullptr)
+        return Status::OUT_OF_MEMORY;
+    record->exists = true;
+    return write_slot(record, key, value);
+}
+
+void World::clear_storage(AccountRecord* record) noexcept {
+    record->storage_id = next_storage_id_++;
+    record->slot_count = 0;
+    record->is_storage_complete = true;
+}
+
+Status World::destroy(const Address& address) noexcept {
+    AccountRecord* record = edit(address);
+    if (record == nullptr)
+        return Status::OUT_OF_MEMORY;
+    record->exists = false;
+    record->balance = u256{};
+    record->nonce = 0;
+    record->code = nullptr;
+    clear_storage(record);
+    return Status::RUNNING;
+}
+
+Status World::set_storage_complete(const Address& address, bool is_complete) noexcept {
+    AccountRecord* record = edit(address);
+    if (record == nullptr)
+        return Status::OUT_OF_MEMORY;
+    record->is_storage_complete = is_complete;
+    return Status::RUNNING;
+}
+
+uint64_t World::checkpoint() noexcept {
+    checkpoints_.push_back(undo_.size());
+    return checkpoints_.size() - 1;
+}
+
+bool World::revert(uint64_t checkpoint) noexcept {
+    if (checkpoint >= checkpoints_.size())
+        return false;
+    const uint64_t size = checkpoints_[checkpoint];
+    while (undo_.size() > size) {
+        const Undo& undo = undo_.back();
+        if (undo.is_slot) {
+            *slots_.find(undo.key) = undo.value;
+        } else {
+            AccountRecord& record = records_[undo.place];
+            record = undo.record;
+            record.is_root_dirty = true;
+        }
+        undo_.pop_back();
+    }
+    checkpoints_.resize(checkpoint);
+    return true;
+}
+
+bool World::release(uint64_t checkpoint) noexcept {
+    if (checkpoint >= checkpoints_.size())
+        return false;
+    checkpoints_.resize(checkpoint);
+    if (checkpoints_.empty())
+        undo_.clear();
+    return true;
+}
+
+bool World::is_valid(const Effects& effects) const noexcept {
+    static const AccountRecord absent{};
+    for (const AccountEffect& effect : effects.accounts) {
+        if (effect.reads == 0)
+            continue;
+        const AccountRecord* found = find(effect.address);
+        const AccountRecord& now = found != nullptr ? *found : absent;
+        if ((effect.reads & READ_BALANCE) && now.balance != effect.seen_balance)
+            return false;
+        if ((effect.reads & READ_BALANCE_MINIMUM) && now.balance < effect.balance_minimum)
+            return false;
+        if ((effect.reads & READ_NONCE) && now.nonce != effect.seen_nonce)
+            return false;
+        if ((effect.reads & READ_CODE) && now.code != effect.seen_code &&
+            !(hash_of(now.code) == hash_of(effect.seen_code)))
+            return false;
+        if ((effect.reads & READ_EXISTS) && now.exists != effect.seen_exists)
+            return false;
+        if (effect.reads & READ_ALIVE) {
+            const bool was_alive = effect.seen_exists && (effect.seen_nonce != 0 || effect.seen_code != nullptr ||
+                                                          !effect.seen_balance.is_zero());
+            const bool is_alive = now.exists && (now.nonce != 0 || now.code != nullptr || !now.balance.is_zero());
+            if (was_alive != is_alive)
+                return false;
+        }
+        if ((effect.reads & READ_HAS_STORAGE) && (now.slot_count != 0) != effect.seen_has_storage)
+            return false;
+    }
+    for (const SlotEffect& effect : effects.slots) {
+        u256 value;
+        if (slot(effects.accounts[effect.account].address, effect.key, &value) != Status::RUNNING ||
+            value != effect.seen)
+            return false;
+    }
+    return true;
+}
+
+Status World::apply(const Effects& effects, bool deletes_empty) noexcept {
+    for (const AccountEffect& effect : effects.accounts) {
+        if (effect.writes == 0)
+            continue;
+        if (effect.writes & DESTROYED) {
+            const Status status = destroy(effect.address);
+            if (status != Status::RUNNING)
+                return status;
+            continue;
+        }
+        AccountRecord* record = edit(effect.address);
+        if (record == nullptr)
+            return Status::OUT_OF_MEMORY;
+        if (effect.writes & CREATED)
+            clear_storage(record);
+        if (effect.writes & WROTE_BALANCE)
+            record->balance += effect.balance_change;
+        if (effect.writes & WROTE_NONCE)
+            record->nonce = effect.nonce;
+        if (effect.writes & WROTE_CODE) {
+            const Status status = set_code(record, effect.code);
+            if (status != Status::RUNNING)
+                return status;
+        }
+        const bool is_empty = record->balance.is_zero() && record->nonce == 0 && record->code == nullptr;
+        record->exists = !(deletes_empty && is_empty) && (record->exists || (effect.writes & TOUCHED));
+        if (!record->exists && record->slot_count != 0)
+            clear_storage(record);  // an account that goes takes its storage along
+    }
+    for (const SlotEffect& effect : effects.slots) {
+        if (!effect.is_write)
+            continue;
+        const AccountEffect& account = effects.accounts[effect.account];
+        if (account.writes & DESTROYED)
+            continue;
+        AccountRecord* record = edit(account.address);
+        if (record == nullptr)
+            return Status::OUT_OF_MEMORY;
+        const Status status = write_slot(record, effect.key, effect.value);
+        if (status != Status::RUNNING)
+            return status;
+    }
+    return Status::RUNNING;
+}
+
+size_t World::size_bytes() const noexcept {
+    size_t size = index_.size_bytes() + slots_.size_bytes() + codes_.size_bytes() +
+                  records_.capacity() * sizeof(AccountRecord) + undo_.capacity() * sizeof(Undo);
+    codes_.for_each([&](const Hash&, const Code* code) { size += sizeof(Code) + code->size; });
+    return size;
+}
+
+}  // namespace evmcore

@@ -1,0 +1,115 @@
+// The committed state: accounts and storage in flat maps, codes by hash, an undo log, and the Merkle root.
+// Readers may share it between threads while nobody writes; writing is its owner's alone. Copies share the codes.
+#pragma once
+
+#include "effects.hpp"
+#include "journal.hpp"
+
+namespace evmcore {
+
+struct AccountRecord {
+    Address address{};
+    u256 balance;
+    uint64_t nonce = 0;
+    const Code* code = nullptr;      // kept alive by World::codes_
+    uint32_t storage_id = 0;         // a destroyed account's next life gets another: its old slots are out of reach
+    uint32_t slot_count = 0;         // of slots that are not zero
+    bool exists = false;
+    bool is_storage_complete = false;  // in a strict state: a slot that is not there is zero, not missing
+    bool is_root_dirty = false;        // changed since the last root
+};
+
+class World {
+  public:
+    explicit World(bool is_strict = false) noexcept : is_strict_{is_strict} {}
+    World& operator=(const World&) = delete;
+    World(const World&) = delete;
+    ~World();
+
+    // A copy that shares the codes and starts with no checkpoints; null when there is no memory.
+    World* clone() const noexcept;
+
+    bool is_strict() const noexcept { return is_strict_; }
+    size_t account_count() const noexcept { return records_.size(); }
+    const AccountRecord& record(size_t i) const noexcept { return records_[i]; }
+    const AccountRecord* find(const Address& address) const noexcept {
+        const uint32_t* place = index_.find(address);
+        return place != nullptr ? &records_[*place] : nullptr;
+    }
+
+    // Reads, as a StateView answers them; MISSING_STATE where a strict state doesn't know.
+    Status account(const Address& address, AccountState* out) const noexcept;
+    Status slot(const Address& address, const u256& key, u256* out) const noexcept;
+    StateView view() const noexcept;
+
+    // Writes. OUT_OF_MEMORY leaves the state as it was.
+    Status set_balance(const Address& address, const u256& balance) noexcept;
+    Status set_nonce(const Address& address, uint64_t nonce) noexcept;
+    Status set_code(const Address& address, ByteView code) noexcept;
+    Status set_code(AccountRecord* record, const Code* code) noexcept;  // takes a reference of its own
+    Status set_slot(const Address& address, const u256& key, const u256& value) noexcept;
+    Status create(const Address& address) noexcept;   // exists, maybe empty
+    Status destroy(const Address& address) noexcept;  // with its code and storage; known to be absent
+    Status set_storage_complete(const Address& address, bool is_complete) noexcept;
+
+    // The undo log: a checkpoint is a place in it, and reverting goes back to that place.
+    uint64_t checkpoint() noexcept;
+    bool revert(uint64_t checkpoint) noexcept;   // false: no such checkpoint
+    bool release(uint64_t checkpoint) noexcept;  // keeps the changes, forgets this and later checkpoints
+
+    // Whether a transaction that saw `effects` would run the same on this state.
+    bool is_valid(const Effects& effects) const noexcept;
+    // Applies what it wrote. `deletes_empty`: touched and empty accounts go (EIP-161).
+    Status apply(const Effects& effects, bool deletes_empty) noexcept;
+
+    // Calls `visit(key, value)` for each slot that is not zero.
+    template <class Visit>
+    void for_each_slot(const AccountRecord& record, Visit visit) const noexcept {
+        if (record.slot_count == 0)
+            return;
+        slots_.for_each([&](const SlotKey& key, const u256& value) {
+            if (key.account == record.storage_id && !value.is_zero())
+                visit(key.slot, value);
+        });
+    }
+    template <class Visit>
+    void for_each_slot(Visit visit) const noexcept {
+        slots_.for_each([&](const SlotKey& key, const u256& value) { visit(key.account, key.slot, value); });
+    }
+
+    size_t size_bytes() const noexcept;
+
+  private:
+    struct Undo {
+        bool is_slot;
+        uint32_t place;
+        SlotKey key;
+        u256 value;
+        AccountRecord record;
+    };
+    struct HashHasher {
+        uint64_t operator()(const Hash& hash) const noexcept {
+            uint64_t word;
+            std::memcpy(&word, hash.bytes, 8);
+            return word;  // a keccak hash is mixed already
+        }
+    };
+
+    // The record, made if need be, with its old value in the undo log; null when there is no memory.
+    AccountRecord* edit(const Address& address) noexcept;
+    Status write_slot(AccountRecord* record, const u256& key, const u256& value) noexcept;
+    void clear_storage(AccountRecord* record) noexcept;
+    const Code* keep(const Code* code) noexcept;
+
+    bool is_strict_;
+    uint32_t next_storage_id_ = 1;
+    uint64_t checkpoint_count_ = 0;
+    FlatMap<Address, uint32_t, SeededHash> index_;
+    FlatMap<SlotKey, u256, SeededHash> slots_;
+    FlatMap<Hash, const Code*, HashHasher> codes_;
+    std::vector<AccountRecord> records_;
+    std::vector<Undo> undo_;
+    std::vector<uint64_t> checkpoints_;  // sizes of undo_; a checkpoint's number is its place here
+};
+
+}  // namespace evmcore

@@ -1,0 +1,156 @@
+// One running program and the worker it runs on: frame, call request, and the machine that owns both.
+// The interpreter runs the top frame until it ends or asks for a call; interpreter.pxi pushes and pops frames.
+// Yellow Paper section 9 (execution model).
+#pragma once
+
+#include "../base/poll.hpp"
+#include "../rules/rules.hpp"
+#include "../state/journal.hpp"
+#include "memory.hpp"
+
+namespace evmcore {
+
+struct Machine;
+
+constexpr uint64_t words_of(uint64_t size_bytes) noexcept { return (size_bytes + 31) / 32; }
+
+struct Frame {
+    const uint8_t* pc = nullptr;
+    u256* stack_top = nullptr;    // the top item; one below stack_base when the stack is empty
+    u256* stack_base = nullptr;   // the first item
+    int64_t gas = 0;
+    uint8_t* memory = nullptr;
+    uint64_t memory_size = 0;     // bytes, a multiple of 32
+    uint64_t memory_begin = 0;    // in the arena
+    const uint8_t* code = nullptr;
+    uint32_t code_size = 0;
+    const uint64_t* jump_destinations = nullptr;
+    ByteView input;
+    uint64_t input_begin = 0;     // in the arena, for every frame but the outermost
+    Machine* machine = nullptr;
+    JournalAccount* self = nullptr;    // whose storage and balance these are
+    Address caller{};
+    u256 value;
+    const Code* owned_code = nullptr;  // the running code, kept alive
+    Snapshot snapshot;
+    uint64_t output_begin = 0;         // where in the caller's memory the output goes
+    uint64_t output_size = 0;
+    int depth = 0;
+    bool is_static = false;
+    bool is_create = false;
+
+    u256& top(int i = 0) noexcept { return stack_top[-i]; }
+    u256 pop() noexcept {
+        const u256 word = load(stack_top);
+        --stack_top;
+        return word;
+    }
+    void push(const u256& word) noexcept { store(++stack_top, word); }
+    // True when there was enough.
+    bool charge(int64_t amount) noexcept { return (gas -= amount) >= 0; }
+};
+
+// What a CALL or CREATE asks for. Gas is already taken from the caller, the stipend added.
+struct Request {
+    int64_t gas = 0;
+    JournalAccount* target = nullptr;    // whose storage is used: the callee's, or the caller's own
+    JournalAccount* payer = nullptr;     // who sends `value` along; null when none moves
+    Address code_address{};              // decides on a precompile
+    const Code* code = nullptr;          // borrowed; after delegation
+    Address caller{};
+    u256 value;                          // CALLVALUE
+    bool is_static = false;
+    bool is_create = false;
+    bool is_delegated = false;           // code came through a delegation: no precompile then (EIP-7702)
+    ByteView input;                      // call data, or init code for a creation
+    uint64_t input_begin = 0;            // where it lies in the arena, for every call but the outermost
+    uint64_t output_begin = 0;           // in the caller's memory
+    uint64_t output_size = 0;
+};
+
+// The block as instructions see it. Frozen while transactions run.
+struct BlockContext {
+    uint64_t number = 0;
+    uint64_t timestamp = 0;
+    uint64_t gas_limit = 0;
+    Address coinbase{};
+    u256 prev_randao;      // the difficulty before Paris
+    u256 base_fee;
+    u256 blob_base_fee;
+    u256 chain_id{1};
+    // Hash of an earlier block within the window; false when it isn't known.
+    bool (*block_hash)(void* context, uint64_t number, Hash* out) noexcept = nullptr;
+    void* block_hash_context = nullptr;
+};
+
+struct TransactionContext {
+    Address origin{};
+    u256 gas_price;
+    const Hash* blob_hashes = nullptr;
+    size_t blob_hash_count = 0;
+};
+
+// Told before each instruction of a traced run. Takes the GIL by itself.
+struct Tracer {
+    void* context = nullptr;
+    void (*step)(void* context, Frame* frame) noexcept = nullptr;
+};
+
+// A worker's machine: one journal, one stack arena, one memory arena, up to 1,025 frames. No two threads share one.
+struct Machine {
+    Journal journal;
+    Poll poll;
+    const Rules* rules = nullptr;
+    BlockContext block;
+    TransactionContext transaction;
+    MemoryArena memory;
+    Bytes return_data;      // the last call's output: of the top frame, there is never need for another
+    Bytes precompile_output;
+    Request request;
+    Frame* frames = nullptr;      // [call_depth_limit + 1]
+    int depth = -1;               // of the top frame
+    u256* stack_arena = nullptr;  // all stacks end to end; its pages are touched only as deep as calls go
+    Tracer* tracer = nullptr;
+    Bytes output;                 // of the outermost frame
+    Status outcome = Status::RUNNING;
+    int64_t gas_left = 0;
+    bool ripemd_touch_survives = false;
+
+    Machine() = default;
+    Machine(const Machine&) = delete;
+    Machine& operator=(const Machine&) = delete;
+    ~Machine();
+    bool allocate() noexcept;  // once, before the first run; false when there is no memory
+
+    // A BLOCKHASH that isn't known stops the run with MISSING_BLOCK_HASH; this says which.
+    uint64_t missing_block_number = 0;
+};
+
+// Addresses of new contracts. Yellow Paper 7, EIP-1014.
+Address create_address(const Address& creator, uint64_t nonce) noexcept;
+Address create2_address(const Address& creator, const u256& salt, ByteView init_code) noexcept;
+
+// Grows the frame's memory to hold `end` bytes and charges for it; RUNNING, OUT_OF_GAS or MEMORY_LIMIT.
+Status grow_memory(Frame& frame, uint64_t end) noexcept;
+
+// Bytes beyond which no gas limit that fits 63 bits pays; keeps sums of offsets within 64 bits.
+constexpr uint64_t MEMORY_END_MAX = uint64_t{1} << 41;
+
+// Makes [offset, offset + size) readable: `begin` as a number, charged. A size of zero needs no memory at all.
+inline Status extend(Frame& frame, const u256& offset, const u256& size, uint64_t* begin, uint64_t* count) noexcept {
+    if (size.is_zero()) {
+        *begin = *count = 0;
+        return Status::RUNNING;
+    }
+    if (!offset.fits_u64() || !size.fits_u64() || offset.limb[0] > MEMORY_END_MAX || size.limb[0] > MEMORY_END_MAX)
+        return Status::OUT_OF_GAS;
+    *begin = offset.limb[0];
+    *count = size.limb[0];
+    const uint64_t end = *begin + *count;
+    return end <= frame.memory_size ? Status::RUNNING : grow_memory(frame, end);
+}
+
+// Runs the frame until it ends (SUCCESS, REVERT, a HALT, a BROKEN) or asks for a CALL or CREATE.
+Status execute(Frame& frame) noexcept;
+
+}  // namespace evmcore

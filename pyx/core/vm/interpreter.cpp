@@ -1,0 +1,113 @@
+// The inner loop: opcodes.def expanded into one labelled block a row, reached by computed goto.
+// Each block does what its row states (defined, gas, stack limits), runs the body and goes to the next instruction.
+// A caller sees `execute` alone, so another loop can take its place.
+#include "ops/arithmetic.hpp"
+#include "ops/bitwise.hpp"
+#include "ops/calls.hpp"
+#include "ops/context.hpp"
+#include "ops/flow.hpp"
+#include "ops/memory.hpp"
+#include "ops/stack.hpp"
+#include "ops/storage.hpp"
+
+namespace evmcore {
+
+namespace {
+
+// Gas and stack limits of a row, from constants where the table has constants.
+template <unsigned NUMBER, int POPS, int PUSHES, bool SINCE_FIRST_FORK>
+EVMCORE_INLINE Status enter(Cursor& c, const Rules& rules) noexcept {
+    if constexpr (!SINCE_FIRST_FORK)
+        if (EVMCORE_UNLIKELY(!rules.is_defined[NUMBER]))
+            return Status::UNDEFINED_INSTRUCTION;
+    constexpr int32_t price = fixed_gas(NUMBER);
+    if constexpr (POPS > 0)
+        if (EVMCORE_UNLIKELY(c.top_item - c.frame.stack_base < POPS - 1))
+            return Status::STACK_UNDERFLOW;
+    if constexpr (PUSHES > POPS)
+        if (EVMCORE_UNLIKELY(c.top_item - c.frame.stack_base >= parameter::stack_limit - 1 - (PUSHES - POPS - 1)))
+            return Status::STACK_OVERFLOW;
+    if constexpr (price != 0)
+        if (EVMCORE_UNLIKELY((c.gas -= price > 0 ? price : rules.base_gas[NUMBER]) < 0))
+            return Status::OUT_OF_GAS;
+    return Status::RUNNING;
+}
+
+// Filled once, when the library is loaded: label addresses exist inside `run` only. Frozen from then on.
+template <bool TRACED>
+struct Labels {
+    static inline const void* of[256];
+};
+
+// `FrameType` is Frame: a template parameter so that `requires` below picks the body's kind.
+template <bool TRACED, class FrameType = Frame>
+Status run(FrameType* start) noexcept {
+    const void* const* const labels = Labels<TRACED>::of;
+    if (start == nullptr) {
+        for (const void*& label : Labels<TRACED>::of)
+            label = &&L_undefined;
+#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, IMMEDIATE, SINCE, PRICE, EFFECT) \
+    Labels<TRACED>::of[NUMBER] = &&L_##NAME;
+#include "../rules/opcodes.def"
+#undef OPCODE
+        return Status::RUNNING;
+    }
+    FrameType& frame = *start;
+    const Rules& rules = *frame.machine->rules;
+    LoopCursor<TRACED> c{{frame.pc, frame.stack_top, frame.gas, frame}};
+    Status status;
+
+#define DISPATCH()                                                   \
+    do {                                                             \
+        if constexpr (TRACED) {                                      \
+            c.save();                                                \
+            frame.machine->tracer->step(frame.machine->tracer->context, &frame); \
+        }                                                            \
+        goto* labels[*c.pc];                                         \
+    } while (0)
+
+    DISPATCH();
+
+#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, IMMEDIATE, SINCE, PRICE, EFFECT)                       \
+    L_##NAME : {                                                                                        \
+        status = enter<NUMBER, POPS, PUSHES, Fork::SINCE == Fork::FRONTIER>(c, rules);                  \
+        if (EVMCORE_UNLIKELY(status != Status::RUNNING))                                                \
+            goto L_end;                                                                                 \
+        if constexpr (requires(FrameType & f) { op::BODY(f); }) {                                                  \
+            c.save();                                                                                   \
+            status = op::BODY(frame);                                                                   \
+            c.restore();                                                                                \
+            if (EVMCORE_UNLIKELY(status != Status::RUNNING))                                            \
+                goto L_end;                                                                             \
+        } else if constexpr (std::is_void_v<decltype(op::BODY(c))>) {                                   \
+            op::BODY(c);                                                                                \
+        } else {                                                                                        \
+            status = op::BODY(c);                                                                       \
+            if (EVMCORE_UNLIKELY(status != Status::RUNNING))                                            \
+                goto L_end;                                                                             \
+        }                                                                                               \
+        c.pc += 1 + IMMEDIATE;                                                                          \
+        DISPATCH();                                                                                     \
+    }
+#include "../rules/opcodes.def"
+#undef OPCODE
+#undef DISPATCH
+
+L_undefined:
+    status = Status::UNDEFINED_INSTRUCTION;
+L_end:
+    // A frame that waits for a call goes on behind the instruction.
+    c.pc += status == Status::CALL || status == Status::CREATE;
+    c.save();
+    return status;
+}
+
+const bool labels_are_filled = (run<false, Frame>(nullptr), run<true, Frame>(nullptr), true);
+
+}  // namespace
+
+Status execute(Frame& frame) noexcept {
+    return EVMCORE_LIKELY(frame.machine->tracer == nullptr) ? run<false>(&frame) : run<true>(&frame);
+}
+
+}  // namespace evmcore

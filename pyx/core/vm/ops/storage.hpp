@@ -1,0 +1,152 @@
+// Storage, transient storage, logs and SELFDESTRUCT. Yellow Paper, appendix H; EIP-1153, 1283, 2200, 2929, 3529, 6780.
+#pragma once
+
+#include "context.hpp"
+
+namespace evmcore::op {
+
+inline Status sload(Frame& f) noexcept {
+    Machine& m = *f.machine;
+    JournalSlot* slot = m.journal.peek_slot(f.self, f.top());
+    if (slot == nullptr)
+        return m.journal.failure;
+    if (m.rules->has_warm_access && m.journal.warm(slot) && !f.charge(m.rules->cold_sload_gas))
+        return Status::OUT_OF_GAS;
+    if (!slot->is_loaded && m.journal.slot(f.self, slot->key) == nullptr)
+        return m.journal.failure;
+    copy(&f.top(), &slot->value);
+    return Status::RUNNING;
+}
+
+// Price and refund of a write under net metering: against the value at the start of the transaction (EIP-1283, EIP-2200).
+inline int64_t net_metered_price(const Rules& rules, const u256& original, const u256& current, const u256& value,
+                                 int64_t* refund) noexcept {
+    if (current == value)
+        return rules.sstore_noop_gas;
+    if (original == current) {
+        if (original.is_zero())
+            return rules.sstore_set_gas;
+        if (value.is_zero())
+            *refund += rules.sstore_clear_refund_gas;
+        return rules.sstore_reset_gas;
+    }
+    if (!original.is_zero()) {
+        if (current.is_zero())
+            *refund -= rules.sstore_clear_refund_gas;
+        if (value.is_zero())
+            *refund += rules.sstore_clear_refund_gas;
+    }
+    if (original == value)
+        *refund += (original.is_zero() ? rules.sstore_set_gas : rules.sstore_reset_gas) - rules.sstore_noop_gas;
+    return rules.sstore_noop_gas;
+}
+
+inline int64_t plain_price(const Rules& rules, const u256& current, const u256& value, int64_t* refund) noexcept {
+    if (current.is_zero())
+        return value.is_zero() ? rules.sstore_reset_gas : rules.sstore_set_gas;
+    if (value.is_zero())
+        *refund += rules.sstore_clear_refund_gas;
+    return rules.sstore_reset_gas;
+}
+
+inline Status sstore(Frame& f) noexcept {
+    Machine& m = *f.machine;
+    const Rules& rules = *m.rules;
+    if (f.is_static)
+        return Status::STATIC_MODE_VIOLATION;
+    if (f.gas <= rules.sstore_sentry_gas && rules.sstore_sentry_gas != 0)
+        return Status::OUT_OF_GAS;
+    const u256 key = f.pop();
+    const u256 value = f.pop();
+    JournalSlot* slot = m.journal.peek_slot(f.self, key);
+    if (slot == nullptr)
+        return m.journal.failure;
+    if (rules.has_warm_access && m.journal.warm(slot) && !f.charge(rules.cold_sstore_gas))
+        return Status::OUT_OF_GAS;
+    if (!slot->is_loaded && m.journal.slot(f.self, key) == nullptr)
+        return m.journal.failure;
+    int64_t refund = 0;
+    const int64_t price = rules.sstore_is_net_metered
+                              ? net_metered_price(rules, slot->original, slot->value, value, &refund)
+                              : plain_price(rules, slot->value, value, &refund);
+    if (!f.charge(price))
+        return Status::OUT_OF_GAS;
+    m.journal.refund += refund;
+    m.journal.set_slot(slot, value);
+    return Status::RUNNING;
+}
+
+inline Status tload(Frame& f) noexcept {
+    f.top() = f.machine->journal.transient(f.self, f.top());
+    return Status::RUNNING;
+}
+
+inline Status tstore(Frame& f) noexcept {
+    if (f.is_static)
+        return Status::STATIC_MODE_VIOLATION;
+    const u256 key = f.pop();
+    const u256 value = f.pop();
+    Journal& journal = f.machine->journal;
+    return journal.set_transient(f.self, key, value) ? Status::RUNNING : journal.failure;
+}
+
+template <unsigned TOPICS>
+inline Status log(Frame& f) noexcept {
+    if (f.is_static)
+        return Status::STATIC_MODE_VIOLATION;
+    const u256 offset = f.pop();
+    const u256 size = f.pop();
+    uint64_t begin, count;
+    if (const Status status = extend(f, offset, size, &begin, &count); status != Status::RUNNING)
+        return status;
+    if (!f.charge(parameter::log_byte_gas * static_cast<int64_t>(count)))
+        return Status::OUT_OF_GAS;
+    Journal& journal = f.machine->journal;
+    journal.logs.push_back({f.self->address, TOPICS, static_cast<uint32_t>(journal.topics.size()),
+                            static_cast<uint32_t>(journal.log_data.size()), static_cast<uint32_t>(count)});
+    for (unsigned i = 0; i < TOPICS; ++i)
+        journal.topics.push_back(to_hash(f.pop()));
+    journal.log_data.insert(journal.log_data.end(), f.memory + begin, f.memory + begin + count);
+    return Status::RUNNING;
+}
+
+inline Status selfdestruct(Frame& f) noexcept {
+    Machine& m = *f.machine;
+    const Rules& rules = *m.rules;
+    Journal& journal = m.journal;
+    if (f.is_static)
+        return Status::STATIC_MODE_VIOLATION;
+    JournalAccount* heir = journal.peek(to_address(f.pop()));
+    if (heir == nullptr)
+        return journal.failure;
+    if (rules.has_warm_access && journal.warm(heir) && !f.charge(rules.cold_selfdestruct_gas))
+        return Status::OUT_OF_GAS;
+    if (!heir->is_loaded && journal.account(heir->address) == nullptr)
+        return journal.failure;
+    const u256 balance = journal.read_balance(f.self);
+    if (rules.selfdestruct_new_account_gas != 0) {
+        const bool makes_account = rules.deletes_empty_accounts
+                                       ? !balance.is_zero() && !journal.read_alive(heir)
+                                       : !journal.read_exists(heir);
+        if (makes_account && !f.charge(rules.selfdestruct_new_account_gas))
+            return Status::OUT_OF_GAS;
+    }
+    const bool goes = !rules.selfdestruct_only_when_new || f.self->is_created;
+    if (heir != f.self) {
+        journal.debit(f.self, balance);
+        journal.credit(heir, balance);
+    } else {
+        journal.touch(heir);
+        if (goes)
+            journal.set_balance_zero(f.self);  // burnt
+    }
+    if (goes) {
+        if (!f.self->is_destroyed)
+            journal.refund += rules.selfdestruct_refund_gas;
+        journal.mark_destroyed(f.self);
+    }
+    m.return_data.clear();
+    return Status::SUCCESS;
+}
+
+}  // namespace evmcore::op
