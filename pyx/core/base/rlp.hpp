@@ -28,15 +28,6 @@ inline void u256_to_bytes(const u256& x, uint8_t out[32]) noexcept {
     for (int i = 0; i < 4; ++i)
         u64_to_bytes(x.limb[3 - i], out + 8 * i);
 }
-// How many bytes the number needs without leading zeros; none for zero.
-inline unsigned byte_length(uint64_t x) noexcept { return x == 0 ? 0 : (71 - static_cast<unsigned>(__builtin_clzll(x))) / 8; }
-inline unsigned byte_length(const u256& x) noexcept {
-    for (unsigned i = 4; i-- > 0;)
-        if (x.limb[i] != 0)
-            return 8 * i + byte_length(x.limb[i]);
-    return 0;
-}
-
 // ---------------------------------------------------------------------------------------------------- reading
 
 struct RlpItem {

@@ -214,7 +214,6 @@ EVMCORE_INLINE unsigned leading_zeros(const u256& x) noexcept {
     return x.limb[0] != 0 ? 192 + static_cast<unsigned>(__builtin_clzll(x.limb[0])) : 256;
 }
 EVMCORE_INLINE unsigned bit_length(const u256& x) noexcept { return 256 - leading_zeros(x); }
-EVMCORE_INLINE unsigned byte_length(const u256& x) noexcept { return (bit_length(x) + 7) / 8; }
 
 // Byte `index` counted from the most significant (BYTE); 0 from index 32 on.
 EVMCORE_INLINE u256 byte_at(const u256& index, const u256& x) noexcept {

@@ -1,0 +1,50 @@
+// What a transaction leaves: its result, its logs, its effects, and its receipt as the chain stores it.
+// Plain data, filled by the transaction procedure, owned by the block that runs it.
+#pragma once
+
+#include <array>
+
+#include "../base/transaction.hpp"
+#include "frame.hpp"
+
+namespace evmcore {
+
+using Bloom = std::array<uint8_t, 256>;
+
+struct Outcome {
+    Status status = Status::RUNNING;  // SUCCESS, REVERT or a HALT; INVALID or BROKEN when there is no result
+    uint8_t type = 0;
+    bool has_contract = false;
+    Address contract{};               // of a creation that succeeded
+    int64_t gas_used = 0;
+    int64_t gas_refund = 0;           // what came back, after the cap
+    uint64_t cumulative_gas = 0;      // set when it commits
+    uint64_t blob_gas = 0;
+    u256 effective_gas_price;
+    bool has_state_root = false;      // before Byzantium the receipt holds the root after the transaction
+    Hash state_root{};
+    Bloom bloom{};
+    Bytes output;
+    std::vector<Log> logs;
+    std::vector<Hash> topics;
+    Bytes log_data;
+    Effects effects;
+    MissingKey missing;
+    u256 have, want;                  // what an INVALID status compares
+    uint64_t missing_block_number = 0;
+    uint32_t execution_count = 0;
+
+    Outcome() = default;
+    Outcome(Outcome&&) = delete;      // its effects own code
+};
+
+// Takes the logs over from the journal and fills the bloom.
+void take_logs(Journal* journal, Outcome* outcome) noexcept;
+void add_to_bloom(Bloom* bloom, ByteView item) noexcept;  // Yellow Paper 4.4.1
+
+// Appends the receipt: type byte and list for typed transactions (EIP-2718), status or state root first (EIP-658).
+void encode_receipt(const Outcome& outcome, Bytes* out) noexcept;
+// Appends the list of logs alone, as a state test's `logs` hash is taken over.
+void encode_logs(const Outcome& outcome, Bytes* out) noexcept;
+
+}  // namespace evmcore
