@@ -1,0 +1,11 @@
+// RIPEMD-160 (Dobbertin, Bosselaers, Preneel 1996) in our own C++: as fast here as the libraries, and always there.
+// Depends on base only. Safe from any thread.
+#pragma once
+
+#include "../base/types.hpp"
+
+namespace evmcore {
+
+void ripemd160(const uint8_t* data, size_t size, uint8_t output[20]) noexcept;
+
+}  // namespace evmcore
