@@ -13,6 +13,7 @@ public:
     Status status() const noexcept { return status_; }
     const char* field() const noexcept { return field_; }
     bool ok() const noexcept { return status_ == Status::SUCCESS; }
+    const RlpReader& items() const noexcept { return items_; }
     bool has_more() const noexcept { return ok() && !items_.at_end(); }
 
     void number(const char* name, uint64_t& out) noexcept { if (ok()) note(name, items_.next_u64(&out)); }
