@@ -23,20 +23,25 @@ struct u512 {
 
 // --- Copies ------------------------------------------------------------------------------------------------------
 
-// Reads a word limb by limb. A word was most likely just written by four 64-bit stores; a 128-bit load of two such
-// stores cannot be forwarded from the store buffer and waits some 15 cycles. The empty asm keeps compilers from
-// merging the four loads back into vectors; it emits nothing.
+// Pins a limb to a general register, unless the compiler knows its value; emits nothing. Words travel as four 64-bit
+// loads and stores. Left alone, compilers merge these into vectors: a 128-bit load of what two 64-bit stores just wrote
+// cannot be forwarded from the store buffer and waits some 15 cycles, and gcc gathers sums into vectors before storing.
+EVMCORE_INLINE uint64_t pinned(uint64_t limb) noexcept {
+    if (!__builtin_constant_p(limb))
+        __asm__("" : "+r"(limb));
+    return limb;
+}
+
 EVMCORE_INLINE u256 load(const u256* from) noexcept {
-    uint64_t l0 = from->limb[0], l1 = from->limb[1], l2 = from->limb[2], l3 = from->limb[3];
-    __asm__("" : "+r"(l0), "+r"(l1), "+r"(l2), "+r"(l3));
-    return {l0, l1, l2, l3};
+    return {pinned(from->limb[0]), pinned(from->limb[1]), pinned(from->limb[2]), pinned(from->limb[3])};
 }
 
 EVMCORE_INLINE void store(u256* to, const u256& x) noexcept {
-    to->limb[0] = x.limb[0];
-    to->limb[1] = x.limb[1];
-    to->limb[2] = x.limb[2];
-    to->limb[3] = x.limb[3];
+    const uint64_t l0 = pinned(x.limb[0]), l1 = pinned(x.limb[1]), l2 = pinned(x.limb[2]), l3 = pinned(x.limb[3]);
+    to->limb[0] = l0;
+    to->limb[1] = l1;
+    to->limb[2] = l2;
+    to->limb[3] = l3;
 }
 
 EVMCORE_INLINE void copy(u256* to, const u256* from) noexcept { store(to, load(from)); }
@@ -80,7 +85,7 @@ EVMCORE_INLINE bool add_overflow(const u256& a, const u256& b, u256* sum) noexce
     const uint64_t l1 = add_carry(a.limb[1], b.limb[1], &carry);
     const uint64_t l2 = add_carry(a.limb[2], b.limb[2], &carry);
     const uint64_t l3 = add_carry(a.limb[3], b.limb[3], &carry);
-    *sum = u256{l0, l1, l2, l3};
+    *sum = u256{pinned(l0), pinned(l1), pinned(l2), pinned(l3)};
     return carry != 0;
 }
 
@@ -91,7 +96,7 @@ EVMCORE_INLINE bool sub_borrow(const u256& a, const u256& b, u256* difference) n
     const uint64_t l1 = sub_borrow_limb(a.limb[1], b.limb[1], &borrow);
     const uint64_t l2 = sub_borrow_limb(a.limb[2], b.limb[2], &borrow);
     const uint64_t l3 = sub_borrow_limb(a.limb[3], b.limb[3], &borrow);
-    *difference = u256{l0, l1, l2, l3};
+    *difference = u256{pinned(l0), pinned(l1), pinned(l2), pinned(l3)};
     return borrow != 0;
 }
 
