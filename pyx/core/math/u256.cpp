@@ -94,53 +94,82 @@ EVMCORE_INLINE uint64_t divide_3_by_2(uint64_t u2, uint64_t u1, uint64_t u0, uin
     return quotient;
 }
 
-// Shifts `count` limbs up by `bits` < 64 and returns what falls out at the top.
-EVMCORE_INLINE uint64_t normalize(const uint64_t* from, uint64_t* to, unsigned count, unsigned bits) noexcept {
-    uint64_t below = 0;
-    for (unsigned i = 0; i < count; ++i) {
-        const uint64_t limb = from[i];
-        to[i] = limb << bits | below >> 1 >> (63 - bits);
-        below = limb;
+// One step of long division. r holds D limbs, less than d, which is normalized and has reciprocal v: r becomes
+// (r * 2^64 + next) mod d, and the digit of the quotient is returned.
+template <unsigned D>
+EVMCORE_INLINE uint64_t divide_step(uint64_t* r, uint64_t next, const uint64_t* d, uint64_t v) noexcept {
+    if constexpr (D == 1) {
+        return divide_2_by_1(r[0], next, d[0], v, &r[0]);
+    } else if constexpr (D == 2) {
+        uint128 rest;
+        const uint64_t digit = divide_3_by_2(r[1], r[0], next, d[1], d[0], v, &rest);
+        r[0] = split(rest).low;
+        r[1] = split(rest).high;
+        return digit;
+    } else {
+        const uint64_t u2 = r[D - 1], u1 = r[D - 2], u0 = r[D - 3];
+        for (unsigned i = D - 1; i > 0; --i)
+            r[i] = r[i - 1];
+        r[0] = next;
+        uint64_t digit, carry = 0;
+        unsigned char borrow = 0;
+        if (EVMCORE_UNLIKELY(u2 == d[D - 1] && u1 == d[D - 2])) {
+            digit = ~uint64_t{0};  // then the largest digit is exact
+            for (unsigned i = 0; i < D; ++i)
+                r[i] = sub_borrow_limb(r[i], multiply_add(d[i], digit, carry, 0, &carry), &borrow);
+            return digit;
+        }
+        uint128 rest;
+        digit = divide_3_by_2(u2, u1, u0, d[D - 1], d[D - 2], v, &rest);
+        for (unsigned i = 0; i < D - 2; ++i)
+            r[i] = sub_borrow_limb(r[i], multiply_add(d[i], digit, carry, 0, &carry), &borrow);
+        r[D - 2] = sub_borrow_limb(split(rest).low, carry, &borrow);
+        r[D - 1] = sub_borrow_limb(split(rest).high, 0, &borrow);
+        if (EVMCORE_UNLIKELY(borrow != 0)) {
+            --digit;
+            unsigned char add = 0;
+            for (unsigned i = 0; i < D; ++i)
+                r[i] = add_carry(r[i], d[i], &add);
+        }
+        return digit;
     }
-    return below >> 1 >> (63 - bits);
 }
 
-// u[0..count] / d[0..N), N = 3 or 4, d normalized: quotient limbs q[0 .. count - N], the remainder is left in u[0..N).
-template <unsigned N>
-EVMCORE_INLINE void divide_long(uint64_t* u, unsigned count, const uint64_t* d, uint64_t* q) noexcept {
-    const uint64_t d1 = d[N - 1], d0 = d[N - 2];
-    const uint64_t v = reciprocal(d1, d0);
-    for (unsigned j = count - N + 1; j-- > 0;) {
-        const uint64_t u2 = u[j + N], u1 = u[j + N - 1], u0 = u[j + N - 2];
-        uint64_t digit, carry = 0;
-        if (EVMCORE_UNLIKELY(u2 == d1 && u1 == d0)) {
-            digit = ~uint64_t{0};  // here the largest digit is exact
-            unsigned char borrow = 0;
-            for (unsigned i = 0; i < N; ++i) {
-                const uint64_t low = multiply_add(d[i], digit, carry, 0, &carry);
-                u[i + j] = sub_borrow_limb(u[i + j], low, &borrow);
-            }
-            u[j + N] = u2 - carry - borrow;
-        } else {
-            uint128 r;
-            digit = divide_3_by_2(u2, u1, u0, d1, d0, v, &r);
-            unsigned char borrow = 0;
-            for (unsigned i = 0; i < N - 2; ++i) {
-                const uint64_t low = multiply_add(d[i], digit, carry, 0, &carry);
-                u[i + j] = sub_borrow_limb(u[i + j], low, &borrow);
-            }
-            u[j + N - 2] = sub_borrow_limb(split(r).low, carry, &borrow);
-            u[j + N - 1] = sub_borrow_limb(split(r).high, 0, &borrow);
-            u[j + N] = 0;
-            if (EVMCORE_UNLIKELY(borrow != 0)) {
-                --digit;
-                unsigned char add = 0;
-                for (unsigned i = 0; i < N; ++i)
-                    u[i + j] = add_carry(u[i + j], d[i], &add);
-            }
-        }
-        q[j] = digit;
+EVMCORE_INLINE uint64_t shifted_up(uint64_t limb, uint64_t below, unsigned bits) noexcept {
+    return limb << bits | below >> 1 >> (63 - bits);
+}
+
+// Divides `count` limbs of n, D <= count <= 8, by the D limbs of d, the top one not zero. Writes the count - D + 1 digits
+// of the quotient if q is not null.
+template <unsigned D>
+EVMCORE_INLINE u256 divide_by(const uint64_t* n, unsigned count, const uint64_t* d, uint64_t* q) noexcept {
+    const unsigned bits = static_cast<unsigned>(__builtin_clzll(d[D - 1]));
+    uint64_t divisor[D], r[D];
+    for (unsigned i = D - 1; i > 0; --i)
+        divisor[i] = shifted_up(d[i], d[i - 1], bits);
+    divisor[0] = d[0] << bits;
+    uint64_t v;
+    if constexpr (D == 1)
+        v = reciprocal(divisor[0]);
+    else
+        v = reciprocal(divisor[D - 1], divisor[D - 2]);
+    // The window starts above the numerator, on the bits that the shift pushes out.
+    uint64_t above = 0;
+    for (unsigned i = 0; i < D; ++i) {
+        const uint64_t limb = n[count - 1 - i];
+        r[D - 1 - i] = shifted_up(above, limb, bits);
+        above = limb;
     }
+    for (unsigned j = count - D + 1; j-- > 0;) {
+        const uint64_t below = j > 0 ? n[j - 1] : 0;
+        const uint64_t digit = divide_step<D>(r, shifted_up(n[j], below, bits), divisor, v);
+        if (q != nullptr)
+            q[j] = digit;
+    }
+    u256 rest;
+    for (unsigned i = 0; i < D; ++i)
+        rest.limb[i] = r[i] >> bits | (i + 1 < D ? r[i + 1] << 1 << (63 - bits) : 0);
+    return rest;
 }
 
 EVMCORE_INLINE unsigned limb_count(const uint64_t* limbs, unsigned most) noexcept {
@@ -149,47 +178,37 @@ EVMCORE_INLINE unsigned limb_count(const uint64_t* limbs, unsigned most) noexcep
     return most;
 }
 
-// Divides `count` limbs of n (count <= 8) by d, which is not zero. q has room for `count` limbs, all written.
-EVMCORE_INLINE void divide_limbs(const uint64_t* n, unsigned count, const uint64_t* d, uint64_t* q, u256* remainder) noexcept {
-    const unsigned divisor_limbs = limb_count(d, 4);
-    for (unsigned i = 0; i < count; ++i)
-        q[i] = 0;
+// Divides `count` <= 8 limbs of n by d, which is not zero: the remainder, and the quotient's digits if q is not null, as
+// many as come out; the others are left as they are.
+EVMCORE_INLINE u256 divide_limbs(const uint64_t* n, unsigned count, const u256& d, uint64_t* q) noexcept {
     count = limb_count(n, count);
-    if (count < divisor_limbs) {
-        *remainder = u256{n[0], n[1], n[2], n[3]};
-        return;
-    }
-    const unsigned bits = static_cast<unsigned>(__builtin_clzll(d[divisor_limbs - 1]));
-    uint64_t u[9], nd[4];
-    u[count] = normalize(n, u, count, bits);
-    normalize(d, nd, divisor_limbs, bits);
+    const unsigned divisor_limbs = limb_count(d.limb, 4);
+    if (count < divisor_limbs)
+        return {n[0], n[1], n[2], n[3]};
     switch (divisor_limbs) {
-    case 1: {
-        const uint64_t v = reciprocal(nd[0]);
-        uint64_t r = u[count];
-        for (unsigned j = count; j-- > 0;)
-            q[j] = divide_2_by_1(r, u[j], nd[0], v, &r);
-        *remainder = u256{r >> bits};
-        return;
-    }
-    case 2: {
-        const uint64_t v = reciprocal(nd[1], nd[0]);
-        uint128 r = join(u[count], u[count - 1]);
-        for (unsigned j = count - 1; j-- > 0;)
-            q[j] = divide_3_by_2(split(r).high, split(r).low, u[j], nd[1], nd[0], v, &r);
-        r >>= bits;
-        *remainder = u256{split(r).low, split(r).high, 0, 0};
-        return;
-    }
+    case 1:
+        return divide_by<1>(n, count, d.limb, q);
+    case 2:
+        return divide_by<2>(n, count, d.limb, q);
     case 3:
-        divide_long<3>(u, count, nd, q);
-        *remainder = shift_right(u256{u[0], u[1], u[2], 0}, bits);
-        return;
+        return divide_by<3>(n, count, d.limb, q);
     default:
-        divide_long<4>(u, count, nd, q);
-        *remainder = shift_right(u256{u[0], u[1], u[2], u[3]}, bits);
-        return;
+        return divide_by<4>(n, count, d.limb, q);
     }
+}
+
+// The quotient and the remainder of two words, the divisor not zero.
+EVMCORE_INLINE u256 divide_words(const u256& n, const u256& d, u256* remainder) noexcept {
+    if (n.fits_u64() && d.fits_u64()) {
+        *remainder = u256{n.limb[0] % d.limb[0]};
+        return u256{n.limb[0] / d.limb[0]};
+    }
+    u256 quotient;
+    if (n < d)
+        *remainder = n;
+    else
+        *remainder = divide_limbs(n.limb, 4, d, quotient.limb);
+    return quotient;
 }
 
 }  // namespace
@@ -198,59 +217,109 @@ void divide(const u256* numerator, const u256* divisor, u256* quotient, u256* re
     const u256 n = load(numerator), d = load(divisor);
     u256 q, r;
     if (!d.is_zero())
-        divide_limbs(n.limb, 4, d.limb, q.limb, &r);
+        q = divide_words(n, d, &r);
     if (quotient != nullptr)
-        copy(quotient, &q);
+        store(quotient, q);
     if (remainder != nullptr)
-        copy(remainder, &r);
+        store(remainder, r);
 }
 
 void divide_signed(const u256* numerator, const u256* divisor, u256* quotient, u256* remainder) noexcept {
-    u256 n = load(numerator), d = load(divisor);
+    const u256 n = load(numerator), d = load(divisor);
     const bool n_negative = is_negative(n), d_negative = is_negative(d);
-    if (n_negative)
-        n = -n;
-    if (d_negative)
-        d = -d;
-    divide(&n, &d, quotient, remainder);
-    if (quotient != nullptr && n_negative != d_negative)
-        store(quotient, -*quotient);
-    if (remainder != nullptr && n_negative)
-        store(remainder, -*remainder);
+    u256 q, r;
+    if (!d.is_zero())
+        q = divide_words(n_negative ? -n : n, d_negative ? -d : d, &r);
+    if (quotient != nullptr)
+        store(quotient, n_negative != d_negative ? -q : q);
+    if (remainder != nullptr)
+        store(remainder, n_negative ? -r : r);
 }
 
 void add_modulo(const u256* a, const u256* b, const u256* modulus, u256* result) noexcept {
-    const u256 m = load(modulus);
-    u256 sum, r;
-    if (!m.is_zero()) {
-        const uint64_t carry = add_overflow(load(a), load(b), &sum);
-        const uint64_t n[5] = {sum.limb[0], sum.limb[1], sum.limb[2], sum.limb[3], carry};
-        uint64_t q[5];
-        divide_limbs(n, 5, m.limb, q, &r);
+    const u256 x = load(a), y = load(b), m = load(modulus);
+    u256 sum, less;
+    const bool carry = add_overflow(x, y, &sum);
+    if (x < m && y < m) {  // the sum is below 2m
+        const bool is_below = sub_borrow(sum, m, &less) && !carry;
+        store(result, is_below ? sum : less);
+        return;
     }
-    copy(result, &r);
+    u256 r;
+    if (!m.is_zero()) {
+        const uint64_t n[5] = {sum.limb[0], sum.limb[1], sum.limb[2], sum.limb[3], carry};
+        r = divide_limbs(n, 5, m, nullptr);
+    }
+    store(result, r);
 }
 
 void multiply_modulo(const u256* a, const u256* b, const u256* modulus, u256* result) noexcept {
     const u256 m = load(modulus);
+    const u512 product = mul_full(load(a), load(b));
+    const u256 low{product.limb[0], product.limb[1], product.limb[2], product.limb[3]};
+    const u256 high{product.limb[4], product.limb[5], product.limb[6], product.limb[7]};
     u256 r;
-    if (!m.is_zero()) {
-        const u512 product = mul_full(load(a), load(b));
-        uint64_t q[8];
-        divide_limbs(product.limb, 8, m.limb, q, &r);
+    if (m == U256_MAX) {  // how contracts get the high half of a product; 2^256 is 1 here
+        if (add_overflow(low, high, &r))
+            r = r + u256{1};
+        if (r == U256_MAX)
+            r = u256{};
+    } else if (!m.is_zero()) {
+        r = high.is_zero() && low < m ? low : divide_limbs(product.limb, 8, m, nullptr);
     }
-    copy(result, &r);
+    store(result, r);
 }
 
-void power(const u256* base, const u256* exponent, u256* result) noexcept {
-    const u256 x = load(base), e = load(exponent);
-    u256 answer{1};
-    for (unsigned i = bit_length(e); i-- > 0;) {
-        answer = square(answer);
-        if (e.limb[i / 64] >> (i % 64) & 1)
-            answer = answer * x;
+namespace {
+
+// base^exponent by squaring, from the low bits up, and base^(2^count) in *base after `count` bits. The product is always
+// made, with 1 where the bit is not set: it is ready before the square is, and a random bit can't be predicted.
+EVMCORE_INLINE u256 power_of_bits(u256* base, uint64_t exponent, unsigned count) noexcept {
+    u256 answer{1}, b = *base;
+    for (; count > 0; --count, exponent >>= 1) {
+        const uint64_t keep = 0 - (exponent & 1);
+        answer = answer * u256{(b.limb[0] & keep) | (~keep & 1), b.limb[1] & keep, b.limb[2] & keep, b.limb[3] & keep};
+        b = square(b);
     }
-    copy(result, &answer);
+    *base = b;
+    return answer;
+}
+
+// x^(2^62) is 1 + z with z a multiple of 2^64, for odd x: each squaring of 1 + 2^k y makes 1 + 2^(k+1) y'. So its m-th
+// power needs but four terms of the binomial series: z^4 is a multiple of 2^256.
+constexpr unsigned SQUARED_BITS = 62;
+
+u256 binomial_power(const u256& z, const u256& m) noexcept {
+    constexpr u256 ONE_THIRD{0xaaaaaaaaaaaaaaab, 0, 0, 0};  // modulo 2^64, all that matters beside z^3
+    const u256 pairs = shift_right(m * (m - u256{1}), 1);   // m over 2, modulo 2^255; z^2 is a multiple of 2^128
+    const u256 triples = pairs * (m - u256{2}) * ONE_THIRD; // m over 3, modulo 2^64
+    const u256 square_of_z = square(z);
+    return u256{1} + m * z + pairs * square_of_z + triples * (square_of_z * z);
+}
+
+}  // namespace
+
+void power(const u256* base, const u256* exponent, u256* result) noexcept {
+    u256 x = load(base);
+    const u256 e = load(exponent);
+    const unsigned exponent_bits = bit_length(e);
+    if (exponent_bits <= SQUARED_BITS && (x.limb[0] & 1) != 0) {
+        store(result, power_of_bits(&x, e.limb[0], exponent_bits));
+    } else if ((x.limb[0] & 1) != 0) {
+        const u256 low = power_of_bits(&x, e.limb[0] & ((uint64_t{1} << SQUARED_BITS) - 1), SQUARED_BITS);
+        store(result, low * binomial_power(x - u256{1}, shift_right(e, SQUARED_BITS)));
+    } else if (exponent_bits > 8) {
+        store(result, u256{});  // an even number to the 256th or more
+    } else {
+        const unsigned top = bit_length(x);
+        const bool is_power_of_two = top != 0 && (x & (x - u256{1})).is_zero();
+        if (is_power_of_two) {
+            const uint64_t count = e.limb[0] * (top - 1);
+            store(result, count < 256 ? shift_left(u256{1}, static_cast<unsigned>(count)) : u256{});
+        } else {
+            store(result, power_of_bits(&x, e.limb[0], exponent_bits));
+        }
+    }
 }
 
 }  // namespace evmcore
