@@ -1,0 +1,174 @@
+"""The exceptions of evmcore: what may not be included, what was not there, what could not be read.
+
+A transaction that reverts or halts is a result and raises nothing. Everything raised here is an `EvmError`, and carries
+what a program needs to go on (the row of status.def, the place in the block, the missing key) beside its message.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "DecodeError",
+    "EvmError",
+    "ExecutionAborted",
+    "InvalidBlock",
+    "InvalidTransaction",
+    "MissingBlockHash",
+    "MissingState",
+    "PrecompileUnavailable",
+    "ResourceLimit",
+    "UnusableInput",
+    "rejection",
+]
+
+
+class EvmError(Exception):
+    """Everything that evmcore raises on purpose."""
+
+
+class _Rejection(EvmError):
+    """Something may not be included; the state is untouched.
+
+    status      the row of status.def, such as "NONCE_TOO_LOW"
+    exception   the name the execution-spec tests give it, such as "TransactionException.NONCE_MISMATCH_TOO_LOW"
+    index       which transaction of the block, from 0; None when there is no block
+    have, want  the two numbers that disagree, where the row has numbers
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: str = "",
+        exception: str = "",
+        index: int | None = None,
+        have: int | None = None,
+        want: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.exception = exception
+        self.index = index
+        self.have = have
+        self.want = want
+
+
+class InvalidTransaction(_Rejection):
+    """The transaction may not be included. `.status` is the row, `.index` its place in the block."""
+
+
+class InvalidBlock(_Rejection):
+    """The block breaks a rule that is not one of its transactions'."""
+
+
+class DecodeError(InvalidTransaction, ValueError):
+    """Bytes that are not the RLP they should be. `.field` names the place, such as "transaction.nonce"."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: str = "",
+        exception: str = "",
+        index: int | None = None,
+        field: str = "",
+    ) -> None:
+        super().__init__(message, status=status, exception=exception, index=index)
+        self.field = field
+
+
+class MissingState(EvmError, KeyError):
+    """A strict state was asked for what it doesn't hold. `.slot` is None when the account itself is missing."""
+
+    def __init__(self, address: bytes, slot: int | None = None) -> None:
+        super().__init__(address, slot)
+        self.address = address
+        self.slot = slot
+
+    def __str__(self) -> str:
+        if self.slot is None:
+            return f"missing state: account 0x{self.address.hex()}"
+        return f"missing state: slot {self.slot:#x} of account 0x{self.address.hex()}"
+
+
+class MissingBlockHash(EvmError):
+    """BLOCKHASH asked for a block that the header's `block_hashes` doesn't list."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+    def __str__(self) -> str:
+        return f"missing block hash: number {self.number}"
+
+
+class PrecompileUnavailable(EvmError):
+    """A precompile needs a library that isn't there. `.package` is what to install."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(package)
+        self.package = package
+
+    def __str__(self) -> str:
+        return f"precompile unavailable: its native library comes with the package {self.package!r}; install it"
+
+
+class ResourceLimit(EvmError):
+    """The program would need more memory than it may have, or than there is."""
+
+
+class ExecutionAborted(EvmError):
+    """The run was told to stop before its end; nothing of it is kept."""
+
+
+class UnusableInput(EvmError, ValueError):
+    """A file, a mapping or an argument that can't be what it should be. The message names it and says why."""
+
+
+# How a rejection reads when both numbers are known; a row that is not here reads as its own name.
+_NUMBERS = {
+    "NONCE_TOO_LOW": "nonce too low: transaction has {have}, account has {want}",
+    "NONCE_TOO_HIGH": "nonce too high: transaction has {have}, account has {want}",
+    "INSUFFICIENT_FUNDS": "insufficient funds: account has {have} wei, transaction may cost {want}",
+    "INTRINSIC_GAS_TOO_LOW": "intrinsic gas too low: transaction has {have} gas, needs {want}",
+    "FLOOR_GAS_TOO_LOW": "gas below the calldata floor: transaction has {have} gas, needs {want}",
+    "GAS_ALLOWANCE_EXCEEDED": "gas allowance exceeded: transaction has {have} gas, block has {want} left",
+    "GAS_LIMIT_EXCEEDS_MAXIMUM": "gas limit exceeds maximum: transaction has {have} gas, may have {want}",
+    "INITCODE_TOO_LARGE": "initcode too large: transaction has {have} bytes, may have {want}",
+    "INVALID_CHAIN_ID": "invalid chain id: transaction has {have}, chain has {want}",
+    "MAX_FEE_BELOW_BASE_FEE": "max fee below base fee: transaction has {have} wei, block has {want}",
+    "PRIORITY_ABOVE_MAX_FEE": "priority fee above max fee: transaction has {have} wei, max fee is {want}",
+    "MAX_BLOB_FEE_TOO_LOW": "max blob fee too low: transaction has {have} wei, block has {want}",
+    "BLOB_GAS_ALLOWANCE_EXCEEDED": "blob gas allowance exceeded: transaction has {have} blob gas, block has {want} left",
+    "TOO_MANY_BLOBS": "too many blobs: transaction has {have}, may have {want}",
+    "TYPE_NOT_SUPPORTED": "transaction type not supported: type {have}",
+    "BLOCK_GAS_USED": "wrong gas used: block has {want}, its transactions used {have}",
+}
+
+
+def rejection(
+    status: str,
+    exception: str,
+    *,
+    index: int | None = None,
+    have: int | None = None,
+    want: int | None = None,
+    field: str = "",
+) -> InvalidTransaction | InvalidBlock:
+    """The exception of an INVALID row of status.def, its message made of the row and the numbers.
+
+    status, exception   the row's name and its text, which also chooses the class
+    have, want          the transaction's number and the one it is held against, where there are such
+    field               where in the encoding, for RLP rows
+    """
+    if have is not None and status in _NUMBERS and (want is not None or "{want}" not in _NUMBERS[status]):
+        message = _NUMBERS[status].format(have=have, want=want)
+    else:
+        message = status.removeprefix("BLOCK_").replace("_", " ").lower().replace("rlp ", "RLP: ")
+    if field:
+        message = f"{field}: {message}"
+    if index is not None:
+        message = f"transaction {index}: {message}"
+    if exception.startswith("RLPException."):
+        return DecodeError(message, status=status, exception=exception, index=index, field=field)
+    kind = InvalidBlock if exception.startswith("BlockException.") else InvalidTransaction
+    return kind(message, status=status, exception=exception, index=index, have=have, want=want)

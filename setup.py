@@ -1,0 +1,123 @@
+"""Builds the one extension, evmcore._core, from pyx/: everything else about the package is in pyproject.toml.
+
+EVMCORE_DEBUG=1              assertions, -O0 -g
+EVMCORE_SANITIZE=LIST        address,undefined or thread: the sanitizers of gcc and clang
+EVMCORE_JOBS=N               compilers at once (default: one a core)
+
+An object is compiled again only when its source, a header that it read or its flags changed: the objects stay in
+build/objects, a folder a set of flags.
+"""
+
+import hashlib
+import os
+import shlex
+import subprocess
+import sys
+import sysconfig
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).resolve().parent
+MODULE = "pyx/_core.pyx"
+INTERPRETER = "pyx/core/vm/interpreter.cpp"
+DEBUG = os.environ.get("EVMCORE_DEBUG", "") not in ("", "0")
+SANITIZE = os.environ.get("EVMCORE_SANITIZE", "")
+
+COMMON_FLAGS = ["-std=c++20", "-fvisibility=hidden", "-pthread"]
+if DEBUG:
+    COMMON_FLAGS += ["-O0", "-g", "-UNDEBUG"]
+else:
+    COMMON_FLAGS += ["-O3", "-DNDEBUG", "-g1" if SANITIZE else "-g0"]
+if SANITIZE:
+    COMMON_FLAGS += [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all"]
+CORE_FLAGS = ["-fno-exceptions", "-fno-rtti", "-Wall"]
+# The generated module: Cython turns C++ exceptions into Python's, and its helpers are not free of warnings.
+MODULE_FLAGS = ["-Wno-unused-function", "-Wno-cpp"]
+# gcc merges the indirect jumps of threaded code into one, and the branch predictor then sees one jump for all opcodes.
+GCC_INTERPRETER_FLAGS = ["-fno-gcse", "--param=max-goto-duplication-insns=64"]
+LINK_FLAGS = ["-pthread"] + ([f"-fsanitize={SANITIZE}"] if SANITIZE else [])
+
+
+def is_gcc(compiler: list[str]) -> bool:
+    """Whether the C++ compiler is gcc itself: clang answers to __GNUC__ too, but has its own macro."""
+    macros = subprocess.run(
+        [*compiler, "-dM", "-E", "-x", "c++", os.devnull], capture_output=True, text=True, check=False
+    ).stdout
+    return "__GNUC__" in macros and "__clang__" not in macros
+
+
+def is_fresh(object_file: Path) -> bool:
+    """Whether the object is newer than all that it was made from, as the compiler itself wrote it down (-MMD)."""
+    rule = object_file.with_suffix(".d")
+    if not object_file.exists() or not rule.exists():
+        return False
+    inputs = rule.read_text().replace("\\\n", " ").split(":", 1)[-1].replace("\\ ", "\0").split()
+    made = object_file.stat().st_mtime_ns
+    try:
+        return all(os.stat(name.replace("\0", " ")).st_mtime_ns <= made for name in inputs)
+    except FileNotFoundError:
+        return False
+
+
+class BuildCore(build_ext):
+    """Compiles the sources side by side, each with its own flags, and links them."""
+
+    def build_extension(self, extension: Extension) -> None:
+        compiler = self.compiler
+        link_base = getattr(compiler, "compiler_so_cxx", None) or compiler.compiler_so
+        gcc = is_gcc(link_base[:1])
+
+        def flags_of(source: str) -> list[str]:
+            own = CORE_FLAGS if "pyx/core/" in source else MODULE_FLAGS
+            return COMMON_FLAGS + own + (GCC_INTERPRETER_FLAGS if gcc and source == INTERPRETER else [])
+
+        def compile_one(source: str) -> str:
+            flags = flags_of(source)
+            variant = hashlib.sha256(shlex.join([sys.executable, *link_base, *flags]).encode()).hexdigest()[:12]
+            tag = f"{sysconfig.get_platform()}-{sys.implementation.cache_tag}-{variant}"
+            folder = os.path.join("build", "objects", tag)
+            [object_name] = compiler.object_filenames([source], output_dir=folder)
+            object_file = Path(object_name)
+            if not self.force and is_fresh(object_file):
+                return object_name
+            object_file.parent.mkdir(parents=True, exist_ok=True)
+            object_file.unlink(missing_ok=True)
+            rule = str(object_file.with_suffix(".d"))
+            compiler.compile(
+                [source],
+                output_dir=folder,
+                include_dirs=extension.include_dirs,
+                extra_postargs=[*flags, "-MMD", "-MF", rule],
+                depends=extension.depends,
+            )
+            return object_name
+
+        # The longest first, so that the last compiler to finish is not the one that started last.
+        sources = sorted(extension.sources, key=lambda name: (name == INTERPRETER, os.path.getsize(name)), reverse=True)
+        jobs = int(os.environ.get("EVMCORE_JOBS", 0)) or os.cpu_count() or 1
+        with ThreadPoolExecutor(jobs) as pool:
+            objects = list(pool.map(compile_one, sources))
+        target = self.get_ext_fullpath(extension.name)
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        compiler.link_shared_object(objects, target, extra_postargs=LINK_FLAGS, target_lang="c++")
+
+
+os.chdir(ROOT)
+CORE_SOURCES = sorted(path.as_posix() for path in Path("pyx/core").rglob("*.cpp"))
+EXTENSIONS = cythonize(
+    [Extension("evmcore._core", [MODULE], include_dirs=["pyx"], language="c++")],
+    compiler_directives={
+        "language_level": 3,
+        "boundscheck": False,
+        "wraparound": False,
+        "freethreading_compatible": True,
+    },
+)
+for extension in EXTENSIONS:
+    extension.sources += CORE_SOURCES
+
+setup(ext_modules=EXTENSIONS, cmdclass={"build_ext": BuildCore})
