@@ -1,6 +1,7 @@
 // Bytes to points and back, and the choice of arithmetic. The mathematics is in bn254_{field,tower,curve,pairing}.hpp.
 #include "bn254.hpp"
 
+#include "bn254_field_x86.hpp"
 #include "bn254_pairing.hpp"
 
 namespace evmcore {
@@ -114,14 +115,22 @@ struct Wire {
     }
 };
 
+#if defined(__x86_64__)
+// mulx is what the assembler needs
+const bool has_mulx = __builtin_cpu_supports("bmi2");
+#define EVMCORE_CHOOSE(CALL) (has_mulx ? Wire<WithMulx>::CALL : Wire<Portable>::CALL)
+#else
+#define EVMCORE_CHOOSE(CALL) Wire<Portable>::CALL
+#endif
+
 }  // namespace
 
-bool bn254_add(const uint8_t* input, uint8_t* output) noexcept { return Wire<Portable>::add(input, output); }
+bool bn254_add(const uint8_t* input, uint8_t* output) noexcept { return EVMCORE_CHOOSE(add(input, output)); }
 
-bool bn254_multiply(const uint8_t* input, uint8_t* output) noexcept { return Wire<Portable>::multiply(input, output); }
+bool bn254_multiply(const uint8_t* input, uint8_t* output) noexcept { return EVMCORE_CHOOSE(multiply(input, output)); }
 
 Status bn254_pairing_is_one(ByteView input, bool& is_one, Poll& poll) noexcept {
-    return Wire<Portable>::pairing_is_one(input, is_one, poll);
+    return EVMCORE_CHOOSE(pairing_is_one(input, is_one, poll));
 }
 
 }  // namespace evmcore

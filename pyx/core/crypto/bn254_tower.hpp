@@ -77,14 +77,75 @@ struct Tower {
         }
     }
 
-    static void multiply(Fp12& r, const Fp12& a, const Fp12& b) noexcept {
-        Expanded left;
-        Factor right[6];
-        expand(left, a);
-        for (int i = 0; i < 6; ++i)
+    // Fp6: c0 + c1 v + c2 v^2 with v = w^2, v^3 = xi. An Fp12 is its even coefficients plus w times its odd ones.
+    struct Cubic {
+        Fp2 c[3];
+    };
+
+    static void multiply(Cubic& r, const Cubic& a, const Cubic& b) noexcept {
+        Factor left[5], right[3];
+        for (int i = 0; i < 3; ++i) {
+            set_factor(left[2 + i], a.c[i]);
             set_factor(right[i], b.c[i]);
-        for (int k = 0; k < 6; ++k)
-            A::sum_of_products(r.c[k], left.factor + k, Pick<5, 4, 3, 2, 1, 0>{}, right, Pick<0, 1, 2, 3, 4, 5>{});
+        }
+        for (int i = 1; i < 3; ++i) {
+            Fp2 wrapped;
+            A::multiply_by_xi(wrapped, a.c[i]);
+            set_factor(left[i - 1], wrapped);
+        }
+        for (int k = 0; k < 3; ++k)
+            A::sum_of_products(r.c[k], left + k, Pick<2, 1, 0>{}, right, Pick<0, 1, 2>{});
+    }
+
+    // Karatsuba over the halves: (a0 + a1 w)(b0 + b1 w) = a0 b0 + v a1 b1 + ((a0 + a1)(b0 + b1) - a0 b0 - a1 b1) w
+    static void multiply(Fp12& r, const Fp12& a, const Fp12& b) noexcept {
+        Cubic a0, a1, b0, b1, sum_a, sum_b;
+        for (int i = 0; i < 3; ++i) {
+            a0.c[i] = a.c[2 * i];
+            a1.c[i] = a.c[2 * i + 1];
+            b0.c[i] = b.c[2 * i];
+            b1.c[i] = b.c[2 * i + 1];
+            add(sum_a.c[i], a0.c[i], a1.c[i]);
+            add(sum_b.c[i], b0.c[i], b1.c[i]);
+        }
+        Cubic even, odd, cross;
+        multiply(even, a0, b0);
+        multiply(odd, a1, b1);
+        multiply(cross, sum_a, sum_b);
+        for (int i = 0; i < 3; ++i) {
+            subtract(cross.c[i], cross.c[i], even.c[i]);
+            subtract(r.c[2 * i + 1], cross.c[i], odd.c[i]);
+        }
+        A::multiply_by_xi(odd.c[2], odd.c[2]);
+        add(r.c[0], even.c[0], odd.c[2]);
+        add(r.c[2], even.c[1], odd.c[0]);
+        add(r.c[4], even.c[2], odd.c[1]);
+    }
+
+    // (a0 + a1 w)^2 = (a0 + a1)(a0 + v a1) - a0 a1 - v a0 a1 + 2 a0 a1 w
+    static void square(Fp12& r, const Fp12& a) noexcept {
+        Cubic a0, a1, sum, shifted, product;
+        for (int i = 0; i < 3; ++i) {
+            a0.c[i] = a.c[2 * i];
+            a1.c[i] = a.c[2 * i + 1];
+            add(sum.c[i], a0.c[i], a1.c[i]);
+        }
+        Fp2 wrapped;
+        A::multiply_by_xi(wrapped, a1.c[2]);
+        add(shifted.c[0], a0.c[0], wrapped);
+        add(shifted.c[1], a0.c[1], a1.c[0]);
+        add(shifted.c[2], a0.c[2], a1.c[1]);
+        multiply(product, a0, a1);
+        multiply(sum, sum, shifted);
+        A::multiply_by_xi(wrapped, product.c[2]);
+        subtract(sum.c[0], sum.c[0], product.c[0]);
+        subtract(r.c[0], sum.c[0], wrapped);
+        subtract(sum.c[1], sum.c[1], product.c[1]);
+        subtract(r.c[2], sum.c[1], product.c[0]);
+        subtract(sum.c[2], sum.c[2], product.c[2]);
+        subtract(r.c[4], sum.c[2], product.c[1]);
+        for (int i = 0; i < 3; ++i)
+            add(r.c[2 * i + 1], product.c[i], product.c[i]);
     }
 
     // r = a * (line[0] + line[1] w + line[2] w^3)
@@ -97,8 +158,6 @@ struct Tower {
         for (int k = 0; k < 6; ++k)
             A::sum_of_products(r.c[k], left.factor + k, Pick<5, 4, 2>{}, right, Pick<0, 1, 2>{});
     }
-
-    static void square(Fp12& r, const Fp12& a) noexcept { multiply(r, a, a); }
 
     // w -> -w: the p^6-th power, and the inverse of an element of the cyclotomic subgroup
     static void conjugate(Fp12& r, const Fp12& a) noexcept {
