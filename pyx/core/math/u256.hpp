@@ -123,6 +123,7 @@ EVMCORE_INLINE bool operator<(const u256& a, const u256& b) noexcept {
     u256 unused;
     return sub_borrow(a, b, &unused);
 }
+EVMCORE_INLINE bool same_word(const u256& a, const u256& b) noexcept { return a == b; }
 EVMCORE_INLINE bool operator>(const u256& a, const u256& b) noexcept { return b < a; }
 EVMCORE_INLINE bool operator<=(const u256& a, const u256& b) noexcept { return !(b < a); }
 EVMCORE_INLINE bool operator>=(const u256& a, const u256& b) noexcept { return !(a < b); }
@@ -232,8 +233,12 @@ EVMCORE_INLINE u256 byte_at(const u256& index, const u256& x) noexcept {
 EVMCORE_INLINE u256 sign_extend(const u256& byte_index, const u256& x) noexcept {
     if (!byte_index.fits_u64() || byte_index.limb[0] >= 31)
         return x;
-    const unsigned count = 248 - static_cast<unsigned>(byte_index.limb[0]) * 8;
-    return arithmetic_shift_right(shift_left(x, count), count);
+    const unsigned index = static_cast<unsigned>(byte_index.limb[0]);
+    const unsigned sign_limb = index / 8, unused_bits = 56 - index % 8 * 8;
+    const int64_t limb = static_cast<int64_t>(x.limb[sign_limb] << unused_bits) >> unused_bits;
+    const uint64_t extended = static_cast<uint64_t>(limb), fill = static_cast<uint64_t>(limb >> 63);
+    return {sign_limb == 0 ? extended : x.limb[0], sign_limb == 1 ? extended : sign_limb < 1 ? fill : x.limb[1],
+            sign_limb == 2 ? extended : sign_limb < 2 ? fill : x.limb[2], sign_limb == 3 ? extended : fill};
 }
 
 // --- Product -----------------------------------------------------------------------------------------------------
