@@ -6,6 +6,8 @@ what a program needs to go on (the row of status.def, the place in the block, th
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "DecodeError",
     "EvmError",
@@ -22,7 +24,16 @@ __all__ = [
 
 
 class EvmError(Exception):
-    """Everything that evmcore raises on purpose."""
+    """Everything that evmcore raises on purpose. Goes through pickle whole, to and from worker processes."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(kind: type[EvmError], args: tuple[Any, ...], attributes: dict[str, Any]) -> EvmError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
 
 
 class _Rejection(EvmError):
@@ -31,22 +42,23 @@ class _Rejection(EvmError):
     status      the row of status.def, such as "NONCE_TOO_LOW"
     exception   the name the execution-spec tests give it, such as "TransactionException.NONCE_MISMATCH_TOO_LOW"
     index       which transaction of the block, from 0; None when there is no block
-    have, want  the two numbers that disagree, where the row has numbers
+    have, want  the transaction's (or block's) number and the one it is held against, where the row has numbers
     """
 
     def __init__(
         self,
-        message: str,
-        *,
-        status: str = "",
+        status: str,
         exception: str = "",
+        message: str = "",
+        *,
         index: int | None = None,
         have: int | None = None,
         want: int | None = None,
     ) -> None:
-        super().__init__(message)
+        text = message or _describe(status, have, want)
+        super().__init__(text if index is None else f"transaction {index}: {text}")
         self.status = status
-        self.exception = exception
+        self.exception = exception or _exception_of(status)
         self.index = index
         self.have = have
         self.want = want
@@ -61,19 +73,16 @@ class InvalidBlock(_Rejection):
 
 
 class DecodeError(InvalidTransaction, ValueError):
-    """Bytes that are not the RLP they should be. `.field` names the place, such as "transaction.nonce"."""
+    """Bytes that are not the encoding they should be. `.field` names the place, such as "header.number"."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        status: str = "",
-        exception: str = "",
-        index: int | None = None,
-        field: str = "",
-    ) -> None:
-        super().__init__(message, status=status, exception=exception, index=index)
+    def __init__(self, status: str, field: str = "", message: str = "", *, index: int | None = None) -> None:
+        text = message or _describe(status, None, None)
+        super().__init__(status, "", text if message or not field else f"{field}: {text}", index=index)
         self.field = field
+
+    def placed(self, index: int) -> DecodeError:
+        """The same error, of the transaction at that place in a block."""
+        return DecodeError(self.status, self.field, str(self), index=index)
 
 
 class MissingState(EvmError, KeyError):
@@ -145,30 +154,26 @@ _NUMBERS = {
 }
 
 
-def rejection(
-    status: str,
-    exception: str,
-    *,
-    index: int | None = None,
-    have: int | None = None,
-    want: int | None = None,
-    field: str = "",
-) -> InvalidTransaction | InvalidBlock:
-    """The exception of an INVALID row of status.def, its message made of the row and the numbers.
+def _describe(status: str, have: int | None, want: int | None) -> str:
+    form = _NUMBERS.get(status)
+    if form is not None and have is not None and (want is not None or "{want}" not in form):
+        return form.format(have=have, want=want)
+    return status.removeprefix("BLOCK_").replace("RLP_", "RLP: ").replace("_", " ").lower().replace("rlp:", "RLP:")
 
-    status, exception   the row's name and its text, which also chooses the class
-    have, want          the transaction's number and the one it is held against, where there are such
-    field               where in the encoding, for RLP rows
-    """
-    if have is not None and status in _NUMBERS and (want is not None or "{want}" not in _NUMBERS[status]):
-        message = _NUMBERS[status].format(have=have, want=want)
-    else:
-        message = status.removeprefix("BLOCK_").replace("_", " ").lower().replace("rlp ", "RLP: ")
-    if field:
-        message = f"{field}: {message}"
-    if index is not None:
-        message = f"transaction {index}: {message}"
+
+def _exception_of(status: str) -> str:
+    if status.startswith("RLP_"):
+        return "RLPException." + status.removeprefix("RLP_")
+    from ._core import STATUSES
+
+    return next((row.text for row in STATUSES if row.name == status), "")
+
+
+def rejection(
+    status: str, exception: str, *, index: int | None = None, have: int | None = None, want: int | None = None
+) -> InvalidTransaction | InvalidBlock:
+    """The exception of an INVALID row of status.def, its class chosen by the row's text."""
     if exception.startswith("RLPException."):
-        return DecodeError(message, status=status, exception=exception, index=index, field=field)
+        return DecodeError(status, index=index)
     kind = InvalidBlock if exception.startswith("BlockException.") else InvalidTransaction
-    return kind(message, status=status, exception=exception, index=index, have=have, want=want)
+    return kind(status, exception, index=index, have=have, want=want)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Union
 
-from .errors import DecodeError, rejection
+from .errors import DecodeError
 
 __all__ = [
     "Item",
@@ -18,7 +18,6 @@ __all__ = [
     "number",
     "read_item",
     "read_list",
-    "refusal",
     "to_bytes",
     "to_list",
     "to_number",
@@ -57,17 +56,10 @@ def encode_list(parts: Iterable[bytes]) -> bytes:
     return _prefix(len(payload), 0xC0) + payload
 
 
-def refusal(status: str, field: str) -> DecodeError:
-    """The exception of an RLP row of status.def."""
-    error = rejection(status, "RLPException." + status.removeprefix("RLP_"), field=field)
-    assert isinstance(error, DecodeError)
-    return error
-
-
 def read_item(data: bytes, start: int, end: int, field: str) -> tuple[bool, int, int]:
     """Where the item at `start` lies: (is it a list, first byte of the payload, end of the payload)."""
     if start >= end:
-        raise refusal("RLP_TRUNCATED", field)
+        raise DecodeError("RLP_TRUNCATED", field)
     first = data[start]
     if first < 0x80:
         return False, start, start + 1
@@ -77,15 +69,15 @@ def read_item(data: bytes, start: int, end: int, field: str) -> tuple[bool, int,
     if size > 55:
         payload += size - 55
         if payload > end:
-            raise refusal("RLP_TRUNCATED", field)
+            raise DecodeError("RLP_TRUNCATED", field)
         digits = data[start + 1 : payload]
         size = int.from_bytes(digits, "big")
         if digits[0] == 0 or size <= 55:
-            raise refusal("RLP_NON_CANONICAL", field)
+            raise DecodeError("RLP_NON_CANONICAL", field)
     if size > end - payload:
-        raise refusal("RLP_TRUNCATED", field)
+        raise DecodeError("RLP_TRUNCATED", field)
     if not is_list and size == 1 and data[payload] < 0x80:
-        raise refusal("RLP_NON_CANONICAL", field)
+        raise DecodeError("RLP_NON_CANONICAL", field)
     return is_list, payload, payload + size
 
 
@@ -93,9 +85,9 @@ def read_list(data: bytes, start: int, end: int, field: str) -> list[tuple[bool,
     """The items of the list that fills data[start:end]: (is it a list, first byte, payload, end) each."""
     is_list, at, payload_end = read_item(data, start, end, field)
     if not is_list:
-        raise refusal("RLP_EXPECTED_LIST", field)
+        raise DecodeError("RLP_EXPECTED_LIST", field)
     if payload_end != end:
-        raise refusal("RLP_TRAILING_BYTES", field)
+        raise DecodeError("RLP_TRAILING_BYTES", field)
     items = []
     while at < payload_end:
         item_is_list, payload, item_end = read_item(data, at, payload_end, f"{field}[{len(items)}]")
@@ -108,7 +100,7 @@ def decode(data: bytes, field: str = "rlp") -> Item:
     """The one item that fills `data`: bytes, or lists of such. Raises DecodeError."""
     is_list, payload, payload_end = read_item(data, 0, len(data), field)
     if payload_end != len(data):
-        raise refusal("RLP_TRAILING_BYTES", field)
+        raise DecodeError("RLP_TRAILING_BYTES", field)
     return _decode(data, is_list, payload, payload_end, field, 0)
 
 
@@ -116,7 +108,7 @@ def _decode(data: bytes, is_list: bool, at: int, end: int, field: str, depth: in
     if not is_list:
         return data[at:end]
     if depth == MAX_DEPTH:
-        raise refusal("RLP_TOO_DEEP", field)
+        raise DecodeError("RLP_TOO_DEEP", field)
     items: list[Item] = []
     while at < end:
         name = f"{field}[{len(items)}]"
@@ -129,9 +121,9 @@ def _decode(data: bytes, is_list: bool, at: int, end: int, field: str, depth: in
 def to_bytes(item: Item, field: str, size: int | None = None) -> bytes:
     """The string that an item is; `size` is how long it has to be."""
     if not isinstance(item, bytes):
-        raise refusal("RLP_EXPECTED_STRING", field)
+        raise DecodeError("RLP_EXPECTED_STRING", field)
     if size is not None and len(item) != size:
-        raise refusal("RLP_WRONG_LENGTH", field)
+        raise DecodeError("RLP_WRONG_LENGTH", field)
     return item
 
 
@@ -139,18 +131,18 @@ def to_number(item: Item, field: str, bits: int = 256) -> int:
     """The number that a string is: big-endian, without leading zeros."""
     digits = to_bytes(item, field)
     if digits[:1] == b"\0":
-        raise refusal("RLP_LEADING_ZEROS", field)
+        raise DecodeError("RLP_LEADING_ZEROS", field)
     if len(digits) * 8 > bits:
-        raise refusal("RLP_NUMBER_TOO_LARGE", field)
+        raise DecodeError("RLP_NUMBER_TOO_LARGE", field)
     return int.from_bytes(digits, "big")
 
 
 def to_list(item: Item, field: str, fewest: int = 0, most: int | None = None) -> Sequence[Item]:
     """The items of a list, at least and at most so many."""
     if isinstance(item, bytes):
-        raise refusal("RLP_EXPECTED_LIST", field)
+        raise DecodeError("RLP_EXPECTED_LIST", field)
     if len(item) < fewest:
-        raise refusal("RLP_TOO_FEW_FIELDS", field)
+        raise DecodeError("RLP_TOO_FEW_FIELDS", field)
     if most is not None and len(item) > most:
-        raise refusal("RLP_TOO_MANY_FIELDS", field)
+        raise DecodeError("RLP_TOO_MANY_FIELDS", field)
     return item
