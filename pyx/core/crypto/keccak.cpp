@@ -284,12 +284,6 @@ __attribute__((target("avx2,bmi,bmi2"))) void hash_four_avx2(const uint8_t* cons
     hash_four(data, sizes, out);
 }
 
-// AVX-512VL rotates in one instruction and joins three operands in one.
-__attribute__((target("avx512f,avx512vl,avx2,bmi,bmi2"))) void hash_four_avx512(const uint8_t* const data[4], const size_t sizes[4],
-                                                                                Hash* const out[4]) noexcept {
-    hash_four(data, sizes, out);
-}
-
 #else
 
 void finish_baseline(uint64_t* state, const uint8_t* data, size_t rest, size_t size, uint8_t* out) noexcept {
@@ -322,8 +316,6 @@ void choose() noexcept {
         finish = finish_bmi;
         if (__builtin_cpu_supports("avx2"))
             hash_four = hash_four_avx2;
-        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"))
-            hash_four = hash_four_avx512;
     }
 #endif
     chosen_finish.store(finish, std::memory_order_relaxed);

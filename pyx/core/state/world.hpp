@@ -53,6 +53,7 @@ class World {
     Status set_storage_complete(const Address& address, bool is_complete) noexcept;
 
     // The undo log: a checkpoint is a place in it, and reverting goes back to that place.
+    bool has_checkpoints() const noexcept { return !checkpoints_.empty(); }
     uint64_t checkpoint() noexcept;
     bool revert(uint64_t checkpoint) noexcept;   // false: no such checkpoint
     bool release(uint64_t checkpoint) noexcept;  // keeps the changes, forgets this and later checkpoints
@@ -72,11 +73,10 @@ class World {
                 visit(key.slot, value);
         });
     }
-    template <class Visit>
-    void for_each_slot(Visit visit) const noexcept {
-        slots_.for_each([&](const SlotKey& key, const u256& value) { visit(key.account, key.slot, value); });
-    }
+    // Appends the slots that are not zero, in no order.
+    void collect_slots(const AccountRecord& record, std::vector<u256>* keys, std::vector<u256>* values) const noexcept;
 
+    Hash root() const noexcept;
     size_t size_bytes() const noexcept;
 
   private:

@@ -57,4 +57,40 @@ void encode_receipt(const Outcome& outcome, Bytes* out) noexcept {
     writer.end_list(list);
 }
 
+namespace {
+
+// keccak256("DepositEvent(bytes,bytes,bytes,bytes,bytes)")
+constexpr Hash DEPOSIT_TOPIC{{0x64, 0x9b, 0xbc, 0x62, 0xd0, 0xe3, 0x13, 0x42, 0xaf, 0xea, 0x4e, 0x5c, 0xd8, 0x2d, 0x40, 0x49,
+                              0xe7, 0xe1, 0xee, 0x91, 0x2f, 0xc0, 0x88, 0x9a, 0xa7, 0x90, 0x80, 0x3b, 0xe3, 0x90, 0x38, 0xc5}};
+
+// The five byte strings of a deposit event: where the ABI puts each one's length word, and how long each is.
+struct DepositField {
+    size_t offset;
+    size_t size;
+};
+constexpr DepositField DEPOSIT_FIELDS[5] = {{160, 48}, {256, 32}, {320, 8}, {384, 96}, {512, 8}};
+constexpr size_t DEPOSIT_EVENT_SIZE_BYTES = 576;
+
+bool is_word(const uint8_t* word, size_t value) noexcept { return from_big_endian(word) == u256{value}; }
+
+}  // namespace
+
+bool append_deposits(const Outcome& outcome, Bytes* out) noexcept {
+    for (const Log& log : outcome.logs) {
+        if (!(log.address == system_address::deposit_contract) || log.topic_count == 0 ||
+            !(outcome.topics[log.topic_begin] == DEPOSIT_TOPIC))
+            continue;
+        if (log.data_size != DEPOSIT_EVENT_SIZE_BYTES)
+            return false;
+        const uint8_t* data = outcome.log_data.data() + log.data_begin;
+        for (size_t i = 0; i < 5; ++i)
+            if (!is_word(data + 32 * i, DEPOSIT_FIELDS[i].offset) ||
+                !is_word(data + DEPOSIT_FIELDS[i].offset, DEPOSIT_FIELDS[i].size))
+                return false;
+        for (const DepositField& field : DEPOSIT_FIELDS)
+            out->insert(out->end(), data + field.offset + 32, data + field.offset + 32 + field.size);
+    }
+    return true;
+}
+
 }  // namespace evmcore

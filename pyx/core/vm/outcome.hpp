@@ -47,4 +47,8 @@ void encode_receipt(const Outcome& outcome, Bytes* out) noexcept;
 // Appends the list of logs alone, as a state test's `logs` hash is taken over.
 void encode_logs(const Outcome& outcome, Bytes* out) noexcept;
 
+
+// Appends the deposits that the deposit contract logged, as request data; false when a log has another layout (EIP-6110).
+bool append_deposits(const Outcome& outcome, Bytes* out) noexcept;
+
 }  // namespace evmcore

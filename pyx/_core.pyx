@@ -1,0 +1,25 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, embedsignature=False, binding=True
+# distutils: language = c++
+"""evmcore's compiled half: the floors of the machine, in order.
+
+Everything below `state.pxi` and `api.pxi` runs without the GIL. See ARCHITECTURE.md.
+"""
+from cython.operator cimport dereference as deref
+from libc.stdint cimport INT64_MAX, SIZE_MAX, UINT64_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
+from libc.string cimport memcpy, memset
+from libcpp cimport bool as cbool
+from libcpp.vector cimport vector
+
+from core cimport *
+
+import evmcore.errors as errors
+
+include "interpreter.pxi"
+include "transaction.pxi"
+include "block.pxi"
+include "convert.pxi"
+include "tables.pxi"
+include "state.pxi"
+include "transaction_face.pxi"
+include "parallel.pxi"
+include "api.pxi"

@@ -1,0 +1,594 @@
+# Floor 8: what Python calls: a block, a transaction, a call, a bare program. Convert, release, work, take back, convert.
+import time as _time
+from hashlib import sha256 as _sha256
+
+_types_module = None
+
+
+def _types():
+    global _types_module
+    if _types_module is None:
+        import evmcore.types as module
+        _types_module = module
+    return _types_module
+
+
+cdef extern from *:
+    """
+    #include <chrono>
+    static inline double evmcore_seconds() noexcept {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    }
+    """
+    double evmcore_seconds() nogil
+
+
+cdef int raise_outcome(Status status, const u256& have, const u256& want, const MissingKey& missing,
+                       uint64_t missing_block_number, object index) except -1:
+    """The exception of an INVALID or BROKEN status."""
+    if kind_of(status) == Kind.INVALID:
+        raise errors.rejection(status_name(status), status_text(status), index=index, have=to_int(have), want=to_int(want))
+    if status == Status.MISSING_STATE:
+        raise errors.MissingState(from_address_bytes(missing.address), to_int(missing.slot) if missing.is_slot else None)
+    if status == Status.MISSING_BLOCK_HASH:
+        raise errors.MissingBlockHash(missing_block_number)
+    if status == Status.PRECOMPILE_UNAVAILABLE:
+        raise errors.PrecompileUnavailable("ckzg")
+    if status == Status.OUT_OF_MEMORY:
+        raise MemoryError("evmcore ran out of memory")
+    if status == Status.MEMORY_LIMIT:
+        raise errors.ResourceLimit("the program needs more than 1 GiB of EVM memory")
+    if status == Status.ABORTED:
+        raise errors.ExecutionAborted("the run was told to stop")
+    raise errors.EvmError(f"evmcore failed: {status_text(status)}")
+
+
+# ---------------------------------------------------------------- the block's context
+
+
+def fake_exponential(factor, numerator, denominator):
+    """factor · e^(numerator / denominator), by its Taylor series in integers (EIP-4844)."""
+    i = 1
+    output = 0
+    term = factor * denominator
+    while term > 0:
+        output += term
+        term = term * numerator // (denominator * i)
+        i += 1
+    return output // denominator
+
+
+def blob_base_fee(excess_blob_gas, fork, update_fraction=None):
+    """Blob base fee in wei a blob gas for a block's excess blob gas (EIP-4844)."""
+    if update_fraction is None:
+        update_fraction = fork_rules(fork)["blob_fee_update_fraction"]
+    return fake_exponential(blob_base_fee_minimum_wei, excess_blob_gas, update_fraction)
+
+
+cdef int fill_context(BlockJob* job, object header) except -1:
+    """The parts of a job that come from the header."""
+    cdef BlockContext* context = &job.context
+    cdef int number
+    cdef const Rules* rules = &rules_of(<Fork><uint8_t>(<int>fork_index(header.fork)))
+    cdef Hash unknown
+    job.rules = rules
+    context.number = to_u64(header.number, "number")
+    context.timestamp = to_u64(header.timestamp, "timestamp")
+    context.gas_limit = to_u64(header.gas_limit, "gas_limit")
+    context.coinbase = to_address_value(header.coinbase, "coinbase")
+    if rules.is_proof_of_stake:
+        context.prev_randao = to_word(int.from_bytes(fixed_bytes(header.mix_hash, 32, "mix_hash"), "big"), "mix_hash")
+    else:
+        context.prev_randao = to_word(header.difficulty, "difficulty")
+    context.base_fee = to_word(header.base_fee_per_gas or 0, "base_fee_per_gas")
+    context.chain_id = to_word(header.chain_id, "chain_id")
+    job.blobs.max_blobs = rules.blob_max
+    job.blobs.update_fraction = rules.blob_fee_update_fraction
+    if header.blob_schedule is not None:
+        target, job.blobs.max_blobs, job.blobs.update_fraction = header.blob_schedule
+    if rules.has_blobs:
+        excess = to_u64(header.excess_blob_gas or 0, "excess_blob_gas")
+        fee = fake_exponential(blob_base_fee_minimum_wei, excess, job.blobs.update_fraction)
+        if fee >> 256:
+            raise ValueError(f"excess_blob_gas: {excess} makes a blob base fee of {fee.bit_length()} bits")
+        context.blob_base_fee = to_word(fee, "blob_base_fee")
+    job.parent_hash = to_hash_value(header.parent_hash, "parent_hash")
+    job.has_beacon_root = header.parent_beacon_block_root is not None
+    if job.has_beacon_root:
+        job.beacon_root = to_hash_value(header.parent_beacon_block_root, "parent_beacon_block_root")
+    memset(&unknown, 0, sizeof(unknown))
+    hashes = header.block_hashes
+    for number in range(block_hash_window if hashes else 1):
+        wanted = context.number - 1 - number
+        if wanted < 0:
+            break
+        known = hashes.get(wanted)
+        if known is None and number == 0 and header.parent_hash != ZERO_HASH:
+            known = header.parent_hash
+        job.is_hash_known.push_back(known is not None)
+        job.recent_hashes.push_back(unknown if known is None else to_hash_value(known, "block_hashes"))
+    context.block_hash = job_block_hash
+    context.block_hash_context = job
+    return 0
+
+
+ZERO_HASH = bytes(32)
+
+
+# ---------------------------------------------------------------- results
+
+
+cdef object make_logs(const Outcome* out):
+    cdef size_t i
+    cdef uint32_t t
+    cdef const Log* log
+    Log_ = _types().Log
+    logs = []
+    for i in range(out.logs.size()):
+        log = &out.logs[i]
+        topics = tuple(from_hash_bytes(out.topics[log.topic_begin + t]) for t in range(log.topic_count))
+        logs.append(Log_(from_address_bytes(log.address), topics,
+                         (<const char*>out.log_data.data())[log.data_begin:log.data_begin + log.data_size]))
+    return tuple(logs)
+
+
+cdef object make_receipt(const Outcome* out):
+    return _types().Receipt(
+        type=out.type,
+        status=None if out.has_state_root else int(out.status == Status.SUCCESS),
+        cumulative_gas_used=out.cumulative_gas,
+        gas_used=out.gas_used,
+        logs=make_logs(out),
+        logs_bloom=(<const char*>(<Outcome*>out).bloom.data())[:256],
+        contract_address=from_address_bytes(out.contract) if out.has_contract else None,
+        output=from_bytes(out.output),
+        outcome=status_name(out.status),
+        gas_refund=out.gas_refund,
+        effective_gas_price=to_int(out.effective_gas_price),
+        state_root=from_hash_bytes(out.state_root) if out.has_state_root else None,
+        blob_gas_used=out.blob_gas,
+    )
+
+
+cdef class _NativeResult:
+    """What a block came to, as the core left it; the parts of a BlockResult are made of it when they are asked for."""
+    cdef _Job job
+    cdef object withdrawals
+
+    def receipts(self):
+        cdef size_t i
+        return tuple([make_receipt(&self.job.job.outcomes[i]) for i in range(self.job.job.outcomes.size())])
+
+    def logs_bloom(self):
+        return (<const char*>self.job.job.bloom.data())[:256]
+
+    def receipts_root(self):
+        """None before Byzantium when the state roots that receipts held then were not asked for."""
+        cdef BlockJob* job = &self.job.job
+        cdef vector[Bytes] encoded
+        cdef vector[ByteView] views
+        cdef Hash root
+        cdef size_t i
+        if not job.rules.receipt_has_status and not job.wants_state_roots:
+            return None
+        with nogil:
+            encoded.resize(job.outcomes.size())
+            for i in range(job.outcomes.size()):
+                encode_receipt(job.outcomes[i], &encoded[i])
+                views.push_back(ByteView(encoded[i].data(), encoded[i].size()))
+            root = c_ordered_trie_root(views.data(), views.size())
+        return from_hash_bytes(root)
+
+    def transactions_root(self):
+        cdef BlockJob* job = &self.job.job
+        cdef vector[ByteView] views
+        cdef Hash root
+        cdef size_t i
+        with nogil:
+            for i in range(job.transactions.size()):
+                views.push_back(ByteView(job.transactions[i].raw.data(), job.transactions[i].raw.size()))
+            root = c_ordered_trie_root(views.data(), views.size())
+        return from_hash_bytes(root)
+
+    def withdrawals_root(self):
+        return None if self.withdrawals is None else withdrawals_root(self.withdrawals)
+
+    def requests(self):
+        cdef size_t i
+        if not self.job.job.rules.has_requests:
+            return None
+        return tuple([from_bytes(self.job.job.requests[i]) for i in range(self.job.job.requests.size())])
+
+    def state_root(self):
+        cdef shared_ptr[World] world = self.job.world
+        cdef Hash root
+        with nogil:
+            root = world.get().root()
+        self.job.world.reset()  # the result keeps it; the state need not be copied when it changes next
+        return from_hash_bytes(root)
+
+    cdef object face(self, dict statistics):
+        requests = self.requests()
+        digest = None
+        if requests is not None:
+            digest = _sha256(b"".join(_sha256(request).digest() for request in requests)).digest()
+        return _types().BlockResult(
+            receipts=self.receipts, gas_used=self.job.job.room.gas_used, blob_gas_used=self.job.job.room.blob_gas_used,
+            logs_bloom=self.logs_bloom, receipts_root=self.receipts_root, transactions_root=self.transactions_root,
+            withdrawals_root=self.withdrawals_root, requests=requests, requests_hash=digest,
+            state_root=self.state_root, statistics=statistics)
+
+
+def withdrawals_root(withdrawals):
+    """Root of the trie of withdrawals (EIP-4895)."""
+    cdef vector[Bytes] encoded
+    cdef vector[ByteView] views
+    cdef Bytes item
+    cdef RlpWriter* writer
+    cdef size_t i, begin
+    for withdrawal in withdrawals:
+        item.clear()
+        writer = new RlpWriter(&item)
+        begin = writer.begin_list()
+        writer.number(to_u64(withdrawal.index, "index"))
+        writer.number(to_u64(withdrawal.validator_index, "validator_index"))
+        writer.fixed(to_address_value(withdrawal.address, "address"))
+        writer.number(to_u64(withdrawal.amount_gwei, "amount_gwei"))
+        writer.end_list(begin)
+        del writer
+        encoded.push_back(item)
+    for i in range(encoded.size()):
+        views.push_back(ByteView(encoded[i].data(), encoded[i].size()))
+    return from_hash_bytes(c_ordered_trie_root(views.data(), views.size()))
+
+
+# ---------------------------------------------------------------- blocks
+
+STRATEGIES = ("auto", "sequential", "groups")
+
+
+def execute_block(block, State state, *, workers=None, strategy="auto", state_roots=None):
+    """Execute a block's transactions on a state, and return what it came to.
+
+    block        header, transactions, ommers, withdrawals; senders are recovered if they are not known
+    state        the state before the block; afterwards the state after it
+    workers      threads; None: as many as there are processors
+    strategy     "sequential", "groups" or "auto"
+    state_roots  whether receipts before Byzantium get their state root; None: yes, unless the block's own state is partial
+    return       BlockResult
+    raise        InvalidTransaction with its index, InvalidBlock, MissingState, MissingBlockHash; the state is then as before
+
+    Parallel and sequential execution give the same result. The GIL is free while transactions run.
+    Source: Yellow Paper section 11.
+    """
+    cdef _Job job = _Job()
+    cdef BlockJob* core = &job.job
+    cdef World* world
+    cdef BlockWithdrawal withdrawal
+    cdef BlockOmmer ommer
+    cdef Status status
+    cdef uint64_t checkpoint
+    cdef _NativeResult result
+    cdef double started
+    cdef double recover_seconds
+    cdef int worker_count
+    if strategy not in STRATEGIES:
+        raise ValueError(f"strategy: {strategy!r} is not one of {', '.join(STRATEGIES)}")
+    header = block.header
+    fill_context(core, header)
+    job.transactions = tuple(block.transactions)
+    for tx in job.transactions:
+        core.transactions.push_back(&(<Transaction?>tx).tx)
+    for item in block.withdrawals or ():
+        withdrawal.address = to_address_value(item.address, "withdrawal")
+        withdrawal.amount_gwei = to_u64(item.amount_gwei, "amount_gwei")
+        core.withdrawals.push_back(withdrawal)
+    for item in block.ommers:
+        ommer.coinbase = to_address_value(item.coinbase, "ommer")
+        ommer.number = to_u64(item.number, "ommer")
+        if not core.context.number > ommer.number or core.context.number - ommer.number > 8:
+            raise errors.InvalidBlock(f"ommer of block {ommer.number} in block {core.context.number}", status="OMMER_AGE")
+        core.ommers.push_back(ommer)
+    worker_count = _worker_count(workers)
+    if strategy == "auto":
+        strategy = "groups" if worker_count > 1 and core.transactions.size() > 3 else "sequential"
+    if strategy == "sequential":
+        worker_count = 1
+    core.wants_state_roots = ((block.pre_state is None or block.pre_state_complete) if state_roots is None
+                               else bool(state_roots))
+    recover_seconds = evmcore_seconds()
+    recover_senders(job.transactions, fork=header.fork, workers=worker_count)
+    recover_seconds = evmcore_seconds() - recover_seconds
+
+    world = state.writer()
+    core.world = world
+    checkpoint = world.checkpoint()
+    state.busy = True
+    status = Status.INTERNAL
+    started = evmcore_seconds()
+    try:
+        if strategy == "groups":
+            status = job.run_in_groups(worker_count)
+        else:
+            status = job.run_sequentially()
+    finally:
+        started = evmcore_seconds() - started
+        state.busy = False
+        if status == Status.RUNNING:
+            world.release(checkpoint)
+        else:
+            world.revert(checkpoint)
+    if status != Status.RUNNING:
+        raise_outcome(status, core.have, core.want, core.missing, core.missing_block_number,
+                      None if core.failed_index == SIZE_MAX else core.failed_index)
+    result = _NativeResult.__new__(_NativeResult)
+    result.job = job
+    result.withdrawals = None if block.withdrawals is None else tuple(block.withdrawals)
+    job.world = state.world
+    return result.face({
+        "transactions": core.transactions.size(), "gas_used": core.room.gas_used, "workers": worker_count,
+        "strategy": strategy, "executions": core.execution_count, "conflicts": core.conflict_count,
+        "recover_seconds": recover_seconds, "execute_seconds": started})
+
+
+def _worker_count(workers):
+    if workers is None:
+        import os
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not isinstance(workers, int) or workers < 1:
+        raise ValueError(f"workers: {workers!r} is not a number of threads")
+    return min(workers, 256)
+
+
+# ---------------------------------------------------------------- transactions, calls, programs
+
+
+def transact(Transaction tx, State state, header):
+    """Apply one transaction and return its receipt.
+
+    tx      signed, or made with a sender; fees in wei, gas in gas units
+    state   changed by the transaction
+    header  the block it runs in; its whole gas limit is taken to be free
+    return  Receipt; a transaction that reverts or halts is a result, not an error
+    raise   InvalidTransaction if it may not be included; the state is then untouched
+
+    Holds the GIL only while converting arguments and result.
+    Source: Yellow Paper section 6; EIP-1559, EIP-2930, EIP-4844, EIP-7702.
+    """
+    cdef _Job job = _Job()
+    cdef BlockJob* core = &job.job
+    cdef _Worker worker
+    cdef _Interrupt interrupt = _Interrupt()
+    cdef World* world
+    cdef Status status = Status.INTERNAL
+    cdef uint64_t checkpoint
+    fill_context(core, header)
+    core.transactions.push_back(&tx.tx)
+    core.wants_state_roots = True
+    recover_senders((tx,), fork=header.fork)
+    world = core.world = state.writer()
+    checkpoint = world.checkpoint()
+    worker = borrow_worker()
+    interrupt.watch(worker.machine)
+    state.busy = True
+    try:
+        open_machine(worker.machine, core)
+        with nogil:
+            core.reset_results()
+            status = run_in_order(worker.machine, core, 0)
+        interrupt.leave(worker.machine)
+    finally:
+        state.busy = False
+        return_worker(worker)
+        if status == Status.RUNNING:
+            world.release(checkpoint)
+        else:
+            world.revert(checkpoint)
+    if status != Status.RUNNING:
+        raise_outcome(status, core.have, core.want, core.missing, core.missing_block_number, None)
+    return make_receipt(&core.outcomes[0])
+
+
+cdef Status run_call(Machine* m, const StateView* view, const CTransaction* tx, Outcome* out) noexcept nogil:
+    """A message without nonce, fees and intrinsic gas. Gas left is in the machine; nothing is extracted."""
+    cdef JournalAccount* sender
+    cdef Status status
+    m.journal.begin(view)
+    sender = m.journal.account(tx.sender)
+    if sender == NULL:
+        return give_up(m, m.journal.failure, out)
+    if not m.journal.can_pay(sender, tx.value):
+        out.have, out.want = sender.balance, tx.value
+        return Status.INSUFFICIENT_FUNDS
+    m.transaction.origin = tx.sender
+    m.transaction.gas_price = tx.max_fee_per_gas
+    m.transaction.blob_hashes = tx.blob_versioned_hashes.data()
+    m.transaction.blob_hash_count = tx.blob_versioned_hashes.size()
+    status = warm_up(m, tx, sender)
+    if status == Status.RUNNING:
+        if tx.is_create:
+            m.journal.set_nonce(sender, tx.nonce + 1)
+        status = run_message(m, tx, sender, <int64_t>tx.gas_limit, out)
+    if kind_of(status) == Kind.BROKEN:
+        return give_up(m, status, out)
+    out.has_contract = tx.is_create and status == Status.SUCCESS
+    out.gas_used = <int64_t>tx.gas_limit - m.gas_left
+    out.gas_refund = m.journal.refund
+    out.output.swap(m.return_data)
+    take_logs(&m.journal, out)
+    return status
+
+
+cdef object make_call_result(Status status, Outcome* out, uint64_t gas, double seconds):
+    kinds = {Kind.OK: "success", Kind.REVERT: "revert", Kind.HALT: "halt"}
+    return _types().CallResult(
+        status=kinds[kind_of(status)], gas_used=out.gas_used, gas_left=gas - out.gas_used, gas_refund=out.gas_refund,
+        output=from_bytes(out.output), logs=make_logs(out), outcome=status_name(status),
+        contract_address=from_address_bytes(out.contract) if out.has_contract else None, seconds=seconds)
+
+
+cdef object call_native(State state, object header, CTransaction* tx, int repeat):
+    cdef _Job job = _Job()
+    cdef _Worker worker
+    cdef _Interrupt interrupt = _Interrupt()
+    cdef shared_ptr[World] world
+    cdef StateView view
+    cdef Outcome out
+    cdef Status status = Status.INTERNAL
+    cdef double started = 0
+    fill_context(&job.job, header)
+    state.reader()
+    world = state.world  # a copy of its own: whoever writes meanwhile writes elsewhere
+    view = world.get().view()
+    worker = borrow_worker()
+    interrupt.watch(worker.machine)
+    times = []
+    try:
+        open_machine(worker.machine, &job.job)
+        for _ in range(repeat):
+            with nogil:
+                started = evmcore_seconds()
+                status = run_call(worker.machine, &view, tx, &out)
+                started = evmcore_seconds() - started
+            times.append(started)
+            if kind_of(status) == Kind.BROKEN:
+                break
+        interrupt.leave(worker.machine)
+    finally:
+        return_worker(worker)
+    if kind_of(status) == Kind.INVALID or kind_of(status) == Kind.BROKEN:
+        raise_outcome(status, out.have, out.want, out.missing, out.missing_block_number, None)
+    times.sort()
+    return make_call_result(status, &out, tx.gas_limit, times[len(times) // 2])
+
+
+def call(State state, header, *, sender=bytes(20), to=None, data=b"", value=0, gas=None, gas_price=0):
+    """Run a message on a state and keep nothing.
+
+    sender  20 bytes; its nonce is not looked at, and it pays `value` only
+    to      the account to call, or None to run `data` as init code
+    gas     for the execution alone: no intrinsic gas is taken; None: the header's gas limit
+    return  CallResult; a revert or halt is a result, not an error
+    raise   InvalidTransaction if the sender doesn't have `value`; MissingState
+
+    Safe to call from several threads on one state, also while another thread changes it.
+    """
+    cdef CTransaction tx
+    cdef AccountState account
+    tx.sender = to_address_value(sender, "sender")
+    tx.is_create = to is None
+    if not tx.is_create:
+        tx.to = to_address_value(to, "to")
+    elif state.reader().account(tx.sender, &account) == Status.RUNNING:
+        tx.nonce = account.nonce
+    tx.data = bytes_vector(to_data(data, "data"))
+    tx.value = to_word(value, "value")
+    tx.gas_limit = min(to_u64(header.gas_limit if gas is None else gas, "gas"), <uint64_t>INT64_MAX)
+    tx.max_fee_per_gas = to_word(gas_price, "gas_price")
+    return call_native(state, header, &tx, 1)
+
+
+PROGRAM_ADDRESS = bytes.fromhex("c0de" * 10)
+
+
+def run(code, data=b"", *, gas=30_000_000, fork="BPO2", value=0, sender=bytes(20), header=None, state=None, repeat=1):
+    """Run a bare program and return how it ended.
+
+    code    EVM bytecode; it runs as the code of an account of its own
+    data    its input
+    gas     for the execution alone; `gas_used` counts no intrinsic gas and no refund
+    fork    whose rules hold, by any of its names
+    state   what else there is; None: nothing
+    repeat  times to run it; `seconds` is the median
+    return  CallResult
+    """
+    cdef CTransaction tx
+    cdef State on = State() if state is None else state.copy()
+    on.set_code(PROGRAM_ADDRESS, code)
+    tx.sender = to_address_value(sender, "sender")
+    if value:
+        on.set_balance(sender, on.get_balance(sender) + value)
+    tx.to = to_address_value(PROGRAM_ADDRESS, "to")
+    tx.data = bytes_vector(to_data(data, "data"))
+    tx.value = to_word(value, "value")
+    tx.gas_limit = to_u64(gas, "gas")
+    if tx.gas_limit > <uint64_t>INT64_MAX:
+        raise ValueError(f"gas: {gas} does not fit 63 bits")
+    if header is None:
+        header = _types().Header(fork=fork_name(fork), gas_limit=max(30_000_000, min(gas, 2**63 - 1)))
+    return call_native(on, header, &tx, repeat)
+
+
+def keccak256(data):
+    """keccak-256, 32 bytes."""
+    cdef bytes given = to_data(data, "data")
+    cdef Hash hash
+    c_keccak256(<const uint8_t*><const char*>given, len(given), &hash)
+    return from_hash_bytes(hash)
+
+
+def ordered_trie_root(items):
+    """Root of the trie of a list, as of a block's transactions: keys are the RLP of the index."""
+    cdef vector[ByteView] views
+    items = [to_data(item, "item") for item in items]
+    for item in items:
+        views.push_back(view_bytes(item))
+    return from_hash_bytes(c_ordered_trie_root(views.data(), views.size()))
+
+
+def native_symbols():
+    """(name, package) of each function that other packages' libraries are to serve."""
+    cdef size_t i
+    return tuple((c_native_symbols[i].name.decode(), c_native_symbols[i].package.decode())
+                 for i in range(NATIVE_SYMBOL_COUNT))
+
+
+def set_native_symbol(name, address):
+    """Give a native function its address; 0 takes it away. Not while anything runs."""
+    cdef bytes key = name.encode()
+    if not c_set_native_symbol(key, <void*><uintptr_t>address):
+        raise ValueError(f"no native symbol {name!r}")
+
+
+def run_precompile(address, data, *, gas=INT64_MAX, fork="BPO2"):
+    """The output of a precompile; None where it fails. `address` is its number.
+
+    raise   ValueError where the fork has no such precompile; PrecompileUnavailable
+    """
+    price, output = price_and_run_precompile(address, data, gas=gas, fork=fork)
+    return output
+
+
+def price_and_run_precompile(address, data, *, gas=INT64_MAX, fork="BPO2"):
+    """(gas, output) of a precompile; output None where it fails or the gas is not enough, gas None where no gas is."""
+    cdef const Rules* rules = &rules_of(<Fork><uint8_t>(<int>fork_index(fork)))
+    cdef Address key = to_address_value(address.to_bytes(20, "big"), "address")
+    cdef bytes given = to_data(data, "data")
+    cdef const Precompile* precompile = find_precompile(key, rules[0])
+    cdef ByteView view = view_bytes(given)
+    cdef Bytes output
+    cdef int64_t price
+    cdef int64_t available = gas
+    cdef Status status
+    cdef _Worker worker
+    cdef _Interrupt interrupt = _Interrupt()
+    if precompile == NULL:
+        raise ValueError(f"no precompile {address:#x} in {fork}")
+    worker = borrow_worker()
+    interrupt.watch(worker.machine)
+    try:
+        with nogil:
+            price = precompile.price(view, rules[0])
+            status = Status.PRECOMPILE_FAILURE
+            if price <= available and price != INT64_MAX:
+                status = precompile.run(view, output, worker.machine.poll)
+        interrupt.leave(worker.machine)
+    finally:
+        return_worker(worker)
+    if status == Status.PRECOMPILE_UNAVAILABLE:
+        raise errors.PrecompileUnavailable("ckzg")
+    if status == Status.OUT_OF_MEMORY:
+        raise MemoryError("a precompile ran out of memory")
+    if kind_of(status) == Kind.BROKEN:
+        raise errors.EvmError(f"precompile {address:#x}: {status_text(status)}")
+    return (None if price == INT64_MAX else price), (from_bytes(output) if status == Status.SUCCESS else None)

@@ -1,0 +1,230 @@
+# Floor 6: a block: system calls, transactions, withdrawals or rewards, requests. Yellow Paper section 11;
+# EIP-2935, 4788, 4895, 6110, 7002, 7251, 7685.
+
+
+cdef Status fail_block(BlockJob* job, Status status, const Outcome* out, size_t index) noexcept nogil:
+    """Keep what an exception will say."""
+    job.failed_index = index
+    job.have, job.want = out.have, out.want
+    job.missing = out.missing
+    job.missing_block_number = out.missing_block_number
+    return status
+
+
+cdef void open_machine(Machine* m, BlockJob* job) noexcept nogil:
+    """Point a worker's machine at the block."""
+    m.rules = job.rules
+    m.block = job.context
+    m.tracer = NULL
+
+
+cdef Status system_call(Machine* m, BlockJob* job, const Address& contract, ByteView data, cbool is_checked,
+                        Outcome* out) noexcept nogil:
+    """Call a system contract as the system, and keep what it did. A checked one has to be there and to succeed."""
+    cdef StateView view = job.world.view()
+    cdef JournalAccount* target
+    cdef Status status
+    cdef Request* request = &m.request
+    m.journal.begin(&view)
+    m.ripemd_touch_survives = False
+    target = m.journal.account(contract)
+    if target == NULL:
+        return give_up(m, m.journal.failure, out)
+    request.code = m.journal.read_code(target)
+    if request.code == NULL:
+        return Status.BLOCK_SYSTEM_CONTRACT_EMPTY if is_checked else Status.RUNNING
+    m.transaction.origin = system_caller
+    m.transaction.gas_price = m.block.base_fee
+    m.transaction.blob_hashes = NULL
+    m.transaction.blob_hash_count = 0
+    request.gas = system_call_gas
+    request.target = target
+    request.payer = NULL
+    request.code_address = contract
+    request.caller = system_caller
+    request.value = u256()
+    request.is_static = request.is_create = request.is_delegated = False
+    request.input = data
+    request.input_begin = request.output_begin = request.output_size = 0
+    status = run_frames(m)
+    if kind_of(status) == Kind.BROKEN:
+        return give_up(m, status, out)
+    if status != Status.SUCCESS and is_checked:
+        return Status.BLOCK_SYSTEM_CALL_FAILED
+    m.journal.extract(&job.system_effects)
+    return job.world.apply(job.system_effects, job.rules.deletes_empty_accounts)
+
+
+cdef Status begin_block(Machine* m, BlockJob* job, Outcome* out) noexcept nogil:
+    """The system calls before the first transaction. EIP-4788, EIP-2935."""
+    cdef Status status = Status.RUNNING
+    if job.rules.has_beacon_root and job.has_beacon_root:
+        status = system_call(m, job, beacon_roots_contract, ByteView(job.beacon_root.bytes, 32), False, out)
+    if status == Status.RUNNING and job.rules.stores_parent_hash:
+        status = system_call(m, job, history_contract, ByteView(job.parent_hash.bytes, 32), False, out)
+    return status
+
+
+cdef Status commit(BlockJob* job, size_t i) noexcept nogil:
+    """Apply the effects of transaction i and count its gas."""
+    cdef Outcome* out = &job.outcomes[i]
+    cdef size_t byte
+    cdef Status status = job.world.apply(out.effects, job.rules.deletes_empty_accounts)
+    if status != Status.RUNNING:
+        return status
+    job.room.gas_used += <uint64_t>out.gas_used
+    job.room.blob_gas_used += out.blob_gas
+    out.cumulative_gas = job.room.gas_used
+    if job.wants_state_roots and not job.rules.receipt_has_status:
+        out.has_state_root = True
+        out.state_root = job.world.root()
+    for byte in range(256):
+        job.bloom.data()[byte] |= out.bloom.data()[byte]
+    return Status.RUNNING
+
+
+cdef Status run_in_order(Machine* m, BlockJob* job, size_t i) noexcept nogil:
+    """Run transaction i on the state as it is, and commit it."""
+    cdef StateView view = job.world.view()
+    cdef Outcome* out = &job.outcomes[i]
+    cdef Status status = apply_transaction(m, &view, job.transactions[i], &job.blobs, &job.room, False, out)
+    job.execution_count += 1
+    out.status = status
+    if kind_of(status) == Kind.INVALID or kind_of(status) == Kind.BROKEN:
+        return fail_block(job, status, out, i)
+    status = commit(job, i)
+    out.effects.clear()
+    return status
+
+
+cdef Status run_transactions(Machine* m, BlockJob* job) noexcept nogil:
+    """All transactions in order, on one machine."""
+    cdef size_t i
+    cdef Status status
+    for i in range(job.transactions.size()):
+        status = run_in_order(m, job, i)
+        if status != Status.RUNNING:
+            return status
+    return Status.RUNNING
+
+
+cdef Status add_balance(BlockJob* job, const Address& address, const u256& amount, Outcome* out) noexcept nogil:
+    """Credit outside any transaction. An empty account that nothing reaches goes, as any touched one does."""
+    cdef AccountState account
+    cdef Status status = job.world.account(address, &account)
+    if status != Status.RUNNING:
+        out.missing.address = address
+        out.missing.is_slot = False
+        return status
+    if amount.is_zero():
+        if not account.exists:
+            return Status.RUNNING if job.rules.deletes_empty_accounts else job.world.create(address)
+        if (job.rules.deletes_empty_accounts and account.nonce == 0 and account.code == NULL
+                and account.balance.is_zero()):
+            return job.world.destroy(address)
+        return Status.RUNNING
+    return job.world.set_balance(address, plus(account.balance, amount))
+
+
+cdef Status pay_rewards(BlockJob* job, Outcome* out) noexcept nogil:
+    """Reward the beneficiary and the ommers', before Paris. Yellow Paper 11.3; EIP-649, EIP-1234."""
+    cdef u256 reward = mul_u64(u256(<uint64_t>job.rules.block_reward_finney), FINNEY_WEI)
+    cdef u256 share
+    cdef size_t i
+    cdef uint64_t age
+    cdef Status status
+    if job.rules.block_reward_finney == 0:
+        return Status.RUNNING
+    for i in range(job.ommers.size()):
+        age = job.context.number - job.ommers[i].number
+        share = mul_u64(u256(<uint64_t>job.rules.block_reward_finney * (8 - age)), FINNEY_WEI // 8)
+        status = add_balance(job, job.ommers[i].coinbase, share, out)
+        if status != Status.RUNNING:
+            return status
+    share = mul_u64(u256(<uint64_t>job.rules.block_reward_finney * job.ommers.size()), FINNEY_WEI // 32)
+    return add_balance(job, job.context.coinbase, plus(reward, share), out)
+
+
+cdef enum:
+    FINNEY_WEI = 1000000000000000
+    GWEI_WEI = 1000000000
+
+
+cdef Status pay_withdrawals(BlockJob* job, Outcome* out) noexcept nogil:
+    """Credit the withdrawals. EIP-4895."""
+    cdef size_t i
+    cdef Status status
+    for i in range(job.withdrawals.size()):
+        status = add_balance(job, job.withdrawals[i].address,
+                             mul_u64(u256(job.withdrawals[i].amount_gwei), GWEI_WEI), out)
+        if status != Status.RUNNING:
+            return status
+    return Status.RUNNING
+
+
+cdef Status collect_request(Machine* m, BlockJob* job, uint8_t type, const Address& contract, Outcome* out) noexcept nogil:
+    """The output of a request contract, if there is any. EIP-7002, EIP-7251."""
+    cdef Bytes request
+    cdef Status status = system_call(m, job, contract, ByteView(), True, out)
+    if status != Status.RUNNING:
+        return status
+    if not m.return_data.empty():
+        request.push_back(type)
+        request.insert(request.end(), m.return_data.begin(), m.return_data.end())
+        job.requests.push_back(request)
+    return Status.RUNNING
+
+
+cdef Status collect_requests(Machine* m, BlockJob* job, Outcome* out) noexcept nogil:
+    """Deposits out of the logs, withdrawals and consolidations out of their contracts. EIP-6110, 7002, 7251, 7685."""
+    cdef Bytes deposits
+    cdef size_t i
+    cdef Status status
+    if not job.rules.has_requests:
+        return Status.RUNNING
+    for i in range(job.outcomes.size()):
+        if not append_deposits(job.outcomes[i], &deposits):
+            return Status.BLOCK_DEPOSIT_LAYOUT
+    if not deposits.empty():
+        deposits.insert(deposits.begin(), <uint8_t>0)
+        job.requests.push_back(deposits)
+    status = collect_request(m, job, 1, withdrawal_contract, out)
+    if status == Status.RUNNING:
+        status = collect_request(m, job, 2, consolidation_contract, out)
+    return status
+
+
+cdef Status end_block(Machine* m, BlockJob* job, Outcome* out) noexcept nogil:
+    """What follows the last transaction."""
+    cdef Status status = pay_rewards(job, out)
+    if status == Status.RUNNING:
+        status = pay_withdrawals(job, out)
+    if status == Status.RUNNING:
+        status = collect_requests(m, job, out)
+    return status
+
+
+cdef Status begin_job(Machine* m, BlockJob* job) noexcept nogil:
+    """Forget earlier results, then the system calls before the first transaction."""
+    cdef Outcome system
+    cdef Status status
+    open_machine(m, job)
+    job.reset_results()
+    status = begin_block(m, job, &system)
+    return status if status == Status.RUNNING else fail_block(job, status, &system, SIZE_MAX)
+
+
+cdef Status end_job(Machine* m, BlockJob* job) noexcept nogil:
+    cdef Outcome system
+    cdef Status status = end_block(m, job, &system)
+    return status if status == Status.RUNNING else fail_block(job, status, &system, SIZE_MAX)
+
+
+cdef Status run_block(Machine* m, BlockJob* job) noexcept nogil:
+    """The whole block, sequentially, on `job.world`. The caller holds a checkpoint to go back to."""
+    cdef Status status = begin_job(m, job)
+    if status == Status.RUNNING:
+        status = run_transactions(m, job)
+    if status == Status.RUNNING:
+        status = end_job(m, job)
+    return status

@@ -1,0 +1,610 @@
+# The C++ core as Cython sees it, floor by floor: declarations only, all nogil.
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libcpp cimport bool as cbool
+from libcpp.vector cimport vector
+
+cdef extern from "<algorithm>" nogil:
+    int64_t count_bytes "std::count"(const uint8_t* first, const uint8_t* last, uint8_t byte)
+
+# ---------------------------------------------------------------- 0 base
+
+cdef extern from "core/base/types.hpp" namespace "evmcore" nogil:
+    cppclass ByteView:
+        const uint8_t* data
+        size_t size
+        ByteView()
+        ByteView(const uint8_t* data, size_t size)
+    cppclass Address:
+        uint8_t bytes[20]
+        cbool operator==(const Address&)
+    cppclass Hash:
+        uint8_t bytes[32]
+        cbool operator==(const Hash&)
+    cppclass u256:
+        uint64_t limb[4]
+        u256()
+        u256(uint64_t)
+        cbool operator==(const u256&)
+        cbool is_zero()
+        cbool fits_u64()
+    ctypedef vector[uint8_t] Bytes
+
+cdef extern from "core/base/status.hpp" namespace "evmcore" nogil:
+    cdef enum class Kind(uint8_t):
+        FLOW
+        OK
+        REVERT
+        HALT
+        INVALID
+        BROKEN
+    cdef enum class Status(uint8_t):
+        RUNNING
+        CALL
+        CREATE
+        SUCCESS
+        REVERT
+        OUT_OF_GAS
+        ADDRESS_COLLISION
+        INVALID_CODE_PREFIX
+        CODE_SIZE_EXCEEDED
+        PRECOMPILE_FAILURE
+        TYPE_NOT_SUPPORTED
+        INVALID_SIGNATURE
+        INVALID_CHAIN_ID
+        SENDER_NOT_EOA
+        NONCE_TOO_LOW
+        NONCE_TOO_HIGH
+        NONCE_IS_MAX
+        INSUFFICIENT_FUNDS
+        INTRINSIC_GAS_TOO_LOW
+        FLOOR_GAS_TOO_LOW
+        GAS_ALLOWANCE_EXCEEDED
+        GAS_LIMIT_EXCEEDS_MAXIMUM
+        GASLIMIT_PRICE_OVERFLOW
+        INITCODE_TOO_LARGE
+        MAX_FEE_BELOW_BASE_FEE
+        PRIORITY_ABOVE_MAX_FEE
+        MAX_BLOB_FEE_TOO_LOW
+        BLOB_GAS_ALLOWANCE_EXCEEDED
+        TOO_MANY_BLOBS
+        NO_BLOBS
+        BLOB_HASH_VERSION
+        BLOB_CREATES_CONTRACT
+        SET_CODE_CREATES_CONTRACT
+        NO_AUTHORIZATIONS
+        BLOCK_SYSTEM_CONTRACT_EMPTY
+        BLOCK_SYSTEM_CALL_FAILED
+        BLOCK_DEPOSIT_LAYOUT
+        OUT_OF_MEMORY
+        MEMORY_LIMIT
+        ABORTED
+        MISSING_STATE
+        MISSING_BLOCK_HASH
+        PRECOMPILE_UNAVAILABLE
+        INTERNAL
+    Kind kind_of(Status)
+    const char* name_of(Status)
+    const char* text_of(Status)
+    const unsigned STATUS_COUNT
+
+cdef extern from "core/base/poll.hpp" namespace "evmcore" nogil:
+    cppclass AtomicFlag "std::atomic<bool>":
+        void store(cbool)
+        cbool load()
+    cppclass Poll:
+        AtomicFlag abort
+        cbool (*hook)(void*) noexcept
+        void* hook_context
+        uint32_t countdown
+        cbool poll(uint32_t)
+
+cdef extern from "core/base/rlp.hpp" namespace "evmcore" nogil:
+    cppclass RlpWriter:
+        RlpWriter(Bytes* out)
+        void string(const uint8_t* data, size_t size)
+        void number(uint64_t x)
+        void fixed(const Address&)
+        size_t begin_list()
+        void end_list(size_t)
+
+cdef extern from "core/base/transaction.hpp" namespace "evmcore" nogil:
+    cppclass AccessEntry:
+        Address address
+        uint32_t first_key
+        uint32_t key_count
+    cppclass Authorization:
+        u256 chain_id
+        Address address
+        uint64_t nonce
+        uint8_t y_parity
+        u256 r
+        u256 s
+    cppclass CTransaction "evmcore::Transaction":
+        uint8_t type
+        cbool is_create
+        cbool has_chain_id
+        cbool has_sender
+        uint8_t y_parity
+        uint64_t nonce
+        uint64_t gas_limit
+        u256 chain_id
+        u256 gas_price
+        u256 max_fee_per_gas
+        u256 max_priority_fee_per_gas
+        u256 max_fee_per_blob_gas
+        u256 value
+        u256 v
+        u256 r
+        u256 s
+        Address to
+        Address sender
+        Hash hash
+        Hash signing_hash
+        Bytes data
+        vector[AccessEntry] access_list
+        vector[u256] access_keys
+        vector[Hash] blob_versioned_hashes
+        vector[Authorization] authorizations
+        Bytes raw
+    Status decode_transaction(ByteView raw, CTransaction* out, const char** field)
+    Status split_legacy_v(CTransaction* tx)
+    cbool encode_transaction(const CTransaction& tx, Bytes* out)
+    cbool encode_for_signing(const CTransaction& tx, Bytes* out)
+
+# ---------------------------------------------------------------- 1 math, crypto
+
+cdef extern from "core/math/u256.hpp" namespace "evmcore" nogil:
+    cbool add_overflow(const u256& a, const u256& b, u256* total)
+    cbool mul_u64_overflow(const u256& a, uint64_t b, u256* product)
+    cbool same_word(const u256&, const u256&)
+    cbool less "evmcore::operator<"(const u256&, const u256&)
+    u256 plus "evmcore::operator+"(const u256&, const u256&)
+    u256 minus "evmcore::operator-"(const u256&, const u256&)
+    u256 mul_u64(const u256& a, uint64_t b)
+    u256 from_address(const Address&)
+    u256 from_big_endian(const uint8_t* data)
+    void to_big_endian(const u256& x, uint8_t* out)
+    unsigned bit_length(const u256&)
+
+cdef extern from "core/crypto/keccak.hpp" namespace "evmcore" nogil:
+    void c_keccak256 "evmcore::keccak256"(const uint8_t* data, size_t size, Hash* out)
+
+cdef extern from "core/crypto/transaction_hash.hpp" namespace "evmcore" nogil:
+    void hash_transaction(CTransaction* tx)
+    Hash authorization_signing_hash(const Authorization& authorization)
+
+cdef extern from "core/crypto/secp256k1.hpp" namespace "evmcore" nogil:
+    Status recover_sender(const Hash& signing_hash, const uint8_t* r, const uint8_t* s, uint8_t y_parity, Address* out)
+
+cdef extern from "core/crypto/native_library.hpp" namespace "evmcore" nogil:
+    cppclass NativeSymbol:
+        const char* name
+        const char* package
+    const NativeSymbol* c_native_symbols "evmcore::native_symbols"
+    const size_t NATIVE_SYMBOL_COUNT
+    cbool c_set_native_symbol "evmcore::set_native_symbol"(const char* name, void* address)
+
+# ---------------------------------------------------------------- 2 rules
+
+cdef extern from "core/rules/rules.hpp" namespace "evmcore" nogil:
+    cdef enum class Fork(uint8_t):
+        FRONTIER
+    cppclass Rules:
+        Fork fork
+        int32_t base_gas[256]
+        cbool is_defined[256]
+        uint32_t precompiles
+        uint8_t transaction_types
+        cbool coinbase_is_warm
+        cbool has_warm_access
+        int64_t refund_quotient
+        cbool deletes_empty_accounts
+        uint64_t contract_start_nonce
+        cbool keeps_contract_without_deposit
+        int64_t max_code_size_bytes
+        int64_t max_initcode_size_bytes
+        int64_t initcode_word_gas
+        cbool rejects_ef_code
+        cbool has_delegation
+        int64_t create_transaction_gas
+        int64_t calldata_zero_gas
+        int64_t calldata_nonzero_gas
+        int64_t floor_token_gas
+        int64_t transaction_gas_cap
+        cbool has_low_s_rule
+        cbool has_replay_protection
+        cbool has_base_fee
+        cbool has_blobs
+        int64_t max_blobs_per_transaction
+        int64_t block_reward_finney
+        cbool receipt_has_status
+        cbool is_proof_of_stake
+        cbool has_withdrawals
+        cbool has_beacon_root
+        cbool stores_parent_hash
+        cbool has_requests
+        int64_t blob_target
+        int64_t blob_max
+        int64_t blob_fee_update_fraction
+        int64_t blob_base_cost_gas
+        int64_t max_block_size_bytes
+        int64_t bomb_delay_blocks
+        int difficulty_rule
+    const unsigned FORK_COUNT
+    const Rules& rules_of(Fork fork)
+
+cdef extern from "core/rules/rules.hpp" namespace "evmcore::parameter" nogil:
+    const int64_t call_stipend_gas
+    const int64_t code_deposit_byte_gas
+    const int64_t transaction_gas
+    const int64_t access_list_address_gas
+    const int64_t access_list_key_gas
+    const int64_t authorization_new_gas
+    const int64_t authorization_refund_gas
+    const int64_t blob_gas_per_blob
+    const int64_t blob_base_fee_minimum_wei
+    const int64_t blob_hash_version
+    const int64_t system_call_gas
+    const int64_t calldata_tokens_per_nonzero
+    const int64_t block_hash_window
+
+cdef extern from "core/rules/rules.hpp" namespace "evmcore::system_address" nogil:
+    const Address system_caller
+    const Address beacon_roots_contract
+    const Address history_contract
+    const Address withdrawal_contract
+    const Address consolidation_contract
+    const Address deposit_contract
+    const Address ripemd160_precompile
+
+cdef extern from "core/rules/tables.hpp" namespace "evmcore" nogil:
+    cppclass OpcodeRow:
+        int number
+        const char* name
+        int pops
+        int pushes
+        int immediate
+        Fork since
+        const char* effect
+    cppclass ForkRow:
+        const char* name
+        const char* mainnet_name
+        const char* test_name
+        const char* other_names
+    cppclass PrecompileRow:
+        int address
+        const char* name
+        Fork since
+        int eip
+        const char* effect
+    cppclass TransactionRow:
+        int type
+        const char* name
+        Fork since
+        int eip
+        const char* effect
+    const OpcodeRow* opcode_rows
+    const size_t OPCODE_ROW_COUNT
+    const ForkRow* fork_rows
+    const PrecompileRow* precompile_rows
+    const size_t PRECOMPILE_ROW_COUNT
+    const TransactionRow* transaction_rows
+    const size_t TRANSACTION_ROW_COUNT
+
+# ---------------------------------------------------------------- 3 state
+
+cdef extern from "core/state/code.hpp" namespace "evmcore" nogil:
+    cppclass Code:
+        uint32_t size
+        Hash hash
+        const uint8_t* bytes()
+        ByteView view()
+        cbool is_delegation()
+        Address delegate()
+        const Code* acquire()
+        void release()
+        const uint64_t* analysis()
+        @staticmethod
+        Code* create(ByteView code, const Hash* hash, cbool is_transient)
+    ByteView view_of(const Code*)
+    const Hash& hash_of(const Code*)
+
+cdef extern from "core/state/view.hpp" namespace "evmcore" nogil:
+    cppclass AccountState:
+        u256 balance
+        uint64_t nonce
+        const Code* code
+        cbool exists
+        cbool has_storage
+    cppclass StateView:
+        void* context
+        Status (*account)(void* context, const Address& address, AccountState* out) noexcept
+        Status (*slot)(void* context, const Address& address, const u256& key, u256* out) noexcept
+    cppclass MissingKey:
+        Address address
+        u256 slot
+        cbool is_slot
+
+cdef extern from "core/state/effects.hpp" namespace "evmcore" nogil:
+    cdef enum ReadBits:
+        READ_NONCE
+    cppclass AccountEffect:
+        Address address
+        uint8_t reads
+        uint8_t writes
+    cppclass SlotEffect:
+        uint32_t account
+        cbool is_write
+        u256 key
+        u256 seen
+        u256 value
+    cppclass Effects:
+        vector[AccountEffect] accounts
+        vector[SlotEffect] slots
+        void clear()
+
+cdef extern from "core/state/journal.hpp" namespace "evmcore" nogil:
+    cppclass JournalAccount:
+        Address address
+        cbool is_loaded
+        cbool is_warm
+        cbool exists
+        cbool is_touched
+        cbool is_created
+        cbool is_destroyed
+        uint8_t reads
+        uint64_t nonce
+        u256 balance
+        const Code* code
+        AccountState original
+        cbool is_empty()
+    cppclass JournalSlot:
+        u256 value
+    cppclass Log:
+        Address address
+        uint32_t topic_count
+        uint32_t topic_begin
+        uint32_t data_begin
+        uint32_t data_size
+    cppclass Snapshot:
+        pass
+    cppclass Journal:
+        Status failure
+        MissingKey missing
+        int64_t refund
+        void begin(const StateView* view)
+        JournalAccount* peek(const Address&)
+        JournalAccount* account(const Address&)
+        JournalSlot* peek_slot(JournalAccount*, const u256&)
+        cbool warm(JournalAccount*)
+        cbool warm_slot "warm"(JournalSlot*)
+        cbool can_pay(JournalAccount*, const u256&)
+        uint64_t read_nonce(JournalAccount*)
+        const Code* read_code(JournalAccount*)
+        cbool read_alive(JournalAccount*)
+        cbool read_collision(JournalAccount*)
+        void credit(JournalAccount*, const u256&)
+        void debit(JournalAccount*, const u256&)
+        void set_nonce(JournalAccount*, uint64_t)
+        cbool set_code(JournalAccount*, ByteView)
+        void touch(JournalAccount*)
+        void mark_created(JournalAccount*)
+        Snapshot snapshot()
+        void revert(const Snapshot&)
+        void extract(Effects*)
+
+cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
+    cppclass AccountRecord:
+        Address address
+        u256 balance
+        uint64_t nonce
+        const Code* code
+        uint32_t storage_id
+        uint32_t slot_count
+        cbool exists
+        cbool is_storage_complete
+    cppclass World:
+        World(cbool is_strict)
+        World* clone()
+        cbool is_strict()
+        size_t account_count()
+        const AccountRecord& record(size_t i)
+        const AccountRecord* find(const Address&)
+        Status account(const Address&, AccountState*)
+        Status slot(const Address&, const u256&, u256*)
+        StateView view()
+        Status set_balance(const Address&, const u256&)
+        Status set_nonce(const Address&, uint64_t)
+        Status set_code(const Address&, ByteView)
+        Status set_slot(const Address&, const u256&, const u256&)
+        Status create(const Address&)
+        Status destroy(const Address&)
+        Status set_storage_complete(const Address&, cbool)
+        cbool has_checkpoints()
+        uint64_t checkpoint()
+        cbool revert(uint64_t)
+        cbool release(uint64_t)
+        cbool is_valid(const Effects&)
+        Status apply(const Effects&, cbool deletes_empty)
+        void collect_slots(const AccountRecord&, vector[u256]* keys, vector[u256]* values)
+        Hash root()
+        size_t size_bytes()
+
+cdef extern from "core/state/trie.hpp" namespace "evmcore" nogil:
+    Hash c_ordered_trie_root "evmcore::ordered_trie_root"(const ByteView* items, size_t n)
+
+# ---------------------------------------------------------------- 4 interpreter
+
+cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
+    cppclass MemoryArena:
+        uint8_t* data()
+        void trim()
+    cppclass Frame:
+        const uint8_t* pc
+        u256* stack_top
+        u256* stack_base
+        int64_t gas
+        uint8_t* memory
+        uint64_t memory_size
+        uint64_t memory_begin
+        const uint8_t* code
+        uint32_t code_size
+        const uint64_t* jump_destinations
+        ByteView input
+        uint64_t input_begin
+        Machine* machine
+        JournalAccount* self
+        Address caller
+        u256 value
+        const Code* owned_code
+        Snapshot snapshot
+        uint64_t output_begin
+        uint64_t output_size
+        int depth
+        cbool is_static
+        cbool is_create
+        void push(const u256&)
+        cbool charge(int64_t)
+    cppclass Request:
+        int64_t gas
+        JournalAccount* target
+        JournalAccount* payer
+        Address code_address
+        const Code* code
+        Address caller
+        u256 value
+        cbool is_static
+        cbool is_create
+        cbool is_delegated
+        ByteView input
+        uint64_t input_begin
+        uint64_t output_begin
+        uint64_t output_size
+    cppclass BlockContext:
+        uint64_t number
+        uint64_t timestamp
+        uint64_t gas_limit
+        Address coinbase
+        u256 prev_randao
+        u256 base_fee
+        u256 blob_base_fee
+        u256 chain_id
+        cbool (*block_hash)(void* context, uint64_t number, Hash* out) noexcept
+        void* block_hash_context
+    cppclass TransactionContext:
+        Address origin
+        u256 gas_price
+        const Hash* blob_hashes
+        size_t blob_hash_count
+    cppclass Tracer:
+        void* context
+        void (*step)(void* context, Frame* frame) noexcept
+    cppclass Machine:
+        Machine()
+        Journal journal
+        Poll poll
+        const Rules* rules
+        BlockContext block
+        TransactionContext transaction
+        MemoryArena memory
+        Bytes return_data
+        Request request
+        Frame* frames
+        int depth
+        u256* stack_arena
+        Tracer* tracer
+        Status outcome
+        int64_t gas_left
+        cbool ripemd_touch_survives
+        uint64_t missing_block_number
+        cbool allocate()
+    Address create_address(const Address& creator, uint64_t nonce)
+    Status execute(Frame& frame)
+
+cdef extern from "core/vm/outcome.hpp" namespace "evmcore" nogil:
+    cppclass Bloom:
+        uint8_t* data()
+    cppclass Outcome:
+        Outcome()
+        Status status
+        uint8_t type
+        cbool has_contract
+        Address contract
+        int64_t gas_used
+        int64_t gas_refund
+        uint64_t cumulative_gas
+        uint64_t blob_gas
+        u256 effective_gas_price
+        cbool has_state_root
+        Hash state_root
+        Bloom bloom
+        Bytes output
+        vector[Log] logs
+        vector[Hash] topics
+        Bytes log_data
+        Effects effects
+        MissingKey missing
+        u256 have
+        u256 want
+        uint64_t missing_block_number
+        uint32_t execution_count
+    void take_logs(Journal*, Outcome*)
+    void encode_receipt(const Outcome&, Bytes*)
+    void encode_logs(const Outcome&, Bytes*)
+    cbool append_deposits(const Outcome&, Bytes*)
+
+cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
+    cppclass OutcomeDeque "std::deque<evmcore::Outcome>":
+        Outcome& operator[](size_t)
+        size_t size()
+        void clear()
+        void emplace_back()
+    cppclass BitVector "std::vector<bool>":
+        void push_back(cbool)
+        void clear()
+    cppclass BlobLimits:
+        int64_t max_blobs
+        int64_t update_fraction
+    cppclass BlockRoom:
+        uint64_t gas_used
+        uint64_t blob_gas_used
+    cppclass BlockWithdrawal:
+        Address address
+        uint64_t amount_gwei
+    cppclass BlockOmmer:
+        Address coinbase
+        uint64_t number
+    cppclass BlockJob:
+        const Rules* rules
+        BlockContext context
+        BlobLimits blobs
+        World* world
+        Hash parent_hash
+        cbool has_beacon_root
+        Hash beacon_root
+        vector[CTransaction*] transactions
+        vector[BlockWithdrawal] withdrawals
+        vector[BlockOmmer] ommers
+        vector[Hash] recent_hashes
+        BitVector is_hash_known
+        cbool wants_state_roots
+        OutcomeDeque outcomes
+        Effects system_effects
+        BlockRoom room
+        Bloom bloom
+        vector[Bytes] requests
+        size_t failed_index
+        u256 have
+        u256 want
+        MissingKey missing
+        uint64_t missing_block_number
+        uint64_t execution_count
+        uint64_t conflict_count
+        void reset_results()
+    cbool (*job_block_hash "evmcore::BlockJob::block_hash")(void*, uint64_t, Hash*) noexcept
+
+cdef extern from "core/precompiles/precompiles.hpp" namespace "evmcore" nogil:
+    cppclass Precompile:
+        int64_t price(ByteView, const Rules&)
+        Status run(ByteView, Bytes&, Poll&)
+    const Precompile* find_precompile(const Address&, const Rules&)

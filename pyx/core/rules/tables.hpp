@@ -1,0 +1,67 @@
+// The tables once more, as arrays of rows for those who show or test them. Frozen.
+#pragma once
+
+#include "rules.hpp"
+
+namespace evmcore {
+
+struct OpcodeRow {
+    int number;
+    const char* name;
+    int pops, pushes, immediate;
+    Fork since;
+    const char* effect;
+};
+constexpr OpcodeRow opcode_rows[] = {
+#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, IMMEDIATE, SINCE, PRICE, EFFECT) \
+    {NUMBER, #NAME, POPS, PUSHES, IMMEDIATE, Fork::SINCE, EFFECT},
+#include "opcodes.def"
+#undef OPCODE
+};
+constexpr size_t OPCODE_ROW_COUNT = sizeof(opcode_rows) / sizeof(opcode_rows[0]);
+
+struct ForkRow {
+    const char* name;
+    const char* mainnet_name;
+    const char* test_name;
+    const char* other_names;
+};
+constexpr ForkRow fork_rows[] = {
+#define FORK(NAME, MAINNET, TEST, OTHER) {#NAME, MAINNET, TEST, OTHER},
+#define GAS(EIP, OPCODE, VALUE)
+#define SET(EIP, FIELD, VALUE)
+#include "forks.def"
+#undef FORK
+#undef GAS
+#undef SET
+};
+
+struct PrecompileRow {
+    int address;
+    const char* name;
+    Fork since;
+    int eip;
+    const char* effect;
+};
+constexpr PrecompileRow precompile_rows[] = {
+#define PRECOMPILE(ADDRESS, NAME, STEM, SINCE, EIP, EFFECT) {ADDRESS, #NAME, Fork::SINCE, EIP, EFFECT},
+#include "precompiles.def"
+#undef PRECOMPILE
+};
+constexpr size_t PRECOMPILE_ROW_COUNT = sizeof(precompile_rows) / sizeof(precompile_rows[0]);
+
+struct TransactionRow {
+    int type;
+    const char* name;
+    Fork since;
+    int eip;
+    const char* effect;
+};
+constexpr TransactionRow transaction_rows[] = {
+#define TRANSACTION(TYPE, NAME, STEM, SINCE, EIP, EFFECT) {TYPE, #NAME, Fork::SINCE, EIP, EFFECT},
+#include "transactions.def"
+#undef TRANSACTION
+};
+constexpr size_t TRANSACTION_ROW_COUNT = sizeof(transaction_rows) / sizeof(transaction_rows[0]);
+
+}  // namespace evmcore

@@ -1,0 +1,81 @@
+// A block at work: what it consists of, the state it runs on, and what has come of it so far.
+// Filled under the GIL, then owned by the block procedure until it ends.
+#pragma once
+
+#include <deque>
+
+#include "../state/world.hpp"
+#include "outcome.hpp"
+
+namespace evmcore {
+
+struct BlobLimits {
+    int64_t max_blobs = 0;  // a block
+    int64_t update_fraction = 1;
+};
+
+// What earlier transactions of the block have taken.
+struct BlockRoom {
+    uint64_t gas_used = 0;
+    uint64_t blob_gas_used = 0;
+};
+
+struct BlockWithdrawal {
+    Address address;
+    uint64_t amount_gwei;
+};
+
+struct BlockOmmer {
+    Address coinbase;
+    uint64_t number;
+};
+
+struct BlockJob {
+    const Rules* rules = nullptr;
+    BlockContext context;
+    BlobLimits blobs;
+    World* world = nullptr;
+    Hash parent_hash{};
+    bool has_beacon_root = false;
+    Hash beacon_root{};
+    std::vector<Transaction*> transactions;  // borrowed
+    std::vector<BlockWithdrawal> withdrawals;
+    std::vector<BlockOmmer> ommers;
+    std::vector<Hash> recent_hashes;         // [i]: of block number - 1 - i
+    std::vector<bool> is_hash_known;
+    bool wants_state_roots = false;          // in receipts, before Byzantium
+
+    std::deque<Outcome> outcomes;            // one a transaction; a deque, since outcomes don't move
+    Effects system_effects;
+    BlockRoom room;
+    Bloom bloom{};
+    std::vector<Bytes> requests;             // type byte and data (EIP-7685), empty ones left out
+    size_t failed_index = SIZE_MAX;          // of the transaction that was refused
+    u256 have, want;
+    MissingKey missing;
+    uint64_t missing_block_number = 0;
+    uint64_t execution_count = 0;
+    uint64_t conflict_count = 0;
+
+    void reset_results() noexcept {
+        outcomes.clear();
+        for (size_t i = 0; i < transactions.size(); ++i)
+            outcomes.emplace_back();
+        room = BlockRoom{};
+        bloom.fill(0);
+        requests.clear();
+        failed_index = SIZE_MAX;
+        execution_count = conflict_count = 0;
+    }
+
+    static bool block_hash(void* context, uint64_t number, Hash* out) noexcept {
+        const auto* job = static_cast<const BlockJob*>(context);
+        const uint64_t age = job->context.number - 1 - number;
+        if (age >= job->recent_hashes.size() || !job->is_hash_known[age])
+            return false;
+        *out = job->recent_hashes[age];
+        return true;
+    }
+};
+
+}  // namespace evmcore

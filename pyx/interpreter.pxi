@@ -1,0 +1,218 @@
+# Floor 4: the frame loop. Calls never recurse: a frame that asks for a call is left where it is, the callee is pushed,
+# and the caller goes on when the callee has ended. Yellow Paper sections 7 to 9.
+
+
+cdef inline Status push_frame(Machine* m, const Code* code, Snapshot snapshot) noexcept nogil:
+    """Open a frame for `m.request` that runs `code`, which it keeps a reference to."""
+    cdef Request* request = &m.request
+    cdef Frame* frame = &m.frames[m.depth + 1]
+    cdef Frame* caller
+    frame.jump_destinations = code.analysis()
+    if frame.jump_destinations == NULL:
+        return Status.OUT_OF_MEMORY
+    if m.depth >= 0:
+        caller = &m.frames[m.depth]
+        frame.stack_base = caller.stack_top + 1
+        frame.memory_begin = caller.memory_begin + caller.memory_size
+    else:
+        frame.stack_base = m.stack_arena + 1
+        frame.memory_begin = 0
+    frame.stack_top = frame.stack_base - 1
+    frame.memory = m.memory.data() + frame.memory_begin
+    frame.memory_size = 0
+    frame.gas = request.gas
+    frame.code = frame.pc = code.bytes()
+    frame.code_size = code.size
+    frame.owned_code = code.acquire()
+    frame.input = ByteView() if request.is_create else request.input
+    frame.input_begin = request.input_begin
+    frame.machine = m
+    frame.self = request.target
+    frame.caller = request.caller
+    frame.value = request.value
+    frame.snapshot = snapshot
+    frame.output_begin = request.output_begin
+    frame.output_size = request.output_size
+    frame.is_static = request.is_static
+    frame.is_create = request.is_create
+    m.depth += 1
+    frame.depth = m.depth
+    m.return_data.clear()
+    return Status.RUNNING
+
+
+cdef inline Status call_precompile(Machine* m, const Precompile* precompile, Snapshot snapshot) noexcept nogil:
+    """Price and run; the output is the machine's return data. Gas left stays in the request."""
+    cdef Request* request = &m.request
+    cdef int64_t price = precompile.price(request.input, m.rules[0])
+    cdef Status status
+    m.return_data.clear()
+    if price > request.gas:
+        status = Status.OUT_OF_GAS
+    else:
+        request.gas -= price
+        status = precompile.run(request.input, m.return_data, m.poll)
+    if status != Status.SUCCESS:
+        if kind_of(status) == Kind.BROKEN:
+            return status
+        m.return_data.clear()
+        request.gas = 0
+        undo(m, snapshot)
+    return status
+
+
+cdef inline void undo(Machine* m, Snapshot snapshot) noexcept nogil:
+    """Take back everything since the snapshot, but for one touch that history kept.
+
+    At block 2,675,119 the empty account 0x3 was deleted although the call that touched it had failed; the chain kept
+    that (EIP-161).
+    """
+    cdef JournalAccount* ripemd
+    if m.rules.deletes_empty_accounts:
+        ripemd = m.journal.peek(ripemd160_precompile)
+        if ripemd != NULL and ripemd.is_touched and ripemd.is_empty():
+            m.ripemd_touch_survives = True
+    m.journal.revert(snapshot)
+
+
+cdef inline Status begin_call(Machine* m) noexcept nogil:
+    """Start what `m.request` asks for: RUNNING when a frame was pushed, else the result of a call that needed none."""
+    cdef Request* request = &m.request
+    cdef Snapshot snapshot = m.journal.snapshot()
+    cdef const Precompile* precompile
+    m.journal.touch(request.target)
+    if request.payer != NULL:
+        m.journal.debit(request.payer, request.value)
+        m.journal.credit(request.target, request.value)
+    if not request.is_delegated:
+        precompile = find_precompile(request.code_address, m.rules[0])
+        if precompile != NULL:
+            return call_precompile(m, precompile, snapshot)
+    if request.code == NULL:
+        m.return_data.clear()
+        return Status.SUCCESS
+    return push_frame(m, request.code, snapshot)
+
+
+cdef inline Status begin_create(Machine* m) noexcept nogil:
+    """Make the account and push a frame that runs the init code."""
+    cdef Request* request = &m.request
+    cdef Snapshot snapshot = m.journal.snapshot()
+    cdef Code* code = Code.create(request.input, NULL, True)
+    cdef Status status
+    if code == NULL:
+        return Status.OUT_OF_MEMORY
+    m.journal.mark_created(request.target)
+    m.journal.touch(request.target)
+    if m.rules.contract_start_nonce != 0:
+        m.journal.set_nonce(request.target, m.rules.contract_start_nonce)
+    if request.payer != NULL:
+        m.journal.debit(request.payer, request.value)
+        m.journal.credit(request.target, request.value)
+    status = push_frame(m, code, snapshot)
+    code.release()
+    return status
+
+
+cdef inline Status deposit_code(Machine* m, Frame* frame) noexcept nogil:
+    """Pay for the output of init code and make it the account's code. EIP-2, EIP-170, EIP-3541."""
+    cdef size_t size = m.return_data.size()
+    if size != 0 and m.rules.rejects_ef_code and m.return_data[0] == 0xEF:
+        return Status.INVALID_CODE_PREFIX
+    if m.rules.max_code_size_bytes != 0 and size > <size_t>m.rules.max_code_size_bytes:
+        return Status.CODE_SIZE_EXCEEDED
+    if not frame.charge(<int64_t>size * code_deposit_byte_gas):
+        if not m.rules.keeps_contract_without_deposit:
+            return Status.OUT_OF_GAS
+        frame.gas += <int64_t>size * code_deposit_byte_gas
+        m.return_data.clear()
+        return Status.SUCCESS
+    if size != 0 and not m.journal.set_code(frame.self, ByteView(m.return_data.data(), size)):
+        return Status.OUT_OF_MEMORY
+    return Status.SUCCESS
+
+
+cdef inline void resume_caller(Machine* m, Frame* caller, Status status, int64_t gas_left, cbool is_create,
+                               const Address& created, uint64_t output_begin, uint64_t output_size) noexcept nogil:
+    """Give the caller its gas, its output and the word that says how the call went."""
+    cdef u256 word
+    cdef size_t count
+    # A callee may have moved the arena.
+    caller.memory = m.memory.data() + caller.memory_begin
+    if caller.depth > 0:
+        caller.input.data = m.memory.data() + caller.input_begin
+    caller.gas += gas_left
+    if status == Status.SUCCESS:
+        word = from_address(created) if is_create else u256(1)
+    caller.push(word)
+    if is_create:
+        if status == Status.SUCCESS:
+            m.return_data.clear()
+        return
+    count = min(<size_t>output_size, m.return_data.size())
+    if count != 0:
+        memcpy(caller.memory + output_begin, m.return_data.data(), count)
+
+
+cdef inline Status end_frame(Machine* m, Status status) noexcept nogil:
+    """Pop the top frame: keep or take back what it did. Returns how it ended, a deposit counted in."""
+    cdef Frame* frame = &m.frames[m.depth]
+    if frame.is_create and status == Status.SUCCESS:
+        status = deposit_code(m, frame)
+    if status != Status.SUCCESS and kind_of(status) != Kind.BROKEN:
+        undo(m, frame.snapshot)
+        if status != Status.REVERT:
+            frame.gas = 0
+            m.return_data.clear()
+    frame.owned_code.release()
+    m.depth -= 1
+    return status
+
+
+cdef void abandon_frames(Machine* m) noexcept nogil:
+    """Drop all frames after a failure of our own."""
+    while m.depth >= 0:
+        m.frames[m.depth].owned_code.release()
+        m.depth -= 1
+
+
+cdef Status run_frames(Machine* m) noexcept nogil:
+    """Run `m.request` to its end, with all the calls it makes. Gas left is in `m.gas_left`, output in `m.return_data`."""
+    cdef Frame* frame
+    cdef Frame* caller
+    cdef Status status
+    m.depth = -1
+    status = begin_create(m) if m.request.is_create else begin_call(m)
+    if status != Status.RUNNING:
+        m.gas_left = m.request.gas
+        return status
+    while True:
+        status = execute(m.frames[m.depth])
+        if status == Status.CALL or status == Status.CREATE:
+            if m.poll.poll(CALL_POLL_WEIGHT):
+                status = Status.ABORTED
+            else:
+                status = begin_call(m) if status == Status.CALL else begin_create(m)
+            if status == Status.RUNNING:
+                continue
+            if kind_of(status) != Kind.BROKEN:
+                resume_caller(m, &m.frames[m.depth], status, m.request.gas, False, m.request.code_address,
+                              m.request.output_begin, m.request.output_size)
+                continue
+        else:
+            frame = &m.frames[m.depth]
+            status = end_frame(m, status)
+            if kind_of(status) != Kind.BROKEN:
+                if m.depth < 0:
+                    m.gas_left = frame.gas
+                    return status
+                resume_caller(m, &m.frames[m.depth], status, frame.gas, frame.is_create, frame.self.address,
+                              frame.output_begin, frame.output_size)
+                continue
+        abandon_frames(m)
+        return status
+
+
+# A call costs about as much as this many jumps; so a program of calls alone is asked to stop as often.
+cdef enum:
+    CALL_POLL_WEIGHT = 32

@@ -1,0 +1,84 @@
+# Floor 8: the .def tables as Python tuples, for documentation, the disassembler and the tests.
+from collections import namedtuple
+
+Opcode = namedtuple("Opcode", "number name pops pushes immediate since effect")
+ForkInfo = namedtuple("ForkInfo", "index name mainnet_name test_name other_names")
+PrecompileInfo = namedtuple("PrecompileInfo", "address name since eip effect")
+TransactionTypeInfo = namedtuple("TransactionTypeInfo", "type name since eip effect")
+StatusInfo = namedtuple("StatusInfo", "number name kind text")
+
+
+cdef str _fork_mainnet_name(Fork fork):
+    return fork_rows[<int>fork].mainnet_name.decode()
+
+
+def _read_tables():
+    cdef size_t i
+    kinds = ("FLOW", "OK", "REVERT", "HALT", "INVALID", "BROKEN")
+    opcodes = tuple(
+        Opcode(opcode_rows[i].number, opcode_rows[i].name.decode(), opcode_rows[i].pops, opcode_rows[i].pushes,
+               opcode_rows[i].immediate, _fork_mainnet_name(opcode_rows[i].since), opcode_rows[i].effect.decode())
+        for i in range(OPCODE_ROW_COUNT))
+    forks = tuple(
+        ForkInfo(i, fork_rows[i].name.decode(), fork_rows[i].mainnet_name.decode(), fork_rows[i].test_name.decode(),
+                 tuple(fork_rows[i].other_names.decode().split()))
+        for i in range(FORK_COUNT))
+    precompiles = tuple(
+        PrecompileInfo(precompile_rows[i].address, precompile_rows[i].name.decode(),
+                       _fork_mainnet_name(precompile_rows[i].since), precompile_rows[i].eip,
+                       precompile_rows[i].effect.decode())
+        for i in range(PRECOMPILE_ROW_COUNT))
+    types = tuple(
+        TransactionTypeInfo(transaction_rows[i].type, transaction_rows[i].name.decode(),
+                            _fork_mainnet_name(transaction_rows[i].since), transaction_rows[i].eip,
+                            transaction_rows[i].effect.decode())
+        for i in range(TRANSACTION_ROW_COUNT))
+    statuses = tuple(
+        StatusInfo(i, status_name(<Status><uint8_t>i), kinds[<int>kind_of(<Status><uint8_t>i)], status_text(<Status><uint8_t>i))
+        for i in range(STATUS_COUNT))
+    return opcodes, forks, precompiles, types, statuses
+
+
+OPCODES, FORKS, PRECOMPILES, TRANSACTION_TYPES, STATUSES = _read_tables()
+
+_fork_by_name = {}
+for _fork in FORKS:
+    for _name in (_fork.mainnet_name, _fork.test_name, _fork.name, *_fork.other_names):
+        _fork_by_name.setdefault(_name.lower(), _fork.index)
+
+
+def fork_index(name):
+    """The place of a fork in `FORKS`, by its mainnet name or its test name, in any case. ValueError if there is none."""
+    if isinstance(name, int) and 0 <= name < len(FORKS):
+        return name
+    try:
+        return _fork_by_name[name.lower()]
+    except (KeyError, AttributeError):
+        raise ValueError(f"unknown fork {name!r}; known: " + ", ".join(f.mainnet_name for f in FORKS)) from None
+
+
+def fork_name(name):
+    """The mainnet name of a fork that is given by any of its names."""
+    return FORKS[fork_index(name)].mainnet_name
+
+
+def base_gas(opcode, fork):
+    """Gas of an instruction before its own charges, or None where the fork doesn't have it."""
+    cdef const Rules* rules = &rules_of(<Fork><uint8_t>(<int>fork_index(fork)))
+    cdef int number = opcode
+    return rules.base_gas[number] if rules.is_defined[number] else None
+
+
+def fork_rules(name):
+    """The numbers of a fork that Python code needs, as a dict: blob schedule, rewards, limits."""
+    cdef const Rules* r = &rules_of(<Fork><uint8_t>(<int>fork_index(name)))
+    return {
+        "blob_target": r.blob_target, "blob_max": r.blob_max, "blob_fee_update_fraction": r.blob_fee_update_fraction,
+        "blob_base_cost_gas": r.blob_base_cost_gas, "block_reward_finney": r.block_reward_finney,
+        "receipt_has_status": r.receipt_has_status, "is_proof_of_stake": r.is_proof_of_stake,
+        "has_base_fee": r.has_base_fee, "has_withdrawals": r.has_withdrawals, "has_blobs": r.has_blobs,
+        "has_beacon_root": r.has_beacon_root, "has_requests": r.has_requests,
+        "stores_parent_hash": r.stores_parent_hash, "max_block_size_bytes": r.max_block_size_bytes,
+        "bomb_delay_blocks": r.bomb_delay_blocks, "difficulty_rule": <int>r.difficulty_rule,
+        "deletes_empty_accounts": r.deletes_empty_accounts, "transaction_types": r.transaction_types,
+    }

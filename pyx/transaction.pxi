@@ -1,0 +1,411 @@
+# Floor 5: one transaction, from its signature to its effects. Yellow Paper section 6;
+# EIP-155, 1559, 2681, 2930, 3607, 3860, 4844, 7623, 7702, 7825.
+
+
+cdef enum:
+    TYPE_BLOB = 3
+    TYPE_SET_CODE = 4
+
+
+cdef Status recover_transaction_sender(CTransaction* tx, const Rules* rules) noexcept nogil:
+    """Fill `tx.sender` from the signature, unless it is known."""
+    cdef uint8_t r[32]
+    cdef uint8_t s[32]
+    if tx.has_sender:
+        return Status.RUNNING
+    if tx.type == 0 and tx.has_chain_id and not rules.has_replay_protection:
+        return Status.INVALID_SIGNATURE
+    if rules.has_low_s_rule and is_above_half_order(tx.s):
+        return Status.INVALID_SIGNATURE
+    if tx.type != 0 and not tx.v.fits_u64() or tx.y_parity > 1:
+        return Status.INVALID_SIGNATURE
+    to_big_endian(tx.r, r)
+    to_big_endian(tx.s, s)
+    if recover_sender(tx.signing_hash, r, s, tx.y_parity, &tx.sender) != Status.SUCCESS:
+        return Status.INVALID_SIGNATURE
+    tx.has_sender = True
+    return Status.RUNNING
+
+
+cdef inline cbool is_above_half_order(const u256& s) noexcept nogil:
+    """Whether s is in the upper half of secp256k1's order (EIP-2)."""
+    cdef u256 half
+    half.limb[0] = 0xDFE92F46681B20A0u
+    half.limb[1] = 0x5D576E7357A4501Du
+    half.limb[2] = 0xFFFFFFFFFFFFFFFFu
+    half.limb[3] = 0x7FFFFFFFFFFFFFFFu
+    return less(half, s)
+
+
+cdef struct IntrinsicGas:
+    int64_t gas
+    int64_t floor
+
+
+cdef IntrinsicGas intrinsic_gas(const CTransaction* tx, const Rules* rules) noexcept nogil:
+    """What a transaction costs before it runs, and the least it costs in all (EIP-7623)."""
+    cdef IntrinsicGas cost
+    cdef int64_t size = <int64_t>tx.data.size()
+    cdef int64_t zeros = count_bytes(tx.data.data(), tx.data.data() + size, 0)
+    cdef int64_t nonzeros = size - zeros
+    cost.gas = (transaction_gas + zeros * rules.calldata_zero_gas + nonzeros * rules.calldata_nonzero_gas
+                + <int64_t>tx.access_list.size() * access_list_address_gas
+                + <int64_t>tx.access_keys.size() * access_list_key_gas
+                + <int64_t>tx.authorizations.size() * authorization_new_gas)
+    if tx.is_create:
+        cost.gas += rules.create_transaction_gas + rules.initcode_word_gas * ((size + 31) // 32)
+    cost.floor = 0
+    if rules.floor_token_gas != 0:
+        cost.floor = transaction_gas + rules.floor_token_gas * (zeros + nonzeros * calldata_tokens_per_nonzero)
+    return cost
+
+
+cdef Status check_form(const CTransaction* tx, const Rules* rules, const u256& chain_id, const BlobLimits* blobs,
+                       const IntrinsicGas* cost, Outcome* out) noexcept nogil:
+    """What can be refused without looking at the state or the block."""
+    if tx.type > 7 or not (rules.transaction_types >> tx.type) & 1:
+        out.have = u256(tx.type)
+        return Status.TYPE_NOT_SUPPORTED
+    if tx.has_chain_id and not same_word(tx.chain_id, chain_id):
+        out.have, out.want = tx.chain_id, chain_id
+        return Status.INVALID_CHAIN_ID
+    if tx.gas_limit > <uint64_t>INT64_MAX:
+        out.have, out.want = u256(tx.gas_limit), u256(<uint64_t>INT64_MAX)
+        return Status.GAS_ALLOWANCE_EXCEEDED
+    if cost.floor > 0 and <uint64_t>cost.floor > tx.gas_limit and <uint64_t>cost.gas <= tx.gas_limit:
+        out.have, out.want = u256(tx.gas_limit), u256(<uint64_t>cost.floor)
+        return Status.FLOOR_GAS_TOO_LOW
+    if <uint64_t>cost.gas > tx.gas_limit:
+        out.have, out.want = u256(tx.gas_limit), u256(<uint64_t>cost.gas)
+        return Status.INTRINSIC_GAS_TOO_LOW
+    if tx.nonce == UINT64_MAX:
+        out.have = u256(tx.nonce)
+        return Status.NONCE_IS_MAX
+    if tx.is_create and rules.max_initcode_size_bytes != 0 and tx.data.size() > <size_t>rules.max_initcode_size_bytes:
+        out.have, out.want = u256(tx.data.size()), u256(<uint64_t>rules.max_initcode_size_bytes)
+        return Status.INITCODE_TOO_LARGE
+    if rules.transaction_gas_cap != 0 and tx.gas_limit > <uint64_t>rules.transaction_gas_cap:
+        out.have, out.want = u256(tx.gas_limit), u256(<uint64_t>rules.transaction_gas_cap)
+        return Status.GAS_LIMIT_EXCEEDS_MAXIMUM
+    return Status.RUNNING
+
+
+cdef Status check_room(const CTransaction* tx, const BlockContext* block, const BlobLimits* blobs,
+                       const BlockRoom* room, Outcome* out) noexcept nogil:
+    """Whether the block has gas and blob gas left for it."""
+    cdef uint64_t blob_gas = <uint64_t>tx.blob_versioned_hashes.size() * <uint64_t>blob_gas_per_blob
+    cdef uint64_t blob_room = <uint64_t>(blobs.max_blobs * blob_gas_per_blob)
+    if room.gas_used > block.gas_limit or tx.gas_limit > block.gas_limit - room.gas_used:
+        out.have, out.want = u256(tx.gas_limit), u256(block.gas_limit - room.gas_used)
+        return Status.GAS_ALLOWANCE_EXCEEDED
+    if blob_gas != 0 and (room.blob_gas_used > blob_room or blob_gas > blob_room - room.blob_gas_used):
+        out.have, out.want = u256(blob_gas), u256(blob_room - room.blob_gas_used)
+        return Status.BLOB_GAS_ALLOWANCE_EXCEEDED
+    return Status.RUNNING
+
+
+cdef Status check_fees(const CTransaction* tx, const Rules* rules, const BlockContext* block,
+                       const BlobLimits* blobs, Outcome* out) noexcept nogil:
+    """Fees against the block's prices, and the rules of the typed transactions. Sets the effective gas price."""
+    cdef size_t i
+    cdef u256 tip
+    if less(tx.max_fee_per_gas, tx.max_priority_fee_per_gas):
+        out.have, out.want = tx.max_priority_fee_per_gas, tx.max_fee_per_gas
+        return Status.PRIORITY_ABOVE_MAX_FEE
+    if rules.has_base_fee and less(tx.max_fee_per_gas, block.base_fee):
+        out.have, out.want = tx.max_fee_per_gas, block.base_fee
+        return Status.MAX_FEE_BELOW_BASE_FEE
+    if rules.has_base_fee:
+        tip = minus(tx.max_fee_per_gas, block.base_fee)
+        if less(tx.max_priority_fee_per_gas, tip):
+            tip = tx.max_priority_fee_per_gas
+        out.effective_gas_price = plus(block.base_fee, tip)
+    else:
+        out.effective_gas_price = tx.max_fee_per_gas
+    if tx.type == TYPE_BLOB:
+        if tx.blob_versioned_hashes.empty():
+            return Status.NO_BLOBS
+        if (rules.max_blobs_per_transaction != 0
+                and tx.blob_versioned_hashes.size() > <size_t>rules.max_blobs_per_transaction):
+            out.have = u256(tx.blob_versioned_hashes.size())
+            out.want = u256(<uint64_t>rules.max_blobs_per_transaction)
+            return Status.TOO_MANY_BLOBS
+        for i in range(tx.blob_versioned_hashes.size()):
+            if tx.blob_versioned_hashes[i].bytes[0] != blob_hash_version:
+                out.have = u256(tx.blob_versioned_hashes[i].bytes[0])
+                out.want = u256(<uint64_t>blob_hash_version)
+                return Status.BLOB_HASH_VERSION
+        if less(tx.max_fee_per_blob_gas, block.blob_base_fee):
+            out.have, out.want = tx.max_fee_per_blob_gas, block.blob_base_fee
+            return Status.MAX_BLOB_FEE_TOO_LOW
+        if tx.is_create:
+            return Status.BLOB_CREATES_CONTRACT
+    elif tx.type == TYPE_SET_CODE:
+        if tx.is_create:
+            return Status.SET_CODE_CREATES_CONTRACT
+        if tx.authorizations.empty():
+            return Status.NO_AUTHORIZATIONS
+    return Status.RUNNING
+
+
+cdef Status check_sender(Machine* m, const CTransaction* tx, JournalAccount* sender, Outcome* out) noexcept nogil:
+    """Nonce, funds, and that no contract sends (EIP-3607; a delegation may, EIP-7702)."""
+    cdef u256 cost
+    cdef u256 part
+    cdef const Code* code
+    cdef uint64_t blob_gas = <uint64_t>tx.blob_versioned_hashes.size() * <uint64_t>blob_gas_per_blob
+    if sender.nonce != tx.nonce:
+        out.have, out.want = u256(tx.nonce), u256(sender.nonce)
+        return Status.NONCE_TOO_LOW if tx.nonce < sender.nonce else Status.NONCE_TOO_HIGH
+    if mul_u64_overflow(tx.max_fee_per_gas, tx.gas_limit, &cost):
+        out.have = sender.balance
+        return Status.GASLIMIT_PRICE_OVERFLOW
+    if (mul_u64_overflow(tx.max_fee_per_blob_gas, blob_gas, &part) or add_overflow(cost, part, &cost)
+            or add_overflow(cost, tx.value, &cost) or not m.journal.can_pay(sender, cost)):
+        out.have, out.want = sender.balance, cost
+        return Status.INSUFFICIENT_FUNDS
+    code = m.journal.read_code(sender)
+    if code != NULL and not (m.rules.has_delegation and code.is_delegation()):
+        return Status.SENDER_NOT_EOA
+    return Status.RUNNING
+
+
+cdef Status warm_up(Machine* m, const CTransaction* tx, JournalAccount* sender) noexcept nogil:
+    """Fill the warm sets: sender, beneficiary, access list. Precompiles are warm by their address. EIP-2929, 2930, 3651."""
+    cdef JournalAccount* account
+    cdef JournalSlot* slot
+    cdef size_t i
+    cdef uint32_t k
+    if not m.rules.has_warm_access:
+        return Status.RUNNING
+    m.journal.warm(sender)
+    if m.rules.coinbase_is_warm:
+        account = m.journal.peek(m.block.coinbase)
+        if account == NULL:
+            return m.journal.failure
+        m.journal.warm(account)
+    for i in range(tx.access_list.size()):
+        account = m.journal.peek(tx.access_list[i].address)
+        if account == NULL:
+            return m.journal.failure
+        m.journal.warm(account)
+        for k in range(tx.access_list[i].key_count):
+            slot = m.journal.peek_slot(account, tx.access_keys[tx.access_list[i].first_key + k])
+            if slot == NULL:
+                return m.journal.failure
+            m.journal.warm_slot(slot)
+    return Status.RUNNING
+
+
+cdef Status apply_authorizations(Machine* m, const CTransaction* tx) noexcept nogil:
+    """Set the delegations that the transaction carries; a tuple that doesn't fit is skipped. EIP-7702."""
+    cdef const Authorization* auth
+    cdef JournalAccount* authority
+    cdef const Code* code
+    cdef Address signer
+    cdef Hash hash
+    cdef uint8_t r[32]
+    cdef uint8_t s[32]
+    cdef uint8_t designator[23]
+    cdef size_t i
+    for i in range(tx.authorizations.size()):
+        auth = &tx.authorizations[i]
+        if not auth.chain_id.is_zero() and not same_word(auth.chain_id, m.block.chain_id):
+            continue
+        if auth.nonce == UINT64_MAX or auth.y_parity > 1 or is_above_half_order(auth.s):
+            continue
+        hash = authorization_signing_hash(auth[0])
+        to_big_endian(auth.r, r)
+        to_big_endian(auth.s, s)
+        if recover_sender(hash, r, s, auth.y_parity, &signer) != Status.SUCCESS:
+            continue
+        authority = m.journal.peek(signer)
+        if authority == NULL:
+            return m.journal.failure
+        m.journal.warm(authority)
+        if m.journal.account(signer) == NULL:
+            return m.journal.failure
+        code = m.journal.read_code(authority)
+        if code != NULL and not code.is_delegation():
+            continue
+        if m.journal.read_nonce(authority) != auth.nonce:
+            continue
+        if m.journal.read_alive(authority):
+            m.journal.refund += authorization_refund_gas
+        if is_zero_address(auth.address):
+            if not m.journal.set_code(authority, ByteView()):
+                return m.journal.failure
+        else:
+            designator[0], designator[1], designator[2] = 0xEF, 0x01, 0x00
+            memcpy(designator + 3, auth.address.bytes, 20)
+            if not m.journal.set_code(authority, ByteView(designator, 23)):
+                return m.journal.failure
+        m.journal.set_nonce(authority, authority.nonce + 1)
+    return Status.RUNNING
+
+
+cdef inline cbool is_zero_address(const Address& address) noexcept nogil:
+    cdef int i
+    for i in range(20):
+        if address.bytes[i] != 0:
+            return False
+    return True
+
+
+cdef Status prepare_message(Machine* m, const CTransaction* tx, JournalAccount* sender) noexcept nogil:
+    """Make `m.request` out of the transaction. ADDRESS_COLLISION when its contract can't be made."""
+    cdef Request* request = &m.request
+    cdef JournalAccount* delegate
+    cdef JournalAccount* target
+    request.caller = tx.sender
+    request.value = tx.value
+    request.payer = sender
+    if tx.value.is_zero():
+        request.payer = NULL
+    request.is_static = False
+    request.is_create = tx.is_create
+    request.is_delegated = False
+    request.input = ByteView(tx.data.data(), tx.data.size())
+    request.input_begin = request.output_begin = request.output_size = 0
+    target = m.journal.account(create_address(tx.sender, tx.nonce) if tx.is_create else tx.to)
+    if target == NULL:
+        return m.journal.failure
+    m.journal.warm(target)
+    request.target = target
+    request.code_address = target.address
+    request.code = NULL
+    if tx.is_create:
+        return Status.ADDRESS_COLLISION if m.journal.read_collision(target) else Status.RUNNING
+    request.code = m.journal.read_code(target)
+    if m.rules.has_delegation and request.code != NULL and request.code.is_delegation():
+        delegate = m.journal.account(request.code.delegate())
+        if delegate == NULL:
+            return m.journal.failure
+        m.journal.warm(delegate)
+        request.is_delegated = True
+        request.code = m.journal.read_code(delegate)
+    return Status.RUNNING
+
+
+cdef Status run_message(Machine* m, const CTransaction* tx, JournalAccount* sender, int64_t gas,
+                        Outcome* out) noexcept nogil:
+    """Run the transaction's call or creation with `gas`; how it ended."""
+    cdef Status status
+    m.ripemd_touch_survives = False
+    m.return_data.clear()
+    status = apply_authorizations(m, tx)
+    if status != Status.RUNNING:
+        return status
+    status = prepare_message(m, tx, sender)
+    if status == Status.ADDRESS_COLLISION:
+        m.gas_left = 0
+        return status
+    if status != Status.RUNNING:
+        return status
+    out.contract = m.request.target.address
+    m.request.gas = gas
+    return run_frames(m)
+
+
+cdef Status settle(Machine* m, const CTransaction* tx, JournalAccount* sender, int64_t floor, Status status,
+                   Outcome* out) noexcept nogil:
+    """Refund the sender, pay the beneficiary, burn the rest. EIP-1559, EIP-3529, EIP-7623."""
+    cdef JournalAccount* coinbase
+    cdef JournalAccount* ripemd
+    cdef int64_t limit = <int64_t>tx.gas_limit
+    cdef int64_t used = limit - m.gas_left
+    cdef int64_t refund = min(used // m.rules.refund_quotient, m.journal.refund)
+    cdef u256 tip = out.effective_gas_price
+    out.gas_refund = refund
+    used -= refund
+    if used < floor:
+        used = floor
+    out.gas_used = used
+    m.journal.credit(sender, mul_u64(out.effective_gas_price, <uint64_t>(limit - used)))
+    if m.rules.has_base_fee:
+        tip = minus(out.effective_gas_price, m.block.base_fee)
+    coinbase = m.journal.account(m.block.coinbase)
+    if coinbase == NULL:
+        return m.journal.failure
+    m.journal.credit(coinbase, mul_u64(tip, <uint64_t>used))
+    if m.ripemd_touch_survives and status == Status.SUCCESS:
+        ripemd = m.journal.account(ripemd160_precompile)
+        if ripemd == NULL:
+            return m.journal.failure
+        m.journal.touch(ripemd)
+    return status
+
+
+cdef Status apply_transaction(Machine* m, const StateView* view, const CTransaction* tx, const BlobLimits* blobs,
+                              const BlockRoom* room, cbool is_speculative, Outcome* out) noexcept nogil:
+    """Validate, buy gas, run, refund, pay. The effects are in `out`; nothing outside the machine has changed.
+
+    room            what the block has left; null when that is checked later
+    is_speculative  the view may be behind: take the sender's nonce from the transaction, and check it when it commits
+    return          SUCCESS, REVERT or a HALT: a result; INVALID: it may not be included; BROKEN: no answer
+    """
+    cdef Status status
+    cdef IntrinsicGas cost = intrinsic_gas(tx, m.rules)
+    cdef JournalAccount* sender
+    cdef u256 fee
+    cdef u256 blob_fee
+    m.journal.begin(view)
+    out.effects.clear()
+    out.type = tx.type
+    out.has_contract = False
+    out.execution_count += 1
+    status = check_form(tx, m.rules, m.block.chain_id, blobs, &cost, out)
+    if status == Status.RUNNING and room != NULL:
+        status = check_room(tx, &m.block, blobs, room, out)
+    if status == Status.RUNNING and not tx.has_sender:
+        status = Status.INVALID_SIGNATURE
+    if status == Status.RUNNING:
+        status = check_fees(tx, m.rules, &m.block, blobs, out)
+    if status != Status.RUNNING:
+        return status
+
+    sender = m.journal.account(tx.sender)
+    if sender == NULL:
+        return give_up(m, m.journal.failure, out)
+    sender.reads |= READ_NONCE
+    if is_speculative:
+        sender.nonce = sender.original.nonce = tx.nonce
+    status = check_sender(m, tx, sender, out)
+    if status != Status.RUNNING:
+        return status
+
+    # Buy gas.
+    out.blob_gas = <uint64_t>tx.blob_versioned_hashes.size() * <uint64_t>blob_gas_per_blob
+    fee = mul_u64(out.effective_gas_price, tx.gas_limit)
+    blob_fee = mul_u64(m.block.blob_base_fee, out.blob_gas)
+    m.journal.debit(sender, plus(fee, blob_fee))
+    m.journal.set_nonce(sender, tx.nonce + 1)
+    m.transaction.origin = tx.sender
+    m.transaction.gas_price = out.effective_gas_price
+    m.transaction.blob_hashes = tx.blob_versioned_hashes.data()
+    m.transaction.blob_hash_count = tx.blob_versioned_hashes.size()
+    status = warm_up(m, tx, sender)
+    if status == Status.RUNNING:
+        status = run_message(m, tx, sender, <int64_t>tx.gas_limit - cost.gas, out)
+    if kind_of(status) == Kind.BROKEN:
+        return give_up(m, status, out)
+    if status != Status.SUCCESS and status != Status.REVERT:
+        m.return_data.clear()
+
+    out.has_contract = tx.is_create and status == Status.SUCCESS
+    if out.has_contract:
+        m.return_data.clear()
+    out.output.swap(m.return_data)
+    status = settle(m, tx, sender, cost.floor, status, out)
+    if kind_of(status) == Kind.BROKEN:
+        return give_up(m, status, out)
+    take_logs(&m.journal, out)
+    m.journal.extract(&out.effects)
+    return status
+
+
+cdef Status give_up(Machine* m, Status status, Outcome* out) noexcept nogil:
+    """Say what was missing when a run could not be finished."""
+    out.missing = m.journal.missing
+    out.missing_block_number = m.missing_block_number
+    return status
