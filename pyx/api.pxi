@@ -150,20 +150,53 @@ cdef object make_receipt(const Outcome* out):
     )
 
 
-cdef class _NativeResult:
-    """What a block came to, as the core left it; the parts of a BlockResult are made of it when they are asked for."""
+cdef class BlockResult:
+    """What a block came to. Receipts and roots are made when they are first asked for, and kept.
+
+    Two results are equal if the block came out the same; how the work went doesn't count.
+    """
     cdef _Job job
     cdef object withdrawals
+    cdef dict made
+    cdef readonly dict statistics
 
+    # What has to be the same whatever the strategy and the number of workers.
+    CONSENSUS = ("receipts", "gas_used", "blob_gas_used", "logs_bloom", "receipts_root", "transactions_root",
+                 "withdrawals_root", "requests", "requests_hash", "state_root")
+
+    cdef object once(self, str name, make):
+        if name not in self.made:
+            self.made[name] = make()
+        return self.made[name]
+
+    @property
+    def gas_used(self):
+        return self.job.job.room.gas_used
+
+    @property
+    def blob_gas_used(self):
+        return self.job.job.room.blob_gas_used
+
+    @property
+    def logs_bloom(self):
+        """256 bytes: the blooms of all receipts, or-ed (Yellow Paper 4.4.1)."""
+        return (<const char*>self.job.job.bloom.data())[:256]
+
+    @property
     def receipts(self):
+        """A Receipt a transaction, in order."""
+        return self.once("receipts", self._make_receipts)
+
+    def _make_receipts(self):
         cdef size_t i
         return tuple([make_receipt(&self.job.job.outcomes[i]) for i in range(self.job.job.outcomes.size())])
 
-    def logs_bloom(self):
-        return (<const char*>self.job.job.bloom.data())[:256]
-
+    @property
     def receipts_root(self):
-        """None before Byzantium when the state roots that receipts held then were not asked for."""
+        """Of the receipts trie. None before Byzantium when the state roots that receipts held then were not asked for."""
+        return self.once("receipts_root", self._make_receipts_root)
+
+    def _make_receipts_root(self):
         cdef BlockJob* job = &self.job.job
         cdef vector[Bytes] encoded
         cdef vector[ByteView] views
@@ -179,7 +212,12 @@ cdef class _NativeResult:
             root = c_ordered_trie_root(views.data(), views.size())
         return from_hash_bytes(root)
 
+    @property
     def transactions_root(self):
+        """Of the trie of the block's transactions."""
+        return self.once("transactions_root", self._make_transactions_root)
+
+    def _make_transactions_root(self):
         cdef BlockJob* job = &self.job.job
         cdef vector[ByteView] views
         cdef Hash root
@@ -190,16 +228,35 @@ cdef class _NativeResult:
             root = c_ordered_trie_root(views.data(), views.size())
         return from_hash_bytes(root)
 
+    @property
     def withdrawals_root(self):
-        return None if self.withdrawals is None else withdrawals_root(self.withdrawals)
+        """Of the trie of withdrawals; None before Shanghai (EIP-4895)."""
+        if self.withdrawals is None:
+            return None
+        return self.once("withdrawals_root", lambda: withdrawals_root(self.withdrawals))
 
+    @property
     def requests(self):
+        """Type byte and data of each kind that is not empty; None before Prague (EIP-7685)."""
         cdef size_t i
         if not self.job.job.rules.has_requests:
             return None
         return tuple([from_bytes(self.job.job.requests[i]) for i in range(self.job.job.requests.size())])
 
+    @property
+    def requests_hash(self):
+        """sha256 over the sha256 of each request; None before Prague (EIP-7685)."""
+        requests = self.requests
+        if requests is None:
+            return None
+        return _sha256(b"".join(_sha256(request).digest() for request in requests)).digest()
+
+    @property
     def state_root(self):
+        """Root of the state after the block. Right only if the state was given whole."""
+        return self.once("state_root", self._make_state_root)
+
+    def _make_state_root(self):
         cdef shared_ptr[World] world = self.job.world
         cdef Hash root
         with nogil:
@@ -207,16 +264,19 @@ cdef class _NativeResult:
         self.job.world.reset()  # the result keeps it; the state need not be copied when it changes next
         return from_hash_bytes(root)
 
-    cdef object face(self, dict statistics):
-        requests = self.requests()
-        digest = None
-        if requests is not None:
-            digest = _sha256(b"".join(_sha256(request).digest() for request in requests)).digest()
-        return _types().BlockResult(
-            receipts=self.receipts, gas_used=self.job.job.room.gas_used, blob_gas_used=self.job.job.room.blob_gas_used,
-            logs_bloom=self.logs_bloom, receipts_root=self.receipts_root, transactions_root=self.transactions_root,
-            withdrawals_root=self.withdrawals_root, requests=requests, requests_hash=digest,
-            state_root=self.state_root, statistics=statistics)
+    def differences(self, BlockResult other):
+        """The names of what came out differently, most telling first."""
+        return [name for name in self.CONSENSUS if getattr(self, name) != getattr(other, name)]
+
+    def __eq__(self, other):
+        if not isinstance(other, BlockResult):
+            return NotImplemented
+        return not self.differences(other)
+
+    __hash__ = None
+
+    def __repr__(self):
+        return f"<BlockResult: {self.job.job.transactions.size()} transactions, {self.gas_used} gas>"
 
 
 def withdrawals_root(withdrawals):
@@ -268,7 +328,7 @@ def execute_block(block, State state, *, workers=None, strategy="auto", state_ro
     cdef BlockOmmer ommer
     cdef Status status
     cdef uint64_t checkpoint
-    cdef _NativeResult result
+    cdef BlockResult result
     cdef double started
     cdef double recover_seconds
     cdef int worker_count
@@ -294,7 +354,7 @@ def execute_block(block, State state, *, workers=None, strategy="auto", state_ro
         strategy = "groups" if worker_count > 1 and core.transactions.size() > 3 else "sequential"
     if strategy == "sequential":
         worker_count = 1
-    core.wants_state_roots = ((block.pre_state is None or block.pre_state_complete) if state_roots is None
+    core.wants_state_roots = ((block.pre_state is None or block.is_pre_state_complete) if state_roots is None
                                else bool(state_roots))
     recover_seconds = evmcore_seconds()
     recover_senders(job.transactions, fork=header.fork, workers=worker_count)
@@ -321,14 +381,16 @@ def execute_block(block, State state, *, workers=None, strategy="auto", state_ro
     if status != Status.RUNNING:
         raise_outcome(status, core.have, core.want, core.missing, core.missing_block_number,
                       None if core.failed_index == SIZE_MAX else core.failed_index)
-    result = _NativeResult.__new__(_NativeResult)
+    result = BlockResult.__new__(BlockResult)
+    result.made = {}
     result.job = job
     result.withdrawals = None if block.withdrawals is None else tuple(block.withdrawals)
     job.world = state.world
-    return result.face({
+    result.statistics = {
         "transactions": core.transactions.size(), "gas_used": core.room.gas_used, "workers": worker_count,
         "strategy": strategy, "executions": core.execution_count, "conflicts": core.conflict_count,
-        "recover_seconds": recover_seconds, "execute_seconds": started})
+        "recover_seconds": recover_seconds, "execute_seconds": started}
+    return result
 
 
 def _worker_count(workers):

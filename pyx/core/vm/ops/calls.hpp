@@ -21,9 +21,9 @@ inline bool follow_delegation(Frame& f, Request& request, Status* status) noexce
     Machine& m = *f.machine;
     JournalAccount* target = m.journal.peek(request.code->delegate());
     if (target != nullptr) {
-        const bool was_cold = m.journal.warm(target);
+        const bool is_cold = was_cold(m, target);
         // The warm price of any account access is CALL's own base price (EIP-2929).
-        if (!f.charge(m.rules->base_gas[OP_CALL] + (was_cold ? m.rules->cold_account_gas : 0))) {
+        if (!f.charge(m.rules->base_gas[OP_CALL] + (is_cold ? m.rules->cold_account_gas : 0))) {
             *status = Status::OUT_OF_GAS;
             return false;
         }

@@ -1,6 +1,7 @@
 // What a program can ask about itself, other accounts, the transaction and the block: 0x30 to 0x4a.
 #pragma once
 
+#include "../../precompiles/precompiles.hpp"
 #include "../cursor.hpp"
 #include "memory.hpp"
 
@@ -63,12 +64,16 @@ inline Status blockhash(Frame& f) noexcept {
     return Status::RUNNING;
 }
 
+// Marks warm and says whether it was cold; precompiles are warm from the start (EIP-2929).
+inline bool was_cold(Machine& m, JournalAccount* account) noexcept {
+    return m.rules->has_warm_access && m.journal.warm(account) && find_precompile(account->address, *m.rules) == nullptr;
+}
+
 // The account at the popped address, charged if cold (EIP-2929). Null: `status` says why.
 inline JournalAccount* access_account(Frame& f, const u256& word, Status* status) noexcept {
     Machine& m = *f.machine;
     JournalAccount* account = m.journal.peek(to_address(word));
-    if (account != nullptr && m.rules->has_warm_access && m.journal.warm(account) &&
-        !f.charge(m.rules->cold_account_gas)) {
+    if (account != nullptr && was_cold(m, account) && !f.charge(m.rules->cold_account_gas)) {
         *status = Status::OUT_OF_GAS;
         return nullptr;
     }

@@ -119,7 +119,7 @@ inline Status selfdestruct(Frame& f) noexcept {
     JournalAccount* heir = journal.peek(to_address(f.pop()));
     if (heir == nullptr)
         return journal.failure;
-    if (rules.has_warm_access && journal.warm(heir) && !f.charge(rules.cold_selfdestruct_gas))
+    if (was_cold(m, heir) && !f.charge(rules.cold_selfdestruct_gas))
         return Status::OUT_OF_GAS;
     if (!heir->is_loaded && journal.account(heir->address) == nullptr)
         return journal.failure;
