@@ -37,8 +37,9 @@ if SANITIZE:
 CORE_FLAGS = ["-fno-exceptions", "-fno-rtti", "-Wall"]
 # The generated module: Cython turns C++ exceptions into Python's, and its helpers are not free of warnings.
 MODULE_FLAGS = ["-Wno-unused-function", "-Wno-cpp"]
-# gcc merges the indirect jumps of threaded code into one, and the branch predictor then sees one jump for all opcodes.
-GCC_INTERPRETER_FLAGS = ["-fno-gcse", "--param=max-goto-duplication-insns=64"]
+# gcc merges the indirect jumps of threaded code into one, and the branch predictor then sees one jump for all opcodes;
+# and it would pack program counter and stack pointer into one vector register, a detour at every instruction.
+GCC_INTERPRETER_FLAGS = ["-fno-gcse", "--param=max-goto-duplication-insns=64", "-fno-tree-slp-vectorize"]
 LINK_FLAGS = ["-pthread"] + ([f"-fsanitize={SANITIZE}"] if SANITIZE else [])
 
 
