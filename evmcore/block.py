@@ -22,7 +22,7 @@ __all__ = ["Block", "Expected"]
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a block has to give, where it is known: None is not.
+    """What a block has to give beyond its header's words, where it is known: None is not.
 
     senders   of the transactions, in order, to compare with the recovered ones
     """
@@ -31,7 +31,6 @@ class Expected:
     logs_bloom: bytes | None = None
     receipts_root: bytes | None = None
     state_root: bytes | None = None
-    transactions_root: bytes | None = None
     senders: tuple[bytes | None, ...] | None = None
 
 

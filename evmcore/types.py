@@ -1,8 +1,7 @@
 """The plain values of evmcore in one place: what goes into an execution and what comes out.
 
 All of them are frozen but `Block`, whose parts are. Quantities are int, bytes are bytes, addresses are 20 bytes (and may
-be given as "0x…"). `State`, `Transaction` and
-`BlockResult` are the core's own, in `evmcore._core`.
+be given as "0x…"). `State`, `Transaction` and `BlockResult` are the core's own, in `evmcore._core`.
 """
 
 from .block import Block, Expected

@@ -1,0 +1,97 @@
+"""evmcore: an Ethereum virtual machine for Python. Blocks, transactions, calls and bare programs, without the GIL.
+
+Start with `Block.load(path)` and `execute_block(block, state)`, or with `run(code)`.
+"""
+
+from . import _core
+from . import native as _native
+from ._core import (
+    FORKS,
+    OPCODES,
+    PRECOMPILES,
+    STATUSES,
+    TRANSACTION_TYPES,
+    BlockResult,
+    State,
+    Transaction,
+    call,
+    execute_block,
+    fork_index,
+    fork_name,
+    keccak256,
+    ordered_trie_root,
+    recover_senders,
+    run,
+    transact,
+)
+from .assembler import assemble
+from .disassembler import disassemble
+from .errors import (
+    DecodeError,
+    EvmError,
+    ExecutionAborted,
+    InvalidBlock,
+    InvalidTransaction,
+    MissingBlockHash,
+    MissingState,
+    PrecompileUnavailable,
+    ResourceLimit,
+    UnusableInput,
+)
+from .types import (
+    Account,
+    Block,
+    CallResult,
+    Expected,
+    Header,
+    Log,
+    Receipt,
+    Withdrawal,
+    to_address,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "FORKS",
+    "OPCODES",
+    "PRECOMPILES",
+    "STATUSES",
+    "TRANSACTION_TYPES",
+    "Account",
+    "Block",
+    "BlockResult",
+    "CallResult",
+    "DecodeError",
+    "EvmError",
+    "ExecutionAborted",
+    "Expected",
+    "Header",
+    "InvalidBlock",
+    "InvalidTransaction",
+    "Log",
+    "MissingBlockHash",
+    "MissingState",
+    "PrecompileUnavailable",
+    "Receipt",
+    "ResourceLimit",
+    "State",
+    "Transaction",
+    "UnusableInput",
+    "Withdrawal",
+    "assemble",
+    "call",
+    "disassemble",
+    "execute_block",
+    "fork_index",
+    "fork_name",
+    "keccak256",
+    "ordered_trie_root",
+    "recover_senders",
+    "run",
+    "to_address",
+    "transact",
+]
+
+# Packages whose native library is not there; evmcore works without them, native.py says how.
+MISSING_PACKAGES = tuple(_native.install(_core))

@@ -1,0 +1,1 @@
+"""The commands of `evmcore`, one file each: SUMMARY, add_arguments(parser) and main(arguments) -> exit status."""
