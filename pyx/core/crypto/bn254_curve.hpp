@@ -24,6 +24,59 @@ struct Jacobian {
     Fp x, y, z;
 };
 
+// A scalar is written in odd digits below 2^(WINDOW - 1) in absolute value, or zero, at least WINDOW places apart.
+constexpr int WINDOW = 5;
+constexpr int TABLE_SIZE = 1 << (WINDOW - 2);
+
+struct SignedDigits {
+    int8_t digit[130] = {};  // a number below 2^128 may need a place more than its bits
+    int length = 0;
+};
+
+inline SignedDigits to_digits(unsigned __int128 number, bool is_negative) noexcept {
+    SignedDigits result;
+    bool carry = false;  // what a negative digit borrowed from above
+    for (int at = 0; number != 0 || carry; ++at) {
+        if ((static_cast<int>(number & 1) ^ static_cast<int>(carry)) == 0) {
+            number >>= 1;
+            continue;
+        }
+        int digit = static_cast<int>(number & ((1 << WINDOW) - 1)) + carry;
+        carry = digit > 1 << (WINDOW - 1);
+        if (carry)
+            digit -= 1 << WINDOW;
+        result.digit[at] = static_cast<int8_t>(is_negative ? -digit : digit);
+        result.length = at + 1;
+        number >>= WINDOW;
+        at += WINDOW - 1;
+    }
+    return result;
+}
+
+// floor(a * b / 2^256), which fits in 128 bits for the numbers below
+inline unsigned __int128 multiply_high(const Fp& a, const Fp& b) noexcept {
+    Wide product{};
+    Portable::accumulate(product, a, b);
+    return static_cast<unsigned __int128>(product.limb[5]) << 64 | product.limb[4];
+}
+
+// scalar = first + second * lambda modulo r, each about 128 bits. With c1 = floor(scalar * SHORT / r) and
+// c2 = floor(scalar * LONG_1 / r), or one less, first = scalar - c1 * SHORT - c2 * LONG_2 and second = c1 * LONG_1 - c2 * SHORT.
+// So 0 <= first < 2 (SHORT + LONG_2) and -2 LONG_1 < second < 2 SHORT: arithmetic modulo 2^128 finds them.
+inline void split_scalar(SignedDigits digits[2], Fp scalar) noexcept {
+    using u128 = unsigned __int128;
+    const auto low = [](const Fp& a) { return static_cast<u128>(a.limb[1]) << 64 | a.limb[0]; };
+    for (int i = 0; i < 5; ++i)  // 2^256 is less than 6r
+        Portable::subtract_once(scalar, GROUP_ORDER);
+    const u128 c1 = multiply_high(scalar, SCALED_SHORT);
+    const u128 c2 = multiply_high(scalar, SCALED_LONG_1);
+    const u128 first = low(scalar) - c1 * low(LATTICE_SHORT) - c2 * low(LATTICE_LONG_2);
+    const u128 second = c1 * low(LATTICE_LONG_1) - c2 * low(LATTICE_SHORT);
+    const bool is_negative = second >= u128{2} * low(LATTICE_SHORT);
+    digits[0] = to_digits(first, false);
+    digits[1] = to_digits(is_negative ? 0 - second : second, is_negative);
+}
+
 template <class A>
 struct Curve {
     static bool is_on_curve(const G1& p) noexcept {
@@ -69,7 +122,7 @@ struct Curve {
             return;
         }
         Fp slope, x, y;
-        Tower<A>::invert(denominator, denominator);
+        invert(denominator, denominator);
         A::multiply(slope, numerator, denominator);
         A::square(x, slope);
         A::subtract(x, x, a.x);
@@ -151,7 +204,7 @@ struct Curve {
             return;
         }
         Fp inverse, square;
-        Tower<A>::invert(inverse, p.z);
+        invert(inverse, p.z);
         A::square(square, inverse);
         A::multiply(r.x, p.x, square);
         A::multiply(square, square, inverse);
@@ -160,14 +213,69 @@ struct Curve {
 
     // r = scalar * p
     static void multiply(G1& r, const G1& p, const Fp& scalar) noexcept {
+        if (p.is_infinity()) {
+            r = p;
+            return;
+        }
+        SignedDigits digits[2];
+        split_scalar(digits, scalar);
+        G1 table[2][TABLE_SIZE];
+        Fp scale;
+        odd_multiples(table[0], scale, p);
+        for (int i = 0; i < TABLE_SIZE; ++i) {
+            A::multiply(table[1][i].x, table[0][i].x, ENDOMORPHISM_BETA);
+            table[1][i].y = table[0][i].y;
+        }
         Jacobian sum{};
-        if (!p.is_infinity())
-            for (int i = 255; i >= 0; --i) {
-                double_point(sum, sum);
-                if ((scalar.limb[i / 64] >> (i % 64)) & 1)
-                    add_affine(sum, sum, p);
+        const int length = digits[0].length > digits[1].length ? digits[0].length : digits[1].length;
+        for (int i = length - 1; i >= 0; --i) {
+            double_point(sum, sum);
+            for (int half = 0; half < 2; ++half) {
+                const int digit = digits[half].digit[i];
+                if (digit > 0)
+                    add_affine(sum, sum, table[half][digit / 2]);
+                else if (digit < 0)
+                    add_affine(sum, sum, negate(table[half][-digit / 2]));
             }
+        }
+        A::multiply(sum.z, sum.z, scale);
         to_affine(r, sum);
+    }
+
+    static G1 negate(const G1& p) noexcept {
+        G1 r{p.x, {}};
+        A::subtract(r.y, Fp{}, p.y);
+        return r;
+    }
+
+    // table[i] = (2i + 1) p, as affine points of the isomorphic curve whose x and y are ours times scale^2 and scale^3.
+    // No formula here contains the curve's constant, so sums may be taken over there without one inversion.
+    static void odd_multiples(G1 table[TABLE_SIZE], Fp& scale, const G1& p) noexcept {
+        Jacobian sum, twice;
+        Fp ratio[TABLE_SIZE], square, cube;
+        double_point(twice, Jacobian{p.x, p.y, ONE});
+        // where 2p is affine, p is this
+        const G1 step{twice.x, twice.y};
+        A::square(square, twice.z);
+        A::multiply(cube, square, twice.z);
+        A::multiply(table[0].x, p.x, square);
+        A::multiply(table[0].y, p.y, cube);
+        sum = Jacobian{table[0].x, table[0].y, ONE};
+        for (int i = 1; i < TABLE_SIZE; ++i) {
+            add_affine(sum, sum, step, &ratio[i]);
+            table[i] = G1{sum.x, sum.y};
+        }
+        A::multiply(scale, sum.z, twice.z);
+        // bring all to the last one's z
+        Fp factor = ratio[TABLE_SIZE - 1];
+        for (int i = TABLE_SIZE - 2; i >= 0; --i) {
+            A::square(square, factor);
+            A::multiply(cube, square, factor);
+            A::multiply(table[i].x, table[i].x, square);
+            A::multiply(table[i].y, table[i].y, cube);
+            if (i > 0)
+                A::multiply(factor, factor, ratio[i]);
+        }
     }
 };
 

@@ -67,9 +67,12 @@ inline Matrix steps(uint64_t a_top, uint64_t a_low, uint64_t b_top, uint64_t b_l
     }
 }
 
-// The 64 bits of a non-negative number that end at bit `end` (exclusive, counted over `length` limbs).
+inline uint64_t low_word(const Signed& a) noexcept {
+    return static_cast<uint64_t>(a.limb[0]) | static_cast<uint64_t>(a.limb[1]) << BATCH;
+}
+
+// The top 64 bits of a number of `length` limbs with `bits_in_top` (1 to 62) bits in the last; zeros below its end.
 inline uint64_t window(const Signed& a, int length, int bits_in_top) noexcept {
-    // the top limb has bits_in_top (1 .. 62) bits in the larger of the two numbers
     const unsigned __int128 two = static_cast<unsigned __int128>(static_cast<uint64_t>(a.limb[length - 1])) << BATCH |
                                   static_cast<uint64_t>(length > 1 ? a.limb[length - 2] : 0);
     const int shift = bits_in_top - 2;
@@ -110,8 +113,8 @@ inline void apply(Signed& a, Signed& b, const Matrix& m, int length) noexcept {
 constexpr Signed MODULUS_LIMBS = split(MODULUS);
 constexpr uint64_t NEGATIVE_INVERSE = MODULUS_INVERSE & LIMB_MASK;
 
-// r = (f u + g v + m p) / 2^62 with the m that makes the division exact; for u, v in (-p, 2p) so is r:
-// |f| + |g| <= 2^62 brings (-p, 2p) or its mirror, hence the correction by the sign.
+// r = (f u + g v + m p) / 2^62 with the m that makes the division exact. The size grows by at most p a batch, for which
+// five limbs have room.
 inline void combine(Signed& r, const Signed& u, const Signed& v, int64_t f, int64_t g) noexcept {
     __int128 sum = static_cast<__int128>(f) * u.limb[0] + static_cast<__int128>(g) * v.limb[0];
     const int64_t m = static_cast<int64_t>((static_cast<uint64_t>(sum) * NEGATIVE_INVERSE) & LIMB_MASK);
@@ -126,6 +129,60 @@ inline void combine(Signed& r, const Signed& u, const Signed& v, int64_t f, int6
     r.limb[LIMBS - 1] = static_cast<int64_t>(sum);
 }
 
+// What 1 / x is multiplied with: Montgomery's 2^512, and the 2^62 of the last reduction.
+constexpr Signed SCALE = split(derive::power_of_two(512 + BATCH));
+
+// A number of 254 bits is done in nine or ten batches; past this many, something the estimates don't foresee happened.
+constexpr int MAX_BATCHES = 24;
+
 }  // namespace inverse
+
+// r = 1 / a in Montgomery form; 0 for 0
+inline void invert(Fp& r, const Fp& x) noexcept {
+    using namespace inverse;
+    // C being SCALE: u x = C a and v x = C b modulo p, throughout
+    Signed a = split(x), b = MODULUS_LIMBS, u = SCALE, v{};
+    int length = LIMBS;
+    for (int batch = 0;; ++batch) {
+        while (length > 1 && (a.limb[length - 1] | b.limb[length - 1]) == 0)
+            --length;
+        int64_t any = 0;
+        for (int i = 0; i < length; ++i)
+            any |= a.limb[i];
+        if (any == 0)
+            break;
+        if (batch == MAX_BATCHES) {
+            r = derive::power(x, INVERSE_EXPONENT, ONE);
+            return;
+        }
+        const int bits = 64 - __builtin_clzll(static_cast<uint64_t>(a.limb[length - 1] | b.limb[length - 1]));
+        Matrix m = steps(window(a, length, bits), low_word(a), window(b, length, bits), low_word(b));
+        apply(a, b, m, length);
+        if (a.limb[length - 1] < 0) {
+            negate(a, length);
+            m.a_a = -m.a_a;
+            m.a_b = -m.a_b;
+        }
+        if (b.limb[length - 1] < 0) {
+            negate(b, length);
+            m.b_a = -m.b_a;
+            m.b_b = -m.b_b;
+        }
+        const Signed before = u;
+        combine(u, u, v, m.a_a, m.a_b);
+        combine(v, before, v, m.b_a, m.b_b);
+    }
+    // b is the greatest common divisor, one. The last reduction leaves v in (-p, 2p).
+    combine(v, v, Signed{}, 1, 0);
+    int64_t carry = 0;
+    const int64_t negative = v.limb[LIMBS - 1] >> 63;
+    for (int i = 0; i < LIMBS; ++i) {
+        carry += v.limb[i] + (MODULUS_LIMBS.limb[i] & negative);
+        v.limb[i] = i == LIMBS - 1 ? carry : static_cast<int64_t>(static_cast<uint64_t>(carry) & LIMB_MASK);
+        carry >>= BATCH;
+    }
+    r = join(v);
+    Portable::subtract_once(r, MODULUS);
+}
 
 }  // namespace evmcore::bn254

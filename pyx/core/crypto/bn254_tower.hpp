@@ -3,7 +3,7 @@
 // Depends on the field and the constants. `A` is the arithmetic of the machine at hand; results may be the operands.
 #pragma once
 
-#include "bn254_constants.hpp"
+#include "bn254_inverse.hpp"
 
 namespace evmcore::bn254 {
 
@@ -38,20 +38,10 @@ struct Tower {
         A::square(norm, a.re);
         A::square(t, a.im);
         A::add(norm, norm, t);
-        invert(norm, norm);
+        bn254::invert(norm, norm);
         A::multiply(r.re, a.re, norm);
         A::multiply(t, a.im, norm);
         A::subtract(r.im, Fp{}, t);
-    }
-
-    static void invert(Fp& r, const Fp& a) noexcept {
-        Fp result = ONE;
-        for (int i = 253; i >= 0; --i) {
-            A::square(result, result);
-            if ((INVERSE_EXPONENT.limb[i / 64] >> (i % 64)) & 1)
-                A::multiply(result, result, a);
-        }
-        r = result;
     }
 
     // Fp12
