@@ -9,7 +9,7 @@ from .output import EXIT_OK, fork, hex_bytes
 
 SUMMARY = "show a program's instructions"
 DESCRIPTION = """\
-Print a program one instruction a line: offset, name, immediate bytes, and what it does to the stack, top last:
+Print a program one instruction a line: offset, name, immediate bytes, and what it does to the stack, top first:
 "before -- after". A byte that is no instruction is shown as UNDEFINED.
 """
 EXAMPLES = """\
