@@ -1,0 +1,1 @@
+"""Ethereum's public test fixtures, found, run and counted: what `evmcore statetest` and its sisters share."""
