@@ -304,7 +304,7 @@ def withdrawals_root(withdrawals):
 
 # ---------------------------------------------------------------- blocks
 
-STRATEGIES = ("auto", "sequential", "groups")
+STRATEGIES = ("auto", "sequential", "groups", "optimistic")
 
 
 def execute_block(block, State state, *, workers=None, strategy="auto", state_roots=None):
@@ -313,7 +313,7 @@ def execute_block(block, State state, *, workers=None, strategy="auto", state_ro
     block        header, transactions, ommers, withdrawals; senders are recovered if they are not known
     state        the state before the block; afterwards the state after it
     workers      threads; None: as many as there are processors
-    strategy     "sequential", "groups" or "auto"
+    strategy     "sequential", "groups", "optimistic" or "auto"
     state_roots  whether receipts before Byzantium get their state root; None: yes, unless the block's own state is partial
     return       BlockResult
     raise        InvalidTransaction with its index, InvalidBlock, MissingState, MissingBlockHash; the state is then as before
@@ -351,7 +351,9 @@ def execute_block(block, State state, *, workers=None, strategy="auto", state_ro
         core.ommers.push_back(ommer)
     worker_count = _worker_count(workers)
     if strategy == "auto":
-        strategy = "groups" if worker_count > 1 and core.transactions.size() > 3 else "sequential"
+        strategy = "optimistic" if worker_count > 1 and core.transactions.size() > 3 else "sequential"
+    if worker_count == 1 and strategy == "optimistic" or needs_order(core):
+        strategy = "sequential"  # one worker at the frontier is the sequential order
     if strategy == "sequential":
         worker_count = 1
     core.wants_state_roots = ((block.pre_state is None or block.is_pre_state_complete) if state_roots is None
@@ -369,6 +371,8 @@ def execute_block(block, State state, *, workers=None, strategy="auto", state_ro
     try:
         if strategy == "groups":
             status = job.run_in_groups(worker_count)
+        elif strategy == "optimistic":
+            status = job.run_optimistically(worker_count)
         else:
             status = job.run_sequentially()
     finally:
@@ -391,6 +395,11 @@ def execute_block(block, State state, *, workers=None, strategy="auto", state_ro
         "strategy": strategy, "executions": core.execution_count, "conflicts": core.conflict_count,
         "recover_seconds": recover_seconds, "execute_seconds": started}
     return result
+
+
+cdef inline bint needs_order(BlockJob* job):
+    """Whether receipts hold a state root after each transaction, so that each has to be in the world before the next."""
+    return job.wants_state_roots and not job.rules.receipt_has_status
 
 
 def _worker_count(workers):

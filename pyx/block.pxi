@@ -65,21 +65,31 @@ cdef Status begin_block(Machine* m, BlockJob* job, Outcome* out) noexcept nogil:
     return status
 
 
-cdef Status commit(BlockJob* job, size_t i) noexcept nogil:
-    """Apply the effects of transaction i and count its gas."""
-    cdef Outcome* out = &job.outcomes[i]
-    cdef size_t byte
-    cdef Status status = job.world.apply(out.effects, job.rules.deletes_empty_accounts)
-    if status != Status.RUNNING:
-        return status
+cdef inline void count_in(BlockJob* job, Outcome* out) noexcept nogil:
+    """Add a committed transaction's gas and bloom to the block's."""
+    cdef uint64_t* block_bloom = <uint64_t*>job.bloom.data()
+    cdef uint64_t* bloom = <uint64_t*>out.bloom.data()
+    cdef size_t i
     job.room.gas_used += <uint64_t>out.gas_used
     job.room.blob_gas_used += out.blob_gas
     out.cumulative_gas = job.room.gas_used
+    if not out.logs.empty():
+        for i in range(32):
+            block_bloom[i] |= bloom[i]
+
+
+cdef Status commit(BlockJob* job, size_t i) noexcept nogil:
+    """Apply the effects of transaction i and count its gas."""
+    cdef Outcome* out = &job.outcomes[i]
+    cdef Status status = job.world.apply(out.effects, job.rules.deletes_empty_accounts)
+    if status != Status.RUNNING:
+        out.missing.address = job.context.coinbase  # the one account that is credited unseen
+        out.missing.is_slot = False
+        return fail_block(job, status, out, i)
+    count_in(job, out)
     if job.wants_state_roots and not job.rules.receipt_has_status:
         out.has_state_root = True
         out.state_root = job.world.root()
-    for byte in range(256):
-        job.bloom.data()[byte] |= out.bloom.data()[byte]
     return Status.RUNNING
 
 

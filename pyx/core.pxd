@@ -384,6 +384,7 @@ cdef extern from "core/state/journal.hpp" namespace "evmcore" nogil:
         cbool read_alive(JournalAccount*)
         cbool read_collision(JournalAccount*)
         void credit(JournalAccount*, const u256&)
+        cbool credit_blindly(const Address&, const u256&)
         void debit(JournalAccount*, const u256&)
         void set_nonce(JournalAccount*, uint64_t)
         cbool set_code(JournalAccount*, ByteView)
@@ -608,3 +609,78 @@ cdef extern from "core/precompiles/precompiles.hpp" namespace "evmcore" nogil:
         int64_t price(ByteView, const Rules&)
         Status run(ByteView, Bytes&, Poll&)
     const Precompile* find_precompile(const Address&, const Rules&)
+
+# ---------------------------------------------------------------- 7 parallel
+
+cdef extern from "core/base/spin_lock.hpp" namespace "evmcore" nogil:
+    void cpu_pause()
+
+cdef extern from "core/parallel/schedule_point.hpp" namespace "evmcore" nogil:
+    cdef enum class SchedulePoint:
+        CLAIM
+        PUBLISH
+        VALIDATE
+        COMMIT
+    void schedule_point(SchedulePoint)
+
+cdef extern from "core/parallel/scheduler.hpp" namespace "evmcore" nogil:
+    cdef enum class Claim "evmcore::Scheduler::Claim"(uint8_t):
+        CLAIMED
+        WAIT
+        DONE
+    cppclass Scheduler:
+        Claim claim(uint32_t* index)
+        uint32_t frontier()
+        void set_executed(uint32_t)
+        cbool try_begin_commit()
+        cbool ready(uint32_t* index)
+        void advance(cbool was_wasted)
+        void end_commit()
+        void stop()
+        cbool is_stopped()
+
+cdef extern from "core/parallel/pool.hpp" namespace "evmcore" nogil:
+    cppclass Pool:
+        int workers()
+        void run(void (*work)(void* context, int worker) noexcept, void* context)
+
+cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
+    cppclass VersionArena:
+        pass
+    cppclass MultiVersion:
+        cbool publish(uint32_t, const Effects&, VersionArena*)
+        void unpublish(uint32_t, const Effects&)
+        cbool is_valid(const Effects&)
+        cbool commit(uint32_t, const Effects&, VersionArena*)
+        Status fold(World*, VersionArena**, size_t)
+    cppclass EngineWorker:
+        Machine machine
+        VersionArena arena
+        uint32_t transaction
+        uint64_t executions
+        uint64_t conflicts
+        uint64_t wasted_gas
+        double busy_seconds
+        StateView view()
+    cppclass EngineTask:
+        cbool is_exact
+        cbool is_published
+    cppclass AtomicU32 "std::atomic<uint32_t>":
+        uint32_t fetch_add(uint32_t)
+        void store(uint32_t)
+    cppclass Engine:
+        Engine(int)
+        Pool pool
+        BlockJob* job
+        MultiVersion state
+        Scheduler scheduler
+        vector[EngineWorker*] workers
+        vector[VersionArena*] arenas
+        vector[EngineTask] tasks
+        Status status
+        AtomicU32 next_item
+        const Rules* rules
+        cbool allocate()
+        Status begin(BlockJob*)
+        void end()
+        void stop_all()

@@ -1,5 +1,8 @@
-# Floor 7: several workers on one block. First every transaction runs against the state before the block, then they
-# commit in order: one that read something an earlier one wrote runs again. The result is the sequential one.
+# Floor 7: several workers on one block. Two modes, over the same transaction procedure:
+# groups      every transaction runs against the state before the block, driven by a Python thread pool, one nogil call
+#             each; then they commit in order, and one that read something an earlier one wrote runs again
+# optimistic  one nogil call for the block: native workers claim, execute, publish and commit in order by themselves
+# The result is the sequential one.
 from concurrent.futures import ThreadPoolExecutor
 
 
@@ -141,6 +144,21 @@ cdef class _Job:
             return_worker(worker)
         return status
 
+    cdef Status run_optimistically(self, int workers) except *:
+        cdef _Engine lent = borrow_engine(workers)
+        cdef Machine* machine = &lent.engine.workers[0].machine
+        cdef _Interrupt interrupt = _Interrupt()
+        cdef Status status
+        interrupt.watch(machine)
+        try:
+            with nogil:
+                status = run_optimistically(lent.engine, &self.job)
+            interrupt.leave(machine)
+        finally:
+            machine.poll.hook = NULL
+            _idle_engines[workers].append(lent)
+        return status
+
     def _speculate(self):
         """Run transactions against the block's parent state until there are none left, one nogil call each."""
         cdef _Worker worker = borrow_worker()
@@ -190,3 +208,200 @@ cdef Status commit_in_order(Machine* m, BlockJob* job) noexcept nogil:
         if status != Status.RUNNING:
             return status
     return Status.RUNNING
+
+
+# ---------------------------------------------------------------- optimistic
+
+
+cdef void execute_ahead(Engine* e, EngineWorker* w, uint32_t i) noexcept nogil:
+    """Run transaction i on what is committed and published below it, and show its writes to those above."""
+    cdef Outcome* out = &e.job.outcomes[i]
+    cdef EngineTask* task = &e.tasks[i]
+    cdef StateView view = w.view()
+    w.transaction = i
+    task.is_exact = e.scheduler.frontier() == i
+    out.status = apply_transaction(&w.machine, &view, e.job.transactions[i], &e.job.blobs,
+                                   &e.job.room if task.is_exact else NULL, not task.is_exact, out)
+    w.executions += 1
+    if not task.is_exact and is_result(out.status):
+        schedule_point(SchedulePoint.PUBLISH)
+        # Full: nobody sees it before it commits, which costs time, not truth.
+        task.is_published = True
+        e.state.publish(i, out.effects, &w.arena)
+    e.scheduler.set_executed(i)
+
+
+cdef inline cbool is_result(Status status) noexcept nogil:
+    """Whether a transaction came to an end that a receipt can hold."""
+    cdef Kind kind = kind_of(status)
+    return kind == Kind.OK or kind == Kind.REVERT or kind == Kind.HALT
+
+
+cdef cbool is_still_right(Engine* e, uint32_t i) noexcept nogil:
+    """Whether the run of i, at the frontier, stands: it saw what is committed now, and the block has room for it."""
+    cdef Outcome* out = &e.job.outcomes[i]
+    if not is_result(out.status):
+        return False
+    if e.tasks[i].is_exact:
+        return True
+    schedule_point(SchedulePoint.VALIDATE)
+    return (check_room(e.job.transactions[i], &e.job.context, &e.job.blobs, &e.job.room, out) == Status.RUNNING
+            and e.state.is_valid(out.effects))
+
+
+cdef Status commit_one(Engine* e, EngineWorker* w, uint32_t i, cbool* was_wasted) noexcept nogil:
+    """Commit transaction i, at the frontier; run it again first if what it saw has changed."""
+    cdef BlockJob* job = e.job
+    cdef Outcome* out = &job.outcomes[i]
+    cdef StateView view
+    cdef Status status
+    was_wasted[0] = False
+    if not is_still_right(e, i):
+        if e.tasks[i].is_published:
+            e.state.unpublish(i, out.effects)
+        if e.tasks[i].is_exact:
+            return fail_block(job, out.status, out, i)
+        was_wasted[0] = True
+        w.conflicts += 1
+        w.wasted_gas += <uint64_t>out.gas_used if is_result(out.status) else 0
+        view = w.view()
+        w.transaction = i
+        out.status = apply_transaction(&w.machine, &view, job.transactions[i], &job.blobs, &job.room, False, out)
+        w.executions += 1
+        if not is_result(out.status):
+            return fail_block(job, out.status, out, i)
+    schedule_point(SchedulePoint.COMMIT)
+    if not e.state.commit(i, out.effects, &w.arena):
+        return Status.OUT_OF_MEMORY
+    count_in(job, out)
+    out.effects.clear()
+    return Status.RUNNING
+
+
+cdef void commit_ready(Engine* e, EngineWorker* w) noexcept nogil:
+    """Commit as far as transactions have been executed, unless another worker is at it."""
+    cdef uint32_t i
+    cdef cbool was_wasted
+    if not e.scheduler.try_begin_commit():
+        return
+    while e.scheduler.ready(&i):
+        e.status = commit_one(e, w, i, &was_wasted)
+        if e.status != Status.RUNNING:
+            e.stop_all()
+            break
+        e.scheduler.advance(was_wasted)
+    e.scheduler.end_commit()
+
+
+cdef void work_on_block(void* context, int worker) noexcept nogil:
+    """What each worker does until the block is committed."""
+    cdef Engine* e = <Engine*>context
+    cdef EngineWorker* w = e.workers[worker]
+    cdef Claim claim
+    cdef uint32_t i = 0
+    cdef uint32_t idle = 0
+    open_machine(&w.machine, e.job)
+    while True:
+        commit_ready(e, w)
+        claim = e.scheduler.claim(&i)
+        if claim == Claim.CLAIMED:
+            idle = 0
+            execute_ahead(e, w, i)
+        elif claim == Claim.DONE:
+            break
+        else:
+            idle += 1
+            if w.machine.poll.poll(IDLE_POLL_WEIGHT):
+                e.stop_all()
+                break
+            if idle < IDLE_SPINS:
+                cpu_pause()
+            else:
+                yield_processor()
+
+
+cdef extern from "<thread>" namespace "std::this_thread" nogil:
+    void yield_processor "std::this_thread::yield"()
+
+
+cdef enum:
+    IDLE_POLL_WEIGHT = 64   # a turn of waiting, in jumps
+    IDLE_SPINS = 256        # turns before the processor is given away
+
+
+cdef Status run_optimistically(Engine* e, BlockJob* job) noexcept nogil:
+    """The whole block on all workers of the engine; worker 0 is the caller."""
+    cdef Machine* m = &e.workers[0].machine
+    cdef Status status = begin_job(m, job)
+    cdef size_t i
+    if status != Status.RUNNING:
+        return status
+    status = e.begin(job)
+    if status != Status.RUNNING:
+        return status
+    e.pool.run(work_on_block, e)
+    status = e.status
+    if status == Status.RUNNING and e.scheduler.is_stopped():
+        status = Status.ABORTED
+    for i in range(e.workers.size()):
+        job.execution_count += e.workers[i].executions
+        job.conflict_count += e.workers[i].conflicts
+        e.workers[i].machine.poll.abort.store(False)
+    if status == Status.RUNNING:
+        status = e.state.fold(job.world, e.arenas.data(), e.arenas.size())
+        if status == Status.MISSING_STATE:
+            job.missing.address = job.context.coinbase
+            job.missing.is_slot = False
+    if status == Status.RUNNING:
+        status = end_job(m, job)
+    e.end()
+    return status
+
+
+cdef void recover_some(void* context, int worker) noexcept nogil:
+    """Recover senders, a few at a time, until there are none left."""
+    cdef Engine* e = <Engine*>context
+    cdef uint32_t i
+    cdef uint32_t first
+    cdef uint32_t count = <uint32_t>e.job.transactions.size()
+    while True:
+        first = e.next_item.fetch_add(RECOVER_CHUNK)
+        if first >= count:
+            break
+        for i in range(first, min(first + RECOVER_CHUNK, count)):
+            recover_transaction_sender(e.job.transactions[i], e.rules)
+
+
+cdef enum:
+    RECOVER_CHUNK = 4   # about 200 µs of work
+
+
+cdef class _Engine:
+    """An engine on loan to one block."""
+    cdef Engine* engine
+
+    def __cinit__(self, int workers):
+        self.engine = new Engine(workers)
+        if not self.engine.allocate():
+            raise MemoryError("the machines of the workers")
+
+
+cdef dict _idle_engines = {}  # by number of workers; engines live as long as their threads, so they are never freed
+
+
+cdef _Engine borrow_engine(int workers):
+    idle = _idle_engines.setdefault(workers, [])
+    try:
+        return <_Engine>idle.pop()
+    except IndexError:
+        return _Engine(workers)
+
+
+def _forget_engines():
+    _idle_engines.clear()
+    _pools.clear()
+
+
+import os as _os
+if hasattr(_os, "register_at_fork"):
+    _os.register_at_fork(after_in_child=_forget_engines)  # threads don't come along

@@ -310,7 +310,6 @@ cdef Status run_message(Machine* m, const CTransaction* tx, JournalAccount* send
 cdef Status settle(Machine* m, const CTransaction* tx, JournalAccount* sender, int64_t floor, Status status,
                    Outcome* out) noexcept nogil:
     """Refund the sender, pay the beneficiary, burn the rest. EIP-1559, EIP-3529, EIP-7623."""
-    cdef JournalAccount* coinbase
     cdef JournalAccount* ripemd
     cdef int64_t limit = <int64_t>tx.gas_limit
     cdef int64_t used = limit - m.gas_left
@@ -324,10 +323,8 @@ cdef Status settle(Machine* m, const CTransaction* tx, JournalAccount* sender, i
     m.journal.credit(sender, mul_u64(out.effective_gas_price, <uint64_t>(limit - used)))
     if m.rules.has_base_fee:
         tip = minus(out.effective_gas_price, m.block.base_fee)
-    coinbase = m.journal.account(m.block.coinbase)
-    if coinbase == NULL:
+    if not m.journal.credit_blindly(m.block.coinbase, mul_u64(tip, <uint64_t>used)):
         return m.journal.failure
-    m.journal.credit(coinbase, mul_u64(tip, <uint64_t>used))
     if m.ripemd_touch_survives and status == Status.SUCCESS:
         ripemd = m.journal.account(ripemd160_precompile)
         if ripemd == NULL:

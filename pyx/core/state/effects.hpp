@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "../math/u256.hpp"
 #include "view.hpp"
 
 namespace evmcore {
@@ -43,6 +44,50 @@ struct AccountEffect {
     const Code* seen_code = nullptr;  // borrowed from the view
     const Code* code = nullptr;       // owned when WROTE_CODE; null: no code
 };
+
+// The account after the effect, as one that committed next would see it; true when its storage was wiped.
+// `deletes_empty`: touched and empty accounts go (EIP-161).
+inline bool apply_effect(AccountState* account, const AccountEffect& effect, bool deletes_empty) noexcept {
+    if (effect.writes & DESTROYED) {
+        *account = AccountState{};
+        return true;
+    }
+    if (effect.writes & WROTE_BALANCE)
+        account->balance += effect.balance_change;
+    if (effect.writes & WROTE_NONCE)
+        account->nonce = effect.nonce;
+    if (effect.writes & WROTE_CODE)
+        account->code = effect.code;
+    const bool is_empty = account->balance.is_zero() && account->nonce == 0 && account->code == nullptr;
+    account->exists = !(deletes_empty && is_empty) && (account->exists || (effect.writes & TOUCHED));
+    const bool is_wiped = (effect.writes & CREATED) || (!account->exists && account->has_storage);
+    if (is_wiped)
+        account->has_storage = false;
+    return is_wiped;
+}
+
+// Whether what was read still holds of the account as it is now.
+inline bool still_holds(const AccountEffect& effect, const AccountState& now) noexcept {
+    const uint8_t reads = effect.reads;
+    if ((reads & READ_BALANCE) && now.balance != effect.seen_balance)
+        return false;
+    if ((reads & READ_BALANCE_MINIMUM) && now.balance < effect.balance_minimum)
+        return false;
+    if ((reads & READ_NONCE) && now.nonce != effect.seen_nonce)
+        return false;
+    if ((reads & READ_CODE) && now.code != effect.seen_code && !(hash_of(now.code) == hash_of(effect.seen_code)))
+        return false;
+    if ((reads & READ_EXISTS) && now.exists != effect.seen_exists)
+        return false;
+    if (reads & READ_ALIVE) {
+        const bool was_alive = effect.seen_exists && (effect.seen_nonce != 0 || effect.seen_code != nullptr ||
+                                                      !effect.seen_balance.is_zero());
+        const bool is_alive = now.exists && (now.nonce != 0 || now.code != nullptr || !now.balance.is_zero());
+        if (was_alive != is_alive)
+            return false;
+    }
+    return !((reads & READ_HAS_STORAGE) && now.has_storage != effect.seen_has_storage);
+}
 
 struct SlotEffect {
     uint32_t account;  // index into Effects::accounts

@@ -118,9 +118,7 @@ bool Journal::can_pay(JournalAccount* account, const u256& amount) noexcept {
 }
 
 bool Journal::read_collision(JournalAccount* account) noexcept {
-    account->reads |= READ_CODE | READ_HAS_STORAGE;
-    if (!account->nonce_is_given)
-        account->reads |= READ_NONCE;
+    account->reads |= READ_CODE | READ_NONCE | READ_HAS_STORAGE;
     return account->nonce != 0 || account->code != nullptr || (account->original.has_storage && !account->is_created);
 }
 
@@ -130,6 +128,20 @@ void Journal::credit(JournalAccount* account, const u256& amount) noexcept {
         return;
     remember(Undo::BALANCE, account, account->balance);
     account->balance += amount;
+}
+
+bool Journal::credit_blindly(const Address& address, const u256& amount) noexcept {
+    JournalAccount* account = peek(address);
+    if (account == nullptr)
+        return false;
+    if (account->is_loaded) {
+        credit(account, amount);
+    } else {
+        account->has_blind_credit = true;
+        account->is_touched = true;
+        account->balance = amount;
+    }
+    return true;
 }
 
 void Journal::debit(JournalAccount* account, const u256& amount) noexcept {
@@ -272,13 +284,15 @@ void Journal::extract(Effects* effects) noexcept {
             effect.writes |= WROTE_CODE;
             effect.code = account.code != nullptr ? account.code->acquire() : nullptr;
         }
-        effect.writes |= (account.is_touched ? TOUCHED : 0) | (account.is_created ? CREATED : 0) |
+        // Touching what exists and can't be empty changes nothing.
+        const bool is_plain_touch = account.original.exists && (account.nonce != 0 || account.code != nullptr);
+        effect.writes |= (account.is_touched && !is_plain_touch ? TOUCHED : 0) | (account.is_created ? CREATED : 0) |
                          (account.is_destroyed ? DESTROYED : 0);
         effects->accounts.push_back(effect);
         return place;
     };
     for (size_t i = 0; i < accounts_.size(); ++i)
-        if (accounts_[i].is_loaded)
+        if (accounts_[i].is_loaded || accounts_[i].has_blind_credit)
             effect_of(accounts_[i]);
     for (size_t i = 0; i < slots_.size(); ++i) {
         JournalSlot& slot = slots_[i];

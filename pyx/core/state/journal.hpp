@@ -20,7 +20,7 @@ struct JournalAccount {
     bool is_created = false;     // by this transaction (EIP-6780)
     bool is_destroyed = false;
     bool has_code_write = false;
-    bool nonce_is_given = false; // the sender's: taken from the transaction, checked when it commits
+    bool has_blind_credit = false;  // `balance` is a credit alone, since the account was never looked at
     uint8_t reads = 0;           // ReadBits
     uint64_t nonce = 0;
     u256 balance;
@@ -107,8 +107,7 @@ class Journal {
     // Whether it can pay: a yes depends on a minimum only, a no on the exact balance.
     bool can_pay(JournalAccount* account, const u256& amount) noexcept;
     uint64_t read_nonce(JournalAccount* account) noexcept {
-        if (!account->nonce_is_given)
-            account->reads |= READ_NONCE;
+        account->reads |= READ_NONCE;
         return account->nonce;
     }
     const Code* read_code(JournalAccount* account) noexcept {
@@ -128,6 +127,9 @@ class Journal {
 
     // Writes. All take a loaded account and can be taken back.
     void credit(JournalAccount* account, const u256& amount) noexcept;
+    // The same for an account that need not be looked at, as the last write of a transaction: the beneficiary's fee makes
+    // nothing depend on the beneficiary. False without memory.
+    bool credit_blindly(const Address& address, const u256& amount) noexcept;
     void debit(JournalAccount* account, const u256& amount) noexcept;  // after can_pay
     void set_balance_zero(JournalAccount* account) noexcept;
     void set_nonce(JournalAccount* account, uint64_t nonce) noexcept;

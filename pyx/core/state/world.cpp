@@ -229,31 +229,11 @@ bool World::release(uint64_t checkpoint) noexcept {
 }
 
 bool World::is_valid(const Effects& effects) const noexcept {
-    static const AccountRecord absent{};
     for (const AccountEffect& effect : effects.accounts) {
         if (effect.reads == 0)
             continue;
-        const AccountRecord* found = find(effect.address);
-        const AccountRecord& now = found != nullptr ? *found : absent;
-        if ((effect.reads & READ_BALANCE) && now.balance != effect.seen_balance)
-            return false;
-        if ((effect.reads & READ_BALANCE_MINIMUM) && now.balance < effect.balance_minimum)
-            return false;
-        if ((effect.reads & READ_NONCE) && now.nonce != effect.seen_nonce)
-            return false;
-        if ((effect.reads & READ_CODE) && now.code != effect.seen_code &&
-            !(hash_of(now.code) == hash_of(effect.seen_code)))
-            return false;
-        if ((effect.reads & READ_EXISTS) && now.exists != effect.seen_exists)
-            return false;
-        if (effect.reads & READ_ALIVE) {
-            const bool was_alive = effect.seen_exists && (effect.seen_nonce != 0 || effect.seen_code != nullptr ||
-                                                          !effect.seen_balance.is_zero());
-            const bool is_alive = now.exists && (now.nonce != 0 || now.code != nullptr || !now.balance.is_zero());
-            if (was_alive != is_alive)
-                return false;
-        }
-        if ((effect.reads & READ_HAS_STORAGE) && (now.slot_count != 0) != effect.seen_has_storage)
+        AccountState now;
+        if (account(effect.address, &now) != Status::RUNNING || !still_holds(effect, now))
             return false;
     }
     for (const SlotEffect& effect : effects.slots) {
@@ -265,49 +245,49 @@ bool World::is_valid(const Effects& effects) const noexcept {
     return true;
 }
 
+Status World::put(const Address& address, const AccountState& state, bool is_wiped) noexcept {
+    if (is_strict_ && find(address) == nullptr)
+        return Status::MISSING_STATE;
+    AccountRecord* record = edit(address);
+    if (record == nullptr)
+        return Status::OUT_OF_MEMORY;
+    record->balance = state.balance;
+    record->nonce = state.nonce;
+    record->exists = state.exists;
+    if (is_wiped)
+        clear_storage(record);
+    return set_code(record, state.code);
+}
+
 Status World::apply(const Effects& effects, bool deletes_empty) noexcept {
     for (const AccountEffect& effect : effects.accounts) {
         if (effect.writes == 0)
             continue;
-        if (effect.writes & DESTROYED) {
-            const Status status = destroy(effect.address);
-            if (status != Status::RUNNING)
-                return status;
-            continue;
+        AccountState state;
+        Status status = account(effect.address, &state);
+        if (status == Status::RUNNING) {
+            const bool is_wiped = apply_effect(&state, effect, deletes_empty);
+            status = put(effect.address, state, is_wiped);
         }
-        AccountRecord* record = edit(effect.address);
-        if (record == nullptr)
-            return Status::OUT_OF_MEMORY;
-        if (effect.writes & CREATED)
-            clear_storage(record);
-        if (effect.writes & WROTE_BALANCE)
-            record->balance += effect.balance_change;
-        if (effect.writes & WROTE_NONCE)
-            record->nonce = effect.nonce;
-        if (effect.writes & WROTE_CODE) {
-            const Status status = set_code(record, effect.code);
-            if (status != Status::RUNNING)
-                return status;
-        }
-        const bool is_empty = record->balance.is_zero() && record->nonce == 0 && record->code == nullptr;
-        record->exists = !(deletes_empty && is_empty) && (record->exists || (effect.writes & TOUCHED));
-        if (!record->exists && record->slot_count != 0)
-            clear_storage(record);  // an account that goes takes its storage along
+        if (status != Status::RUNNING)
+            return status;
     }
     for (const SlotEffect& effect : effects.slots) {
         if (!effect.is_write)
             continue;
-        const AccountEffect& account = effects.accounts[effect.account];
-        if (account.writes & DESTROYED)
+        const AccountEffect& owner = effects.accounts[effect.account];
+        if (owner.writes & DESTROYED)
             continue;
-        AccountRecord* record = edit(account.address);
-        if (record == nullptr)
-            return Status::OUT_OF_MEMORY;
-        const Status status = write_slot(record, effect.key, effect.value);
+        const Status status = set_slot_of(owner.address, effect.key, effect.value);
         if (status != Status::RUNNING)
             return status;
     }
     return Status::RUNNING;
+}
+
+Status World::set_slot_of(const Address& address, const u256& key, const u256& value) noexcept {
+    AccountRecord* record = edit(address);
+    return record != nullptr ? write_slot(record, key, value) : Status::OUT_OF_MEMORY;
 }
 
 size_t World::size_bytes() const noexcept {

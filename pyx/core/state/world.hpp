@@ -62,6 +62,10 @@ class World {
     bool is_valid(const Effects& effects) const noexcept;
     // Applies what it wrote. `deletes_empty`: touched and empty accounts go (EIP-161).
     Status apply(const Effects& effects, bool deletes_empty) noexcept;
+    // Replaces an account's fields; `is_wiped`: its storage is empty from here on. Storage otherwise stays.
+    Status put(const Address& address, const AccountState& state, bool is_wiped) noexcept;
+    // A slot of an account whose existence is settled elsewhere.
+    Status set_slot_of(const Address& address, const u256& key, const u256& value) noexcept;
 
     // Calls `visit(key, value)` for each slot that is not zero.
     template <class Visit>

@@ -1,0 +1,113 @@
+// Hands out the indices of a block to workers and lets them commit in order. Knows no EVM: work is a number.
+//
+//   claim: next, within a window ahead of the frontier     EXECUTED(i)     commit, one worker at a time, at the frontier
+//   READY(i) ----------------------------> EXECUTING(i) --------------> EXECUTED(i) ---------------> COMMITTED(i)
+//
+// Whoever commits finds everything below committed, so what it runs again there is right at once: an index runs twice at
+// the most. Work that turned out in vain closes the window: when more than a third of the recent runs were discarded,
+// only the frontier itself is handed out, and the block goes on sequentially until it has calmed down.
+#pragma once
+
+#include <memory>
+#include <new>
+
+#include "../base/spin_lock.hpp"
+#include "schedule_point.hpp"
+
+namespace evmcore {
+
+class Scheduler {
+  public:
+    enum class Claim : uint8_t { CLAIMED, WAIT, DONE };
+
+    // Starts on `count` indices. False without memory.
+    bool reset(uint32_t count, uint32_t window) noexcept {
+        if (count > capacity_) {
+            executed_.reset(new (std::nothrow) std::atomic<bool>[count]);
+            capacity_ = executed_ != nullptr ? count : 0;
+            if (executed_ == nullptr)
+                return false;
+        }
+        for (uint32_t i = 0; i < count; ++i)
+            executed_[i].store(false, std::memory_order_relaxed);
+        count_ = count;
+        open_window_ = window;
+        window_.store(window, std::memory_order_relaxed);
+        recent_waste_ = 0;
+        next_.store(0, std::memory_order_relaxed);
+        frontier_.store(0, std::memory_order_relaxed);
+        stop_.store(false, std::memory_order_relaxed);
+        return true;
+    }
+
+    // The next index for a worker. WAIT: the window is full or all are handed out; DONE: all are committed, or stopped.
+    Claim claim(uint32_t* index) noexcept {
+        schedule_point(SchedulePoint::CLAIM);
+        uint32_t next = next_.load(std::memory_order_relaxed);
+        for (;;) {
+            // Acquire: what was committed below the frontier is visible to the run that starts here.
+            const uint32_t frontier = frontier_.load(std::memory_order_acquire);
+            if (frontier >= count_ || stop_.load(std::memory_order_relaxed))
+                return Claim::DONE;
+            if (next >= count_ || next - frontier >= window_.load(std::memory_order_relaxed))
+                return Claim::WAIT;
+            if (next_.compare_exchange_weak(next, next + 1, std::memory_order_relaxed)) {
+                *index = next;
+                return Claim::CLAIMED;
+            }
+        }
+    }
+
+    uint32_t frontier() const noexcept { return frontier_.load(std::memory_order_acquire); }
+    uint32_t count() const noexcept { return count_; }
+
+    // Release: the run's result is read by whoever commits it.
+    void set_executed(uint32_t index) noexcept {
+        schedule_point(SchedulePoint::EXECUTED);
+        executed_[index].store(true, std::memory_order_release);
+    }
+
+    // One worker at a time may commit. `ready`: the index at the frontier has been executed.
+    bool try_begin_commit() noexcept {
+        return is_ready(frontier_.load(std::memory_order_relaxed)) && commit_lock_.try_lock();
+    }
+    bool ready(uint32_t* index) const noexcept {
+        *index = frontier_.load(std::memory_order_relaxed);
+        return is_ready(*index) && !stop_.load(std::memory_order_relaxed);
+    }
+    // Release: the committed state goes with the frontier. `was_wasted`: a run of this index was discarded.
+    void advance(bool was_wasted) noexcept {
+        schedule_point(SchedulePoint::ADVANCE);
+        recent_waste_ += (was_wasted ? WASTE_UNIT : 0) - recent_waste_ / WASTE_MEMORY;
+        const bool is_wasteful = recent_waste_ > WASTE_LIMIT;
+        window_.store(is_wasteful ? 1 : open_window_, std::memory_order_relaxed);
+        frontier_.store(frontier_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    }
+    void end_commit() noexcept { commit_lock_.unlock(); }
+
+    void stop() noexcept { stop_.store(true, std::memory_order_relaxed); }
+    bool is_stopped() const noexcept { return stop_.load(std::memory_order_relaxed); }
+
+  private:
+    bool is_ready(uint32_t index) const noexcept {
+        return index < count_ && executed_[index].load(std::memory_order_acquire);
+    }
+
+    // A decaying average of wasted runs over about the last 16 commits, in 1/1024.
+    static constexpr int32_t WASTE_UNIT = 1024;
+    static constexpr int32_t WASTE_MEMORY = 16;
+    static constexpr int32_t WASTE_LIMIT = WASTE_UNIT * WASTE_MEMORY * 35 / 100;
+
+    std::unique_ptr<std::atomic<bool>[]> executed_;  // published: by the worker that ran the index
+    uint32_t capacity_ = 0;
+    uint32_t count_ = 0;
+    uint32_t open_window_ = 1;
+    int32_t recent_waste_ = 0;                 // owned by whoever commits
+    std::atomic<uint32_t> window_{1};          // published: by whoever commits
+    alignas(64) std::atomic<uint32_t> next_{0};
+    alignas(64) std::atomic<uint32_t> frontier_{0};  // published: by whoever commits
+    alignas(64) SpinLock commit_lock_;
+    std::atomic<bool> stop_{false};
+};
+
+}  // namespace evmcore

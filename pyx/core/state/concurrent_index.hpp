@@ -1,0 +1,79 @@
+// A hash index that many workers fill and read at once: open addressing over atomic pointers, insert only, no locks.
+// Its capacity is fixed for a block; when it is full, `find_or_add` says so and the caller goes on sequentially.
+#pragma once
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "../base/types.hpp"
+
+namespace evmcore {
+
+// Entry has a member `key` of type Key; Hasher as for FlatMap. Keys are compared in full.
+template <class Key, class Entry, class Hasher>
+class ConcurrentIndex {
+  public:
+    ConcurrentIndex() = default;
+    ConcurrentIndex(const ConcurrentIndex&) = delete;
+    ConcurrentIndex& operator=(const ConcurrentIndex&) = delete;
+    ~ConcurrentIndex() { std::free(slots_); }
+
+    // Empties it and makes room for `capacity` entries, rounded up; not while anyone uses it. False without memory.
+    bool reset(size_t capacity) noexcept {
+        size_t wanted = 1024;
+        while (wanted < capacity * 2)
+            wanted *= 2;
+        if (wanted != size_) {
+            std::free(slots_);
+            slots_ = static_cast<std::atomic<Entry*>*>(std::malloc(wanted * sizeof(std::atomic<Entry*>)));
+            size_ = slots_ != nullptr ? wanted : 0;
+            if (slots_ == nullptr)
+                return false;
+        }
+        std::memset(static_cast<void*>(slots_), 0, size_ * sizeof(std::atomic<Entry*>));
+        count_.store(0, std::memory_order_relaxed);
+        return true;
+    }
+
+    Entry* find(const Key& key) const noexcept {
+        for (size_t i = Hasher{}(key);; ++i) {
+            // Acquire: the entry's fields were written before its pointer was published.
+            Entry* entry = slots_[i & (size_ - 1)].load(std::memory_order_acquire);
+            if (entry == nullptr || entry->key == key)
+                return entry;
+        }
+    }
+
+    // The entry of the key, made by `make()` if there is none; null when the index is full or `make` has no memory.
+    // Of two workers that add the same key one wins, and the other's entry is left unused.
+    template <class Make>
+    Entry* find_or_add(const Key& key, Make make) noexcept {
+        Entry* made = nullptr;
+        for (size_t i = Hasher{}(key);; ++i) {
+            std::atomic<Entry*>& slot = slots_[i & (size_ - 1)];
+            Entry* entry = slot.load(std::memory_order_acquire);
+            if (entry == nullptr) {
+                if (made == nullptr) {
+                    // Relaxed: a count that is late by a few entries only moves the limit by as many.
+                    if (count_.load(std::memory_order_relaxed) >= size_ / 2 || (made = make()) == nullptr)
+                        return nullptr;
+                }
+                // Release: publishes the fields of `made`; acquire on failure: the winner's fields are read next.
+                if (slot.compare_exchange_strong(entry, made, std::memory_order_release, std::memory_order_acquire)) {
+                    count_.fetch_add(1, std::memory_order_relaxed);
+                    return made;
+                }
+            }
+            if (entry->key == key)
+                return entry;
+        }
+    }
+
+  private:
+    std::atomic<Entry*>* slots_ = nullptr;  // published: by whoever wins a slot
+    size_t size_ = 0;
+    std::atomic<size_t> count_{0};
+};
+
+}  // namespace evmcore

@@ -1,0 +1,112 @@
+// The multi-version state of one block: for each account and slot that a transaction wrote, what is committed, and what
+// transactions that have not committed yet would write. Transaction i sees the committed value and the versions below i.
+// Shared by all workers; the world beneath is frozen while they run. Balances are kept as changes, so that credits and
+// covered debits commute; a wiped account's older slots are out of sight of later transactions.
+#pragma once
+
+#include "../base/spin_lock.hpp"
+#include "concurrent_index.hpp"
+#include "world.hpp"
+
+namespace evmcore {
+
+constexpr uint32_t NO_TRANSACTION = UINT32_MAX;
+
+struct AccountVersion {
+    uint32_t transaction;
+    const AccountEffect* effect;
+    AccountVersion* next;  // of a higher transaction
+};
+
+struct VersionedAccount {
+    Address key;
+    SpinLock lock;
+    bool is_changed = false;        // by a commit
+    bool is_wiped = false;          // by a commit: slots of the world are gone
+    int64_t wiped_by = -1;          // the last committed transaction that wiped its storage
+    AccountState committed;         // the world's, until something commits
+    AccountVersion* first = nullptr;
+};
+
+struct SlotVersion {
+    uint32_t transaction;
+    u256 value;
+    SlotVersion* next;
+};
+
+struct VersionedSlot {
+    struct Key {
+        const VersionedAccount* account;
+        u256 slot;
+        bool operator==(const Key& other) const noexcept { return account == other.account && slot == other.slot; }
+    };
+    struct Hasher {
+        uint64_t operator()(const Key& key) const noexcept {
+            return hash_value(SlotKey{static_cast<uint32_t>(reinterpret_cast<uintptr_t>(key.account) >> 4), key.slot});
+        }
+    };
+    Key key;
+    SpinLock lock;
+    bool is_changed = false;
+    int64_t written_by = -1;  // the last committed transaction that wrote it
+    u256 committed;           // the world's, until something commits
+    SlotVersion* first = nullptr;
+};
+
+// One worker's share of the block's memory; cleared when the block ends.
+struct VersionArena {
+    StablePool<VersionedAccount> accounts;
+    StablePool<VersionedSlot> slots;
+    StablePool<AccountVersion> account_versions;
+    StablePool<SlotVersion> slot_versions;
+    std::vector<const Code*> codes;  // kept for readers until the block ends, one reference each
+
+    ~VersionArena() { clear(); }
+    void clear() noexcept {
+        accounts.clear();
+        slots.clear();
+        account_versions.clear();
+        slot_versions.clear();
+        for (const Code* code : codes)
+            code->release();
+        codes.clear();
+    }
+};
+
+class MultiVersion {
+  public:
+    // Starts a block on `world`, with room for `capacity` accounts and as many slots. False without memory.
+    bool reset(const World* world, bool deletes_empty, size_t capacity) noexcept;
+
+    // What transaction i sees. The world's own answer where nothing below i wrote.
+    Status account(uint32_t i, const Address& address, AccountState* out) noexcept;
+    Status slot(uint32_t i, const Address& address, const u256& key, u256* out) noexcept;
+
+    // Shows the writes of transaction i, which has run but not committed; `effects` must stay until `unpublish`.
+    // False when the block's memory is full.
+    bool publish(uint32_t i, const Effects& effects, VersionArena* arena) noexcept;
+    void unpublish(uint32_t i, const Effects& effects) noexcept;
+
+    // The rest is for the one worker that commits, with everything below i committed.
+    // Whether a run of i that saw `effects` would come out the same now.
+    bool is_valid(const Effects& effects) noexcept;
+    // Makes the writes of i the committed state; the versions of i must be unpublished or never have been.
+    bool commit(uint32_t i, const Effects& effects, VersionArena* arena) noexcept;
+
+    // After the last commit, when no worker runs: writes everything to the world.
+    Status fold(World* world, VersionArena* const* arenas, size_t arena_count) noexcept;
+
+  private:
+    VersionedAccount* account_entry(const Address& address, VersionArena* arena) noexcept;
+    VersionedSlot* slot_entry(const VersionedAccount* account, const u256& key, VersionArena* arena) noexcept;
+    // The account as i sees it, and the last transaction below i that wiped its storage (-1: none). Caller holds the lock.
+    void resolve(const VersionedAccount& entry, uint32_t i, AccountState* out, int64_t* wiped_by) const noexcept;
+
+    const World* world_ = nullptr;
+    bool deletes_empty_ = false;
+    std::atomic<bool> has_wipes_{false};  // published: set by whoever publishes or commits the first one
+    ConcurrentIndex<Address, VersionedAccount, SeededHash> accounts_;
+    ConcurrentIndex<VersionedSlot::Key, VersionedSlot, VersionedSlot::Hasher> slots_;
+};
+
+}  // namespace evmcore
