@@ -15,7 +15,9 @@ from . import __version__
 from .errors import EvmError, UnusableInput
 from .tools.output import EXIT_MISMATCH, EXIT_UNUSABLE, complain
 
-COMMANDS = ("replay", "run", "disasm")
+COMMANDS = ("replay", "import", "run", "disasm")
+# A command's file in tools/ where it can't be named as the command is.
+MODULES = {"import": "importing"}
 EXIT_INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 
 DESCRIPTION = """\
@@ -41,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"evmcore {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for name in COMMANDS:
-        tool = importlib.import_module(f".tools.{name}", __package__)
+        tool = importlib.import_module(f".tools.{MODULES.get(name, name)}", __package__)
         command = commands.add_parser(
             name,
             help=tool.SUMMARY,

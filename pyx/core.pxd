@@ -290,6 +290,18 @@ cdef extern from "core/rules/tables.hpp" namespace "evmcore" nogil:
     const size_t PRECOMPILE_ROW_COUNT
     const TransactionRow* transaction_rows
     const size_t TRANSACTION_ROW_COUNT
+    cppclass ParameterRow:
+        const char* name
+        int64_t value
+        const char* source
+    cppclass SystemAddressRow:
+        const char* name
+        Address address
+        const char* source
+    const ParameterRow* parameter_rows
+    const size_t PARAMETER_ROW_COUNT
+    const SystemAddressRow* system_address_rows
+    const size_t SYSTEM_ADDRESS_ROW_COUNT
 
 # ---------------------------------------------------------------- 3 state
 
@@ -603,6 +615,14 @@ cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
         uint64_t conflict_count
         void reset_results()
     cbool (*job_block_hash "evmcore::BlockJob::block_hash")(void*, uint64_t, Hash*) noexcept
+
+cdef extern from "core/crypto/ethash.hpp" namespace "evmcore" nogil:
+    cppclass EthashResult:
+        Hash mix_hash
+        Hash result
+    const uint64_t ethash_epoch_blocks "evmcore::ETHASH_EPOCH_BLOCKS"
+    const uint64_t ethash_maximum_epoch "evmcore::ETHASH_MAXIMUM_EPOCH"
+    Status ethash_light(uint64_t block_number, const Hash& seal_hash, uint64_t nonce, EthashResult* out)
 
 cdef extern from "core/precompiles/precompiles.hpp" namespace "evmcore" nogil:
     cppclass Precompile:

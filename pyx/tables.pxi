@@ -1,5 +1,6 @@
 # Floor 8: the .def tables as Python tuples, for documentation, the disassembler and the tests.
 from collections import namedtuple
+from types import MappingProxyType
 
 Opcode = namedtuple("Opcode", "number name pops pushes immediate since effect")
 ForkInfo = namedtuple("ForkInfo", "index name mainnet_name test_name other_names")
@@ -39,7 +40,24 @@ def _read_tables():
     return opcodes, forks, precompiles, types, statuses
 
 
+def _read_parameters():
+    cdef size_t i
+    return {parameter_rows[i].name.decode(): parameter_rows[i].value for i in range(PARAMETER_ROW_COUNT)}
+
+
+def _read_system_addresses():
+    cdef size_t i
+    return {system_address_rows[i].name.decode(): (<const char*>system_address_rows[i].address.bytes)[:20]
+            for i in range(SYSTEM_ADDRESS_ROW_COUNT)}
+
+
 OPCODES, FORKS, PRECOMPILES, TRANSACTION_TYPES, STATUSES = _read_tables()
+
+# Numbers and addresses that forks don't change (parameters.def), by name.
+PARAMETERS = MappingProxyType(_read_parameters())
+SYSTEM_ADDRESSES = MappingProxyType(_read_system_addresses())
+# How difficulty follows from the parent's: what `fork_rules(…)["difficulty_rule"]` says.
+DIFFICULTY_RULES = ("FRONTIER", "HOMESTEAD", "BYZANTIUM")
 
 _fork_by_name = {}
 for _fork in FORKS:
@@ -79,6 +97,7 @@ def fork_rules(name):
         "has_base_fee": r.has_base_fee, "has_withdrawals": r.has_withdrawals, "has_blobs": r.has_blobs,
         "has_beacon_root": r.has_beacon_root, "has_requests": r.has_requests,
         "stores_parent_hash": r.stores_parent_hash, "max_block_size_bytes": r.max_block_size_bytes,
-        "bomb_delay_blocks": r.bomb_delay_blocks, "difficulty_rule": <int>r.difficulty_rule,
+        "bomb_delay_blocks": r.bomb_delay_blocks, "difficulty_rule": DIFFICULTY_RULES[<int>r.difficulty_rule],
         "deletes_empty_accounts": r.deletes_empty_accounts, "transaction_types": r.transaction_types,
+        "max_blobs_per_transaction": r.max_blobs_per_transaction, "transaction_gas_cap": r.transaction_gas_cap,
     }

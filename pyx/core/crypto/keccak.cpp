@@ -332,7 +332,27 @@ void choose_and_hash_four(const uint8_t* const data[4], const size_t sizes[4], H
     chosen_hash_four.load(std::memory_order_relaxed)(data, sizes, out);
 }
 
+constexpr size_t RATE_512_WORDS = 9;  // 576 bits: the block of Keccak-512
+
+#if defined(__x86_64__)
+constexpr Form PORTABLE_FORM = Form::COMPLEMENTED;
+#else
+constexpr Form PORTABLE_FORM = Form::PLAIN;
+#endif
+
 }  // namespace
+
+void keccak512_short(const uint8_t* data, size_t size, uint8_t* out) noexcept {
+    uint64_t state[25] = {};
+    const size_t words = size / 8;
+    for (size_t i = 0; i < words; ++i)
+        state[i] = load_word(data + 8 * i);
+    state[words] ^= last_word(data + size, size);
+    state[RATE_512_WORDS - 1] ^= LAST_BIT;
+    permute<PORTABLE_FORM>(state);
+    for (size_t i = 0; i < KECCAK512_BYTES / 8; ++i)
+        store_word(out + 8 * i, state[i]);
+}
 
 void keccak256(const uint8_t* data, size_t size, Hash* out) noexcept {
     uint64_t state[25] = {};

@@ -20,6 +20,10 @@ inline Hash keccak256(ByteView bytes) noexcept {
 // the longest. An output may lie on any of the inputs only if it lies on its own message.
 void keccak256_x4(const uint8_t* const data[4], const size_t sizes[4], Hash* const out[4]) noexcept;
 
+// Keccak-512 of a message that fits its block of 72 bytes with a byte to spare: all that Ethash asks of it.
+constexpr size_t KECCAK512_BYTES = 64;
+void keccak512_short(const uint8_t* data, size_t size, uint8_t* out) noexcept;
+
 // The hash of no bytes: the code hash of an account without code.
 constexpr Hash EMPTY_KECCAK{{0xc5, 0xd2, 0x46, 0x01, 0x86, 0xf7, 0x23, 0x3c, 0x92, 0x7e, 0x7d, 0xb2, 0xdc, 0xc7, 0x03, 0xc0,
                              0xe5, 0x00, 0xb6, 0x53, 0xca, 0x82, 0x27, 0x3b, 0x7b, 0xfa, 0xd8, 0x04, 0x5d, 0x85, 0xa4, 0x70}};

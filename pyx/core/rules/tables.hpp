@@ -64,4 +64,32 @@ constexpr TransactionRow transaction_rows[] = {
 };
 constexpr size_t TRANSACTION_ROW_COUNT = sizeof(transaction_rows) / sizeof(transaction_rows[0]);
 
+struct ParameterRow {
+    const char* name;
+    int64_t value;
+    const char* source;
+};
+constexpr ParameterRow parameter_rows[] = {
+#define PARAMETER(NAME, VALUE, SOURCE) {#NAME, VALUE, SOURCE},
+#define SYSTEM_ADDRESS(NAME, HEX, SOURCE)
+#include "parameters.def"
+#undef PARAMETER
+#undef SYSTEM_ADDRESS
+};
+constexpr size_t PARAMETER_ROW_COUNT = sizeof(parameter_rows) / sizeof(parameter_rows[0]);
+
+struct SystemAddressRow {
+    const char* name;
+    Address address;
+    const char* source;
+};
+constexpr SystemAddressRow system_address_rows[] = {
+#define PARAMETER(NAME, VALUE, SOURCE)
+#define SYSTEM_ADDRESS(NAME, HEX, SOURCE) {#NAME, system_address::NAME, SOURCE},
+#include "parameters.def"
+#undef PARAMETER
+#undef SYSTEM_ADDRESS
+};
+constexpr size_t SYSTEM_ADDRESS_ROW_COUNT = sizeof(system_address_rows) / sizeof(system_address_rows[0]);
+
 }  // namespace evmcore

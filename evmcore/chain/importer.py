@@ -1,0 +1,188 @@
+"""A chain that grows by blocks: each is checked, executed on its parent's state, and kept if it holds what it says.
+
+Before Paris the chain with the most total difficulty is the head, and blocks on other branches are kept for it to turn to.
+A block that is refused leaves nothing behind. One thread owns a chain; the execution itself may use several.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import replace
+
+from .._core import PARAMETERS, BlockResult, State, execute_block
+from ..block import Block
+from ..header import Header
+from .body_rules import check_body, check_ommers, check_result
+from .dao import apply_dao_fork
+from .genesis import Genesis
+from .header_rules import check_header
+from .refusal import refusal
+from .schedule import Schedule, rules_of
+
+__all__ = ["Chain", "ChainBlock"]
+
+# States are kept of the blocks imported last, to build on: as many as fit, at least one. An older block's is made again
+# from the nearest one that is there.
+_KEPT_STATES = 256
+_KEPT_STATE_BYTES = 256 * 1024 * 1024
+
+
+class ChainBlock:
+    """A block that is part of the chain or of a branch.
+
+    encoded           its RLP, to execute it again; None for the genesis
+    total_difficulty  of it and all its ancestors (Yellow Paper 10.1)
+    result            what its execution came to; None for the genesis
+    """
+
+    __slots__ = ("encoded", "hash", "header", "ommer_hashes", "parent", "total_difficulty", "transaction_count")
+
+    def __init__(self, header: Header, block_hash: bytes, parent: ChainBlock | None, encoded: bytes | None) -> None:
+        self.header = header
+        self.hash = block_hash
+        self.parent = parent
+        self.encoded = encoded
+        self.total_difficulty = header.difficulty + (parent.total_difficulty if parent is not None else 0)
+        self.ommer_hashes: tuple[bytes, ...] = ()
+        self.transaction_count = 0
+
+    @property
+    def number(self) -> int:
+        """The header's number."""
+        return self.header.number
+
+    def __repr__(self) -> str:
+        return f"<ChainBlock {self.number} 0x{self.hash.hex()}>"
+
+
+class Chain:
+    """Blocks on a genesis. `add` takes one, `head` is the last of the chain that counts.
+
+    workers, strategy  as for `execute_block`
+    """
+
+    def __init__(self, genesis: Genesis, *, workers: int | None = 1, strategy: str = "auto") -> None:
+        self.schedule: Schedule = genesis.schedule
+        self.workers = workers
+        self.strategy = strategy
+        self.genesis = ChainBlock(genesis.header, genesis.header.hash, None, None)
+        self.head = self.genesis
+        self.blocks: dict[bytes, ChainBlock] = {self.genesis.hash: self.genesis}
+        self._genesis_state = genesis.state
+        self._states: OrderedDict[bytes, State] = OrderedDict()
+
+    def add(self, encoded: bytes) -> ChainBlock:
+        """Import a block from its RLP. One that is known already is just found.
+
+        raise   DecodeError, InvalidBlock, InvalidTransaction: it is refused, and nothing has changed
+        """
+        block = Block.decode(encoded)
+        block_hash = block.hash
+        known = self.blocks.get(block_hash)
+        if known is not None:
+            return known
+        parent = self._parent_of(block.header)
+        block, state = self._execute(block, parent, len(encoded))
+        entry = ChainBlock(block.header, block_hash, parent, encoded)
+        entry.ommer_hashes = tuple(ommer.hash for ommer in block.ommers)
+        entry.transaction_count = len(block.transactions)
+        self.blocks[block_hash] = entry
+        self._keep_state(entry, state)
+        if self._is_heavier(entry):
+            self.head = entry
+        return entry
+
+    def state_of(self, entry: ChainBlock) -> State:
+        """The state after a block. Yours to read, or to copy (which is cheap)."""
+        missing: list[ChainBlock] = []
+        while entry.hash not in self._states and entry.parent is not None:
+            missing.append(entry)
+            entry = entry.parent
+        state = self._states.get(entry.hash, self._genesis_state)
+        for later in reversed(missing):
+            assert later.encoded is not None and later.parent is not None
+            block = self._placed(Block.decode(later.encoded), later.parent)
+            state = state.copy()
+            self._run(block, state)
+            self._keep_state(later, state)
+        return state
+
+    # -------------------------------------------------------------- one block
+
+    def _parent_of(self, header: Header) -> ChainBlock:
+        parent = self.blocks.get(header.parent_hash)
+        if parent is not None:
+            return parent
+        if header.parent_hash == bytes(32):
+            raise refusal("BLOCK_PARENT_ZERO")
+        raise refusal("BLOCK_PARENT_UNKNOWN", have=header.parent_hash)
+
+    def _placed(self, block: Block, parent: ChainBlock) -> Block:
+        """The block with what its place in the chain says of it: fork, chain id, blob limits, older hashes."""
+        header = block.header
+        fork = self.schedule.fork_at(header.number, header.timestamp, parent.total_difficulty)
+        return replace(
+            block,
+            header=replace(
+                header,
+                fork=fork,
+                chain_id=self.schedule.chain_id,
+                block_hashes=_recent_hashes(parent),
+                blob_schedule=self.schedule.blob_limits_of(fork),
+            ),
+        )
+
+    def _execute(self, block: Block, parent: ChainBlock, size_bytes: int) -> tuple[Block, State]:
+        block = self._placed(block, parent)
+        header = block.header
+        check_header(header, parent.header, self.schedule, parent.total_difficulty, header.blob_schedule)
+        check_body(block, size_bytes)
+        check_ommers(block, parent, self._check_ommer)
+        state = self.state_of(parent).copy()
+        check_result(header, self._run(block, state))
+        return block, state
+
+    def _check_ommer(self, ommer: Header, parent: ChainBlock) -> None:
+        fork = self.schedule.fork_at(ommer.number, ommer.timestamp, parent.total_difficulty)
+        check_header(replace(ommer, fork=fork), parent.header, self.schedule, parent.total_difficulty)
+
+    def _run(self, block: Block, state: State) -> BlockResult:
+        if block.header.number == self.schedule.dao_block:
+            apply_dao_fork(state)
+        return execute_block(block, state, workers=self.workers, strategy=self.strategy)
+
+    # -------------------------------------------------------------- the chain
+
+    def _is_heavier(self, entry: ChainBlock) -> bool:
+        """Whether a new block takes the head over.
+
+        Before Paris by total difficulty; the first seen of two equals stays. From Paris on difficulty is zero and the
+        consensus layer chooses: here, whatever goes further, and never back to proof of work.
+        """
+        head = self.head
+        is_stake = rules_of(entry.header.fork).is_proof_of_stake
+        head_is_stake = head.parent is not None and rules_of(head.header.fork).is_proof_of_stake
+        if is_stake != head_is_stake:
+            return is_stake
+        if is_stake:
+            return entry.number > head.number
+        return entry.total_difficulty > head.total_difficulty
+
+    def _keep_state(self, entry: ChainBlock, state: State) -> None:
+        states = self._states
+        states[entry.hash] = state
+        most = max(1, min(_KEPT_STATES, _KEPT_STATE_BYTES // max(state.size_bytes, 1)))
+        while len(states) > most:
+            states.popitem(last=False)
+
+
+def _recent_hashes(parent: ChainBlock) -> dict[int, bytes]:
+    """The hashes that BLOCKHASH can ask for in a block on `parent`."""
+    hashes: dict[int, bytes] = {}
+    ancestor: ChainBlock | None = parent
+    for _ in range(PARAMETERS["block_hash_window"]):
+        if ancestor is None:
+            break
+        hashes[ancestor.number] = ancestor.hash
+        ancestor = ancestor.parent
+    return hashes
