@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from . import rlp
-from .errors import DecodeError
+from .errors import DecodeError, not_rlp
 from .header import NEWEST_FORK, Header, Withdrawal
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Block:
 
         parts = rlp.read_list(encoded, 0, len(encoded), "block")
         if not 3 <= len(parts) <= 4:
-            raise DecodeError("RLP_TOO_FEW_FIELDS" if len(parts) < 3 else "RLP_TOO_MANY_FIELDS", "block")
+            raise not_rlp("RLP_TOO_FEW_FIELDS" if len(parts) < 3 else "RLP_TOO_MANY_FIELDS", "block")
         header = Header.from_rlp(_part(encoded, parts[0], "header"), "header", fork=fork, chain_id=chain_id)
         transactions = []
         for index, (is_list, at, payload, end) in enumerate(
@@ -97,7 +97,7 @@ class Block:
             try:
                 # A legacy transaction lies in the block as the list it is, a typed one as a string (EIP-2718).
                 if not is_list and encoded[payload : payload + 1] >= b"\xc0":
-                    raise DecodeError("RLP_EXPECTED_LIST", "transaction")
+                    raise not_rlp("RLP_EXPECTED_LIST", "transaction")
                 transactions.append(Transaction.decode(encoded[at if is_list else payload : end]))
             except DecodeError as error:
                 raise error.placed(index) from None

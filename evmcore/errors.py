@@ -19,6 +19,7 @@ __all__ = [
     "PrecompileUnavailable",
     "ResourceLimit",
     "UnusableInput",
+    "not_rlp",
     "rejection",
 ]
 
@@ -47,18 +48,17 @@ class _Rejection(EvmError):
 
     def __init__(
         self,
-        status: str,
-        exception: str = "",
-        message: str = "",
+        message: str,
         *,
+        status: str = "",
+        exception: str = "",
         index: int | None = None,
         have: int | None = None,
         want: int | None = None,
     ) -> None:
-        text = message or _describe(status, have, want)
-        super().__init__(text if index is None else f"transaction {index}: {text}")
+        super().__init__(message if index is None else f"transaction {index}: {message}")
         self.status = status
-        self.exception = exception or _exception_of(status)
+        self.exception = exception
         self.index = index
         self.have = have
         self.want = want
@@ -75,14 +75,15 @@ class InvalidBlock(_Rejection):
 class DecodeError(InvalidTransaction, ValueError):
     """Bytes that are not the encoding they should be. `.field` names the place, such as "header.number"."""
 
-    def __init__(self, status: str, field: str = "", message: str = "", *, index: int | None = None) -> None:
-        text = message or _describe(status, None, None)
-        super().__init__(status, "", text if message or not field else f"{field}: {text}", index=index)
+    def __init__(
+        self, message: str, *, status: str = "", exception: str = "", index: int | None = None, field: str = ""
+    ) -> None:
+        super().__init__(message, status=status, exception=exception, index=index)
         self.field = field
 
     def placed(self, index: int) -> DecodeError:
         """The same error, of the transaction at that place in a block."""
-        return DecodeError(self.status, self.field, str(self), index=index)
+        return DecodeError(str(self), status=self.status, exception=self.exception, index=index, field=self.field)
 
 
 class MissingState(EvmError, KeyError):
@@ -161,19 +162,30 @@ def _describe(status: str, have: int | None, want: int | None) -> str:
     return status.removeprefix("BLOCK_").replace("RLP_", "RLP: ").replace("_", " ").lower().replace("rlp:", "RLP:")
 
 
-def _exception_of(status: str) -> str:
-    if status.startswith("RLP_"):
-        return "RLPException." + status.removeprefix("RLP_")
-    from ._core import STATUSES
-
-    return next((row.text for row in STATUSES if row.name == status), "")
-
-
 def rejection(
-    status: str, exception: str, *, index: int | None = None, have: int | None = None, want: int | None = None
+    status: str,
+    exception: str,
+    *,
+    index: int | None = None,
+    have: int | None = None,
+    want: int | None = None,
+    field: str = "",
 ) -> InvalidTransaction | InvalidBlock:
-    """The exception of an INVALID row of status.def, its class chosen by the row's text."""
+    """The exception of an INVALID row of status.def: its class chosen by the row's text, its message by the row."""
+    message = _describe(status, have, want)
     if exception.startswith("RLPException."):
-        return DecodeError(status, index=index)
+        return not_rlp(status, field, index=index)
     kind = InvalidBlock if exception.startswith("BlockException.") else InvalidTransaction
-    return kind(status, exception, index=index, have=have, want=want)
+    return kind(message, status=status, exception=exception, index=index, have=have, want=want)
+
+
+def not_rlp(status: str, field: str, *, index: int | None = None) -> DecodeError:
+    """The exception of an RLP row of status.def, at that field."""
+    message = _describe(status, None, None)
+    return DecodeError(
+        f"{field}: {message}" if field else message,
+        status=status,
+        exception="RLPException." + status.removeprefix("RLP_"),
+        index=index,
+        field=field,
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Union
 
-from .errors import DecodeError
+from .errors import not_rlp
 
 __all__ = [
     "Item",
@@ -59,7 +59,7 @@ def encode_list(parts: Iterable[bytes]) -> bytes:
 def read_item(data: bytes, start: int, end: int, field: str) -> tuple[bool, int, int]:
     """Where the item at `start` lies: (is it a list, first byte of the payload, end of the payload)."""
     if start >= end:
-        raise DecodeError("RLP_TRUNCATED", field)
+        raise not_rlp("RLP_TRUNCATED", field)
     first = data[start]
     if first < 0x80:
         return False, start, start + 1
@@ -69,15 +69,15 @@ def read_item(data: bytes, start: int, end: int, field: str) -> tuple[bool, int,
     if size > 55:
         payload += size - 55
         if payload > end:
-            raise DecodeError("RLP_TRUNCATED", field)
+            raise not_rlp("RLP_TRUNCATED", field)
         digits = data[start + 1 : payload]
         size = int.from_bytes(digits, "big")
         if digits[0] == 0 or size <= 55:
-            raise DecodeError("RLP_NON_CANONICAL", field)
+            raise not_rlp("RLP_NON_CANONICAL", field)
     if size > end - payload:
-        raise DecodeError("RLP_TRUNCATED", field)
+        raise not_rlp("RLP_TRUNCATED", field)
     if not is_list and size == 1 and data[payload] < 0x80:
-        raise DecodeError("RLP_NON_CANONICAL", field)
+        raise not_rlp("RLP_NON_CANONICAL", field)
     return is_list, payload, payload + size
 
 
@@ -85,9 +85,9 @@ def read_list(data: bytes, start: int, end: int, field: str) -> list[tuple[bool,
     """The items of the list that fills data[start:end]: (is it a list, first byte, payload, end) each."""
     is_list, at, payload_end = read_item(data, start, end, field)
     if not is_list:
-        raise DecodeError("RLP_EXPECTED_LIST", field)
+        raise not_rlp("RLP_EXPECTED_LIST", field)
     if payload_end != end:
-        raise DecodeError("RLP_TRAILING_BYTES", field)
+        raise not_rlp("RLP_TRAILING_BYTES", field)
     items = []
     while at < payload_end:
         item_is_list, payload, item_end = read_item(data, at, payload_end, f"{field}[{len(items)}]")
@@ -100,7 +100,7 @@ def decode(data: bytes, field: str = "rlp") -> Item:
     """The one item that fills `data`: bytes, or lists of such. Raises DecodeError."""
     is_list, payload, payload_end = read_item(data, 0, len(data), field)
     if payload_end != len(data):
-        raise DecodeError("RLP_TRAILING_BYTES", field)
+        raise not_rlp("RLP_TRAILING_BYTES", field)
     return _decode(data, is_list, payload, payload_end, field, 0)
 
 
@@ -108,7 +108,7 @@ def _decode(data: bytes, is_list: bool, at: int, end: int, field: str, depth: in
     if not is_list:
         return data[at:end]
     if depth == MAX_DEPTH:
-        raise DecodeError("RLP_TOO_DEEP", field)
+        raise not_rlp("RLP_TOO_DEEP", field)
     items: list[Item] = []
     while at < end:
         name = f"{field}[{len(items)}]"
@@ -121,9 +121,9 @@ def _decode(data: bytes, is_list: bool, at: int, end: int, field: str, depth: in
 def to_bytes(item: Item, field: str, size: int | None = None) -> bytes:
     """The string that an item is; `size` is how long it has to be."""
     if not isinstance(item, bytes):
-        raise DecodeError("RLP_EXPECTED_STRING", field)
+        raise not_rlp("RLP_EXPECTED_STRING", field)
     if size is not None and len(item) != size:
-        raise DecodeError("RLP_WRONG_LENGTH", field)
+        raise not_rlp("RLP_WRONG_LENGTH", field)
     return item
 
 
@@ -131,18 +131,18 @@ def to_number(item: Item, field: str, bits: int = 256) -> int:
     """The number that a string is: big-endian, without leading zeros."""
     digits = to_bytes(item, field)
     if digits[:1] == b"\0":
-        raise DecodeError("RLP_LEADING_ZEROS", field)
+        raise not_rlp("RLP_LEADING_ZEROS", field)
     if len(digits) * 8 > bits:
-        raise DecodeError("RLP_NUMBER_TOO_LARGE", field)
+        raise not_rlp("RLP_NUMBER_TOO_LARGE", field)
     return int.from_bytes(digits, "big")
 
 
 def to_list(item: Item, field: str, fewest: int = 0, most: int | None = None) -> Sequence[Item]:
     """The items of a list, at least and at most so many."""
     if isinstance(item, bytes):
-        raise DecodeError("RLP_EXPECTED_LIST", field)
+        raise not_rlp("RLP_EXPECTED_LIST", field)
     if len(item) < fewest:
-        raise DecodeError("RLP_TOO_FEW_FIELDS", field)
+        raise not_rlp("RLP_TOO_FEW_FIELDS", field)
     if most is not None and len(item) > most:
-        raise DecodeError("RLP_TOO_MANY_FIELDS", field)
+        raise not_rlp("RLP_TOO_MANY_FIELDS", field)
     return item

@@ -134,6 +134,14 @@ def positive(text: str) -> int:
     return value
 
 
+def gas(text: str) -> int:
+    """An amount of gas: from 1 to 2**63 - 1, as the machine counts."""
+    value = positive(text)
+    if value >= 1 << 63:
+        raise argparse.ArgumentTypeError(f"{text} does not fit 63 bits")
+    return value
+
+
 def fork(text: str) -> str:
     """The name of a fork, mainnet's or the tests', in any case, for argparse."""
     from .._core import fork_index

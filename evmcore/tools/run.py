@@ -6,7 +6,7 @@ import argparse
 
 from ..hexadecimal import to_hex
 from ..receipt import CallResult
-from .output import EXIT_OK, fork, hex_bytes, positive, print_json
+from .output import EXIT_OK, fork, gas, hex_bytes, positive, print_json
 
 SUMMARY = "run a bare program"
 DESCRIPTION = """\
@@ -26,9 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--code", required=True, metavar="HEX|@FILE", help="the program: hexadecimal, or @FILE with it (@- reads stdin)"
     )
     parser.add_argument("--input", default="", metavar="HEX", help="the call's input, hexadecimal or @FILE")
-    parser.add_argument(
-        "--gas", type=positive, default=DEFAULT_GAS, metavar="N", help="gas to run on (default: 30 million)"
-    )
+    parser.add_argument("--gas", type=gas, default=DEFAULT_GAS, metavar="N", help="gas to run on (default: 30 million)")
     parser.add_argument("--fork", type=fork, default="BPO2", metavar="NAME", help="whose rules hold (default: BPO2)")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument(

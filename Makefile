@@ -1,0 +1,106 @@
+# The verbs. Each sets up what it needs under .venv and build/ the first time, and starts at once after that.
+#   make replay [BLOCKS=FILE_OR_DIR] [ARGS="--workers 2 --repeat 5"]
+#   make test   [ARGS="-k replay"]
+# Wanted on the machine: Python 3.10 or newer with venv, a C++20 compiler, make; Python packages come from PyPI.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+CXX ?= g++
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+ARGS ?=
+# As in pyproject.toml.
+BUILD_PACKAGES := 'setuptools>=77' 'cython>=3.1,<4'
+# Not our cache: a stamp says what a step left behind, and the step runs again when what it was made from is newer.
+CREATED := $(VENV)/.created
+PACKAGES := $(VENV)/.packages
+TEST_PACKAGES := $(VENV)/.test-packages
+STYLE_PACKAGES := $(VENV)/.style-packages
+BUILT := $(VENV)/.built
+SOURCES := $(shell find pyx -type f \( -name '*.cpp' -o -name '*.hpp' -o -name '*.def' -o -name '*.px*' -o -name '*.pyx' \) ! -name _core.cpp)
+
+EXAMPLE := evmcore/example/block.json.gz
+MAINNET := ../shared/mainnet-blocks
+BLOCKS ?= $(if $(wildcard $(MAINNET)),$(MAINNET),$(EXAMPLE))
+
+.PHONY: help
+help: ## what the verbs are
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+.PHONY: replay
+replay: $(BUILT) ## execute blocks again and verify them: BLOCKS=…, else the mainnet blocks beside us, else the example
+	@echo "Replaying $(BLOCKS)"
+	@$(BIN)/evmcore replay $(BLOCKS) $(ARGS)
+
+.PHONY: test
+test: $(BUILT) $(TEST_PACKAGES) ## run the tests: ARGS goes to pytest
+	@echo "Running the tests"
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: bench
+bench: $(BUILT) $(TEST_PACKAGES) ## run the benchmarks
+	@echo "Running the benchmarks"
+	@$(BIN)/python -m pytest bench --benchmark-enable --benchmark-only $(ARGS)
+
+.PHONY: style
+style: $(BUILT) $(STYLE_PACKAGES) ## look at the Python code's form and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check evmcore tests setup.py
+	@$(BIN)/mypy
+
+.PHONY: example
+example: $(BUILT) ## make the example block anew
+	@$(BIN)/python -m evmcore.example.generate
+
+# The sanitizers' builds live beside the normal one; their runtime has to be loaded before Python.
+.PHONY: sanitize
+sanitize: $(TEST_PACKAGES) $(BUILT) ## run the tests with AddressSanitizer and UndefinedBehaviorSanitizer
+	@echo "Building with sanitizers"
+	@EVMCORE_SANITIZE=address,undefined $(BIN)/python setup.py -q build --build-lib build/sanitize
+	@LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
+	  ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=build/sanitize \
+	  $(BIN)/pytest $(ARGS)
+
+.PHONY: tsan
+tsan: $(TEST_PACKAGES) $(BUILT) ## run the parallel tests with ThreadSanitizer
+	@echo "Building with ThreadSanitizer"
+	@EVMCORE_SANITIZE=thread $(BIN)/python setup.py -q build --build-lib build/tsan
+	@LD_PRELOAD="$$($(CXX) -print-file-name=libtsan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
+	  TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1 PYTHONPATH=build/tsan \
+	  $(BIN)/pytest $(if $(ARGS),$(ARGS),-k parallel)
+
+.PHONY: clean
+clean: ## remove what was built, and the virtual environment
+	rm -rf $(VENV) build evmcore.egg-info evmcore/_core*.so pyx/_core.cpp
+
+$(CREATED):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "evmcore needs Python 3.10 or newer; PYTHON=… names one" >&2; exit 1; }
+	@command -v $(CXX) > /dev/null || { echo "evmcore needs a C++20 compiler, such as g++ 11; CXX=… names one" >&2; exit 1; }
+	@echo "Setting up $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@touch $@
+
+# Without isolation, so that the objects of this build are found by the next one.
+$(PACKAGES): $(CREATED) pyproject.toml
+	@echo "Installing packages and building evmcore (a minute or two)"
+	@$(PIP) $(BUILD_PACKAGES)
+	@$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+$(TEST_PACKAGES): $(PACKAGES)
+	@echo "Installing what the tests need"
+	@$(PIP) --no-build-isolation --editable '.[test]'
+	@touch $@
+
+$(STYLE_PACKAGES): $(PACKAGES)
+	@$(PIP) --no-build-isolation --editable '.[style]'
+	@touch $@
+
+$(BUILT): $(PACKAGES) setup.py $(SOURCES)
+	@echo "Building evmcore"
+	@$(BIN)/python setup.py -q build_ext --inplace
+	@touch $@

@@ -1,0 +1,116 @@
+"""The house stays a house: floors include lower floors only, and no code asks the calendar instead of the rules.
+
+Reads the include lines themselves; nothing is compiled. ARCHITECTURE.md has the drawing.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CORE = ROOT / "pyx" / "core"
+
+FLOORS = {
+    "base": 0,
+    "math": 1,
+    "crypto": 1,
+    "rules": 2,
+    "state": 3,
+    "vm": 4,
+    "precompiles": 4,
+    "parallel": 7,
+}
+# A table is rows of macros: it includes nothing, and whoever has a use for its rows may expand them.
+TABLE = ".def"
+
+PROCEDURES = {
+    "interpreter.pxi": 4,
+    "transaction.pxi": 5,
+    "block.pxi": 6,
+    "parallel.pxi": 7,
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+# `fork >= LONDON` and its kin. SINCE is a word of a row, compared by the tables' own macros.
+FORK_COMPARISON = re.compile(
+    r"\b(fork|Fork(::|\.)(?!SINCE)[A-Z_0-9]+)\s*(==|!=|<=|>=|<(?!<)|>(?!>))\s*(Fork(::|\.)|fork\b|[A-Z]{4,})"
+)
+
+SOURCES = sorted(path for path in CORE.rglob("*") if path.suffix in (".hpp", ".cpp", TABLE))
+CODE = [path for path in SOURCES if path.parent.name != "rules"] + sorted(
+    path for suffix in ("pxi", "pxd", "pyx") for path in (ROOT / "pyx").glob(f"*.{suffix}")
+)
+FACES = sorted((ROOT / "evmcore").rglob("*.py"))
+
+
+def place_of(path):
+    """The folder of pyx/core that a file lies in: what its floor is known by."""
+    return path.relative_to(CORE).parts[0]
+
+
+def included_files(path):
+    for name in INCLUDE.findall(path.read_text()):
+        beside, from_pyx = (path.parent / name).resolve(), (ROOT / "pyx" / name).resolve()
+        yield beside if beside.exists() else from_pyx
+
+
+def test_every_folder_of_the_core_has_a_floor():
+    assert {place_of(path) for path in SOURCES} <= set(FLOORS)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(CORE).as_posix())
+def test_a_floor_includes_lower_floors_only(path):
+    for included in included_files(path):
+        assert included.exists(), f"{path} includes {included}, which is not there"
+        if included.suffix != TABLE:
+            assert FLOORS[place_of(included)] <= FLOORS[place_of(path)], f"{path.name} looks up to {included.name}"
+
+
+def test_tables_include_nothing():
+    for table in CORE.rglob("*" + TABLE):
+        assert not list(included_files(table)), table
+
+
+def test_the_rules_stand_on_base_alone():
+    for path in (CORE / "rules").glob("*.hpp"):
+        assert {place_of(included) for included in included_files(path)} <= {"base", "rules"}, path
+
+
+def test_the_scheduler_knows_no_evm():
+    for path in (CORE / "parallel").glob("scheduler*"):
+        places = {place_of(included) for included in included_files(path)}
+        assert places <= {"base", "parallel"}, f"{path.name} includes {places}"
+
+
+def test_procedures_are_included_from_the_lowest_up():
+    included = re.findall(r'^include "(\w+\.pxi)"', (ROOT / "pyx" / "_core.pyx").read_text(), re.MULTILINE)
+    floors = [PROCEDURES[name] for name in included if name in PROCEDURES]
+    assert floors == sorted(floors)
+
+
+def test_procedures_call_no_python_below_the_boundary():
+    """Floors 4 to 6 are nogil throughout: no `def`, no `with gil`, no Python objects by name."""
+    for name, floor in PROCEDURES.items():
+        if floor < 7:
+            text = (ROOT / "pyx" / name).read_text()
+            assert not re.search(r"^\s*(def|cpdef)\s|with gil|\bobject\s+\w+\s*[,)]", text, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("path", CODE + FACES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_code_asks_the_rules_and_not_the_calendar(path):
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        code = line.split("//")[0].split("#")[0] if path.suffix not in (".hpp", ".cpp") else line.split("//")[0]
+        assert not FORK_COMPARISON.search(code), f"{path.name}:{number} compares forks: {line.strip()}"
+
+
+def test_the_comparison_is_recognised():
+    for line in (
+        "if (rules.fork >= Fork::LONDON)",
+        "if fork == Fork.BERLIN:",
+        "if fork < LONDON:",
+        "Fork::PARIS <= fork",
+    ):
+        assert FORK_COMPARISON.search(line), line
+    for line in ("rules_of(<Fork><uint8_t>x)", "fork = name", "Fork::SINCE == fork_of_row", "vector<Fork> forks;"):
+        assert not FORK_COMPARISON.search(line), line
