@@ -414,12 +414,13 @@ def _worker_count(workers):
 # ---------------------------------------------------------------- transactions, calls, programs
 
 
-def transact(Transaction tx, State state, header):
+def transact(Transaction tx, State state, header, *, tracer=None):
     """Apply one transaction and return its receipt.
 
     tx      signed, or made with a sender; fees in wei, gas in gas units
     state   changed by the transaction
     header  the block it runs in; its whole gas limit is taken to be free
+    tracer  told what runs (evmcore.tracing); None: nobody
     return  Receipt; a transaction that reverts or halts is a result, not an error
     raise   InvalidTransaction if it may not be included; the state is then untouched
 
@@ -430,8 +431,10 @@ def transact(Transaction tx, State state, header):
     cdef BlockJob* core = &job.job
     cdef _Worker worker
     cdef _Interrupt interrupt = _Interrupt()
+    cdef BaseTracer traced = tracer_of(tracer)
     cdef World* world
     cdef Status status = Status.INTERNAL
+    cdef Status outcome
     cdef uint64_t checkpoint
     fill_context(core, header)
     core.transactions.push_back(&tx.tx)
@@ -444,10 +447,15 @@ def transact(Transaction tx, State state, header):
     state.busy = True
     try:
         open_machine(worker.machine, core)
+        if traced is not None:
+            traced.begin(worker.machine)
         with nogil:
             core.reset_results()
-            status = run_in_order(worker.machine, core, 0)
+            outcome = run_in_order(worker.machine, core, 0)
+        if traced is not None:
+            traced.end(worker.machine)
         interrupt.leave(worker.machine)
+        status = outcome
     finally:
         state.busy = False
         return_worker(worker)
@@ -498,10 +506,11 @@ cdef object make_call_result(Status status, Outcome* out, uint64_t gas, double s
         contract_address=from_address_bytes(out.contract) if out.has_contract else None, seconds=seconds)
 
 
-cdef object call_native(State state, object header, CTransaction* tx, int repeat):
+cdef object call_native(State state, object header, CTransaction* tx, int repeat, object tracer):
     cdef _Job job = _Job()
     cdef _Worker worker
     cdef _Interrupt interrupt = _Interrupt()
+    cdef BaseTracer traced = tracer_of(tracer)
     cdef shared_ptr[World] world
     cdef StateView view
     cdef Outcome out
@@ -516,6 +525,8 @@ cdef object call_native(State state, object header, CTransaction* tx, int repeat
     times = []
     try:
         open_machine(worker.machine, &job.job)
+        if traced is not None:
+            traced.begin(worker.machine)
         for _ in range(repeat):
             with nogil:
                 started = evmcore_seconds()
@@ -524,6 +535,8 @@ cdef object call_native(State state, object header, CTransaction* tx, int repeat
             times.append(started)
             if kind_of(status) == Kind.BROKEN:
                 break
+        if traced is not None:
+            traced.end(worker.machine)
         interrupt.leave(worker.machine)
     finally:
         return_worker(worker)
@@ -533,12 +546,14 @@ cdef object call_native(State state, object header, CTransaction* tx, int repeat
     return make_call_result(status, &out, tx.gas_limit, times[len(times) // 2])
 
 
-def call(State state, header, *, sender=bytes(20), to=None, data=b"", value=0, gas=None, gas_price=0):
+def call(State state, header, *, sender=bytes(20), to=None, data=b"", value=0, gas=None, gas_price=0,
+         tracer=None):
     """Run a message on a state and keep nothing.
 
     sender  20 bytes; its nonce is not looked at, and it pays `value` only
     to      the account to call, or None to run `data` as init code
     gas     for the execution alone: no intrinsic gas is taken; None: the header's gas limit
+    tracer  told what runs (evmcore.tracing); None: nobody
     return  CallResult; a revert or halt is a result, not an error
     raise   InvalidTransaction if the sender doesn't have `value`; MissingState
 
@@ -556,13 +571,14 @@ def call(State state, header, *, sender=bytes(20), to=None, data=b"", value=0, g
     tx.value = to_word(value, "value")
     tx.gas_limit = min(to_u64(header.gas_limit if gas is None else gas, "gas"), <uint64_t>INT64_MAX)
     tx.max_fee_per_gas = to_word(gas_price, "gas_price")
-    return call_native(state, header, &tx, 1)
+    return call_native(state, header, &tx, 1, tracer)
 
 
 PROGRAM_ADDRESS = bytes.fromhex("c0de" * 10)
 
 
-def run(code, data=b"", *, gas=30_000_000, fork="BPO2", value=0, sender=bytes(20), header=None, state=None, repeat=1):
+def run(code, data=b"", *, gas=30_000_000, fork="BPO2", value=0, sender=bytes(20), header=None, state=None, repeat=1,
+        tracer=None):
     """Run a bare program and return how it ended.
 
     code    EVM bytecode; it runs as the code of an account of its own
@@ -571,6 +587,7 @@ def run(code, data=b"", *, gas=30_000_000, fork="BPO2", value=0, sender=bytes(20
     fork    whose rules hold, by any of its names
     state   what else there is; None: nothing
     repeat  times to run it; `seconds` is the median
+    tracer  told what runs (evmcore.tracing); None: nobody
     return  CallResult
     """
     cdef CTransaction tx
@@ -587,7 +604,7 @@ def run(code, data=b"", *, gas=30_000_000, fork="BPO2", value=0, sender=bytes(20
         raise ValueError(f"gas: {gas} does not fit 63 bits")
     if header is None:
         header = _types().Header(fork=fork_name(fork), gas_limit=max(30_000_000, min(gas, 2**63 - 1)))
-    return call_native(on, header, &tx, repeat)
+    return call_native(on, header, &tx, repeat, tracer)
 
 
 def keccak256(data):

@@ -511,7 +511,10 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
         size_t blob_hash_count
     cppclass Tracer:
         void* context
-        void (*step)(void* context, Frame* frame) noexcept
+        cbool (*step)(void* context, Frame* frame) noexcept
+        cbool (*leave)(void* context, Frame* frame, Status status) noexcept
+        cbool (*enter)(void* context, const Machine* machine) noexcept
+        cbool (*exit)(void* context, const Machine* machine, Status status, int64_t gas_left) noexcept
     cppclass Machine:
         Machine()
         Journal journal
@@ -533,6 +536,56 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
         cbool allocate()
     Address create_address(const Address& creator, uint64_t nonce)
     Status execute(Frame& frame)
+
+cdef extern from "core/vm/trace.hpp" namespace "evmcore" nogil:
+    cppclass TraceStep:
+        uint64_t pc
+        uint8_t op
+        int depth
+        int64_t gas
+        int64_t gas_cost
+        int64_t refund
+        uint64_t memory_size
+        Address self
+        Status status
+        vector[u256] stack
+        Bytes memory
+        Bytes return_data
+    cppclass TraceEnter:
+        uint8_t op
+        int depth
+        Address caller
+        Address self
+        Address code_address
+        u256 value
+        int64_t gas
+        ByteView input
+        cbool is_static
+    cppclass TraceExit:
+        int depth
+        Status status
+        int64_t gas_used
+        ByteView output
+    cppclass TraceSink:
+        void* context
+        cbool (*enter)(void* context, const TraceEnter& enter) noexcept
+        cbool (*step)(void* context, const TraceStep& step) noexcept
+        cbool (*exit)(void* context, const TraceExit& exit) noexcept
+    cppclass TraceRecorder:
+        TraceRecorder()
+        cbool wants_stack
+        cbool wants_memory
+        cbool wants_return_data
+        TraceSink sink
+        Tracer* tracer()
+    cppclass Eip3155Lines:
+        Eip3155Lines()
+        Bytes text
+        cbool shows_inner_exits
+        cbool (*flush)(void* context) noexcept
+        void* flush_context
+        void attach(TraceRecorder* recorder)
+    const char* opcode_name(uint8_t op)
 
 cdef extern from "core/vm/outcome.hpp" namespace "evmcore" nogil:
     cppclass Bloom:

@@ -176,25 +176,50 @@ cdef void abandon_frames(Machine* m) noexcept nogil:
         m.depth -= 1
 
 
+cdef inline Status begin_request(Machine* m) noexcept nogil:
+    """Start what `m.request` asks for, and tell a tracer."""
+    if m.tracer != NULL and not m.tracer.enter(m.tracer.context, m):
+        return Status.ABORTED
+    return begin_create(m) if m.request.is_create else begin_call(m)
+
+
+cdef inline Status run_top_frame(Machine* m) noexcept nogil:
+    """Run the top frame until it ends or asks for a call, and tell a tracer."""
+    cdef Frame* frame = &m.frames[m.depth]
+    cdef Status status = execute(frame[0])
+    if m.tracer != NULL and not m.tracer.leave(m.tracer.context, frame, status):
+        return Status.ABORTED
+    return status
+
+
+cdef inline Status tell_end(Machine* m, Status status, int64_t gas_left) noexcept nogil:
+    """Tell a tracer that what was begun has ended so; the status, unless the tracer stops the run."""
+    if m.tracer != NULL and kind_of(status) != Kind.BROKEN:
+        if not m.tracer.exit(m.tracer.context, m, status, gas_left):
+            return Status.ABORTED
+    return status
+
+
 cdef Status run_frames(Machine* m) noexcept nogil:
     """Run `m.request` to its end, with all the calls it makes. Gas left is in `m.gas_left`, output in `m.return_data`."""
     cdef Frame* frame
     cdef Frame* caller
     cdef Status status
     m.depth = -1
-    status = begin_create(m) if m.request.is_create else begin_call(m)
+    status = begin_request(m)
     if status != Status.RUNNING:
         m.gas_left = m.request.gas
-        return status
+        return tell_end(m, status, m.gas_left)
     while True:
-        status = execute(m.frames[m.depth])
+        status = run_top_frame(m)
         if status == Status.CALL or status == Status.CREATE:
             if m.poll.poll(CALL_POLL_WEIGHT):
                 status = Status.ABORTED
             else:
-                status = begin_call(m) if status == Status.CALL else begin_create(m)
+                status = begin_request(m)
             if status == Status.RUNNING:
                 continue
+            status = tell_end(m, status, m.request.gas)
             if kind_of(status) != Kind.BROKEN:
                 resume_caller(m, &m.frames[m.depth], status, m.request.gas, False, m.request.code_address,
                               m.request.output_begin, m.request.output_size)
@@ -202,6 +227,7 @@ cdef Status run_frames(Machine* m) noexcept nogil:
         else:
             frame = &m.frames[m.depth]
             status = end_frame(m, status)
+            status = tell_end(m, status, frame.gas)
             if kind_of(status) != Kind.BROKEN:
                 if m.depth < 0:
                     m.gas_left = frame.gas

@@ -90,10 +90,17 @@ struct TransactionContext {
     size_t blob_hash_count = 0;
 };
 
-// Told before each instruction of a traced run. Takes the GIL by itself.
+// Told what a traced run does. False stops the run, which ends ABORTED.
 struct Tracer {
     void* context = nullptr;
-    void (*step)(void* context, Frame* frame) noexcept = nullptr;
+    // Before each instruction; the frame is up to date.
+    bool (*step)(void* context, Frame* frame) noexcept = nullptr;
+    // The loop has left the frame: its last instruction asks for a call, or has ended it. Nothing is taken back yet.
+    bool (*leave)(void* context, Frame* frame, Status status) noexcept = nullptr;
+    // Before `machine->request` starts.
+    bool (*enter)(void* context, const Machine* machine) noexcept = nullptr;
+    // What was entered has ended; its output is the machine's return data, and the top frame is the caller's again.
+    bool (*exit)(void* context, const Machine* machine, Status status, int64_t gas_left) noexcept = nullptr;
 };
 
 // A worker's machine: one journal, one stack arena, one memory arena, up to 1,025 frames. No two threads share one.

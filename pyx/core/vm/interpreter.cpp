@@ -61,7 +61,9 @@ Status run(FrameType* start) noexcept {
     do {                                                             \
         if constexpr (TRACED) {                                      \
             c.save();                                                \
-            frame.machine->tracer->step(frame.machine->tracer->context, &frame); \
+            const Tracer* const tracer = frame.machine->tracer;      \
+            if (!tracer->step(tracer->context, &frame))              \
+                return Status::ABORTED;                              \
         }                                                            \
         goto* labels[*c.pc];                                         \
     } while (0)
