@@ -13,16 +13,6 @@ def _types():
     return _types_module
 
 
-cdef extern from *:
-    """
-    #include <chrono>
-    static inline double evmcore_seconds() noexcept {
-        return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-    }
-    """
-    double evmcore_seconds() nogil
-
-
 cdef int raise_outcome(Status status, const u256& have, const u256& want, const MissingKey& missing,
                        uint64_t missing_block_number, object index) except -1:
     """The exception of an INVALID or BROKEN status."""

@@ -394,6 +394,7 @@ cdef extern from "core/state/journal.hpp" namespace "evmcore" nogil:
         uint64_t read_nonce(JournalAccount*)
         const Code* read_code(JournalAccount*)
         cbool read_alive(JournalAccount*)
+        cbool read_exists(JournalAccount*)
         cbool read_collision(JournalAccount*)
         void credit(JournalAccount*, const u256&)
         cbool credit_blindly(const Address&, const u256&)
@@ -452,11 +453,13 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
     cppclass MemoryArena:
         uint8_t* data()
         void trim()
+    const int64_t POLL_GAS
     cppclass Frame:
         const uint8_t* pc
         u256* stack_top
         u256* stack_base
         int64_t gas
+        int64_t poll_below
         uint8_t* memory
         uint64_t memory_size
         uint64_t memory_begin

@@ -21,6 +21,7 @@ cdef inline Status push_frame(Machine* m, const Code* code, Snapshot snapshot) n
     frame.memory = m.memory.data() + frame.memory_begin
     frame.memory_size = 0
     frame.gas = request.gas
+    frame.poll_below = request.gas - POLL_GAS
     frame.code = frame.pc = code.bytes()
     frame.code_size = code.size
     frame.owned_code = code.acquire()
@@ -239,6 +240,6 @@ cdef Status run_frames(Machine* m) noexcept nogil:
         return status
 
 
-# A call costs about as much as this many jumps; so a program of calls alone is asked to stop as often.
+# A call does about as much work as this much gas of plain instructions.
 cdef enum:
-    CALL_POLL_WEIGHT = 32
+    CALL_POLL_WEIGHT = 256

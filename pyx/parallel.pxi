@@ -3,7 +3,18 @@
 #             each; then they commit in order, and one that read something an earlier one wrote runs again
 # optimistic  one nogil call for the block: native workers claim, execute, publish and commit in order by themselves
 # The result is the sequential one.
+import threading as _threading
 from concurrent.futures import ThreadPoolExecutor
+
+
+cdef extern from *:
+    """
+    #include <chrono>
+    static inline double evmcore_seconds() noexcept {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    }
+    """
+    double evmcore_seconds() nogil
 
 
 cdef extern from *:
@@ -58,14 +69,28 @@ def _pool(workers):
 
 
 cdef cbool check_signals(void* context) noexcept nogil:
-    """The poll hook of the thread that Python's signals reach: true once there is one that raises."""
+    """The poll hook of the main thread, which alone Python's signals reach: true once there is one that raises."""
+    cdef SignalWatch* watch = <SignalWatch*>context
+    cdef double now = evmcore_seconds()
+    if now < watch.next_look:
+        return False
     with gil:
         try:
             PyErr_CheckSignals()
         except BaseException as error:
-            (<_Interrupt>context).error = error
+            (<_Interrupt>watch.owner).error = error
             return True
+    watch.next_look = evmcore_seconds() + SIGNAL_INTERVAL_SECONDS
     return False
+
+
+# Taking the GIL may mean to wait for another thread's turn of 5 ms: not more often than Ctrl-C needs.
+cdef double SIGNAL_INTERVAL_SECONDS = 0.04
+
+
+cdef struct SignalWatch:
+    void* owner
+    double next_look
 
 
 cdef extern from "Python.h":
@@ -75,10 +100,15 @@ cdef extern from "Python.h":
 cdef class _Interrupt:
     """What a signal raised while a machine ran."""
     cdef object error
+    cdef SignalWatch signals
 
     cdef void watch(self, Machine* machine):
+        if _threading.current_thread() is not _threading.main_thread():
+            return
+        self.signals.owner = <void*>self
+        self.signals.next_look = 0
         machine.poll.hook = check_signals
-        machine.poll.hook_context = <void*>self
+        machine.poll.hook_context = &self.signals
 
     cdef int leave(self, Machine* machine) except -1:
         machine.poll.hook = NULL
@@ -307,6 +337,9 @@ cdef void work_on_block(void* context, int worker) noexcept nogil:
         if claim == Claim.CLAIMED:
             idle = 0
             execute_ahead(e, w, i)
+            if w.machine.poll.abort.load():
+                e.stop_all()
+                break
         elif claim == Claim.DONE:
             break
         else:
@@ -325,7 +358,7 @@ cdef extern from "<thread>" namespace "std::this_thread" nogil:
 
 
 cdef enum:
-    IDLE_POLL_WEIGHT = 64   # a turn of waiting, in jumps
+    IDLE_POLL_WEIGHT = 64   # a turn of waiting, in gas
     IDLE_SPINS = 256        # turns before the processor is given away
 
 

@@ -1,5 +1,5 @@
 // How long work is asked to stop: an abort flag that others set, and a hook the owner runs now and then.
-// Owned by one worker. Loops call `poll()` at each jump, call and precompile round; the common case is one load.
+// Owned by one worker. Frames poll every few thousand gas, calls and precompiles as they go; the common case is one load.
 #pragma once
 
 #include <atomic>
@@ -15,11 +15,11 @@ struct Poll {
     void* hook_context = nullptr;
     uint32_t countdown = HOOK_INTERVAL;
 
-    // About a millisecond of jumps: rare enough to cost nothing, often enough that Ctrl-C feels immediate.
+    // In gas, or what costs as much: about a millisecond. Rare enough to cost nothing, often enough for Ctrl-C.
     static constexpr uint32_t HOOK_INTERVAL = 1 << 18;
 
-    // True when the work should stop. `weight`: how many jumps the work since the last poll was worth.
-    bool poll(uint32_t weight = 1) noexcept {
+    // True when the work should stop. `weight`: what was done since the last poll, in gas.
+    bool poll(uint32_t weight) noexcept {
         if (countdown > weight) [[likely]] {
             countdown -= weight;
         } else {

@@ -14,11 +14,15 @@ struct Machine;
 
 constexpr uint64_t words_of(uint64_t size_bytes) noexcept { return (size_bytes + 31) / 32; }
 
+// A frame asks whether it is to stop after this much gas at the latest, if it jumps; without jumps it soon ends.
+constexpr int64_t POLL_GAS = 16384;
+
 struct Frame {
     const uint8_t* pc = nullptr;
     u256* stack_top = nullptr;    // the top item; one below stack_base when the stack is empty
     u256* stack_base = nullptr;   // the first item
     int64_t gas = 0;
+    int64_t poll_below = 0;       // a jump with less gas than this asks whether to stop
     uint8_t* memory = nullptr;
     uint64_t memory_size = 0;     // bytes, a multiple of 32
     uint64_t memory_begin = 0;    // in the arena

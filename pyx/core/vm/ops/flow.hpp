@@ -20,7 +20,12 @@ EVMCORE_INLINE Status jump_to(C& c, const u256& target) noexcept {
     } else if (!c.charge(fixed_gas(OP_JUMPDEST))) {
         return Status::OUT_OF_GAS;
     }
-    return EVMCORE_UNLIKELY(f.machine->poll.poll()) ? Status::ABORTED : Status::RUNNING;
+    if (EVMCORE_UNLIKELY(c.gas < f.poll_below)) {
+        f.poll_below = c.gas - POLL_GAS;
+        if (f.machine->poll.poll(POLL_GAS))
+            return Status::ABORTED;
+    }
+    return Status::RUNNING;
 }
 
 template <IsLoopCursor C>
