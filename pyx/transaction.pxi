@@ -230,7 +230,7 @@ cdef Status apply_authorizations(Machine* m, const CTransaction* tx) noexcept no
             continue
         if m.journal.read_nonce(authority) != auth.nonce:
             continue
-        if m.journal.read_alive(authority):
+        if m.journal.read_exists(authority):
             m.journal.refund += authorization_refund_gas
         if is_zero_address(auth.address):
             if not m.journal.set_code(authority, ByteView()):
