@@ -1,0 +1,111 @@
+# Floor 8: small doors for tests: the machines that no public function shows by themselves.
+
+
+cdef extern from "core/math/u256.hpp" namespace "evmcore" nogil:
+    u256 c_times "evmcore::operator*"(const u256&, const u256&)
+    u256 c_square "evmcore::square"(const u256&)
+    u256 c_negative "evmcore::operator-"(const u256&)
+    u256 c_div "evmcore::div"(const u256&, const u256&)
+    u256 c_mod "evmcore::mod"(const u256&, const u256&)
+    u256 c_sdiv "evmcore::sdiv"(const u256&, const u256&)
+    u256 c_smod "evmcore::smod"(const u256&, const u256&)
+    u256 c_addmod "evmcore::addmod"(const u256&, const u256&, const u256&)
+    u256 c_mulmod "evmcore::mulmod"(const u256&, const u256&, const u256&)
+    u256 c_exp "evmcore::exp"(const u256&, const u256&)
+    u256 c_shl "evmcore::shl"(const u256&, const u256&)
+    u256 c_shr "evmcore::shr"(const u256&, const u256&)
+    u256 c_sar "evmcore::sar"(const u256&, const u256&)
+    u256 c_byte "evmcore::byte_at"(const u256&, const u256&)
+    u256 c_sign_extend "evmcore::sign_extend"(const u256&, const u256&)
+    cbool c_signed_less "evmcore::signed_less"(const u256&, const u256&)
+    cbool c_sub_borrow "evmcore::sub_borrow"(const u256&, const u256&, u256*)
+    cbool c_mul_overflow "evmcore::mul_overflow"(const u256&, const u256&, u256*)
+    unsigned c_leading_zeros "evmcore::leading_zeros"(const u256&)
+
+
+def probe_u256(name, a, b=0, c=0):
+    """One operation of core/math/u256.hpp on ints below 2**256; (overflowed, result) where it tells of an overflow."""
+    cdef u256 x = to_word(a, "a")
+    cdef u256 y = to_word(b, "b")
+    cdef u256 z = to_word(c, "c")
+    cdef u256 out
+    cdef cbool overflowed
+    if name == "add_overflow":
+        overflowed = add_overflow(x, y, &out)
+        return overflowed, to_int(out)
+    if name == "sub_borrow":
+        overflowed = c_sub_borrow(x, y, &out)
+        return overflowed, to_int(out)
+    if name == "mul_overflow":
+        overflowed = c_mul_overflow(x, y, &out)
+        return overflowed, to_int(out)
+    if name == "mul_u64_overflow":
+        overflowed = mul_u64_overflow(x, y.limb[0], &out)
+        return overflowed, to_int(out)
+    if name == "less":
+        return less(x, y)
+    if name == "signed_less":
+        return c_signed_less(x, y)
+    if name == "leading_zeros":
+        return c_leading_zeros(x)
+    if name == "bit_length":
+        return bit_length(x)
+    if name == "add":
+        out = plus(x, y)
+    elif name == "sub":
+        out = minus(x, y)
+    elif name == "negative":
+        out = c_negative(x)
+    elif name == "mul":
+        out = c_times(x, y)
+    elif name == "square":
+        out = c_square(x)
+    elif name == "div":
+        out = c_div(x, y)
+    elif name == "mod":
+        out = c_mod(x, y)
+    elif name == "sdiv":
+        out = c_sdiv(x, y)
+    elif name == "smod":
+        out = c_smod(x, y)
+    elif name == "addmod":
+        out = c_addmod(x, y, z)
+    elif name == "mulmod":
+        out = c_mulmod(x, y, z)
+    elif name == "exp":
+        out = c_exp(x, y)
+    elif name == "shl":
+        out = c_shl(x, y)
+    elif name == "shr":
+        out = c_shr(x, y)
+    elif name == "sar":
+        out = c_sar(x, y)
+    elif name == "byte":
+        out = c_byte(x, y)
+    elif name == "sign_extend":
+        out = c_sign_extend(x, y)
+    else:
+        raise ValueError(f"no operation {name!r}")
+    return to_int(out)
+
+
+cdef extern from "core/crypto/keccak.hpp" namespace "evmcore" nogil:
+    void c_keccak256_x4 "evmcore::keccak256_x4"(const uint8_t* const* data, const size_t* sizes, Hash** out)
+
+
+def probe_keccak_of_four(messages):
+    """The keccak-256 of four messages, computed side by side."""
+    cdef const uint8_t* data[4]
+    cdef size_t sizes[4]
+    cdef Hash hashes[4]
+    cdef Hash* out[4]
+    cdef int i
+    kept = [to_data(message, "message") for message in messages]
+    if len(kept) != 4:
+        raise ValueError(f"messages: {len(kept)}, not four")
+    for i in range(4):
+        data[i] = <const uint8_t*><const char*>(<bytes>kept[i])
+        sizes[i] = len(kept[i])
+        out[i] = &hashes[i]
+    c_keccak256_x4(data, sizes, out)
+    return tuple(from_hash_bytes(hashes[i]) for i in range(4))

@@ -1,0 +1,66 @@
+"""The differential test as a command.
+
+    python -m tests.differential --minutes 10            random seeds, until the time is over
+    python -m tests.differential --seed 7 --count 100    these seeds
+    python -m tests.differential --seed 7 --fork London --shrink --save case.json
+    python -m tests.differential --case case.json
+
+A fault prints its seed and fork. Exit status 1 if there was one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from .case import Case
+from .compare import fails, faults
+from .scenarios import FORKS, make_case
+from .shrink import shrink
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.differential", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seed", type=int, help="the first seed; else a random one")
+    parser.add_argument("--count", type=int, help="how many seeds (1 if a seed is given, else no end)")
+    parser.add_argument("--minutes", type=float, help="stop after this time")
+    parser.add_argument("--fork", choices=FORKS, help="this fork only; else the seed chooses")
+    parser.add_argument("--workers", type=int, default=2, help="also compare with this many workers (default 2)")
+    parser.add_argument("--case", type=Path, help="a case that was saved, instead of a seed")
+    parser.add_argument("--shrink", action="store_true", help="make a failing case small")
+    parser.add_argument("--save", type=Path, help="where to write a failing case (the last one)")
+    options = parser.parse_args()
+    if options.case is not None:
+        found = faults(Case.from_json(json.loads(options.case.read_text())), workers=options.workers)
+        print("\n".join(found) or "no difference")
+        return 1 if found else 0
+    seed = random.SystemRandom().randrange(2**32) if options.seed is None else options.seed
+    count = options.count or (1 if options.seed is not None and options.minutes is None else sys.maxsize)
+    end = time.monotonic() + options.minutes * 60 if options.minutes else float("inf")
+    done: Counter[str] = Counter()
+    failed = 0
+    while count > 0 and time.monotonic() < end:
+        case = make_case(seed, options.fork)
+        found = faults(case, workers=options.workers)
+        done[case.fork] += 1
+        if found:
+            failed += 1
+            print(f"seed {seed} fork {case.fork}:", *found[:6], sep="\n  ", flush=True)
+            if options.shrink:
+                case = shrink(case, fails)
+                print("  shrunk: " + json.dumps(case.to_json()), flush=True)
+            if options.save:
+                options.save.write_text(json.dumps(case.to_json(), indent=1) + "\n")
+        seed += 1
+        count -= 1
+    print(f"{sum(done.values())} cases, {failed} with a difference:", ", ".join(f"{n} {f}" for f, n in done.most_common()))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
