@@ -88,7 +88,7 @@ def read_list(data: bytes, start: int, end: int, field: str) -> list[tuple[bool,
         raise not_rlp("RLP_EXPECTED_LIST", field)
     if payload_end != end:
         raise not_rlp("RLP_TRAILING_BYTES", field)
-    items = []
+    items: list[tuple[bool, int, int, int]] = []
     while at < payload_end:
         item_is_list, payload, item_end = read_item(data, at, payload_end, f"{field}[{len(items)}]")
         items.append((item_is_list, at, payload, item_end))

@@ -1,0 +1,41 @@
+"""The README tells the truth: its example runs and prints what it says, its commands are there, and its links lead somewhere."""
+
+import re
+from pathlib import Path
+
+from evmcore.__main__ import COMMANDS
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def example():
+    [code] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    return code
+
+
+def test_the_example_runs_and_prints_what_it_says(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    exec(compile(example(), "README.md", "exec"), {})
+    said = re.findall(r"print\(.*\)  # (.*)", example())
+    assert capsys.readouterr().out.splitlines() == said
+
+
+def test_the_example_has_about_twenty_lines():
+    assert len([line for line in example().splitlines() if line and not line.startswith("#")]) <= 20
+
+
+def test_every_command_is_named():
+    assert set(re.findall(r"^evmcore (\w+) ", README, re.MULTILINE)) == set(COMMANDS)
+
+
+def test_links_lead_to_files():
+    for document in ROOT.glob("*.md"):
+        for target in re.findall(r"\]\(([\w./-]+\.md)\)", document.read_text()):
+            assert (ROOT / target).is_file(), f"{document.name} points to {target}"
+
+
+def test_every_verb_of_the_makefile_is_explained():
+    verbs = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    guide = (ROOT / "CONTRIBUTING.md").read_text() + README
+    assert [verb for verb in verbs if verb != "help" and f"make {verb}" not in guide] == []
