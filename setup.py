@@ -36,7 +36,7 @@ if SANITIZE:
     COMMON_FLAGS += [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all"]
 CORE_FLAGS = ["-fno-exceptions", "-fno-rtti", "-Wall"]
 # The generated module: Cython turns C++ exceptions into Python's, and its helpers are not free of warnings.
-MODULE_FLAGS = ["-Wno-unused-function", "-Wno-cpp"]
+MODULE_FLAGS = ["-Wno-unused-function", "-Wno-cpp", "-Wno-sign-compare"]
 # gcc merges the indirect jumps of threaded code into one, and the branch predictor then sees one jump for all opcodes;
 # and it would pack program counter and stack pointer into one vector register, a detour at every instruction.
 GCC_INTERPRETER_FLAGS = ["-fno-gcse", "--param=max-goto-duplication-insns=64", "-fno-tree-slp-vectorize"]
