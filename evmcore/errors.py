@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 __all__ = [
+    "AccessesDiffer",
     "DecodeError",
     "EvmError",
     "ExecutionAborted",
@@ -120,6 +121,17 @@ class PrecompileUnavailable(EvmError):
 
     def __str__(self) -> str:
         return f"precompile unavailable: its native library comes with the package {self.package!r}; install it"
+
+
+class AccessesDiffer(EvmError):
+    """A transaction read or wrote otherwise than the given accesses say. `.index` is its place in the block."""
+
+    def __init__(self, index: int | None) -> None:
+        super().__init__(index)
+        self.index = index
+
+    def __str__(self) -> str:
+        return f"transaction {self.index}: its writes are not those of the given accesses"
 
 
 class ResourceLimit(EvmError):

@@ -28,6 +28,8 @@ cdef int raise_outcome(Status status, const u256& have, const u256& want, const 
         raise MemoryError("evmcore ran out of memory")
     if status == Status.MEMORY_LIMIT:
         raise errors.ResourceLimit("the program needs more than 1 GiB of EVM memory")
+    if status == Status.ACCESSES_DIFFER:
+        raise errors.AccessesDiffer(index)
     if status == Status.ABORTED:
         raise errors.ExecutionAborted("the run was told to stop")
     raise errors.EvmError(f"evmcore failed: {status_text(status)}")
@@ -254,6 +256,11 @@ cdef class BlockResult:
         self.job.world.reset()  # the result keeps it; the state need not be copied when it changes next
         return from_hash_bytes(root)
 
+    @property
+    def accesses(self):
+        """Accesses: what each transaction read and wrote; None unless the block was executed with `record=True`."""
+        return self.made.get("accesses")
+
     def differences(self, BlockResult other):
         """The names of what came out differently, most telling first."""
         return [name for name in self.CONSENSUS if getattr(self, name) != getattr(other, name)]
@@ -294,16 +301,19 @@ def withdrawals_root(withdrawals):
 
 # ---------------------------------------------------------------- blocks
 
-STRATEGIES = ("auto", "sequential", "groups", "optimistic")
+STRATEGIES = ("auto", "sequential", "groups", "optimistic", "recorded", "recorded-hint")
 
 
-def execute_block(block, State state, *, workers=None, strategy="auto", state_roots=None):
+def execute_block(block, State state, *, workers=None, strategy="auto", state_roots=None, record=False, accesses=None):
     """Execute a block's transactions on a state, and return what it came to.
 
     block        header, transactions, ommers, withdrawals; senders are recovered if they are not known
     state        the state before the block; afterwards the state after it
     workers      threads; None: as many as there are processors
-    strategy     "sequential", "groups", "optimistic" or "auto"
+    strategy     "sequential", "groups", "optimistic", "recorded" (accesses are given, and one that differs is an error),
+                 "recorded-hint" (they are a prediction) or "auto"
+    record       whether to keep what each transaction read and wrote, in `BlockResult.accesses`
+    accesses     an Accesses of an earlier run, or in the shape of EIP-7928; makes "auto" choose "recorded-hint"
     state_roots  whether receipts before Byzantium get their state root; None: yes, unless the block's own state is partial
     return       BlockResult
     raise        InvalidTransaction with its index, InvalidBlock, MissingState, MissingBlockHash; the state is then as before
@@ -340,14 +350,23 @@ def execute_block(block, State state, *, workers=None, strategy="auto", state_ro
             raise errors.InvalidBlock(f"ommer of block {ommer.number} in block {core.context.number}", status="OMMER_AGE")
         core.ommers.push_back(ommer)
     worker_count = _worker_count(workers)
+    core.wants_state_roots = ((block.pre_state is None or block.is_pre_state_complete) if state_roots is None
+                               else bool(state_roots))
+    if strategy in ("recorded", "recorded-hint") and accesses is None:
+        raise ValueError(f"strategy: {strategy!r} needs accesses")
+    if accesses is not None and strategy == "auto":
+        strategy = "recorded-hint"
     if strategy == "auto":
-        strategy = "optimistic" if worker_count > 1 and core.transactions.size() > 3 else "sequential"
-    if worker_count == 1 and strategy == "optimistic" or needs_order(core):
+        strategy = choose_strategy(core, worker_count)
+    if record and strategy == "groups":
+        raise ValueError("record: strategy 'groups' doesn't; 'optimistic' and 'sequential' do")
+    if record and needs_order(core):
+        raise ValueError("record: a block before Byzantium on a whole state gets a root after each transaction; "
+                         "pass state_roots=False to record it")
+    if needs_order(core) or worker_count == 1 and strategy == "optimistic":
         strategy = "sequential"  # one worker at the frontier is the sequential order
     if strategy == "sequential":
         worker_count = 1
-    core.wants_state_roots = ((block.pre_state is None or block.is_pre_state_complete) if state_roots is None
-                               else bool(state_roots))
     recover_seconds = evmcore_seconds()
     recover_senders(job.transactions, fork=header.fork, workers=worker_count)
     recover_seconds = evmcore_seconds() - recover_seconds
@@ -361,8 +380,15 @@ def execute_block(block, State state, *, workers=None, strategy="auto", state_ro
     try:
         if strategy == "groups":
             status = job.run_in_groups(worker_count)
-        elif strategy == "optimistic":
-            status = job.run_optimistically(worker_count)
+        elif strategy != "sequential" or record:
+            status = job.run_optimistically(worker_count, record, None if strategy in ("optimistic", "sequential") else accesses,
+                                            strategy == "recorded")
+            if status == Status.OUT_OF_MEMORY and not record:
+                # The block writes more cells than speculation may hold; in order it needs none of them.
+                world.revert(checkpoint)
+                checkpoint = world.checkpoint()
+                strategy = "sequential"
+                status = job.run_sequentially()
         else:
             status = job.run_sequentially()
     finally:
@@ -384,7 +410,36 @@ def execute_block(block, State state, *, workers=None, strategy="auto", state_ro
         "transactions": core.transactions.size(), "gas_used": core.room.gas_used, "workers": worker_count,
         "strategy": strategy, "executions": core.execution_count, "conflicts": core.conflict_count,
         "recover_seconds": recover_seconds, "execute_seconds": started}
+    if job.notes is not None:
+        result.statistics.update(job.notes)
+        if "critical_path_gas" in job.notes and job.notes["critical_path_gas"]:
+            result.statistics["speedup_bound"] = core.room.gas_used / job.notes["critical_path_gas"]
+    if job.accesses is not None:
+        from evmcore.accesses import Accesses
+        result.made["accesses"] = Accesses.from_rows(*job.accesses)
+        job.accesses = None
     return result
+
+
+cdef str choose_strategy(BlockJob* core, int workers):
+    """The mode that pays for this block, by what it costs to start workers against what there is to share."""
+    cdef uint64_t gas = 0
+    cdef uint64_t largest = 0
+    cdef size_t i
+    if workers == 1 or core.transactions.size() < 2:
+        return "sequential"
+    for i in range(core.transactions.size()):
+        gas += core.transactions[i].gas_limit
+        largest = max(largest, core.transactions[i].gas_limit)
+    # Waking threads takes some 50 µs, as long as 150,000 gas; a block of plain transfers is cheaper than its gas says.
+    if gas < PARALLEL_MIN_GAS or core.transactions.size() < PARALLEL_MIN_TRANSACTIONS:
+        return "sequential"
+    return "optimistic"
+
+
+cdef enum:
+    PARALLEL_MIN_GAS = 1000000
+    PARALLEL_MIN_TRANSACTIONS = 4
 
 
 cdef inline bint needs_order(BlockJob* job):

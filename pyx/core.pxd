@@ -81,6 +81,7 @@ cdef extern from "core/base/status.hpp" namespace "evmcore" nogil:
         MISSING_STATE
         MISSING_BLOCK_HASH
         PRECOMPILE_UNAVAILABLE
+        ACCESSES_DIFFER
         INTERNAL
     Kind kind_of(Status)
     const char* name_of(Status)
@@ -340,11 +341,25 @@ cdef extern from "core/state/view.hpp" namespace "evmcore" nogil:
 cdef extern from "core/state/effects.hpp" namespace "evmcore" nogil:
     cdef enum ReadBits:
         READ_NONCE
+    cdef enum WriteBits:
+        WROTE_BALANCE
+        WROTE_NONCE
+        WROTE_CODE
+        TOUCHED
+        CREATED
+        DESTROYED
     cppclass AccountEffect:
+        AccountEffect()
         Address address
         uint8_t reads
         uint8_t writes
+        uint64_t nonce
+        u256 balance_change
+        u256 balance_after
+        u256 seen_balance
+        const Code* code
     cppclass SlotEffect:
+        SlotEffect()
         uint32_t account
         cbool is_write
         u256 key
@@ -727,7 +742,7 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
         cbool publish(uint32_t, const Effects&, VersionArena*)
         void unpublish(uint32_t, const Effects&)
         cbool is_valid(const Effects&)
-        cbool commit(uint32_t, const Effects&, VersionArena*)
+        cbool commit(uint32_t, Effects*, VersionArena*)
         Status fold(World*, VersionArena**, size_t)
     cppclass EngineWorker:
         Machine machine
@@ -741,6 +756,14 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
     cppclass EngineTask:
         cbool is_exact
         cbool is_published
+        cbool meets_prediction
+        int64_t waited_for
+        uint64_t finish_gas
+    cppclass EffectsDeque "std::deque<evmcore::Effects>":
+        Effects& operator[](size_t)
+        size_t size()
+        void clear()
+        void emplace_back()
     cppclass AtomicU32 "std::atomic<uint32_t>":
         uint32_t fetch_add(uint32_t)
         void store(uint32_t)
@@ -756,6 +779,16 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
         Status status
         AtomicU32 next_item
         const Rules* rules
+        cbool records
+        EffectsDeque predicted
+        cbool must_match
+        int64_t mismatch
+        uint64_t critical_path_gas
+        void trace_dependencies(uint32_t)
+        void find_conflict(uint32_t)
+        cbool meets_prediction(uint32_t)
+        void predict_account(uint32_t, const Address&, uint8_t writes, const u256& balance_after, uint64_t nonce, const Code*)
+        void predict_slot(uint32_t, const Address&, const u256& key, const u256& value)
         cbool allocate()
         Status begin(BlockJob*)
         void end()

@@ -4,6 +4,8 @@
 
 #include "../state/multiversion.hpp"
 #include "../vm/block_job.hpp"
+#include <deque>
+
 #include "pool.hpp"
 #include "scheduler.hpp"
 
@@ -39,7 +41,10 @@ struct EngineWorker {
 // What the engine knows of a transaction beside its outcome.
 struct EngineTask {
     bool is_exact = false;      // ran with everything below it committed
-    bool is_published = false;
+    bool is_published = false;  // its own writes, or predicted ones, are on show
+    bool meets_prediction = false;
+    int64_t waited_for = -1;    // whose writes made it run again
+    uint64_t finish_gas = 0;    // when it could have finished on processors without number, in gas (recorded runs)
 };
 
 struct Engine {
@@ -53,6 +58,11 @@ struct Engine {
     Status status = Status::RUNNING;  // owned by whoever commits
     std::atomic<uint32_t> next_item{0};
     const Rules* rules = nullptr;
+    bool records = false;                  // keep the effects and find dependencies
+    std::deque<Effects> predicted;         // what each transaction is said to write; empty: nothing is said
+    bool must_match = false;               // a prediction that isn't met is an error
+    int64_t mismatch = -1;                 // the first transaction that didn't meet it
+    uint64_t critical_path_gas = 0;
 
     explicit Engine(int count) noexcept : pool{count} {
         for (int i = 0; i < count; ++i) {
@@ -97,9 +107,46 @@ struct Engine {
         const bool is_ready = state.reset(block->world, block->rules->deletes_empty_accounts, capacity) &&
                               scheduler.reset(static_cast<uint32_t>(count),
                                               WINDOW_PER_WORKER * static_cast<uint32_t>(workers.size()));
-        return is_ready ? Status::RUNNING : Status::OUT_OF_MEMORY;
+        if (!is_ready)
+            return Status::OUT_OF_MEMORY;
+        mismatch = -1;
+        critical_path_gas = 0;
+        for (size_t i = 0; i < predicted.size(); ++i) {
+            state.publish(static_cast<uint32_t>(i), predicted[i], arenas[0]);
+            tasks[i].is_published = true;
+        }
+        return Status::RUNNING;
     }
+
+    // Finds what transaction i, about to commit, depends on; sets its finish.
+    void trace_dependencies(uint32_t i) noexcept {
+        const Outcome& outcome = job->outcomes[i];
+        uint64_t ready = 0;
+        state.for_each_dependency(outcome.effects, job->transactions[i]->sender, [&](uint32_t j) {
+            if (j != i && tasks[j].finish_gas > ready)
+                ready = tasks[j].finish_gas;
+        });
+        tasks[i].finish_gas = ready + static_cast<uint64_t>(outcome.gas_used);
+        if (tasks[i].finish_gas > critical_path_gas)
+            critical_path_gas = tasks[i].finish_gas;
+    }
+    // The latest transaction below i that wrote what a discarded run of i had read.
+    void find_conflict(uint32_t i) noexcept {
+        state.for_each_dependency(job->outcomes[i].effects, job->transactions[i]->sender, [&](uint32_t j) {
+            if (static_cast<int64_t>(j) > tasks[i].waited_for && j < i)
+                tasks[i].waited_for = j;
+        });
+    }
+    // Predictions, in the order of transactions. Balances are given as they are afterwards; `writes`: WriteBits.
+    void predict_account(uint32_t i, const Address& address, uint8_t writes, const u256& balance_after, uint64_t nonce,
+                         const Code* code) noexcept;
+    void predict_slot(uint32_t i, const Address& address, const u256& key, const u256& value) noexcept;
+    // Whether the transaction wrote just what was predicted.
+    bool meets_prediction(uint32_t i) const noexcept;
+
     void end() noexcept {
+        predicted.clear();
+        predicted_balances_.clear();
         for (EngineWorker* worker : workers)
             worker->arena.clear();
     }
@@ -111,6 +158,9 @@ struct Engine {
 
     // The hard cap on speculative memory: 4 million accounts and as many slots, about a gigabyte.
     static constexpr size_t MAX_CELLS = size_t{1} << 22;
+
+  private:
+    FlatMap<Address, u256, SeededHash> predicted_balances_;  // after the last predicted transaction
 };
 
 }  // namespace evmcore

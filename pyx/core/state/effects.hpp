@@ -41,6 +41,7 @@ struct AccountEffect {
     u256 seen_balance;
     u256 balance_minimum;
     u256 balance_change;  // added to the balance, mod 2^256
+    u256 balance_after;   // set when it commits to a multi-version state
     const Code* seen_code = nullptr;  // borrowed from the view
     const Code* code = nullptr;       // owned when WROTE_CODE; null: no code
 };
@@ -90,8 +91,8 @@ inline bool still_holds(const AccountEffect& effect, const AccountState& now) no
 }
 
 struct SlotEffect {
-    uint32_t account;  // index into Effects::accounts
-    bool is_write;
+    uint32_t account = 0;  // index into Effects::accounts
+    bool is_write = false;
     u256 key;
     u256 seen;
     u256 value;

@@ -183,8 +183,8 @@ bool MultiVersion::is_valid(const Effects& effects) noexcept {
     return true;
 }
 
-bool MultiVersion::commit(uint32_t i, const Effects& effects, VersionArena* arena) noexcept {
-    for (const AccountEffect& effect : effects.accounts) {
+bool MultiVersion::commit(uint32_t i, Effects* effects, VersionArena* arena) noexcept {
+    for (AccountEffect& effect : effects->accounts) {
         if (effect.writes == 0)
             continue;
         VersionedAccount* entry = account_entry(effect.address, arena);
@@ -194,15 +194,23 @@ bool MultiVersion::commit(uint32_t i, const Effects& effects, VersionArena* aren
             arena->codes.push_back(effect.code->acquire());
         SpinGuard guard{entry->lock};
         take_out(&entry->first, i);
+        const bool existed = entry->committed.exists;
         entry->is_changed = true;
         if (apply_effect(&entry->committed, effect, deletes_empty_)) {
             entry->is_wiped = true;
             entry->wiped_by = i;
             has_wipes_.store(true, std::memory_order_release);
         }
+        effect.balance_after = entry->committed.balance;
+        if (effect.writes & (WROTE_BALANCE | DESTROYED))
+            entry->balance_by = i;
+        if (effect.writes & (WROTE_NONCE | DESTROYED))
+            entry->nonce_by = i;
+        if ((effect.writes & (WROTE_CODE | CREATED | DESTROYED)) || existed != entry->committed.exists)
+            entry->identity_by = i;
     }
-    for (const SlotEffect& effect : effects.slots) {
-        const AccountEffect& owner = effects.accounts[effect.account];
+    for (const SlotEffect& effect : effects->slots) {
+        const AccountEffect& owner = effects->accounts[effect.account];
         if (!effect.is_write || (owner.writes & DESTROYED))
             continue;
         VersionedAccount* account = account_entry(owner.address, arena);

@@ -24,6 +24,9 @@ struct VersionedAccount {
     bool is_changed = false;        // by a commit
     bool is_wiped = false;          // by a commit: slots of the world are gone
     int64_t wiped_by = -1;          // the last committed transaction that wiped its storage
+    int64_t balance_by = -1;        // the last committed transactions that changed its balance,
+    int64_t nonce_by = -1;          // its nonce,
+    int64_t identity_by = -1;       // and its code or whether it exists
     AccountState committed;         // the world's, until something commits
     AccountVersion* first = nullptr;
 };
@@ -91,7 +94,35 @@ class MultiVersion {
     // Whether a run of i that saw `effects` would come out the same now.
     bool is_valid(const Effects& effects) noexcept;
     // Makes the writes of i the committed state; the versions of i must be unpublished or never have been.
-    bool commit(uint32_t i, const Effects& effects, VersionArena* arena) noexcept;
+    bool commit(uint32_t i, Effects* effects, VersionArena* arena) noexcept;
+    // Calls visit(j) for each committed transaction j that wrote what `effects` depends on: the last writer of each value.
+    // The sender's nonce is no dependency, since the transaction itself says it.
+    template <class Visit>
+    void for_each_dependency(const Effects& effects, const Address& sender, Visit visit) noexcept {
+        const auto tell = [&](int64_t writer) {
+            if (writer >= 0)
+                visit(static_cast<uint32_t>(writer));
+        };
+        for (const AccountEffect& effect : effects.accounts) {
+            const VersionedAccount* entry = effect.reads != 0 ? accounts_.find(effect.address) : nullptr;
+            if (entry == nullptr)
+                continue;
+            if (effect.reads & READ_BALANCE)
+                tell(entry->balance_by);
+            if ((effect.reads & READ_NONCE) && !(effect.address == sender))
+                tell(entry->nonce_by);
+            if (effect.reads & (READ_CODE | READ_ALIVE | READ_EXISTS | READ_HAS_STORAGE))
+                tell(entry->identity_by);
+        }
+        for (const SlotEffect& effect : effects.slots) {
+            const VersionedAccount* account = accounts_.find(effects.accounts[effect.account].address);
+            const VersionedSlot* entry = account != nullptr ? slots_.find({account, effect.key}) : nullptr;
+            if (entry != nullptr)
+                tell(entry->written_by);
+            if (account != nullptr)
+                tell(account->wiped_by);
+        }
+    }
 
     // After the last commit, when no worker runs: writes everything to the world.
     Status fold(World* world, VersionArena* const* arenas, size_t arena_count) noexcept;

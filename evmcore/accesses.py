@@ -1,0 +1,205 @@
+"""What the transactions of a block read and wrote: as NumPy arrays, as JSON in the shape of EIP-7928, and as input.
+
+A recorded run (`execute_block(..., record=True)`) gives one; `execute_block(..., accesses=…)` takes one and needs no
+speculation then, since every transaction sees at once what those before it will have written.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+
+from .errors import UnusableInput
+
+__all__ = ["ACCOUNT_DTYPE", "SLOT_DTYPE", "TRANSACTION_DTYPE", "Accesses"]
+
+# waited_for: the transaction whose write made this one run again, -1 if none did.
+# finish_gas: when it could have finished with processors without number, in gas after the start of the block.
+TRANSACTION_DTYPE = np.dtype(
+    [("transaction", "<u4"), ("gas_used", "<u8"), ("executions", "<u4"), ("waited_for", "<i8"), ("finish_gas", "<u8")]
+)
+# reads: 1 balance, 2 a minimum of balance, 4 nonce, 8 code, 16 whether alive, 32 whether it exists, 64 whether it has storage.
+# writes: 1 balance, 2 nonce, 4 code, 8 touched, 16 created, 32 destroyed. nonce, balance and code are as they are afterwards.
+ACCOUNT_DTYPE = np.dtype(
+    [
+        ("transaction", "<u4"),
+        ("address", "u1", 20),
+        ("reads", "u1"),
+        ("writes", "u1"),
+        ("code", "<i4"),
+        ("nonce", "<u8"),
+        ("balance", "u1", 32),
+    ]
+)
+SLOT_DTYPE = np.dtype(
+    [("transaction", "<u4"), ("address", "u1", 20), ("slot", "u1", 32), ("value", "u1", 32), ("is_write", "u1")]
+)
+
+WROTE_BALANCE, WROTE_NONCE, WROTE_CODE = 1, 2, 4
+
+
+@dataclass(slots=True)
+class Accesses:
+    """The accesses of one block, in the order of its transactions, numbered from 0.
+
+    transactions  TRANSACTION_DTYPE: how each one went; empty when read from JSON
+    accounts      ACCOUNT_DTYPE: each account that a transaction read or wrote
+    slots         SLOT_DTYPE: each slot that a transaction read or wrote; `value` is the one afterwards
+    codes         the codes that were written; `code` of an account row is a place in it, -1 for none
+    """
+
+    transactions: np.ndarray = field(default_factory=lambda: np.empty(0, TRANSACTION_DTYPE))
+    accounts: np.ndarray = field(default_factory=lambda: np.empty(0, ACCOUNT_DTYPE))
+    slots: np.ndarray = field(default_factory=lambda: np.empty(0, SLOT_DTYPE))
+    codes: tuple[bytes, ...] = ()
+
+    @classmethod
+    def from_rows(cls, transactions: bytes, accounts: bytes, slots: bytes, codes: Iterable[bytes]) -> Accesses:
+        """From packed rows, as the core writes them."""
+        return cls(
+            np.frombuffer(transactions, TRANSACTION_DTYPE),
+            np.frombuffer(accounts, ACCOUNT_DTYPE),
+            np.frombuffer(slots, SLOT_DTYPE),
+            tuple(codes),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Accesses):
+            return NotImplemented
+        return self.to_json() == other.to_json()
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The block access list in the shape of EIP-7928: accounts by address; index 1 is the first transaction."""
+        accounts: dict[bytes, dict[str, Any]] = {}
+
+        def entry(address: bytes) -> dict[str, Any]:
+            if address not in accounts:
+                accounts[address] = {
+                    "address": "0x" + address.hex(),
+                    "storageChanges": defaultdict(list),
+                    "storageReads": set(),
+                    "balanceChanges": [],
+                    "nonceChanges": [],
+                    "codeChanges": [],
+                }
+            return accounts[address]
+
+        for row in self.accounts:
+            account = entry(row["address"].tobytes())
+            index = hex(int(row["transaction"]) + 1)
+            if row["writes"] & WROTE_BALANCE:
+                balance = int.from_bytes(row["balance"].tobytes(), "big")
+                account["balanceChanges"].append({"blockAccessIndex": index, "postBalance": hex(balance)})
+            if row["writes"] & WROTE_NONCE:
+                account["nonceChanges"].append({"blockAccessIndex": index, "postNonce": hex(int(row["nonce"]))})
+            if row["writes"] & WROTE_CODE:
+                code = self.codes[row["code"]] if row["code"] >= 0 else b""
+                account["codeChanges"].append({"blockAccessIndex": index, "newCode": "0x" + code.hex()})
+        for row in self.slots:
+            account = entry(row["address"].tobytes())
+            slot = int.from_bytes(row["slot"].tobytes(), "big")
+            if row["is_write"]:
+                value = int.from_bytes(row["value"].tobytes(), "big")
+                account["storageChanges"][slot].append(
+                    {"blockAccessIndex": hex(int(row["transaction"]) + 1), "postValue": hex(value)}
+                )
+            else:
+                account["storageReads"].add(slot)
+        result = []
+        for _, account in sorted(accounts.items()):
+            changes = account["storageChanges"]
+            account["storageReads"] = [hex(slot) for slot in sorted(account["storageReads"] - set(changes))]
+            account["storageChanges"] = [{"slot": hex(slot), "slotChanges": changes[slot]} for slot in sorted(changes)]
+            result.append(account)
+        return result
+
+    @classmethod
+    def from_json(cls, value: Iterable[Mapping[str, Any]]) -> Accesses:
+        """From a block access list in the shape of EIP-7928. Changes of system calls (index 0, n + 1) are left out by
+        `execute_block`, which makes them itself. Raises UnusableInput, which names the account."""
+        accounts: list[tuple[Any, ...]] = []
+        slots: list[tuple[Any, ...]] = []
+        codes: list[bytes] = []
+        for item in value:
+            try:
+                address = np.frombuffer(bytes.fromhex(item["address"][2:]), "u1")
+                if len(address) != 20:
+                    raise ValueError(f"{len(address)} bytes instead of 20")
+                changes: dict[int, dict[str, Any]] = defaultdict(dict)
+                for change in item.get("balanceChanges", ()):
+                    changes[_number(change["blockAccessIndex"])]["balance"] = _number(change["postBalance"])
+                for change in item.get("nonceChanges", ()):
+                    changes[_number(change["blockAccessIndex"])]["nonce"] = _number(change["postNonce"])
+                for change in item.get("codeChanges", ()):
+                    changes[_number(change["blockAccessIndex"])]["code"] = bytes.fromhex(change["newCode"][2:])
+                for index, change in changes.items():
+                    writes = 0
+                    code = -1
+                    if "balance" in change:
+                        writes |= WROTE_BALANCE
+                    if "nonce" in change:
+                        writes |= WROTE_NONCE
+                    if "code" in change:
+                        writes |= WROTE_CODE
+                        code = len(codes)
+                        codes.append(change["code"])
+                    if index > 0:
+                        balance = np.frombuffer(change.get("balance", 0).to_bytes(32, "big"), "u1")
+                        accounts.append((index - 1, address, 0, writes, code, change.get("nonce", 0), balance))
+                if not changes:
+                    accounts.append((0, address, 0, 0, -1, 0, np.zeros(32, "u1")))  # which transaction read it isn't said
+                for slot in item.get("storageReads", ()):
+                    key = np.frombuffer(_number(slot).to_bytes(32, "big"), "u1")
+                    slots.append((0, address, key, np.zeros(32, "u1"), 0))
+                for slot in item.get("storageChanges", ()):
+                    key = np.frombuffer(_number(slot["slot"]).to_bytes(32, "big"), "u1")
+                    for change in slot["slotChanges"]:
+                        index = _number(change["blockAccessIndex"])
+                        word = np.frombuffer(_number(change["postValue"]).to_bytes(32, "big"), "u1")
+                        if index > 0:
+                            slots.append((index - 1, address, key, word, 1))
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
+                raise UnusableInput(f"accesses of {item!r:.80}: {type(error).__name__}: {error}") from None
+        accounts.sort(key=lambda row: row[0])
+        slots.sort(key=lambda row: row[0])
+        return cls(
+            accounts=np.array(accounts, ACCOUNT_DTYPE), slots=np.array(slots, SLOT_DTYPE), codes=tuple(codes)
+        )
+
+    def limited_to(self, transactions: int) -> Accesses:
+        """Without what lies past the last transaction: the system calls at the end of a block (index n + 1)."""
+        return Accesses(
+            self.transactions,
+            self.accounts[self.accounts["transaction"] < transactions],
+            self.slots[self.slots["transaction"] < transactions],
+            self.codes,
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the JSON form, gzipped if the name ends in .gz."""
+        data = orjson.dumps({"format": "block-accesses/1", "accounts": self.to_json()})
+        with gzip.open(path, "wb") if os.fspath(path).endswith(".gz") else open(path, "wb") as file:
+            file.write(data)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Accesses:
+        """Read what `save` wrote. Raises UnusableInput with path and reason."""
+        try:
+            with gzip.open(path) if os.fspath(path).endswith(".gz") else open(path, "rb") as file:
+                value = orjson.loads(file.read())
+        except (OSError, EOFError, orjson.JSONDecodeError) as error:
+            raise UnusableInput(f"{os.fspath(path)}: {error}") from None
+        if not isinstance(value, dict) or value.get("format") != "block-accesses/1":
+            raise UnusableInput(f"{os.fspath(path)}: not a file of accesses (format block-accesses/1)")
+        return cls.from_json(value["accounts"])
+
+
+def _number(value: Any) -> int:
+    return int(value, 16) if isinstance(value, str) else int(value)
