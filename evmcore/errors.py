@@ -162,6 +162,7 @@ _NUMBERS = {
     "MAX_BLOB_FEE_TOO_LOW": "max blob fee too low: transaction has {have} wei, block has {want}",
     "BLOB_GAS_ALLOWANCE_EXCEEDED": "blob gas allowance exceeded: transaction has {have} blob gas, block has {want} left",
     "TOO_MANY_BLOBS": "too many blobs: transaction has {have}, may have {want}",
+    "BLOB_HASH_VERSION": "wrong version of a blob hash: transaction has {have}, may have {want}",
     "TYPE_NOT_SUPPORTED": "transaction type not supported: type {have}",
     "BLOCK_GAS_USED": "wrong gas used: block has {want}, its transactions used {have}",
 }
