@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from evmcore import Header, keccak256
+from evmcore import DecodeError, Header, Transaction, keccak256
 
 
 @dataclass
@@ -47,6 +48,15 @@ class Case:
             parent_hash=block_hash(self.number - 1),
             block_hashes=self.block_hashes(),
         )
+
+    def transactions_that_decode(self) -> list[bytes]:
+        """Those that have a form at all; whether they may be included is another matter."""
+        found = []
+        for raw in self.transactions:
+            with suppress(DecodeError):
+                Transaction.decode(raw)
+                found.append(raw)
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON: numbers stay numbers, bytes become hex."""
