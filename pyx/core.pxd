@@ -713,6 +713,14 @@ cdef extern from "core/parallel/schedule_point.hpp" namespace "evmcore" nogil:
         VALIDATE
         COMMIT
     void schedule_point(SchedulePoint)
+    void schedule_enter(int worker)
+    void schedule_leave()
+    cppclass ScheduleController:
+        ScheduleController(uint64_t seed, int workers)
+        uint64_t points()
+    cppclass AtomicController "std::atomic<evmcore::ScheduleController*>":
+        void store(ScheduleController*)
+    AtomicController schedule_controller
 
 cdef extern from "core/parallel/scheduler.hpp" namespace "evmcore" nogil:
     cdef enum class Claim "evmcore::Scheduler::Claim"(uint8_t):

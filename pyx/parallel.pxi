@@ -372,6 +372,7 @@ cdef void work_on_block(void* context, int worker) noexcept nogil:
     cdef uint32_t i = 0
     cdef uint32_t idle = 0
     open_machine(&w.machine, e.job)
+    schedule_enter(worker)
     while True:
         commit_ready(e, w)
         claim = e.scheduler.claim(&i)
@@ -392,6 +393,7 @@ cdef void work_on_block(void* context, int worker) noexcept nogil:
                 cpu_pause()
             else:
                 yield_processor()
+    schedule_leave()
 
 
 cdef extern from "<thread>" namespace "std::this_thread" nogil:
@@ -564,6 +566,37 @@ cdef void recover_some(void* context, int worker) noexcept nogil:
 
 cdef enum:
     RECOVER_CHUNK = 4   # about 200 µs of work
+
+
+cdef class ScheduleFuzzer:
+    """A context in which blocks run their workers one at a time, in an order that a seed decides. For tests.
+
+    with ScheduleFuzzer(seed, workers) as fuzzer:
+        execute_block(block, state, workers=workers, strategy="optimistic")
+
+    One block a context, on just as many workers. `points` counts the decisions.
+    """
+    cdef ScheduleController* controller
+    cdef readonly object seed
+
+    def __cinit__(self, seed, int workers):
+        self.seed = seed
+        self.controller = new ScheduleController(to_u64(seed, "seed"), workers)
+
+    def __dealloc__(self):
+        del self.controller
+
+    def __enter__(self):
+        schedule_controller.store(self.controller)
+        return self
+
+    def __exit__(self, *error):
+        schedule_controller.store(NULL)
+        return False
+
+    @property
+    def points(self):
+        return self.controller.points()
 
 
 cdef class _Engine:

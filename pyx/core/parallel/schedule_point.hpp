@@ -1,15 +1,61 @@
-// Places where the order of workers can matter. In a build with EVMCORE_SCHEDULE_FUZZ a seeded controller decides at
-// each of them which worker goes on; otherwise they are nothing.
+// Places where the order of workers can matter. Under a schedule fuzzer, a seeded controller lets one worker run at a time
+// and decides at each of these places which one goes on, so that a failure can be run again from its seed. Without one
+// they cost a load and a branch.
 #pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <vector>
 
 namespace evmcore {
 
-enum class SchedulePoint { CLAIM, READ, PUBLISH, EXECUTED, VALIDATE, COMMIT, ADVANCE };
+enum class SchedulePoint : uint8_t { CLAIM, READ, PUBLISH, EXECUTED, VALIDATE, COMMIT, ADVANCE };
 
-#ifdef EVMCORE_SCHEDULE_FUZZ
-void schedule_point(SchedulePoint point) noexcept;
-#else
-inline void schedule_point(SchedulePoint) noexcept {}
-#endif
+class ScheduleController {
+  public:
+    ScheduleController(uint64_t seed, int workers) noexcept : random_{seed}, expected_{workers}, is_waiting_(workers) {}
+
+    // A worker begins, comes to a point, ends. All on the worker's own thread.
+    void enter(int worker) noexcept;
+    void pass(SchedulePoint point) noexcept;
+    void leave() noexcept;
+
+    uint64_t points() const noexcept { return points_; }
+
+  private:
+    void wait_for_turn(std::unique_lock<std::mutex>& guard, int worker) noexcept;
+    void choose() noexcept;
+
+    std::mutex mutex_;
+    std::condition_variable turn_;
+    uint64_t random_;             // splitmix64
+    int expected_;                // workers that have not come yet hold everything up
+    int entered_ = 0;
+    int active_ = 0;
+    int chosen_ = -1;
+    uint64_t points_ = 0;
+    std::vector<bool> is_waiting_;
+};
+
+// published: set by a test before a block begins and taken away after it. Relaxed: the pool's own locks order it.
+extern std::atomic<ScheduleController*> schedule_controller;
+
+inline void schedule_point(SchedulePoint point) noexcept {
+    ScheduleController* controller = schedule_controller.load(std::memory_order_relaxed);
+    if (controller != nullptr) [[unlikely]]
+        controller->pass(point);
+}
+inline void schedule_enter(int worker) noexcept {
+    ScheduleController* controller = schedule_controller.load(std::memory_order_relaxed);
+    if (controller != nullptr) [[unlikely]]
+        controller->enter(worker);
+}
+inline void schedule_leave() noexcept {
+    ScheduleController* controller = schedule_controller.load(std::memory_order_relaxed);
+    if (controller != nullptr) [[unlikely]]
+        controller->leave();
+}
 
 }  // namespace evmcore
