@@ -3,6 +3,7 @@
 
 #include "bn254_field_x86.hpp"
 #include "bn254_pairing.hpp"
+#include "bn254_vector_pairing.hpp"
 
 namespace evmcore {
 
@@ -30,8 +31,11 @@ void write_plain(uint8_t* bytes, const Fp& number) noexcept {
     }
 }
 
-template <class A>
+// On arithmetic A and the pairing E over some tower.
+template <class A, class E>
 struct Wire {
+    using T = typename E::T;
+
     // false when the number isn't below the modulus
     static bool read(Fp& r, const uint8_t* bytes) noexcept {
         const Fp plain = read_plain(bytes);
@@ -80,47 +84,39 @@ struct Wire {
     static Status pairing_is_one(ByteView input, bool& is_one, Poll& poll) noexcept {
         Pair pairs[PAIRS_A_LOOP];
         int count = 0;
-        Fp12 product{{ONE2}};
+        typename T::Element product;
+        bool is_empty = true;
         for (size_t at = 0; at < input.size; at += BN254_PAIR_BYTES) {
             if (poll.poll(PAIR_WEIGHT))
                 return Status::ABORTED;
             Pair& pair = pairs[count];
             if (!read(pair.p, input.data + at) || !read(pair.q, input.data + at + BN254_POINT_BYTES))
                 return Status::PRECOMPILE_FAILURE;
-            if (pair.q.is_infinity())
-                continue;
-            if (pair.p.is_infinity()) {
-                if (!Pairing<A>::is_in_subgroup(pair.q))
+            if (!pair.q.is_infinity())
+                ++count;
+            if (count == PAIRS_A_LOOP || (count != 0 && at + BN254_PAIR_BYTES == input.size)) {
+                typename T::Element f;
+                if (!E::miller_loop(is_empty ? product : f, pairs, count))
                     return Status::PRECOMPILE_FAILURE;
-                continue;
-            }
-            if (++count == PAIRS_A_LOOP) {
-                if (!multiply_in(product, pairs, count))
-                    return Status::PRECOMPILE_FAILURE;
+                if (!is_empty)
+                    T::multiply(product, product, f);
+                is_empty = false;
                 count = 0;
             }
         }
-        if (count != 0 && !multiply_in(product, pairs, count))
-            return Status::PRECOMPILE_FAILURE;
-        is_one = Pairing<A>::is_one_after_final_exponentiation(product);
+        is_one = is_empty || is_one_after_final_exponentiation<T>(product);
         return Status::SUCCESS;
-    }
-
-    static bool multiply_in(Fp12& product, const Pair* pairs, int count) noexcept {
-        Fp12 f;
-        if (!Pairing<A>::miller_loop(f, pairs, count))
-            return false;
-        Tower<A>::multiply(product, product, f);
-        return true;
     }
 };
 
+using PortableWire = Wire<Portable, Pairing<Portable>>;
+
 #if defined(__x86_64__)
-// mulx is what the assembler needs
-const bool has_mulx = __builtin_cpu_supports("bmi2");
-#define EVMCORE_CHOOSE(CALL) (has_mulx ? Wire<WithMulx>::CALL : Wire<Portable>::CALL)
+using FastWire = Wire<WithMulx, LanePairing>;
+const bool is_fast = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+#define EVMCORE_CHOOSE(CALL) (is_fast ? FastWire::CALL : PortableWire::CALL)
 #else
-#define EVMCORE_CHOOSE(CALL) Wire<Portable>::CALL
+#define EVMCORE_CHOOSE(CALL) PortableWire::CALL
 #endif
 
 }  // namespace

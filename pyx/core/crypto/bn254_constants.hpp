@@ -22,7 +22,7 @@ constexpr Fp multiply(const Fp& a, const Fp& b) noexcept {
 
 constexpr Fp2 multiply(const Fp2& a, const Fp2& b) noexcept {
     Fp2 r{};
-    A::multiply(r, a, b);
+    Quadratic<A>::multiply(r, a, b);
     return r;
 }
 

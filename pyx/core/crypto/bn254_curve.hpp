@@ -90,10 +90,10 @@ struct Curve {
 
     static bool is_on_twist(const G2& q) noexcept {
         Fp2 left, right;
-        A::square(left, q.y);
-        A::square(right, q.x);
-        A::multiply(right, right, q.x);
-        A::add(right, right, TWIST_B);
+        Quadratic<A>::square(left, q.y);
+        Quadratic<A>::square(right, q.x);
+        Quadratic<A>::multiply(right, right, q.x);
+        Quadratic<A>::add(right, right, TWIST_B);
         return left == right;
     }
 

@@ -195,15 +195,19 @@ struct Portable {
         reduce(r.re, real);
         reduce(r.im, cross);
     }
+};
 
+// Fp2 by its parts, for an arithmetic A on Fp.
+template <class A>
+struct Quadratic {
     static constexpr void add(Fp2& r, const Fp2& a, const Fp2& b) noexcept {
-        add(r.re, a.re, b.re);
-        add(r.im, a.im, b.im);
+        A::add(r.re, a.re, b.re);
+        A::add(r.im, a.im, b.im);
     }
 
     static constexpr void subtract(Fp2& r, const Fp2& a, const Fp2& b) noexcept {
-        subtract(r.re, a.re, b.re);
-        subtract(r.im, a.im, b.im);
+        A::subtract(r.re, a.re, b.re);
+        A::subtract(r.im, a.im, b.im);
     }
 
     // r = (9 + i) * a
@@ -214,25 +218,31 @@ struct Portable {
         add(t, t, t);
         add(t, t, a);
         const Fp re = a.re;
-        subtract(r.re, t.re, a.im);
-        add(r.im, t.im, re);
+        A::subtract(r.re, t.re, a.im);
+        A::add(r.im, t.im, re);
     }
 
+    // Karatsuba: re re' - im im', (re + im)(re' + im') - re re' - im im'
     static constexpr void multiply(Fp2& r, const Fp2& a, const Fp2& b) noexcept {
-        Factor left{a.re, a.im, {}}, right{b.re, b.im, {}};
-        add_lazy(left.sum, a.re, a.im);
-        add_lazy(right.sum, b.re, b.im);
-        sum_of_products(r, &left, Pick<0>{}, &right, Pick<0>{});
+        Fp left{}, right{}, real{}, imaginary{};
+        A::add_lazy(left, a.re, a.im);
+        A::add_lazy(right, b.re, b.im);
+        A::multiply(real, a.re, b.re);
+        A::multiply(imaginary, a.im, b.im);
+        A::multiply(left, left, right);
+        A::subtract(r.re, real, imaginary);
+        A::subtract(left, left, real);
+        A::subtract(r.im, left, imaginary);
     }
 
-    // (re + im)(re - im) + 2 re im i
+    // (re + im)(re - im), 2 re im
     static constexpr void square(Fp2& r, const Fp2& a) noexcept {
         Fp sum{}, difference{}, twice{};
-        add_lazy(sum, a.re, a.im);
-        subtract(difference, a.re, a.im);
-        add_lazy(twice, a.re, a.re);
-        multiply(r.im, twice, a.im);
-        multiply(r.re, sum, difference);
+        A::add_lazy(sum, a.re, a.im);
+        A::subtract(difference, a.re, a.im);
+        A::add_lazy(twice, a.re, a.re);
+        A::multiply(r.im, twice, a.im);
+        A::multiply(r.re, sum, difference);
     }
 };
 

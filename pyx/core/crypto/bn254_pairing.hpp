@@ -53,6 +53,82 @@ constexpr Fp2 TRIPLE_TWIST_B = derive::multiply(TWIST_B, Fp2{from_small(3), Fp{}
 // 1/2 = (p + 1) / 2
 constexpr Fp HALF = derive::power(from_small(2), INVERSE_EXPONENT, ONE);
 
+// x in digits of 1, 15 and 19, found by search: 13 products where its bits would want 27. From the top, which is 19:
+// square so often, then multiply by that power.
+struct ChainStep {
+    int squares, digit;
+};
+constexpr ChainStep CHAIN_OF_X[] = {{4, -19}, {1, -19}, {6, 19}, {7, 19},  {6, -19}, {8, 19},
+                                    {2, -1},  {5, -19}, {7, 19}, {3, -19}, {9, -15}};
+
+static_assert([] {
+    uint64_t value = 19;
+    for (const ChainStep& step : CHAIN_OF_X)
+        value = (value << step.squares) + static_cast<uint64_t>(int64_t{step.digit});
+    return value == CURVE_X;
+}());
+
+// r = a^x for a in the cyclotomic subgroup, where the conjugate inverts
+template <class T>
+void power_x(typename T::Element& r, const typename T::Element& a) noexcept {
+    typename T::Element inverse_1, inverse_15, power_19, inverse_19, power_4;
+    T::conjugate(inverse_1, a);
+    T::cyclotomic_square(power_4, a);
+    T::cyclotomic_square(power_4, power_4);
+    T::cyclotomic_square(r, power_4);
+    T::cyclotomic_square(r, r);
+    T::multiply(r, r, inverse_1);
+    T::conjugate(inverse_15, r);
+    T::multiply(power_19, r, power_4);
+    T::conjugate(inverse_19, power_19);
+    T::conjugate(r, inverse_19);
+    for (const ChainStep& step : CHAIN_OF_X) {
+        for (int i = 0; i < step.squares; ++i)
+            T::cyclotomic_square(r, r);
+        T::multiply(r, r, step.digit == 19    ? power_19
+                          : step.digit == -19 ? inverse_19
+                          : step.digit == -15 ? inverse_15
+                                              : inverse_1);
+    }
+}
+
+// Is f^((p^12 - 1) / r) one? The exponent is (p^6 - 1)(p^2 + 1) times 1 + 6x + 12x^2 + 12x^3 + (4x + 6x^2 + 12x^3) p +
+// (6x + 6x^2 + 12x^3) p^2 + (-1 + 4x + 6x^2 + 12x^3) p^3, a multiple of (p^4 - p^2 + 1) / r by a number prime to r
+// (Fuentes-Castaneda, Knapp and Rodriguez-Henriquez, "Faster hashing to G2"). T is a tower, this one or that of the lanes.
+template <class T>
+bool is_one_after_final_exponentiation(const typename T::Element& f) noexcept {
+    typename T::Element g, t, s, a, b, six_x2;
+    T::invert(t, f);
+    T::conjugate(g, f);
+    T::multiply(g, g, t);
+    T::frobenius_2(t, g);
+    T::multiply(g, g, t);
+
+    power_x<T>(t, g);
+    T::cyclotomic_square(t, t);  // 2x
+    T::cyclotomic_square(s, t);  // 4x
+    T::multiply(s, s, t);        // 6x
+    power_x<T>(six_x2, s);       // 6x^2
+    T::cyclotomic_square(a, six_x2);
+    power_x<T>(b, a);            // 12x^3
+    T::multiply(a, b, six_x2);
+    T::multiply(a, a, s);        // 12x^3 + 6x^2 + 6x
+    T::conjugate(t, t);
+    T::multiply(b, a, t);        // 12x^3 + 6x^2 + 4x
+
+    T::multiply(s, a, six_x2);
+    T::multiply(s, s, g);        // times p^0
+    T::frobenius_1(t, b);
+    T::multiply(s, s, t);
+    T::frobenius_2(t, a);
+    T::multiply(s, s, t);
+    T::conjugate(g, g);
+    T::multiply(b, b, g);
+    T::frobenius_3(t, b);
+    T::multiply(s, s, t);
+    return T::is_one(s);
+}
+
 template <class A>
 struct Pairing {
     using T = Tower<A>;
@@ -135,7 +211,8 @@ struct Pairing {
         T::multiply(r.y, y, table.power[3]);
     }
 
-    // f *= the Miller functions of up to PAIRS_A_LOOP pairs without infinity. False when a q is outside the subgroup.
+    // f = the product of the Miller functions of up to PAIRS_A_LOOP pairs; a p at infinity contributes one, no q may be there.
+    // False when a q is outside the subgroup.
     //
     // The last points are [6x + 2]q + psi(q) - psi^2(q), and q has order r exactly when that is -psi^3(q):
     // psi satisfies psi^2 - t psi + p = 0 with t = 6x^2 + 1, so the order of a q that passes divides the resultant of
@@ -143,7 +220,6 @@ struct Pairing {
     // A z that became 0 on the way stays 0 and fails, while q of order r never meets such a step.
     static bool miller_loop(Fp12& f, const Pair* pairs, int count) noexcept {
         Projective2 t[PAIRS_A_LOOP];
-        Fp2 line[3];
         G2 negative[PAIRS_A_LOOP];
         for (int i = 0; i < count; ++i) {
             t[i] = Projective2{pairs[i].q.x, pairs[i].q.y, ONE2};
@@ -154,37 +230,38 @@ struct Pairing {
         for (int bit = LOOP_LENGTH - 1; bit >= 0; --bit) {
             T::square(f, f);
             for (int i = 0; i < count; ++i) {
+                Fp2 line[3];
                 double_step(t[i], line, pairs[i].p);
-                T::multiply_by_line(f, f, line);
+                multiply_by_line(f, line, pairs[i]);
             }
             if ((LOOP_DIGITS.nonzero >> bit) & 1) {
                 const bool is_negative = (LOOP_DIGITS.negative >> bit) & 1;
-                for (int i = 0; i < count; ++i) {
-                    add_step(t[i], line, is_negative ? negative[i] : pairs[i].q, pairs[i].p);
-                    T::multiply_by_line(f, f, line);
-                }
+                for (int i = 0; i < count; ++i)
+                    add_and_multiply(f, t[i], is_negative ? negative[i] : pairs[i].q, pairs[i]);
             }
         }
         bool all_in_subgroup = true;
         for (int i = 0; i < count; ++i) {
             G2 image;
             endomorphism(image, pairs[i].q, FROBENIUS_1, true);
-            add_step(t[i], line, image, pairs[i].p);
-            T::multiply_by_line(f, f, line);
+            add_and_multiply(f, t[i], image, pairs[i]);
             endomorphism(image, negative[i], FROBENIUS_2, false);
-            add_step(t[i], line, image, pairs[i].p);
-            T::multiply_by_line(f, f, line);
+            add_and_multiply(f, t[i], image, pairs[i]);
             endomorphism(image, negative[i], FROBENIUS_3, true);
             all_in_subgroup &= is_same(t[i], image);
         }
         return all_in_subgroup;
     }
 
-    // The point's place at the loop's end, without lines.
-    static bool is_in_subgroup(const G2& q) noexcept {
-        Fp12 unused;
-        const Pair pair{G1{}, q};
-        return miller_loop(unused, &pair, 1);
+    static void add_and_multiply(Fp12& f, Projective2& t, const G2& q, const Pair& pair) noexcept {
+        Fp2 line[3];
+        add_step(t, line, q, pair.p);
+        multiply_by_line(f, line, pair);
+    }
+
+    static void multiply_by_line(Fp12& f, const Fp2 line[3], const Pair& pair) noexcept {
+        if (!pair.p.is_infinity())
+            T::multiply_by_line(f, f, line);
     }
 
     static bool is_same(const Projective2& t, const G2& q) noexcept {
@@ -192,61 +269,6 @@ struct Pairing {
         T::multiply(x, q.x, t.z);
         T::multiply(y, q.y, t.z);
         return !t.z.is_zero() && x == t.x && y == t.y;
-    }
-
-    // r = a^x for a in the cyclotomic subgroup
-    static void power_x(Fp12& r, const Fp12& a) noexcept {
-        const Fp12 base = a;
-        r = a;
-        for (int i = 61; i >= 0; --i) {
-            T::cyclotomic_square(r, r);
-            if ((CURVE_X >> i) & 1)
-                T::multiply(r, r, base);
-        }
-    }
-
-    // Is f^((p^12 - 1) / r) one? The exponent is (p^6 - 1)(p^2 + 1) times 1 + 6x + 12x^2 + 12x^3 + (4x + 6x^2 + 12x^3) p +
-    // (6x + 6x^2 + 12x^3) p^2 + (-1 + 4x + 6x^2 + 12x^3) p^3, a multiple of (p^4 - p^2 + 1) / r by a number prime to r
-    // (Fuentes-Castaneda, Knapp and Rodriguez-Henriquez, "Faster hashing to G2").
-    static bool is_one_after_final_exponentiation(const Fp12& f) noexcept {
-        Fp12 g, t, s, a, b;
-        T::invert(t, f);
-        T::conjugate(g, f);
-        T::multiply(g, g, t);
-        T::frobenius_square(t, g);
-        T::multiply(g, g, t);
-
-        power_x(t, g);
-        T::cyclotomic_square(t, t);     // 2x
-        T::cyclotomic_square(s, t);     // 4x
-        T::multiply(s, s, t);           // 6x
-        Fp12 six_x2;
-        power_x(six_x2, s);             // 6x^2
-        T::cyclotomic_square(a, six_x2);
-        power_x(b, a);                  // 12x^3
-        T::multiply(a, b, six_x2);
-        T::multiply(a, a, s);           // 12x^3 + 6x^2 + 6x
-        T::conjugate(t, t);
-        T::multiply(b, a, t);           // 12x^3 + 6x^2 + 4x
-
-        T::multiply(s, a, six_x2);
-        T::multiply(s, s, g);           // the p^0 part
-        T::frobenius(t, b, FROBENIUS_1);
-        T::multiply(s, s, t);
-        T::frobenius_square(t, a);
-        T::multiply(s, s, t);
-        T::conjugate(g, g);
-        T::multiply(b, b, g);
-        T::frobenius(t, b, FROBENIUS_3);
-        T::multiply(s, s, t);
-        return is_one(s);
-    }
-
-    static bool is_one(const Fp12& f) noexcept {
-        bool result = f.c[0] == ONE2;
-        for (int i = 1; i < 6; ++i)
-            result &= f.c[i].is_zero();
-        return result;
     }
 };
 

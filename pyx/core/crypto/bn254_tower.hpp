@@ -12,15 +12,18 @@ struct Fp12 {
 };
 
 template <class A>
-struct Tower {
+struct Tower : Quadratic<A> {
+    using Element = Fp12;
+
     // Fp2
 
-    static void add(Fp2& r, const Fp2& a, const Fp2& b) noexcept { A::add(r, a, b); }
-    static void subtract(Fp2& r, const Fp2& a, const Fp2& b) noexcept { A::subtract(r, a, b); }
-    static void multiply(Fp2& r, const Fp2& a, const Fp2& b) noexcept { A::multiply(r, a, b); }
-    static void square(Fp2& r, const Fp2& a) noexcept { A::square(r, a); }
+    using Quadratic<A>::add;
+    using Quadratic<A>::subtract;
+    using Quadratic<A>::multiply;
+    using Quadratic<A>::square;
+    using Quadratic<A>::multiply_by_xi;
 
-    static void negate(Fp2& r, const Fp2& a) noexcept { A::subtract(r, Fp2{}, a); }
+    static void negate(Fp2& r, const Fp2& a) noexcept { subtract(r, Fp2{}, a); }
 
     static void conjugate(Fp2& r, const Fp2& a) noexcept {
         r.re = a.re;
@@ -61,7 +64,7 @@ struct Tower {
         set_factor(r.factor[5], a.c[0]);
         for (int i = 1; i < 6; ++i) {
             Fp2 wrapped;
-            A::multiply_by_xi(wrapped, a.c[i]);
+            multiply_by_xi(wrapped, a.c[i]);
             set_factor(r.factor[i - 1], wrapped);
             set_factor(r.factor[5 + i], a.c[i]);
         }
@@ -80,7 +83,7 @@ struct Tower {
         }
         for (int i = 1; i < 3; ++i) {
             Fp2 wrapped;
-            A::multiply_by_xi(wrapped, a.c[i]);
+            multiply_by_xi(wrapped, a.c[i]);
             set_factor(left[i - 1], wrapped);
         }
         for (int k = 0; k < 3; ++k)
@@ -106,7 +109,7 @@ struct Tower {
             subtract(cross.c[i], cross.c[i], even.c[i]);
             subtract(r.c[2 * i + 1], cross.c[i], odd.c[i]);
         }
-        A::multiply_by_xi(odd.c[2], odd.c[2]);
+        multiply_by_xi(odd.c[2], odd.c[2]);
         add(r.c[0], even.c[0], odd.c[2]);
         add(r.c[2], even.c[1], odd.c[0]);
         add(r.c[4], even.c[2], odd.c[1]);
@@ -121,13 +124,13 @@ struct Tower {
             add(sum.c[i], a0.c[i], a1.c[i]);
         }
         Fp2 wrapped;
-        A::multiply_by_xi(wrapped, a1.c[2]);
+        multiply_by_xi(wrapped, a1.c[2]);
         add(shifted.c[0], a0.c[0], wrapped);
         add(shifted.c[1], a0.c[1], a1.c[0]);
         add(shifted.c[2], a0.c[2], a1.c[1]);
         multiply(product, a0, a1);
         multiply(sum, sum, shifted);
-        A::multiply_by_xi(wrapped, product.c[2]);
+        multiply_by_xi(wrapped, product.c[2]);
         subtract(sum.c[0], sum.c[0], product.c[0]);
         subtract(r.c[0], sum.c[0], wrapped);
         subtract(sum.c[1], sum.c[1], product.c[1]);
@@ -157,8 +160,12 @@ struct Tower {
         }
     }
 
-    // a^p, a^(p^3): conjugate the coefficients, scale by the table
-    static void frobenius(Fp12& r, const Fp12& a, const FrobeniusTable& table) noexcept {
+    // a^p, a^(p^2), a^(p^3)
+    static void frobenius_1(Fp12& r, const Fp12& a) noexcept { odd_frobenius(r, a, FROBENIUS_1); }
+    static void frobenius_3(Fp12& r, const Fp12& a) noexcept { odd_frobenius(r, a, FROBENIUS_3); }
+
+    // conjugate the coefficients, scale by the table
+    static void odd_frobenius(Fp12& r, const Fp12& a, const FrobeniusTable& table) noexcept {
         conjugate(r.c[0], a.c[0]);
         for (int i = 1; i < 6; ++i) {
             Fp2 t;
@@ -167,8 +174,8 @@ struct Tower {
         }
     }
 
-    // a^(p^2): the table is real
-    static void frobenius_square(Fp12& r, const Fp12& a) noexcept {
+    // the table is real, and conjugating twice does nothing
+    static void frobenius_2(Fp12& r, const Fp12& a) noexcept {
         r.c[0] = a.c[0];
         for (int i = 1; i < 6; ++i)
             scale(r.c[i], a.c[i], FROBENIUS_2.power[i].re);
@@ -190,10 +197,10 @@ struct Tower {
         Fp2 t0, t1, t2, s, determinant;
         square(t0, a0);
         multiply(s, a1, a2);
-        A::multiply_by_xi(s, s);
+        multiply_by_xi(s, s);
         subtract(t0, t0, s);  // a0^2 - xi a1 a2
         square(t1, a2);
-        A::multiply_by_xi(t1, t1);
+        multiply_by_xi(t1, t1);
         multiply(s, a0, a1);
         subtract(t1, t1, s);  // xi a2^2 - a0 a1
         square(t2, a1);
@@ -203,7 +210,7 @@ struct Tower {
         multiply(determinant, a2, t1);
         multiply(s, a1, t2);
         add(determinant, determinant, s);
-        A::multiply_by_xi(determinant, determinant);
+        multiply_by_xi(determinant, determinant);
         multiply(s, a0, t0);
         add(determinant, determinant, s);
         invert(determinant, determinant);
@@ -221,7 +228,7 @@ struct Tower {
         square(sum, sum);
         subtract(sum, sum, t0);
         subtract(r1, sum, t1);
-        A::multiply_by_xi(t1, t1);
+        multiply_by_xi(t1, t1);
         add(r0, t0, t1);
     }
 
@@ -246,13 +253,20 @@ struct Tower {
         square_pair(t0, t1, a.c[0], a.c[3]);
         square_pair(u0, u1, a.c[1], a.c[4]);
         square_pair(v0, v1, a.c[2], a.c[5]);
-        A::multiply_by_xi(v1, v1);
+        multiply_by_xi(v1, v1);
         triple_minus_twice(r.c[0], t0, a.c[0]);
         triple_plus_twice(r.c[3], t1, a.c[3]);
         triple_plus_twice(r.c[1], v1, a.c[1]);
         triple_minus_twice(r.c[4], v0, a.c[4]);
         triple_minus_twice(r.c[2], u0, a.c[2]);
         triple_plus_twice(r.c[5], u1, a.c[5]);
+    }
+
+    static bool is_one(const Fp12& f) noexcept {
+        bool result = f.c[0] == ONE2;
+        for (int i = 1; i < 6; ++i)
+            result &= f.c[i].is_zero();
+        return result;
     }
 };
 
