@@ -321,6 +321,13 @@ def execute_block(block, State state, *, workers=None, strategy="auto", state_ro
     Parallel and sequential execution give the same result. The GIL is free while transactions run.
     Source: Yellow Paper section 11.
     """
+    if state.source is not None:
+        return execute_lazily(block, state, workers=workers, strategy=strategy, state_roots=state_roots, record=record,
+                              accesses=accesses)
+    return _execute_block(block, state, workers, strategy, state_roots, record, accesses)
+
+
+def _execute_block(block, State state, workers, strategy, state_roots, record, accesses):
     cdef _Job job = _Job()
     cdef BlockJob* core = &job.job
     cdef World* world
@@ -472,6 +479,16 @@ def transact(Transaction tx, State state, header, *, tracer=None):
     Holds the GIL only while converting arguments and result.
     Source: Yellow Paper section 6; EIP-1559, EIP-2930, EIP-4844, EIP-7702.
     """
+    while True:
+        try:
+            return _transact(tx, state, header, tracer)
+        except errors.MissingState as error:
+            if state.source is None:
+                raise
+            _Fetcher(state).fetch({(error.address, error.slot)})
+
+
+def _transact(Transaction tx, State state, header, tracer):
     cdef _Job job = _Job()
     cdef BlockJob* core = &job.job
     cdef _Worker worker

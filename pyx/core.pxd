@@ -446,6 +446,7 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
         Status set_nonce(const Address&, uint64_t)
         Status set_code(const Address&, ByteView)
         Status set_slot(const Address&, const u256&, const u256&)
+        Status set_slot_of(const Address&, const u256&, const u256&)
         Status create(const Address&)
         Status destroy(const Address&)
         Status set_storage_complete(const Address&, cbool)

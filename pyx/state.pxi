@@ -28,14 +28,23 @@ cdef class State:
     accounts  mapping of address to Account, or to a mapping with balance, nonce, code, storage; numbers as int or 0x strings
     strict    True: reading an account or slot that was never given raises MissingState; False: it is empty
 
+    source    a function that fetches what a strict state doesn't have; makes the state strict. It gets a list of keys,
+              (address, None) for an account and (address, slot) for a slot, and returns a mapping of each key to an
+              Account (its storage is not looked at) or None where there is none, or to the slot's value. It is asked
+              for everything that a block's transactions miss at once, never by a worker
+
     `copy` is cheap: both share their data until one of them writes. `snapshot` and `revert` undo in place.
     Reading from several threads is safe; while `execute_block` works on a state, others may not use it.
     """
     cdef shared_ptr[World] world
     cdef bint busy
+    cdef readonly object source
 
-    def __init__(self, accounts=None, *, strict=False):
-        self.world = shared_ptr[World](new World(bool(strict)))
+    def __init__(self, accounts=None, *, strict=False, source=None):
+        if source is not None and not callable(source):
+            raise TypeError("source: not a function")
+        self.source = source
+        self.world = shared_ptr[World](new World(bool(strict) or source is not None))
         if accounts is not None:
             for address, account in dict(accounts).items():
                 self.set_account(address, account)
@@ -68,6 +77,7 @@ cdef class State:
         """An independent state with the same contents; snapshots don't carry over. Costs nothing until one writes."""
         cdef State other = State.__new__(State)
         self.reader()
+        other.source = self.source
         if self.world.get().has_checkpoints():
             other.world = shared_ptr[World](self.world.get().clone())
         else:

@@ -1,0 +1,234 @@
+# Floor 8: states that are fetched as they are needed. A miss is data, not a callback: transactions run ahead on what is
+# known, collect every key that they miss, and the source is asked for all of them in one batch. No worker takes the GIL.
+
+
+cdef extern from * nogil:
+    """
+    #include "core/parallel/engine.hpp"
+    namespace evmcore {
+    // A view that answers "empty" where a strict world doesn't know, and remembers what it was asked: the run goes on and
+    // finds more keys; its result is thrown away.
+    struct ProbingView {
+        const World* world = nullptr;
+        std::vector<MissingKey> missing;
+
+        StateView view() noexcept {
+            StateView view;
+            view.context = this;
+            view.account = [](void* context, const Address& address, AccountState* out) noexcept {
+                auto* self = static_cast<ProbingView*>(context);
+                if (self->world->account(address, out) == Status::MISSING_STATE)
+                    self->missing.push_back({address, {}, false});
+                return Status::RUNNING;
+            };
+            view.slot = [](void* context, const Address& address, const u256& key, u256* out) noexcept {
+                auto* self = static_cast<ProbingView*>(context);
+                if (self->world->slot(address, key, out) == Status::MISSING_STATE && self->world->find(address) != nullptr)
+                    self->missing.push_back({address, key, true});
+                return Status::RUNNING;
+            };
+            return view;
+        }
+    };
+
+    // One pass over the transactions that still miss something.
+    struct Probe {
+        Engine* engine = nullptr;
+        std::vector<ProbingView> views;      // one a worker
+        std::vector<uint8_t> is_satisfied;   // one a transaction
+    };
+    }
+    """
+    cppclass ProbingView "evmcore::ProbingView":
+        World* world
+        vector[MissingKey] missing
+        StateView view()
+    cppclass Probe "evmcore::Probe":
+        Engine* engine
+        vector[ProbingView] views
+        vector[uint8_t] is_satisfied
+
+
+cdef void probe_some(void* context, int worker) noexcept nogil:
+    """Run transactions that miss something, on what is known, until there are none left."""
+    cdef Probe* probe = <Probe*>context
+    cdef Engine* e = probe.engine
+    cdef BlockJob* job = e.job
+    cdef Machine* m = &e.workers[worker].machine
+    cdef StateView view = probe.views[worker].view()
+    cdef size_t before
+    cdef uint32_t i
+    open_machine(m, job)
+    while True:
+        i = e.next_item.fetch_add(1)
+        if i >= job.transactions.size() or m.poll.abort.load():
+            break
+        if probe.is_satisfied[i]:
+            continue
+        before = probe.views[worker].missing.size()
+        apply_transaction(m, &view, job.transactions[i], &job.blobs, NULL, True, &job.outcomes[i])
+        probe.is_satisfied[i] = probe.views[worker].missing.size() == before
+
+
+cdef class _Fetcher:
+    """Asks a state's source for keys, and puts the answers into the state."""
+    cdef State state
+    cdef readonly long batches
+    cdef readonly long keys
+
+    def __init__(self, State state):
+        self.state = state
+
+    def fetch(self, wanted):
+        """One batch: `wanted` is a set of (address, slot or None)."""
+        wanted = sorted(wanted, key=lambda key: (key[0], -1 if key[1] is None else key[1]))
+        if not wanted:
+            return
+        self.batches += 1
+        self.keys += len(wanted)
+        answers = self.state.source(wanted)
+        for key in wanted:
+            if key not in answers:
+                raise errors.MissingState(key[0], key[1])
+            self.put(key, answers[key])
+
+    cdef int put(self, tuple key, object value) except -1:
+        cdef State state = self.state
+        cdef Address address = to_address_value(key[0], "address")
+        cdef u256 slot
+        cdef u256 word
+        if key[1] is not None:
+            slot = to_word(key[1], "slot")
+            word = to_word(_quantity(value, "value"), "value")
+            raise_status(state.writer().set_slot_of(address, slot, word))
+        elif value is None:
+            state.delete_account(key[0])
+        else:
+            get = value.get if hasattr(value, "get") else (lambda field, default: getattr(value, field, default))
+            raise_status(state.writer().create(address))
+            state.set_balance(key[0], get("balance", 0))
+            state.set_nonce(key[0], get("nonce", 0))
+            code = to_data(get("code", b""), "code")
+            if code:
+                state.set_code(key[0], code)
+        return 0
+
+
+cdef object key_of(const MissingKey& missing):
+    return from_address_bytes(missing.address), (to_int(missing.slot) if missing.is_slot else None)
+
+
+cdef set known_keys(object block, State state):
+    """The accounts and slots that a block names before anything has run."""
+    cdef World* world = state.reader()
+    keys = {(bytes(block.header.coinbase), None)}
+    rules = fork_rules(block.header.fork)
+    for has, name in (("has_beacon_root", "beacon_roots_contract"), ("stores_parent_hash", "history_contract"),
+                      ("has_requests", "withdrawal_contract"), ("has_requests", "consolidation_contract")):
+        if rules[has]:
+            keys.add((SYSTEM_ADDRESSES[name], None))
+    for tx in block.transactions:
+        keys.add((tx.sender, None))
+        if tx.to is not None:
+            keys.add((tx.to, None))
+        for address, slots in tx.access_list:
+            keys.add((address, None))
+            keys.update((address, slot) for slot in slots)
+        keys.update((authorization[1], None) for authorization in tx.authorization_list)
+    keys.update((bytes(item.address), None) for item in block.withdrawals or ())
+    keys.update((bytes(item.coinbase), None) for item in block.ommers)
+    return {key for key in keys if is_unknown(world, key)}
+
+
+cdef bint is_unknown(World* world, tuple key) except *:
+    cdef Address address = to_address_value(key[0], "address")
+    cdef AccountState account
+    cdef u256 value
+    if key[1] is None:
+        return world.account(address, &account) == Status.MISSING_STATE
+    return world.slot(address, to_word(key[1], "slot"), &value) == Status.MISSING_STATE
+
+
+SYSTEM_ADDRESSES = {
+    "beacon_roots_contract": from_address_bytes(beacon_roots_contract),
+    "history_contract": from_address_bytes(history_contract),
+    "withdrawal_contract": from_address_bytes(withdrawal_contract),
+    "consolidation_contract": from_address_bytes(consolidation_contract),
+}
+
+
+def prefetch(block, State state, *, workers=None, accesses=None):
+    """Fetch what a block will need of a lazy state, in as few batches as its transactions allow.
+
+    block     senders are recovered if they are not known
+    state     a State with a source
+    accesses  an Accesses of the block: then one batch is enough
+    return    (batches, keys) that the source was asked for
+
+    Every transaction runs ahead on what is known and takes what it misses for empty, until none misses anything.
+    """
+    cdef _Job job = _Job()
+    cdef _Fetcher fetcher = _Fetcher(state)
+    cdef _Engine lent
+    cdef Engine* engine
+    cdef Probe probe
+    cdef size_t i, k
+    cdef int count = _worker_count(workers)
+    if state.source is None:
+        raise ValueError("state: it has no source to fetch from")
+    recover_senders(block.transactions, fork=block.header.fork, workers=count)
+    wanted = known_keys(block, state)
+    if accesses is not None:
+        for row in accesses.accounts:
+            wanted.add((row["address"].tobytes(), None))
+        for row in accesses.slots:
+            wanted.add((row["address"].tobytes(), int.from_bytes(row["slot"].tobytes(), "big")))
+        wanted = {key for key in wanted if is_unknown(state.reader(), key)}
+    fill_context(&job.job, block.header)
+    job.transactions = tuple(block.transactions)
+    for tx in job.transactions:
+        job.job.transactions.push_back(&(<Transaction?>tx).tx)
+    job.job.reset_results()
+    lent = borrow_engine(count)
+    engine = lent.engine
+    engine.job = &job.job
+    probe.engine = engine
+    probe.views.resize(count)
+    probe.is_satisfied.resize(job.job.transactions.size())
+    try:
+        while True:
+            fetcher.fetch(wanted)
+            job.job.world = state.reader()
+            for i in range(probe.views.size()):
+                probe.views[i].world = job.job.world
+                probe.views[i].missing.clear()
+            engine.next_item.store(0)
+            with nogil:
+                engine.pool.run(probe_some, &probe)
+            wanted = set()
+            for i in range(probe.views.size()):
+                for k in range(probe.views[i].missing.size()):
+                    wanted.add(key_of(probe.views[i].missing[k]))
+            if not wanted:
+                break
+            PyErr_CheckSignals()
+    finally:
+        _idle_engines[count].append(lent)
+    return fetcher.batches, fetcher.keys
+
+
+def execute_lazily(block, State state, **options):
+    """`execute_block` on a state with a source: prefetch, execute, and fetch again what only the true order of the
+    transactions has shown to be needed. `statistics` gets `batches` and `keys`."""
+    cdef _Fetcher fetcher = _Fetcher(state)
+    batches, keys = prefetch(block, state, workers=options.get("workers"), accesses=options.get("accesses"))
+    while True:
+        try:
+            result = _execute_block(block, state, **options)
+        except errors.MissingState as error:
+            wanted = {(error.address, error.slot)}
+            fetcher.fetch(wanted)
+            continue
+        result.statistics["batches"] = batches + fetcher.batches
+        result.statistics["keys"] = keys + fetcher.keys
+        return result
