@@ -194,8 +194,8 @@ bool fields_of_type(uint8_t type, Fields& f, Tx& tx) noexcept {
 
 constexpr uint8_t LEGACY = static_cast<uint8_t>(TransactionType::LEGACY);
 
-// What distinguishes the first byte of a bare list from a type byte (EIP-2718).
-constexpr uint8_t FIRST_LIST_BYTE = 0xc0;
+// A type byte is at most this; what is above it begins RLP, which has to be a list (EIP-2718).
+constexpr uint8_t LAST_TYPE_BYTE = 0x7f;
 
 // Back to the defaults, keeping the memory of the vectors.
 void clear(Transaction* tx) noexcept {
@@ -254,7 +254,7 @@ Status decode_transaction(ByteView raw, Transaction* out, const char** field) no
     if (raw.empty())
         return Status::RLP_TRUNCATED;
     ByteView payload = raw;
-    if (raw[0] < FIRST_LIST_BYTE) {
+    if (raw[0] <= LAST_TYPE_BYTE) {
         out->type = raw[0];
         if (out->type == LEGACY || transaction_type_name(out->type) == nullptr)
             return Status::TYPE_NOT_SUPPORTED;

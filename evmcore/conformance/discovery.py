@@ -1,0 +1,187 @@
+"""Finding test files: those that a command is pointed at, and the whole corpus with its suites and the list of skips.
+
+A test file is JSON, {name: test}; what a test is shows in its members.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from ..errors import UnusableInput
+
+__all__ = ["Selection", "Suite", "kind_of", "load_tests", "suites_of", "test_files"]
+
+# In the order in which they are told apart: a kind, and the members that only its tests have.
+_KINDS = (
+    ("state", ("pre", "post", "transaction", "env")),
+    ("blockchain", ("blocks", "genesisBlockHeader")),
+    ("transaction", ("txbytes", "result")),
+)
+
+
+def kind_of(test: object) -> str | None:
+    """ "state", "blockchain" or "transaction"; None for anything else."""
+    if isinstance(test, Mapping):
+        for kind, members in _KINDS:
+            if all(member in test for member in members):
+                return kind
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which tests and cases of the files are wanted; None: all.
+
+    fork   the place of a fork in FORKS
+    index  of a case among those of its fork in its test
+    names  a regular expression that is searched for in the test's name
+    """
+
+    fork: int | None = None
+    index: int | None = None
+    names: re.Pattern[str] | None = None
+
+    def wants(self, name: str) -> bool:
+        """Whether the test with this name is wanted."""
+        return self.names is None or self.names.search(name) is not None
+
+
+def load_tests(path: str, kind: str) -> dict[str, Any]:
+    """The tests of a file that are of that kind, by name. Raises UnusableInput for what is no JSON object."""
+    try:
+        with open(path, "rb") as file:
+            content = orjson.loads(file.read())
+    except OSError as error:
+        raise UnusableInput(f"{path}: {error.strerror or error}") from None
+    except orjson.JSONDecodeError as error:
+        raise UnusableInput(f"{path}: not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise UnusableInput(f"{path}: not an object of tests")
+    return {name: test for name, test in content.items() if kind_of(test) == kind}
+
+
+def test_files(paths: Sequence[str]) -> list[tuple[str, bool]]:
+    """The files to read: (path, whether it was named itself). Directories are walked; no path: names on standard input."""
+    names: Iterable[str] = paths or (line.strip() for line in sys.stdin)
+    found = []
+    for name in names:
+        if not name:
+            continue
+        if os.path.isdir(name):
+            found += [(path, False) for path in sorted(_walk(name))]
+        elif os.path.exists(name):
+            found.append((name, True))
+        else:
+            raise UnusableInput(f"{name}: no such file or directory")
+    return found
+
+
+test_files.__test__ = False  # type: ignore[attr-defined]  # its name is not a test's
+
+
+def _walk(folder: str) -> Iterator[str]:
+    for root, folders, files in os.walk(folder):
+        folders[:] = [inside for inside in folders if not inside.startswith(".")]
+        for file in files:
+            if file.endswith(".json"):
+                yield os.path.join(root, file)
+
+
+# ---------------------------------------------------------------- the corpus
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A folder of tests of one kind, under the name that the report gives it."""
+
+    name: str
+    kind: str
+    folder: Path
+
+
+# Where the public repositories keep their tests: (folder, kind). The name of a suite is its folder's.
+_FOLDERS = (
+    ("GeneralStateTests", "state"),
+    ("BlockchainTests/ValidBlocks", "blockchain"),
+    ("BlockchainTests/InvalidBlocks", "blockchain"),
+    ("BlockchainTests/TransitionTests", "blockchain"),
+    ("TransactionTests", "transaction"),
+    ("LegacyTests/Cancun/GeneralStateTests", "state"),
+    ("LegacyTests/Cancun/BlockchainTests", "blockchain"),
+    ("LegacyTests/Constantinople/GeneralStateTests", "state"),
+    ("LegacyTests/Constantinople/BlockchainTests", "blockchain"),
+)
+# Releases of execution-spec-tests lie in a folder each, with these inside.
+_RELEASES = "eest-fixtures"
+_RELEASE_FOLDERS = (
+    ("state_tests", "state"),
+    ("blockchain_tests", "blockchain"),
+    ("transaction_tests", "transaction"),
+)
+
+
+def suites_of(root: Path) -> list[Suite]:
+    """The suites that are there, in the order of the report."""
+    suites = [Suite(name, kind, root / name) for name, kind in _FOLDERS]
+    releases = sorted((root / _RELEASES).iterdir()) if (root / _RELEASES).is_dir() else []
+    # A release unpacked by itself has its folders at the top.
+    for release in [*releases, root, root / "fixtures"]:
+        for name, kind in _RELEASE_FOLDERS:
+            folder = release / name
+            suites.append(Suite(folder.relative_to(root).as_posix(), kind, folder))
+    return [suite for suite in suites if suite.folder.is_dir()]
+
+
+def find_corpus(project: Path, archives: Path, cache: Path) -> Path | None:
+    """Where the fixtures lie: $EVMCORE_TESTS, else the project's `ethereum-tests`, else the archives unpacked into `cache`.
+
+    None if there are none anywhere. Unpacking is done once; an archive that changed is unpacked again.
+    """
+    named = os.environ.get("EVMCORE_TESTS")
+    if named:
+        root = Path(named).expanduser()
+        if not suites_of(root):
+            raise UnusableInput(f"EVMCORE_TESTS: no tests in {root}")
+        return root
+    if suites_of(project / "ethereum-tests"):
+        return project / "ethereum-tests"
+    found = sorted(archives.glob("*.tar.xz"))
+    if not found:
+        return None
+    for archive in found:
+        _unpack(archive, cache)
+    return cache
+
+
+def _unpack(archive: Path, cache: Path) -> None:
+    """Unpack one archive, unless the stamp says that this very one has been."""
+    facts = archive.stat()
+    stamp = cache / f".{archive.name}.unpacked"
+    mark = f"{facts.st_size} {facts.st_mtime_ns}"
+    if stamp.exists() and stamp.read_text() == mark:
+        return
+    print(f"Unpacking {archive.name} into {cache}", file=sys.stderr, flush=True)
+    cache.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(archive) as content:
+        if hasattr(tarfile, "data_filter"):
+            content.extractall(cache, filter="data")
+        else:
+            content.extractall(cache)
+    stamp.write_text(mark)
+
+
+def cache_folder() -> Path:
+    """Where unpacked fixtures are kept: $EVMCORE_CACHE, else the user's cache; never in the project."""
+    named = os.environ.get("EVMCORE_CACHE")
+    if named:
+        return Path(named).expanduser() / "ethereum-tests"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "evmcore" / "ethereum-tests"

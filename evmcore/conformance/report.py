@@ -1,0 +1,141 @@
+"""Counting results: by suite or folder and fork, for a summary on the terminal and for the table in `conformance.md`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .results import CaseResult
+
+__all__ = ["Count", "Tally", "markdown_table", "write_between"]
+
+_SKIPPED = "skipped"
+
+
+@dataclass(slots=True)
+class Count:
+    """Cases by how they ended."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def add(self, result: CaseResult) -> None:
+        """Count one case."""
+        if result.skipped is not None:
+            self.skipped += 1
+        elif result.is_passed:
+            self.passed += 1
+        else:
+            self.failed += 1
+
+    def __iadd__(self, other: Count) -> Count:
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        return self
+
+    @property
+    def total(self) -> int:
+        """All cases."""
+        return self.passed + self.failed + self.skipped
+
+
+class Tally:
+    """Counts by (group, fork): a group is a folder or a suite."""
+
+    def __init__(self) -> None:
+        self.counts: defaultdict[tuple[str, str], Count] = defaultdict(Count)
+        self.reasons: defaultdict[str, int] = defaultdict(int)
+
+    def add(self, group: str, results: Iterable[CaseResult]) -> None:
+        """Count a file's results."""
+        for result in results:
+            self.counts[group, result.fork].add(result)
+            if result.skipped is not None:
+                self.reasons[result.skipped] += 1
+
+    @property
+    def total(self) -> Count:
+        """Everything together."""
+        total = Count()
+        for count in self.counts.values():
+            total += count
+        return total
+
+    def rows(self) -> list[tuple[str, str, Count]]:
+        """(group, fork, count): groups in the order they came, forks in that of the chain."""
+        groups = list(dict.fromkeys(group for group, _ in self.counts))
+        return [
+            (group, fork, self.counts[group, fork])
+            for group in groups
+            for fork in sorted((fork for of, fork in self.counts if of == group), key=fork_order)
+        ]
+
+
+def fork_order(name: str) -> tuple[int, str]:
+    """Forks as the chain has them, a transition right after the fork that it leaves, unknown names last."""
+    from .._core import FORKS, fork_index
+
+    try:
+        return 2 * fork_index(name), name
+    except ValueError:
+        pass
+    try:
+        return 2 * fork_index(name.partition("To")[0]) + 1, name
+    except ValueError:
+        return 2 * len(FORKS), name
+
+
+def markdown_table(tally: Tally) -> str:
+    """The table by suite and fork, with totals."""
+    lines = ["| suite | fork | passed | failed | skipped |", "|---|---|--:|--:|--:|"]
+    rows = tally.rows()
+    for group in dict.fromkeys(group for group, _, _ in rows):
+        own = [(fork, count) for of, fork, count in rows if of == group]
+        lines += [f"| {group} | {fork} | {c.passed:,} | {c.failed:,} | {c.skipped:,} |" for fork, c in own]
+        if len(own) > 1:
+            sum_ = Count()
+            for _, count in own:
+                sum_ += count
+            lines.append(f"| **{group}** | **all** | **{sum_.passed:,}** | **{sum_.failed:,}** | **{sum_.skipped:,}** |")
+    total = tally.total
+    lines.append(f"| **everything** | **all** | **{total.passed:,}** | **{total.failed:,}** | **{total.skipped:,}** |")
+    return "\n".join(lines) + "\n"
+
+
+def short_table(tally: Tally) -> str:
+    """One row a suite, for the README."""
+    lines = ["| suite | forks | passed | failed | skipped |", "|---|---|--:|--:|--:|"]
+    rows = tally.rows()
+    for group in dict.fromkeys(group for group, _, _ in rows):
+        own = [(fork, count) for of, fork, count in rows if of == group]
+        total = Count()
+        for _, count in own:
+            total += count
+        plain = [fork for fork, _ in own if "To" not in fork]
+        forks = plain[0] if len(plain) == 1 else f"{plain[0]} – {plain[-1]}" if plain else ""
+        transitions = len(own) - len(plain)
+        if transitions:
+            forks += f"{' and ' if forks else ''}{transitions} transition{'s' if transitions > 1 else ''}"
+        lines.append(f"| {group} | {forks} | {total.passed:,} | {total.failed:,} | {total.skipped:,} |")
+    total = tally.total
+    lines.append(f"| **everything** | | **{total.passed:,}** | **{total.failed:,}** | **{total.skipped:,}** |")
+    return "\n".join(lines) + "\n"
+
+
+BEGIN = "<!-- conformance: written by make conformance -->"
+END = "<!-- end of conformance -->"
+
+
+def write_between(path: Path, text: str) -> bool:
+    """Put `text` between the markers of a file; False where it has none."""
+    content = path.read_text("utf-8") if path.is_file() else ""
+    before, begin, rest = content.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        return False
+    path.write_text(f"{before}{BEGIN}\n{text}{END}{after}", "utf-8")
+    return True

@@ -1,0 +1,76 @@
+"""Running many test files on all cores: one process a core, a file at a time, the results as they come."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+
+from ..errors import EvmError, UnusableInput
+from .results import CaseResult
+
+__all__ = ["run_files"]
+
+RunFile = Callable[[str], list[CaseResult]]
+# A process takes a third of a second to start: below this many bytes of tests, one does it all sooner.
+_BYTES_WORTH_A_PROCESS = 2_000_000
+# Files that wait at each process: enough that none idles, few enough that an interrupt or a death loses little.
+_FILES_AHEAD = 4
+# Folders that take long go first, so that the last process to finish is not the one that got them last.
+_SLOW_FOLDERS = ("stTimeConsuming", "stQuadraticComplexityTest", "stStaticCall", "stAttackTest", "vmPerformance")
+
+
+def run_files(run_file: RunFile, paths: Sequence[str], workers: int) -> Iterator[tuple[str, list[CaseResult] | UnusableInput]]:
+    """(path, its results or what was wrong with it) for each file, in the order in which they are done.
+
+    run_file  goes through pickle: a module's function, or a `functools.partial` of one
+    """
+    sizes = {path: os.path.getsize(path) for path in paths}
+    workers = min(workers, len(paths), 1 + sum(sizes.values()) // _BYTES_WORTH_A_PROCESS)
+    if workers <= 1:
+        for path in paths:
+            yield path, _outcome(run_file, path)
+        return
+    ordered = sorted(paths, key=lambda path: (not any(name in path for name in _SLOW_FOLDERS), -sizes[path]))
+    yield from _run_in_processes(run_file, ordered, workers)
+
+
+def _outcome(run_file: RunFile, path: str) -> list[CaseResult] | UnusableInput:
+    try:
+        return run_file(path)
+    except UnusableInput as error:
+        return error
+
+
+def _run_in_processes(
+    run_file: RunFile, paths: list[str], workers: int
+) -> Iterator[tuple[str, list[CaseResult] | UnusableInput]]:
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start)
+    waiting = iter(paths)
+    running: dict[Future[list[CaseResult] | UnusableInput], str] = {}
+    try:
+        while True:
+            while len(running) < workers * _FILES_AHEAD and (path := next(waiting, None)) is not None:
+                running[pool.submit(_outcome, run_file, path)] = path
+            if not running:
+                break
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                path = running.pop(future)
+                yield path, future.result()
+    except BrokenProcessPool:
+        raise EvmError("a worker process died at one of: " + ", ".join(sorted(running.values()))) from None
+    finally:
+        # After an interrupt nobody waits for what still runs.
+        pool.shutdown(wait=not running, cancel_futures=True)
+        if running:
+            for process in multiprocessing.active_children():
+                process.terminate()
+
+
+def _start() -> None:
+    """In a worker: Ctrl-C ends it at once; the parent says so once, for all."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

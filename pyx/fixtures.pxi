@@ -1,0 +1,434 @@
+# Floor 8: the fast door for state tests: the hexadecimal text of a parsed JSON fixture straight into the core, without
+# a Python object a field. evmcore/conformance/state_tests.py is its one caller.
+
+cdef extern from "core/base/hexadecimal.hpp" namespace "evmcore" nogil:
+    cdef enum class TextError(uint8_t):
+        NONE
+        NOT_A_NUMBER
+        TOO_LARGE
+    TextError read_hex_bytes(const char* text, size_t size, Bytes* out)
+    TextError read_hex_fixed(const char* text, size_t size, uint8_t* out, size_t count)
+    TextError read_number(const char* text, size_t size, u256* out)
+
+cdef extern from "core/base/status.hpp" namespace "evmcore" nogil:
+    const Status NUMBER_TOO_LARGE "evmcore::Status::RLP_NUMBER_TOO_LARGE"
+
+cdef extern from "Python.h":
+    const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
+
+
+class FieldOverflow(Exception):
+    """A field of a test's transaction that is larger than its type: such a transaction can't be decoded."""
+
+
+cdef int raise_text_error(TextError error, object text, str name) except -1:
+    if error == TextError.TOO_LARGE:
+        raise FieldOverflow(name)
+    raise errors.UnusableInput(f"{name}: {str(text)[:80]!r} is not what it should be")
+
+
+cdef int read_word(object text, u256* out, str name) except -1:
+    cdef Py_ssize_t size = 0
+    cdef const char* characters
+    cdef TextError error
+    if isinstance(text, int):
+        out[0] = to_word(text, name)
+        return 0
+    # retesteth writes what doesn't fit 256 bits as "0x:bigint 0x…".
+    if isinstance(text, str) and (<str>text).startswith("0x:bigint "):
+        raise FieldOverflow(name)
+    characters = PyUnicode_AsUTF8AndSize(text, &size)
+    error = read_number(characters, size, out)
+    if error != TextError.NONE:
+        raise_text_error(error, text, name)
+    return 0
+
+
+cdef int read_u64(object text, uint64_t* out, str name) except -1:
+    cdef u256 word
+    read_word(text, &word, name)
+    if not word.fits_u64():
+        raise FieldOverflow(name)
+    out[0] = word.limb[0]
+    return 0
+
+
+cdef int read_fixed(object text, uint8_t* out, size_t count, str name) except -1:
+    cdef Py_ssize_t size = 0
+    cdef const char* characters = PyUnicode_AsUTF8AndSize(text, &size)
+    cdef TextError error = read_hex_fixed(characters, size, out, count)
+    if error != TextError.NONE:
+        raise_text_error(error, text, name)
+    return 0
+
+
+cdef int read_data(object text, Bytes* out, str name) except -1:
+    cdef Py_ssize_t size = 0
+    cdef const char* characters = PyUnicode_AsUTF8AndSize(text, &size)
+    cdef TextError error = read_hex_bytes(characters, size, out)
+    if error != TextError.NONE:
+        raise_text_error(error, text, name)
+    return 0
+
+
+cdef extern from *:
+    """
+    // What state tests take for the hash of an earlier block: keccak-256 of its number in decimal.
+    static bool evmcore_fixture_block_hash(void*, uint64_t number, evmcore::Hash* out) noexcept {
+        uint8_t digits[20];
+        size_t begin = sizeof digits;
+        do {
+            digits[--begin] = static_cast<uint8_t>('0' + number % 10);
+            number /= 10;
+        } while (number != 0);
+        evmcore::keccak256(digits + begin, sizeof digits - begin, out);
+        return true;
+    }
+    """
+    cbool (*fixture_block_hash "evmcore_fixture_block_hash")(void*, uint64_t, Hash*) noexcept nogil
+
+
+cdef int read_fixture_access_list(object entries, CTransaction* tx) except -1:
+    cdef AccessEntry entry
+    cdef u256 key
+    for item in entries:
+        read_fixed(item["address"], entry.address.bytes, 20, "accessLists.address")
+        entry.first_key = <uint32_t>tx.access_keys.size()
+        keys = item["storageKeys"]
+        entry.key_count = <uint32_t>len(keys)
+        for text in keys:
+            read_word(text, &key, "accessLists.storageKeys")
+            tx.access_keys.push_back(key)
+        tx.access_list.push_back(entry)
+    return 0
+
+
+cdef int read_fixture_authorizations(object entries, CTransaction* tx) except -1:
+    cdef Authorization auth
+    cdef u256 parity
+    for item in entries:
+        read_word(item["chainId"], &auth.chain_id, "authorizationList.chainId")
+        read_fixed(item["address"], auth.address.bytes, 20, "authorizationList.address")
+        read_u64(item["nonce"], &auth.nonce, "authorizationList.nonce")
+        read_word(item["yParity"] if "yParity" in item else item["v"], &parity, "authorizationList.yParity")
+        if not parity.fits_u64() or parity.limb[0] > 255:
+            raise FieldOverflow("authorizationList.yParity")
+        auth.y_parity = <uint8_t>parity.limb[0]
+        read_word(item["r"], &auth.r, "authorizationList.r")
+        read_word(item["s"], &auth.s, "authorizationList.s")
+        tx.authorizations.push_back(auth)
+    return 0
+
+
+cdef int read_fixture_transaction(dict fields, Py_ssize_t data, Py_ssize_t gas, Py_ssize_t value,
+                                  CTransaction* tx) except -1:
+    """The transaction of a state test's `transaction`, for one choice of data, gas limit and value; unsigned."""
+    cdef Hash hash
+    access_lists = fields.get("accessLists")
+    access_list = access_lists[data] if access_lists is not None else None
+    hashes = fields.get("blobVersionedHashes")
+    authorizations = fields.get("authorizationList")
+    to = fields.get("to") or ""
+    tx.type = (4 if authorizations is not None else 3 if hashes is not None or "maxFeePerBlobGas" in fields
+               else 2 if "maxFeePerGas" in fields else 1 if access_list is not None else 0)
+    tx.has_sender = True
+    tx.data.clear()
+    tx.access_list.clear()
+    tx.access_keys.clear()
+    tx.blob_versioned_hashes.clear()
+    tx.authorizations.clear()
+    tx.has_chain_id = False
+    tx.max_fee_per_blob_gas = u256()
+    read_fixed(fields["sender"], tx.sender.bytes, 20, "sender")
+    tx.is_create = not to or to == "0x"
+    if not tx.is_create:
+        read_fixed(to, tx.to.bytes, 20, "to")
+    read_u64(fields["nonce"], &tx.nonce, "nonce")
+    read_u64(fields["gasLimit"][gas], &tx.gas_limit, "gas_limit")
+    read_word(fields["value"][value], &tx.value, "value")
+    read_data(fields["data"][data], &tx.data, "data")
+    if tx.type < 2:
+        read_word(fields["gasPrice"], &tx.gas_price, "gas_price")
+        tx.max_fee_per_gas = tx.max_priority_fee_per_gas = tx.gas_price
+    else:
+        tx.gas_price = u256()
+        read_word(fields["maxFeePerGas"], &tx.max_fee_per_gas, "max_fee_per_gas")
+        read_word(fields["maxPriorityFeePerGas"], &tx.max_priority_fee_per_gas, "max_priority_fee_per_gas")
+    if access_list is not None:
+        read_fixture_access_list(access_list, tx)
+    if hashes is not None:
+        for text in hashes:
+            read_fixed(text, hash.bytes, 32, "blobVersionedHashes")
+            tx.blob_versioned_hashes.push_back(hash)
+    if "maxFeePerBlobGas" in fields:
+        read_word(fields["maxFeePerBlobGas"], &tx.max_fee_per_blob_gas, "max_fee_per_blob_gas")
+    if authorizations is not None:
+        read_fixture_authorizations(authorizations, tx)
+    return 0
+
+
+cdef inline cbool is_known_type(uint8_t first_byte, const Rules* rules) noexcept nogil:
+    """Whether the fork has the type that this first byte of a wire form says; other bytes begin a list (EIP-2718)."""
+    return first_byte > 0x7f or (first_byte < 8 and (rules.transaction_types >> first_byte) & 1)
+
+
+cdef class StateTest:
+    """One state test's pre-state and block, read once; each case runs on them and leaves them as they were.
+
+    pre  address -> {balance, nonce, code, storage}, hexadecimal text
+    env  the block's fields: currentNumber, currentGasLimit …
+
+    Then `use_fork`, then `run` for each case. Not to be shared by threads.
+    """
+    cdef World* world
+    cdef _Worker worker
+    cdef const Rules* rules
+    cdef BlockContext block
+    cdef BlobLimits blobs
+    cdef u256 random
+    cdef u256 difficulty
+    cdef u256 base_fee
+    cdef uint64_t excess_blob_gas
+    cdef Hash unchanged_root[2]  # of a rejection: where empty accounts stay, and where they go
+    cdef bint is_root_known[2]
+    cdef CTransaction unsigned
+    cdef CTransaction signed
+    cdef Outcome out
+    cdef Bytes scratch
+
+    def __cinit__(self):
+        self.world = new World(False)
+        self.worker = borrow_worker()
+
+    def __dealloc__(self):
+        del self.world
+        if self.worker is not None:
+            return_worker(self.worker)
+
+    def __init__(self, dict pre, dict env):
+        cdef BlockContext* block = &self.block
+        read_u64(env["currentNumber"], &block.number, "currentNumber")
+        read_u64(env["currentTimestamp"], &block.timestamp, "currentTimestamp")
+        read_u64(env["currentGasLimit"], &block.gas_limit, "currentGasLimit")
+        read_fixed(env["currentCoinbase"], block.coinbase.bytes, 20, "currentCoinbase")
+        read_word(env.get("currentDifficulty", "0x00"), &self.difficulty, "currentDifficulty")
+        self.random = self.difficulty
+        if "currentRandom" in env:
+            read_word(env["currentRandom"], &self.random, "currentRandom")
+        # The base fee of tests that were made before there was one.
+        read_word(env.get("currentBaseFee", "0x0a"), &self.base_fee, "currentBaseFee")
+        read_u64(env.get("currentExcessBlobGas", "0x00"), &self.excess_blob_gas, "currentExcessBlobGas")
+        block.block_hash = fixture_block_hash
+        block.block_hash_context = NULL
+        for address, account in pre.items():
+            self.add_account(address, account)
+
+    cdef int add_account(self, str address_text, dict account) except -1:
+        cdef Address address
+        cdef u256 word
+        cdef u256 key
+        cdef uint64_t nonce
+        cdef World* world = self.world
+        read_fixed(address_text, address.bytes, 20, "address")
+        raise_status(world.create(address))
+        read_word(account.get("balance", "0x00"), &word, "balance")
+        raise_status(world.set_balance(address, word))
+        read_u64(account.get("nonce", "0x00"), &nonce, "nonce")
+        raise_status(world.set_nonce(address, nonce))
+        code = account.get("code")
+        if code:
+            read_data(code, &self.scratch, "code")
+            raise_status(world.set_code(address, ByteView(self.scratch.data(), self.scratch.size())))
+        storage = account.get("storage")
+        if storage:
+            for key_text, value_text in (<dict>storage).items():
+                read_word(key_text, &key, "storage")
+                read_word(value_text, &word, "storage")
+                raise_status(world.set_slot(address, key, word))
+        return 0
+
+    def use_fork(self, int fork, chain_id=1, blob_schedule=None):
+        """Run what follows under a fork's rules. `blob_schedule`: (max blobs, update fraction), or None: the fork's."""
+        cdef const Rules* rules = &rules_of(<Fork><uint8_t>fork)
+        self.rules = rules
+        self.block.chain_id = to_word(chain_id, "chainid")
+        self.block.prev_randao = self.random if rules.is_proof_of_stake else self.difficulty
+        self.block.base_fee = self.base_fee if rules.has_base_fee else u256()
+        self.blobs.max_blobs = rules.blob_max
+        self.blobs.update_fraction = rules.blob_fee_update_fraction
+        if blob_schedule is not None:
+            self.blobs.max_blobs, self.blobs.update_fraction = blob_schedule
+        self.block.blob_base_fee = u256()
+        if rules.has_blobs:
+            self.block.blob_base_fee = to_word(
+                fake_exponential(blob_base_fee_minimum_wei, self.excess_blob_gas, self.blobs.update_fraction),
+                "currentExcessBlobGas")
+
+    def run(self, dict transaction, Py_ssize_t data, Py_ssize_t gas, Py_ssize_t value, txbytes=None):
+        """Run one case: (status row number, state root, logs hash, detail, note).
+
+        txbytes  the signed transaction, hexadecimal text: it is decoded, its sender recovered, and it is what runs;
+                 without it, the fields run as from their `sender`
+        return   for a rejected transaction the root is the untouched state's; `detail` is the field where decoding
+                 stopped, or the type that isn't supported; `note` tells where fields and txbytes disagree, or is None
+        """
+        cdef CTransaction* tx = &self.unsigned
+        cdef Status status = Status.RUNNING
+        cdef Hash root
+        cdef Hash logs
+        cdef Machine* m = self.worker.machine
+        cdef const char* field = NULL
+        cdef _Interrupt interrupt
+        note = detail = None
+        try:
+            read_fixture_transaction(transaction, data, gas, value, tx)
+        except FieldOverflow as overflow:
+            detail = overflow.args[0]
+            status = NUMBER_TOO_LARGE
+        if txbytes is not None:
+            read_data(txbytes, &self.scratch, "txbytes")
+            tx = &self.signed
+            if self.scratch.size() != 0 and not is_known_type(self.scratch[0], self.rules):
+                status = Status.TYPE_NOT_SUPPORTED
+                tx.type = self.scratch[0]
+            else:
+                status = decode_transaction(ByteView(self.scratch.data(), self.scratch.size()), tx, &field)
+            if status == Status.SUCCESS:
+                status = Status.RUNNING
+                hash_transaction(tx)
+                recover_transaction_sender(tx, self.rules)
+                if detail is None:
+                    note = self.disagreement()
+            elif field != NULL:
+                detail = field.decode()
+        if kind_of(status) != Kind.INVALID:
+            interrupt = _Interrupt()
+            interrupt.watch(m)
+            try:
+                with nogil:
+                    status = self.apply(m, tx, &root, &logs)
+                interrupt.leave(m)
+            finally:
+                m.poll.hook = NULL
+                m.memory.trim()
+        if kind_of(status) == Kind.INVALID:
+            if status == Status.TYPE_NOT_SUPPORTED:
+                detail = str(tx.type)
+            root = self.rejected_root()
+            self.out.logs.clear()
+            logs = self.logs_hash()
+        return <int>status, from_hash_bytes(root), from_hash_bytes(logs), detail, note
+
+    cdef Hash rejected_root(self) noexcept nogil:
+        """The state's root when nothing ran. The tests' makers paid a block reward of zero even then, which leaves an
+        empty account where those stay (before EIP-161)."""
+        cdef int i = self.rules.deletes_empty_accounts
+        cdef uint64_t checkpoint
+        if not self.is_root_known[i]:
+            checkpoint = self.world.checkpoint()
+            if i == 0:
+                self.world.create(self.block.coinbase)
+            self.unchanged_root[i] = self.world.root()
+            self.is_root_known[i] = True
+            self.world.revert(checkpoint)
+        return self.unchanged_root[i]
+
+    cdef Status apply(self, Machine* m, const CTransaction* tx, Hash* root, Hash* logs) noexcept nogil:
+        """Run the transaction, take root and logs of what it leaves, and take it back."""
+        cdef StateView view = self.world.view()
+        cdef BlockRoom room
+        cdef Status status
+        cdef Status applied
+        cdef uint64_t checkpoint
+        room.gas_used = room.blob_gas_used = 0
+        m.rules = self.rules
+        m.block = self.block
+        m.tracer = NULL
+        status = apply_transaction(m, &view, tx, &self.blobs, &room, False, &self.out)
+        if kind_of(status) == Kind.INVALID or kind_of(status) == Kind.BROKEN:
+            return status
+        checkpoint = self.world.checkpoint()
+        applied = self.world.apply(self.out.effects, self.rules.deletes_empty_accounts)
+        self.out.effects.clear()
+        if applied == Status.RUNNING:
+            root[0] = self.world.root()
+            logs[0] = self.logs_hash()
+        else:
+            status = applied
+        self.world.revert(checkpoint)
+        return status
+
+    cdef Hash logs_hash(self) noexcept nogil:
+        cdef Hash hash
+        self.scratch.clear()
+        encode_logs(self.out, &self.scratch)
+        c_keccak256(self.scratch.data(), self.scratch.size(), &hash)
+        return hash
+
+    cdef object disagreement(self):
+        """What the signed transaction has otherwise than the fields; None when they agree."""
+        cdef Hash hash
+        if self.unsigned.type != self.signed.type:
+            return f"txbytes: type {self.signed.type}, the fields make {self.unsigned.type}"
+        # The fields don't tell whether the signature is protected.
+        self.unsigned.has_chain_id = self.signed.has_chain_id
+        self.unsigned.chain_id = self.signed.chain_id
+        self.scratch.clear()
+        encode_for_signing(self.unsigned, &self.scratch)
+        c_keccak256(self.scratch.data(), self.scratch.size(), &hash)
+        if not hash == self.signed.signing_hash:
+            return "txbytes: signs something else than the fields say"
+        if self.signed.has_sender and not self.signed.sender == self.unsigned.sender:
+            return f"txbytes: sender 0x{from_address_bytes(self.signed.sender).hex()}"
+        return None
+
+
+def check_transaction(raw, int fork, chain_id=1):
+    """What a fork says of a transaction's wire form by itself, with no state and no block.
+
+    return  (faults, hash, sender, intrinsic gas). `faults` is empty for a valid one; else (status row name, detail) for
+            the first, and before it, where the fork doesn't have the type, for that. `detail` is the field where
+            decoding stopped, or the type. What isn't known is None
+    """
+    cdef const Rules* rules = &rules_of(<Fork><uint8_t>fork)
+    cdef bytes data = to_data(raw, "raw")
+    cdef CTransaction tx
+    cdef const char* field = NULL
+    cdef BlockContext block
+    cdef BlobLimits blobs
+    cdef IntrinsicGas cost
+    cdef Outcome out
+    cdef u256 product
+    cdef uint64_t gas_limit
+    cdef Status status
+    faults = []
+    # A first byte from 0x80 to 0xbf is neither a type nor the beginning of a list: wrong in both ways.
+    if data and (not is_known_type(data[0], rules) or 0x80 <= data[0] < 0xc0):
+        faults.append((status_name(Status.TYPE_NOT_SUPPORTED), str(data[0])))
+    status = decode_transaction(view_bytes(data), &tx, &field)
+    if status != Status.SUCCESS:
+        faults.append((status_name(status), field.decode() if field != NULL else None))
+        return faults, None, None, None
+    if faults:
+        return faults, None, None, None
+    hash_transaction(&tx)
+    cost = intrinsic_gas(&tx, rules)
+    block.chain_id = to_word(chain_id, "chain_id")
+    status = Status.RUNNING
+    if tx.has_chain_id and not same_word(tx.chain_id, block.chain_id) and (tx.type != 0 or rules.has_replay_protection):
+        status = Status.INVALID_CHAIN_ID
+    if status == Status.RUNNING:
+        status = recover_transaction_sender(&tx, rules)
+    if status == Status.RUNNING:
+        # A limit that no block has is a matter between the transaction and the block.
+        gas_limit = tx.gas_limit
+        tx.gas_limit = min(gas_limit, <uint64_t>INT64_MAX)
+        status = check_form(&tx, rules, block.chain_id, &blobs, &cost, &out)
+        tx.gas_limit = gas_limit
+    if status == Status.RUNNING:
+        status = check_fees(&tx, rules, &block, &blobs, &out)
+    if status == Status.RUNNING and mul_u64_overflow(tx.max_fee_per_gas, tx.gas_limit, &product):
+        status = Status.GASLIMIT_PRICE_OVERFLOW
+    if status != Status.RUNNING:
+        faults.append((status_name(status), None))
+    return faults, from_hash_bytes(tx.hash), from_address_bytes(tx.sender) if tx.has_sender else None, cost.gas
