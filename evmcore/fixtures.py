@@ -25,6 +25,8 @@ __all__ = ["BLOCK_FORMAT", "BlockHashes", "block_from_json", "block_paths", "loa
 
 BLOCK_FORMAT = "mainnet-block/1"
 _GZIP_MAGIC = b"\x1f\x8b"
+# What the core raises for values that no account can have.
+_BAD_VALUES = (TypeError, ValueError, OverflowError, AttributeError)
 
 
 class BlockHashes(Mapping[int, bytes]):
@@ -202,8 +204,13 @@ def _state(value: object) -> Any:
         _mapping(account, f"preState.{address}")
     try:
         return State.from_alloc(accounts)
-    except (TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise UnusableInput(f"preState: {error}") from None
+    except _BAD_VALUES:
+        for address, account in accounts.items():  # which one it was is asked only now
+            try:
+                State.from_alloc({address: account})
+            except _BAD_VALUES as error:
+                raise UnusableInput(f"preState.{address}: {error}") from None
+        raise
 
 
 def _expected(value: Mapping[str, Any], transactions: list[Any]) -> Expected:
