@@ -633,7 +633,13 @@ def call(State state, header, *, sender=bytes(20), to=None, data=b"", value=0, g
     tx.value = to_word(value, "value")
     tx.gas_limit = min(to_u64(header.gas_limit if gas is None else gas, "gas"), <uint64_t>INT64_MAX)
     tx.max_fee_per_gas = to_word(gas_price, "gas_price")
-    return call_native(state, header, &tx, 1, tracer)
+    while True:
+        try:
+            return call_native(state, header, &tx, 1, tracer)
+        except errors.MissingState as error:
+            if state.source is None:
+                raise
+            _Fetcher(state).fetch({(error.address, error.slot)})
 
 
 PROGRAM_ADDRESS = bytes.fromhex("c0de" * 10)

@@ -198,6 +198,8 @@ def prefetch(block, State state, *, workers=None, accesses=None):
     try:
         while True:
             fetcher.fetch(wanted)
+            if accesses is not None:
+                break
             job.job.world = state.reader()
             for i in range(probe.views.size()):
                 probe.views[i].world = job.job.world

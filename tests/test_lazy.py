@@ -1,0 +1,96 @@
+"""States that are fetched as they are needed: the source is asked in batches, and the result is that of a whole state."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hard_blocks import hard_block
+from helpers import shared
+
+from evmcore import Block, EvmError, Header, MissingState, State, Transaction, assemble, call, execute_block, transact
+from evmcore._core import prefetch
+
+SENDER = bytes([0x11]) * 20
+CONTRACT = bytes([0x22]) * 20
+HEADER = Header(number=1, fork="London", base_fee_per_gas=0)
+
+
+class Source:
+    """Answers out of a whole state, and counts."""
+
+    def __init__(self, state: State, latency_seconds: float = 0):
+        self.state = state
+        self.latency_seconds = latency_seconds
+        self.calls: list[list] = []
+
+    def __call__(self, keys):
+        self.calls.append(keys)
+        time.sleep(self.latency_seconds)
+        return {key: self.state.get_account(key[0]) if key[1] is None else self.state.get_storage(*key) for key in keys}
+
+
+def test_a_block_on_a_lazy_state_gives_what_it_gives_on_a_whole_one():
+    for seed in range(40):
+        block = hard_block(seed, size=16, flaw=None)
+        source = Source(block.pre_state)
+        try:
+            whole = execute_block(block, block.pre_state.copy(), workers=1)
+        except EvmError as error:
+            with pytest.raises(type(error)):
+                execute_block(block, State(source=source), workers=2)
+            continue
+        lazy = execute_block(block, State(source=source), workers=2)
+        assert [receipt.encode() for receipt in lazy.receipts] == [receipt.encode() for receipt in whole.receipts]
+        assert lazy.statistics["keys"] == sum(len(keys) for keys in source.calls)
+
+
+def test_misses_are_asked_for_in_batches():
+    block = Block.load(shared("mainnet-blocks", "13217637.json.gz"))
+    source = Source(block.pre_state, latency_seconds=0.001)
+    result = execute_block(block, State(source=source), workers=2, state_roots=False)
+    assert result.receipts_root == block.header.receipts_root
+    assert result.statistics["keys"] > 1500
+    assert len(source.calls) == result.statistics["batches"] < 100
+
+
+def test_recorded_accesses_need_one_batch():
+    block = Block.load(shared("mainnet-blocks", "13217637.json.gz"))
+    accesses = execute_block(block, block.pre_state.copy(), workers=1, record=True).accesses
+    source = Source(block.pre_state)
+    batches, keys = prefetch(block, State(source=source), accesses=accesses)
+    assert (batches, keys) == (1, len(source.calls[0]))
+
+
+def test_no_key_is_asked_for_twice():
+    block = hard_block(3, size=16, flaw=None)
+    source = Source(block.pre_state)
+    execute_block(block, State(source=source), workers=1)
+    asked = [key for keys in source.calls for key in keys]
+    assert len(asked) == len(set(asked))
+
+
+def test_calls_and_transactions_fetch_too():
+    whole = State({SENDER: {"balance": 10**18}, CONTRACT: {"code": assemble("PUSH 7 SLOAD PUSH 0 MSTORE PUSH 32 PUSH 0 RETURN"), "storage": {7: 42}}})
+    assert call(State(source=Source(whole)), HEADER, sender=SENDER, to=CONTRACT, gas=100_000).word == 42
+    tx = Transaction(to=CONTRACT, gas_limit=100_000, gas_price=1, sender=SENDER)
+    state = State(source=Source(whole))
+    assert transact(tx, state, HEADER).succeeded
+    assert state.get_nonce(SENDER) == 1
+
+
+def test_a_source_that_does_not_answer_is_an_error_with_the_key():
+    tx = Transaction(to=CONTRACT, gas_limit=100_000, gas_price=1, sender=SENDER)
+    with pytest.raises(MissingState) as error:
+        transact(tx, State(source=lambda keys: {}), HEADER)
+    assert error.value.address == SENDER
+    assert error.value.slot is None
+
+
+def test_an_error_in_the_source_is_the_callers():
+    def broken(keys):
+        raise ConnectionError("no node")
+
+    block = hard_block(1, size=4, flaw=None)
+    with pytest.raises(ConnectionError):
+        execute_block(block, State(source=broken))
