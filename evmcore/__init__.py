@@ -38,9 +38,11 @@ from .errors import (
     ResourceLimit,
     UnusableInput,
 )
+from .ranges import replay_range
 from .types import (
     Account,
     Block,
+    BlockSummary,
     CallResult,
     Expected,
     Header,
@@ -61,6 +63,7 @@ __all__ = [
     "Account",
     "Block",
     "BlockResult",
+    "BlockSummary",
     "CallResult",
     "DecodeError",
     "EvmError",
@@ -88,6 +91,7 @@ __all__ = [
     "keccak256",
     "ordered_trie_root",
     "recover_senders",
+    "replay_range",
     "run",
     "to_address",
     "transact",

@@ -7,11 +7,13 @@ be given as "0x…"). `State`, `Transaction` and `BlockResult` are the core's ow
 from .block import Block, Expected
 from .header import Header, Withdrawal
 from .hexadecimal import to_address
+from .ranges import BlockSummary
 from .receipt import Account, CallResult, Log, Receipt
 
 __all__ = [
     "Account",
     "Block",
+    "BlockSummary",
     "CallResult",
     "Expected",
     "Header",
