@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, NamedTuple, Protocol
 
+from .accesses import Accesses
 from .header import Header, Withdrawal
 from .receipt import Account, CallResult, Receipt
 
@@ -202,6 +203,8 @@ class BlockResult:
     def state_root(self) -> bytes: ...
     @property
     def statistics(self) -> dict[str, Any]: ...
+    @property
+    def accesses(self) -> Accesses | None: ...
     def differences(self, other: BlockResult) -> list[str]: ...
     def __eq__(self, other: object) -> bool: ...
 
@@ -240,6 +243,8 @@ def execute_block(
     workers: int | None = None,
     strategy: str = "auto",
     state_roots: bool | None = None,
+    record: bool = False,
+    accesses: Accesses | None = None,
 ) -> BlockResult: ...
 def transact(tx: Transaction, state: State, header: Header, *, tracer: Any = None) -> Receipt: ...
 def call(

@@ -100,7 +100,7 @@ def replay_range(
     return _summaries(tasks, pool, in_flight or IN_FLIGHT_PER_WORKER * pool.workers, retries)
 
 
-def replay_block(block: BlockSource, *, workers: int = 1, strategy: str = "auto") -> BlockSummary:
+def replay_block(block: BlockSource | _Carried, *, workers: int = 1, strategy: str = "auto") -> BlockSummary:
     """Execute one block on a copy of its pre-state and verify it. What is wrong is in the summary."""
     source = os.fspath(block) if isinstance(block, (str, os.PathLike)) else None
     started = time.perf_counter()
@@ -236,7 +236,7 @@ class _Task:
     future: Future[BlockSummary] | None = None
 
 
-def _replay_task(index: int, block: BlockSource, workers: int, strategy: str) -> BlockSummary:
+def _replay_task(index: int, block: BlockSource | _Carried, workers: int, strategy: str) -> BlockSummary:
     """What runs where the executor says. The index keeps two askings for the same file apart where results are cached."""
     return replay_block(block, workers=workers, strategy=strategy)
 

@@ -27,6 +27,7 @@ from .output import (
 
 if TYPE_CHECKING:
     from .._core import BlockResult
+    from ..accesses import Accesses
 
 SUMMARY = "execute blocks again and verify them"
 DESCRIPTION = """\
@@ -35,14 +36,21 @@ hold transactions root, senders, gas, logs bloom, receipts root and, where the s
 
 A directory is not walked into; in it, files of the format count. ms is the execution alone, the best of K repeats;
 executions counts transaction runs, conflicts those that were discarded.
+
+What each transaction reads and writes can be kept (--accesses) and given to a later replay (--recorded), which then needs no
+speculation. One block file: FILE. Several, or a directory: a directory, with <number>.json.gz for each block.
 """
 EXAMPLES = """\
   evmcore replay blocks/
   evmcore replay blocks/19426586.json.gz --workers 4 --repeat 20
   evmcore replay blocks/ --json | jq 'select(.ok | not)'
+  evmcore replay blocks/ --accesses accesses/
+  evmcore replay blocks/ --recorded accesses/
 
 exit status: 0 all blocks verify, 1 a mismatch, 2 unusable input
 """
+# The strategies that make use of recorded accesses; "auto" stands for the first of them.
+RECORDED_STRATEGIES = ("recorded", "recorded-hint")
 # Where the receipts of each transaction lie beside the block files, to find the one that differs.
 PER_TRANSACTION_FOLDER = "per-tx"
 
@@ -60,6 +68,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--repeat", type=positive, default=1, metavar="K", help="execute K times, compare, and give the best time"
+    )
+    parser.add_argument(
+        "--accesses", type=Path, metavar="FILE|DIR", help="write what the transactions read and wrote, for --recorded"
+    )
+    parser.add_argument(
+        "--recorded",
+        type=Path,
+        metavar="FILE|DIR",
+        help="execute by these accesses (strategy recorded, or recorded-hint where they may be wrong)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object a block and nothing else")
     parser.add_argument("--fail-fast", action="store_true", help="stop at the first block that doesn't verify")
@@ -109,24 +126,33 @@ class Report:
 def main(arguments: argparse.Namespace) -> int:
     """Replay all blocks; the exit status says how it went."""
     workers = processors() if arguments.workers is None else arguments.workers
+    strategy = _strategy(arguments)
     paths = block_paths(arguments.paths)
+    is_one = len(paths) == 1 and paths[0][1]
+    written = _AccessFiles(arguments.accesses, is_one) if arguments.accesses is not None else None
+    read = _AccessFiles(arguments.recorded, is_one) if arguments.recorded is not None else None
     progress = Progress(len(paths))
     printer = _Printer(progress, arguments.json)
     status = EXIT_OK
     folders_without = {Path(name) for name in arguments.paths if Path(name).is_dir()}
     for done, (path, is_named) in enumerate(paths):
         progress.show(done, path.name)
+        accesses = None
         try:
             block, load_s = _load(path, is_named)
+            if block is not None and read is not None:
+                accesses = read.load(block.number)
         except UnusableInput as error:
             progress.complain(str(error))
             status = EXIT_UNUSABLE
             block = None
         if block is not None:
             folders_without.discard(path.parent)
-            report = replay(block, path, workers, arguments.strategy, arguments.repeat)
+            report = replay(block, path, workers, strategy, arguments.repeat, accesses)
             report.seconds["load"] = load_s
             printer.block(report)
+            if report.is_ok and written is not None:
+                written.save(block.number, _record(block))
             if not report.is_ok:
                 progress.complain(f"block {report.number} ({report.fork}): {report.error}")
                 status = max(status, EXIT_MISMATCH)
@@ -141,6 +167,62 @@ def main(arguments: argparse.Namespace) -> int:
     return status
 
 
+def _strategy(arguments: argparse.Namespace) -> str:
+    """The strategy to execute with; raises UnusableInput where it and --recorded don't go together."""
+    strategy: str = arguments.strategy
+    if arguments.recorded is None:
+        if strategy in RECORDED_STRATEGIES:
+            raise UnusableInput(f"--strategy {strategy} needs --recorded")
+        return strategy
+    if strategy == "auto":
+        return RECORDED_STRATEGIES[0]
+    if strategy not in RECORDED_STRATEGIES:
+        raise UnusableInput(f"--strategy {strategy} makes no use of --recorded: {' or '.join(RECORDED_STRATEGIES)} do")
+    return strategy
+
+
+class _AccessFiles:
+    """Where accesses lie: a file if there is one block, else a directory with a file for each."""
+
+    def __init__(self, path: Path, is_one: bool) -> None:
+        self._path = path
+        self._is_file = is_one and not path.is_dir()
+        if not is_one and path.exists() and not path.is_dir():
+            raise UnusableInput(f"{path}: the accesses of one block; for several, name a directory")
+
+    def _of(self, number: int) -> Path:
+        return self._path if self._is_file else self._path / f"{number}.json.gz"
+
+    def load(self, number: int) -> Accesses:
+        """The accesses of that block; raises UnusableInput."""
+        from ..accesses import Accesses
+
+        return Accesses.load(self._of(number))
+
+    def save(self, number: int, accesses: Accesses) -> None:
+        """Write them; raises UnusableInput where that can't be done."""
+        path = self._of(number)
+        try:
+            if not self._is_file:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            accesses.save(path)
+        except OSError as error:
+            raise UnusableInput(f"{path}: {error.strerror or error}") from None
+
+
+def _record(block: Block) -> Accesses:
+    """What the transactions read and write: from a run of its own, so that no time that is shown has it in."""
+    from .._core import execute_block
+
+    assert block.pre_state is not None
+    # Roots after each transaction (before Byzantium) would have to be made in between.
+    result = execute_block(
+        block, block.pre_state.copy(), workers=1, strategy="sequential", record=True, state_roots=False
+    )
+    assert result.accesses is not None
+    return result.accesses
+
+
 def _load(path: Path, is_named: bool) -> tuple[Block | None, float]:
     """The block of a file and the seconds it took; None for a file of another format that only lay in the directory."""
     started = time.perf_counter()
@@ -150,13 +232,15 @@ def _load(path: Path, is_named: bool) -> tuple[Block | None, float]:
     return block_of(path, value), time.perf_counter() - started
 
 
-def replay(block: Block, path: Path, workers: int, strategy: str, repeat: int) -> Report:
+def replay(
+    block: Block, path: Path, workers: int, strategy: str, repeat: int, accesses: Accesses | None = None
+) -> Report:
     """Execute one block `repeat` times on copies of its pre-state, and verify it. What is wrong is in the report."""
     report = Report(block.number, block.header.fork, len(block.transactions), workers, strategy, Verification(block))
     result: BlockResult | None = None
     try:
         _recover(block, report)
-        result = _execute(block, report, repeat)
+        result = _execute(block, report, repeat, accesses)
         started = time.perf_counter()
         report.verification.result(result)
         report.seconds["roots"] += time.perf_counter() - started
@@ -185,14 +269,17 @@ def _recover(block: Block, report: Report) -> None:
     report.verification.senders([tx.sender for tx in block.transactions])
 
 
-def _execute(block: Block, report: Report, repeat: int) -> BlockResult:
+def _execute(block: Block, report: Report, repeat: int, accesses: Accesses | None) -> BlockResult:
     """Run `repeat` times; the best time counts, and all results have to be the first one."""
     from .._core import execute_block
 
     assert block.pre_state is not None
+    strategy = report.strategy
     first: BlockResult | None = None
     for turn in range(repeat):
-        result = execute_block(block, block.pre_state.copy(), workers=report.workers, strategy=report.strategy)
+        result = execute_block(
+            block, block.pre_state.copy(), workers=report.workers, strategy=strategy, accesses=accesses
+        )
         statistics = result.statistics
         if first is None or statistics["execute_seconds"] < report.seconds["execute"]:
             report.seconds["execute"] = statistics["execute_seconds"]
