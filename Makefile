@@ -84,20 +84,20 @@ $(CREATED):
 	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@touch $@
 
-# Without isolation, so that the objects of this build are found by the next one.
+# The build packages are for the next builds, which setup.py does alone; the objects are shared.
 $(PACKAGES): $(CREATED) pyproject.toml
 	@echo "Installing packages and building evmcore (a minute or two)"
 	@$(PIP) $(BUILD_PACKAGES)
-	@$(PIP) --no-build-isolation --editable .
+	@$(PIP) --editable .
 	@touch $@
 
 $(TEST_PACKAGES): $(PACKAGES)
 	@echo "Installing what the tests need"
-	@$(PIP) --no-build-isolation --editable '.[test]'
+	@$(PIP) --editable '.[test]'
 	@touch $@
 
 $(STYLE_PACKAGES): $(PACKAGES)
-	@$(PIP) --no-build-isolation --editable '.[style]'
+	@$(PIP) --editable '.[style]'
 	@touch $@
 
 $(BUILT): $(PACKAGES) setup.py $(SOURCES)
