@@ -244,7 +244,7 @@ def replay(
         started = time.perf_counter()
         report.verification.result(result)
         report.seconds["roots"] += time.perf_counter() - started
-    except EvmError as error:
+    except (EvmError, ValueError) as error:  # ValueError: a header that no rule can make sense of
         report.verification.faults.append(str(error))
     if not report.is_ok:
         report.error = _explain(block, report, result, path)
