@@ -38,8 +38,19 @@ cdef int raise_outcome(Status status, const u256& have, const u256& want, const 
 # ---------------------------------------------------------------- the block's context
 
 
+# e^177.4 is 2^256. Without a bound the series would go on for as many terms as the exponent is large.
+BLOB_FEE_EXPONENT_MAX = 178
+
+
 def fake_exponential(factor, numerator, denominator):
-    """factor · e^(numerator / denominator), by its Taylor series in integers (EIP-4844)."""
+    """factor · e^(numerator / denominator), by its Taylor series in integers (EIP-4844).
+
+    raise   ValueError where the price would not fit 256 bits, as no chain's does
+    """
+    if denominator <= 0:
+        raise ValueError(f"blob_schedule: an update fraction of {denominator}")
+    if numerator > BLOB_FEE_EXPONENT_MAX * denominator:
+        raise ValueError(f"excess_blob_gas: {numerator} makes a blob base fee of more than 256 bits")
     i = 1
     output = 0
     term = factor * denominator
