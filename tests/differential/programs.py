@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from evmcore import OPCODES, fork_index
+from evmcore import OPCODES, assemble, fork_index
 
 from .precompile_inputs import precompile_input
 
@@ -30,14 +30,27 @@ CALLS = "CALL CALLCODE DELEGATECALL STATICCALL".split()
 PRECOMPILE_NUMBERS = [*range(1, 0x13), 0x100]
 
 
+# Init codes of contracts that tell: destroyed by any call, storing its input, destroyed within its own creation, reading
+# a slot that an earlier life may have left, logging.
+SHARED_INITS = [
+    assemble("PUSH2 0x33ff PUSH1 0 MSTORE PUSH1 2 PUSH1 30 RETURN"),  # CALLER SELFDESTRUCT
+    assemble("PUSH5 0x6001600155 PUSH1 0 MSTORE PUSH1 5 PUSH1 27 RETURN"),
+    assemble("PUSH2 0x30ff PUSH1 0 MSTORE PUSH1 2 PUSH1 30 RETURN"),  # ADDRESS SELFDESTRUCT
+    assemble("CALLER SELFDESTRUCT"),
+    assemble("PUSH1 1 SLOAD PUSH1 1 ADD PUSH1 1 SSTORE PUSH10 0x60015460010160015500 PUSH1 0 MSTORE PUSH1 10 PUSH1 22 RETURN"),
+    assemble("PUSH1 7 PUSH1 0 SSTORE PUSH2 0x33ff PUSH1 0 MSTORE PUSH1 2 PUSH1 30 RETURN"),
+]
+
+
 class Writer:
     """Bytecode under construction. `targets` are the addresses that calls and account reads choose from."""
 
-    def __init__(self, random: Random, fork: int, targets: list[bytes], depth: int = 0) -> None:
+    def __init__(self, random: Random, fork: int, targets: list[bytes], depth: int = 0, inits: list[bytes] | None = None) -> None:
         self.random = random
         self.fork = fork
         self.targets = targets
         self.depth = depth  # of programs within programs (init code)
+        self.inits = inits if inits is not None else []  # that several programs share, so that CREATE2 meets itself
         self.code = bytearray()
 
     # ------------------------------------------------------------ words
@@ -237,6 +250,10 @@ class Writer:
             self.op("GAS")
         elif kind < 0.35:
             self.push(self.random.choice([0, 1, 700, 2300, 2301, 5000]))
+        elif kind < 0.4:  # leaves a little, so that calls go deep before EIP-150 too
+            self.push(self.random.choice([3000, 10_000]))
+            self.op("GAS")
+            self.op("SUB")
         elif kind < 0.95:
             self.push(self.random.choice([30_000, 60_000, 100_000, 200_000]))
         else:
@@ -255,6 +272,18 @@ class Writer:
         self.op(name)
         self.keep()
         self.read_output()
+
+    def touch(self) -> None:
+        """A call without value and with little gas, which may fail after it touched."""
+        for _ in range(5):
+            self.push(0)
+        if self.random.random() < 0.4:
+            self.push(self.random.choice([2, 3, 3, 3, 4]))
+        else:
+            self.address()
+        self.push(self.random.choice([0, 100, 599, 600, 3000]))
+        self.op("CALL")
+        self.keep()
 
     def read_output(self) -> None:
         if self.random.random() < 0.4 and self.has("RETURNDATASIZE"):
@@ -329,16 +358,19 @@ class Writer:
 
     def init_code(self) -> bytes:
         kind = self.random.random()
+        if self.inits and kind < 0.5:
+            return self.random.choice(self.inits)
+        kind = self.random.random()
         if kind < 0.1:
             return b""
         if kind < 0.2:
             return self.random.randbytes(self.random.randrange(1, 40))
-        inner = Writer(self.random, self.fork, self.targets, self.depth + 1)
+        inner = Writer(self.random, self.fork, self.targets, self.depth + 1, self.inits)
         for _ in range(self.random.randrange(4)):
             inner.statement()
         kind = self.random.random()
         if kind < 0.6 and self.depth < 2:
-            runtime = program(self.random, self.fork, self.targets, self.depth + 1, self.random.randrange(1, 5))
+            runtime = program(self.random, self.fork, self.targets, self.depth + 1, self.random.randrange(1, 5), self.inits)
             if self.random.random() < 0.05:
                 runtime = b"\xef" + runtime
             at = len(inner.code) + 15
@@ -439,6 +471,7 @@ class Writer:
             (self.load, 5),
             (self.log, 3),
             (self.call, 16),
+            (self.touch, 2),
             (self.call_precompile, 4),
             (self.create, 6 if self.depth < 2 else 1),
             (self.loop, 2 if self.depth < 2 else 0),
@@ -449,11 +482,18 @@ class Writer:
         self.random.choices([make for make, _ in kinds], [weight for _, weight in kinds])[0]()
 
 
-def program(random: Random, fork: int, targets: list[bytes], depth: int = 0, statements: int | None = None) -> bytes:
+def program(
+    random: Random,
+    fork: int,
+    targets: list[bytes],
+    depth: int = 0,
+    statements: int | None = None,
+    inits: list[bytes] | None = None,
+) -> bytes:
     """One contract's code."""
     if random.random() < 0.02:
         return random.randbytes(random.randrange(1, 80))
-    writer = Writer(random, fork, targets, depth)
+    writer = Writer(random, fork, targets, depth, inits)
     for _ in range(random.randrange(1, 12) if statements is None else statements):
         writer.statement()
     if random.random() < 0.8:

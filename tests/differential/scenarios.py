@@ -6,11 +6,11 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from evmcore import TRANSACTION_TYPES, Transaction, fork_index, keccak256
+from evmcore import TRANSACTION_TYPES, Transaction, assemble, fork_index, keccak256
 from evmcore._core import fork_rules
 
 from .case import Case
-from .programs import PRECOMPILE_NUMBERS, program
+from .programs import PRECOMPILE_NUMBERS, SHARED_INITS, program
 from .specification import FORK_MODULES
 
 FORKS = tuple(FORK_MODULES)
@@ -32,6 +32,12 @@ BEACON_ROOTS_CODE = bytes.fromhex(
 HISTORY_CODE = bytes.fromhex(
     "3373fffffffffffffffffffffffffffffffffffffffe14604657602036036042575f35600143038111604257611fff81430311604257611fff9006545f"
     "5260205ff35b5f5ffd5b5f35611fff60014303065500"
+)
+# Logs its input as a deposit (EIP-6110).
+DEPOSITS = bytes.fromhex("00000000219ab540356cbb839cbe05303d7705fa")
+DEPOSIT_CODE = assemble(
+    f"CALLDATASIZE PUSH1 0 PUSH1 0 CALLDATACOPY PUSH32 0x{keccak256(b'DepositEvent(bytes,bytes,bytes,bytes,bytes)').hex()} "
+    "CALLDATASIZE PUSH1 0 LOG1 STOP"
 )
 # Nothing; a counter of blocks as the request; nothing but a log; a failure, which refuses the block.
 REQUEST_CODES = [bytes.fromhex(code) for code in ("00", "6001545f526001548060010160015560205ff3", "5f5fa000")] * 10 + [
@@ -66,6 +72,7 @@ class Scenario:
         self.coinbase = random.choice([bytes([0xCB]) * 20, self.senders[0], self.contracts[0], self.strangers[0], bytes(19) + b"\x03"])
         self.targets = [*self.contracts * 3, *self.senders[:3], *self.strangers, self.coinbase]
         self.nonces: dict[bytes, int] = {}
+        self.inits = random.sample(SHARED_INITS, random.randrange(3))
 
     def make(self) -> Case:
         random = self.random
@@ -101,7 +108,7 @@ class Scenario:
             case.accounts[address] = (10**20 if rich else random.choice([0, 21_000 * 10, 10**6]), random.choice([0, 0, 1, 5]), b"", {})
         for address in self.contracts:
             storage = {slot: random.choice([1, 2, 2**255]) for slot in (0, 1, 2, 5, 2**256 - 1) if random.random() < 0.4}
-            code = program(random, self.index, self.targets)
+            code = program(random, self.index, self.targets, inits=self.inits)
             if self.rules["has_requests"] and random.random() < 0.15:
                 code = b"\xef\x01\x00" + random.choice(self.targets)
             case.accounts[address] = (random.choice([0, 0, 1, 1000, 10**18]), 1, code, storage)
@@ -112,12 +119,14 @@ class Scenario:
         if random.random() < 0.06:  # a sender with code
             balance, nonce, code, storage = case.accounts[self.senders[2]]
             case.accounts[self.senders[2]] = (balance, nonce, code or b"\x00", storage)
-        if not self.rules["deletes_empty_accounts"] and random.random() < 0.3:
-            case.accounts[random.choice([*self.strangers, bytes(19) + b"\x03"])] = (0, 0, b"", {})
+        # Spurious Dragon found empty accounts and cleared them one by one; later forks have none (EIP-7523).
+        may_be_empty = not self.rules["deletes_empty_accounts"] or self.fork == "SpuriousDragon"
+        while may_be_empty and random.random() < 0.5:
+            case.accounts[random.choice([*self.strangers, bytes(19) + b"\x03", bytes(19) + b"\x02"])] = (0, 0, b"", {})
         if random.random() < 0.05:
             number = random.choice(PRECOMPILE_NUMBERS)
             case.accounts[number.to_bytes(20, "big")] = (random.choice([1, 5]), 0, b"", {})
-        if self.rules["deletes_empty_accounts"]:  # no chain has an empty account (EIP-7523)
+        if not may_be_empty:
             case.accounts = {a: account for a, account in case.accounts.items() if account[0] or account[1] or account[2]}
         self.add_system_contracts(case)
         self.nonces = {address: case.accounts[address][1] if address in case.accounts else 0 for address in self.senders}
@@ -130,6 +139,10 @@ class Scenario:
         if self.rules["stores_parent_hash"] and random.random() < 0.7:
             case.accounts[HISTORY] = (0, 1, HISTORY_CODE, {})
         if self.rules["has_requests"]:
+            if random.random() < 0.15:
+                case.accounts[DEPOSITS] = (0, 1, DEPOSIT_CODE, {})
+                self.targets.append(DEPOSITS)
+                self.contracts.append(DEPOSITS)
             for address in (WITHDRAWALS, CONSOLIDATIONS):
                 code = random.choice(REQUEST_CODES)
                 if random.random() < 0.98:
@@ -201,8 +214,10 @@ class Scenario:
 
         random = self.random
         if is_create:
-            code = Writer(random, self.index, self.targets, 1).init_code()
+            code = Writer(random, self.index, self.targets, 1, self.inits).init_code()
             return code if random.random() < 0.99 else code.ljust(49_153, b"\0")
+        if DEPOSITS in self.contracts and random.random() < 0.5:
+            return deposit_event(random)
         return random.choice([b"", b"\1", bytes(32), random.randbytes(random.randrange(100)), random.randbytes(random.choice([500, 1500]))])
 
     def authorizations(self) -> list[tuple[int, bytes, int, int, int, int]]:
@@ -223,6 +238,18 @@ class Scenario:
             elif nonce == self.nonces[authority]:
                 self.nonces[authority] += 1
         return made
+
+
+def deposit_event(random: Random) -> bytes:
+    """A deposit's log as the contract packs it; now and then with a word or the length changed, which refuses the block."""
+    head, tail = b"", b""
+    for size in (48, 32, 8, 96, 8):
+        head += (160 + len(tail)).to_bytes(32, "big")
+        tail += size.to_bytes(32, "big") + random.randbytes(size) + bytes(-size % 32)
+    event = bytearray(head + tail)
+    if random.random() < 0.05:
+        event[random.randrange(len(event))] ^= 1
+    return bytes(event if random.random() < 0.97 else event[:-1])
 
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
