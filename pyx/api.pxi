@@ -673,11 +673,11 @@ def run(code, data=b"", *, gas=30_000_000, fork="BPO2", value=0, sender=bytes(20
     cdef State on = State() if state is None else state.copy()
     on.set_code(PROGRAM_ADDRESS, code)
     tx.sender = to_address_value(sender, "sender")
+    tx.value = to_word(value, "value")
     if value:
         on.set_balance(sender, on.get_balance(sender) + value)
     tx.to = to_address_value(PROGRAM_ADDRESS, "to")
     tx.data = bytes_vector(to_data(data, "data"))
-    tx.value = to_word(value, "value")
     tx.gas_limit = to_u64(gas, "gas")
     if tx.gas_limit > <uint64_t>INT64_MAX:
         raise ValueError(f"gas: {gas} does not fit 63 bits")
