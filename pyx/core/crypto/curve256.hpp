@@ -1,9 +1,10 @@
 // Curves of prime order over 256-bit prime fields: numbers in Montgomery form, Jacobian points, and u*G + v*P.
 // A curve is a struct of constants (secp256k1.cpp, p256.cpp). Public data only: nothing here runs in constant time.
-// Depends on base only; header-only so that each curve's constants are folded in. Safe from any thread.
+// Depends on base and limbs.hpp; header-only so that each curve's constants are folded in. Safe from any thread.
 #pragma once
 
 #include "../base/types.hpp"
+#include "limbs.hpp"
 
 namespace evmcore::curve256 {
 
@@ -53,6 +54,9 @@ inline void store_big_endian(uint8_t bytes[32], const u256& a) noexcept {
         bytes[31 - i] = static_cast<uint8_t>(a.limb[i / 8] >> (8 * (i % 8)));
 }
 
+#define EVMCORE_LIMBS(NAME, X) \
+    [NAME##0] "m"(X.limb[0]), [NAME##1] "m"(X.limb[1]), [NAME##2] "m"(X.limb[2]), [NAME##3] "m"(X.limb[3])
+
 // A number modulo the prime `Prime::value` (above 2^255, odd), held as number * 2^256 mod prime.
 template <class Prime>
 struct Residue {
@@ -101,6 +105,13 @@ struct Residue {
         constexpr uint64_t inverse = negative_inverse();
         constexpr bool is_p256 = modulus.limb[0] == ~uint64_t{0} && modulus.limb[1] == 0xffffffff && modulus.limb[2] == 0;
         const uint64_t *a = x.word.limb, *b = y.word.limb;
+#if defined(__x86_64__)
+        if (limbs::has_two_carry_chains) {
+            Residue product;
+            limbs::montgomery_multiply_4(product.word.limb, a, b, modulus.limb, inverse);
+            return product;
+        }
+#endif
         uint64_t t[5] = {0, 0, 0, 0, 0};
 #pragma GCC unroll 4
         for (int i = 0; i < 4; ++i) {
@@ -139,17 +150,44 @@ struct Residue {
     }
 
     friend EVMCORE_INLINE Residue operator+(const Residue& x, const Residue& y) noexcept {
+#if defined(__x86_64__)
+        uint64_t t0 = x.word.limb[0], t1 = x.word.limb[1], t2 = x.word.limb[2], t3 = x.word.limb[3], u0, u1, u2, u3, carry;
+        __asm__("addq %[y0], %[t0]\n\t adcq %[y1], %[t1]\n\t adcq %[y2], %[t2]\n\t adcq %[y3], %[t3]\n\t"
+                "movl $0, %k[carry]\n\t adcq $0, %[carry]\n\t"
+                "movq %[t0], %[u0]\n\t movq %[t1], %[u1]\n\t movq %[t2], %[u2]\n\t movq %[t3], %[u3]\n\t"
+                "subq %[p0], %[u0]\n\t sbbq %[p1], %[u1]\n\t sbbq %[p2], %[u2]\n\t sbbq %[p3], %[u3]\n\t sbbq $0, %[carry]\n\t"
+                "cmovcq %[t0], %[u0]\n\t cmovcq %[t1], %[u1]\n\t cmovcq %[t2], %[u2]\n\t cmovcq %[t3], %[u3]"
+                : [t0] "+&r"(t0), [t1] "+&r"(t1), [t2] "+&r"(t2), [t3] "+&r"(t3), [u0] "=&r"(u0), [u1] "=&r"(u1),
+                  [u2] "=&r"(u2), [u3] "=&r"(u3), [carry] "=&r"(carry)
+                : EVMCORE_LIMBS(y, y.word), EVMCORE_LIMBS(p, modulus)
+                : "cc");
+        return {u256{u0, u1, u2, u3}};
+#else
         u256 sum;
         const uint64_t carry = curve256::add(sum, x.word, y.word);
         return {reduce_once(sum, carry)};
+#endif
     }
 
     friend EVMCORE_INLINE Residue operator-(const Residue& x, const Residue& y) noexcept {
+#if defined(__x86_64__)
+        uint64_t t0 = x.word.limb[0], t1 = x.word.limb[1], t2 = x.word.limb[2], t3 = x.word.limb[3], u0, u1, u2, u3;
+        __asm__("subq %[y0], %[t0]\n\t sbbq %[y1], %[t1]\n\t sbbq %[y2], %[t2]\n\t sbbq %[y3], %[t3]\n\t"
+                "sbbq %[u0], %[u0]\n\t movq %[u0], %[u1]\n\t movq %[u0], %[u2]\n\t movq %[u0], %[u3]\n\t"
+                "andq %[p0], %[u0]\n\t andq %[p1], %[u1]\n\t andq %[p2], %[u2]\n\t andq %[p3], %[u3]\n\t"
+                "addq %[u0], %[t0]\n\t adcq %[u1], %[t1]\n\t adcq %[u2], %[t2]\n\t adcq %[u3], %[t3]"
+                : [t0] "+&r"(t0), [t1] "+&r"(t1), [t2] "+&r"(t2), [t3] "+&r"(t3), [u0] "=&r"(u0), [u1] "=&r"(u1),
+                  [u2] "=&r"(u2), [u3] "=&r"(u3)
+                : EVMCORE_LIMBS(y, y.word), EVMCORE_LIMBS(p, modulus)
+                : "cc");
+        return {u256{t0, t1, t2, t3}};
+#else
         u256 difference, wrapped;
         const uint64_t mask = 0 - subtract(difference, x.word, y.word);
         curve256::add(wrapped, difference,
                       u256{modulus.limb[0] & mask, modulus.limb[1] & mask, modulus.limb[2] & mask, modulus.limb[3] & mask});
         return {wrapped};
+#endif
     }
 
     Residue negated() const noexcept { return zero() - *this; }
@@ -187,6 +225,8 @@ struct Residue {
         return out;
     }
 };
+
+#undef EVMCORE_LIMBS
 
 // y^2 = x^3 + Curve::a * x + Curve::b. Jacobian: (x / z^2, y / z^3); z = 0 is infinity.
 template <class Curve>

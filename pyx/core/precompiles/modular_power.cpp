@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-#include "limbs.hpp"
+#include "../crypto/limbs.hpp"
 
 namespace evmcore {
 
@@ -49,6 +49,13 @@ struct MontgomeryFixed {
     static constexpr size_t size() noexcept { return N; }
 
     void multiply(uint64_t* r, const uint64_t* a, const uint64_t* b) const noexcept {
+#if defined(__x86_64__)
+        if constexpr (N == 4)
+            if (limbs::has_two_carry_chains) {
+                limbs::montgomery_multiply_4(r, a, b, modulus, inverse);
+                return;
+            }
+#endif
         uint64_t t[N + 1] = {};
 #pragma GCC unroll 4
         for (int i = 0; i < N; ++i) {
