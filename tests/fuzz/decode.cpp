@@ -1,0 +1,45 @@
+// Coverage-guided fuzzing of the decoders: any bytes are refused, or decode to what encodes to the same bytes again.
+// libFuzzer's entry point; stands on base, math and crypto alone. How to build and run it is said by __main__.py.
+#include <cstdio>
+#include <cstdlib>
+
+#include "core/base/header.hpp"
+#include "core/base/transaction.hpp"
+
+using namespace evmcore;
+
+namespace {
+
+void expect_same(ByteView given, const Bytes& again, const char* what) {
+    if (again.size() == given.size && std::equal(again.begin(), again.end(), given.data))
+        return;
+    std::fprintf(stderr, "%s: decodes, but does not encode to the same bytes\n", what);
+    std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    const ByteView given{data, size};
+    const char* field = nullptr;
+    Bytes again;
+
+    Transaction tx;
+    if (decode_transaction(given, &tx, &field) == Status::SUCCESS && encode_transaction(tx, &again))
+        expect_same(given, again, "transaction");
+
+    Header header;
+    again.clear();
+    if (decode_header(given, &header, &field) == Status::SUCCESS) {
+        encode_header(header, &again);
+        expect_same(given, again, "header");
+    }
+
+    BlockParts block;
+    again.clear();
+    if (decode_block(given, &block, &field) == Status::SUCCESS) {
+        encode_block(block, &again);
+        expect_same(given, again, "block");
+    }
+    return 0;
+}
