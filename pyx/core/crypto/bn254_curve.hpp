@@ -133,30 +133,23 @@ struct Curve {
         r = G1{x, y};
     }
 
-    // 2M + 5S: "dbl-2009-l" of the Explicit-Formulas Database, for y^2 = x^3 + b. Infinity gives infinity.
-    static void double_point(Jacobian& r, const Jacobian& p) noexcept {
-        Fp a, b, c, d, e, f, t;
-        A::square(a, p.x);
-        A::square(b, p.y);
-        A::square(c, b);
-        A::add(d, p.x, b);
-        A::square(d, d);
-        A::subtract(d, d, a);
-        A::subtract(d, d, c);
-        A::add(d, d, d);
-        A::add(e, a, a);
-        A::add(e, e, a);
-        A::square(f, e);
-        A::multiply(t, p.y, p.z);
-        A::add(r.z, t, t);
-        A::subtract(f, f, d);
-        A::subtract(r.x, f, d);
-        A::subtract(t, d, r.x);
-        A::multiply(t, t, e);
-        A::add(c, c, c);
-        A::add(c, c, c);
-        A::add(c, c, c);
-        A::subtract(r.y, t, c);
+    // 3M + 4S: with L = 3/2 x^2 and T = x y^2, x' = L^2 - 2T, y' = L (T - x') - y^4, z' = y z. Infinity gives infinity.
+    EVMCORE_NOINLINE static void double_point(Jacobian& r, const Jacobian& p) noexcept {
+        Fp l, s, t, u;
+        A::multiply(r.z, p.y, p.z);
+        A::square(u, p.x);
+        A::square(s, p.y);
+        A::add(l, u, u);
+        A::add(l, l, u);
+        Portable::halve(l, l);
+        A::multiply(t, p.x, s);
+        A::square(s, s);
+        A::square(u, l);
+        A::subtract(u, u, t);
+        A::subtract(r.x, u, t);
+        A::subtract(t, t, r.x);
+        A::multiply(t, t, l);
+        A::subtract(r.y, t, s);
     }
 
     // 8M + 3S: p + q for an affine q that is not infinity. Returns the factor by which z grew in `ratio`.
@@ -250,7 +243,7 @@ struct Curve {
 
     // table[i] = (2i + 1) p, as affine points of the isomorphic curve whose x and y are ours times scale^2 and scale^3.
     // No formula here contains the curve's constant, so sums may be taken over there without one inversion.
-    static void odd_multiples(G1 table[TABLE_SIZE], Fp& scale, const G1& p) noexcept {
+    EVMCORE_NOINLINE static void odd_multiples(G1 table[TABLE_SIZE], Fp& scale, const G1& p) noexcept {
         Jacobian sum, twice;
         Fp ratio[TABLE_SIZE], square, cube;
         double_point(twice, Jacobian{p.x, p.y, ONE});

@@ -1,9 +1,11 @@
 // BN254's base field in portable C++: the number type, modular addition, Montgomery multiplication and sums of products.
-// Depends on nothing. Everything is constexpr, so that the curve's other constants can be computed while compiling.
+// Depends on base. Everything is constexpr, so that the curve's other constants can be computed while compiling.
 // A value is canonical (below the modulus) and in Montgomery form, unless a comment says "lazy" or "plain".
 #pragma once
 
 #include <cstdint>
+
+#include "../base/types.hpp"
 
 namespace evmcore::bn254 {
 
@@ -64,7 +66,7 @@ constexpr bool is_below(const Fp& a, const Fp& b) noexcept {
 }
 
 // The arithmetic for any machine. `Arithmetic` in the other headers is this or its twin for a particular CPU: the same
-// functions, the same ranges, the same results.
+// functions, the same ranges, the same results. What is big is not inlined: the call is cheap beside it, the copies are not.
 struct Portable {
     using u128 = unsigned __int128;
 
@@ -124,8 +126,20 @@ struct Portable {
         add_limbs(r.limb, t.limb, addend.limb, 4);
     }
 
+    // r = a / 2: of a and a + p one is even
+    static constexpr void halve(Fp& r, const Fp& a) noexcept {
+        const uint64_t mask = 0 - (a.limb[0] & 1);
+        Fp addend{};
+        for (int i = 0; i < 4; ++i)
+            addend.limb[i] = MODULUS.limb[i] & mask;
+        add_limbs(addend.limb, addend.limb, a.limb, 4);
+        for (int i = 0; i < 3; ++i)
+            r.limb[i] = addend.limb[i] >> 1 | addend.limb[i + 1] << 63;
+        r.limb[3] = addend.limb[3] >> 1;
+    }
+
     // r = a * b / 2^256. a * b < p * 2^256 suffices: one factor, or both, may be a lazy sum of two.
-    static constexpr void multiply(Fp& r, const Fp& a, const Fp& b) noexcept {
+    EVMCORE_NOINLINE static constexpr void multiply(Fp& r, const Fp& a, const Fp& b) noexcept {
         uint64_t t[4]{};
         for (int i = 0; i < 4; ++i) {
             uint64_t high = 0;
@@ -148,7 +162,7 @@ struct Portable {
     static constexpr void square(Fp& r, const Fp& a) noexcept { multiply(r, a, a); }
 
     // t += a * b; the sum must stay below 2^512
-    static constexpr void accumulate(Wide& t, const Fp& a, const Fp& b) noexcept {
+    EVMCORE_NOINLINE static constexpr void accumulate(Wide& t, const Fp& a, const Fp& b) noexcept {
         uint64_t top = 0;
         for (int i = 0; i < 4; ++i) {
             uint64_t carry = 0;
@@ -161,7 +175,7 @@ struct Portable {
     }
 
     // r = t / 2^256, canonical, for t < 2.27 * p * 2^256
-    static constexpr void reduce(Fp& r, const Wide& t) noexcept {
+    EVMCORE_NOINLINE static constexpr void reduce(Fp& r, const Wide& t) noexcept {
         uint64_t low[4]{t.limb[0], t.limb[1], t.limb[2], t.limb[3]};
         for (int i = 0; i < 4; ++i) {
             const uint64_t m = low[0] * MODULUS_INVERSE;
@@ -200,18 +214,18 @@ struct Portable {
 // Fp2 by its parts, for an arithmetic A on Fp.
 template <class A>
 struct Quadratic {
-    static constexpr void add(Fp2& r, const Fp2& a, const Fp2& b) noexcept {
+    EVMCORE_NOINLINE static constexpr void add(Fp2& r, const Fp2& a, const Fp2& b) noexcept {
         A::add(r.re, a.re, b.re);
         A::add(r.im, a.im, b.im);
     }
 
-    static constexpr void subtract(Fp2& r, const Fp2& a, const Fp2& b) noexcept {
+    EVMCORE_NOINLINE static constexpr void subtract(Fp2& r, const Fp2& a, const Fp2& b) noexcept {
         A::subtract(r.re, a.re, b.re);
         A::subtract(r.im, a.im, b.im);
     }
 
     // r = (9 + i) * a
-    static constexpr void multiply_by_xi(Fp2& r, const Fp2& a) noexcept {
+    EVMCORE_NOINLINE static constexpr void multiply_by_xi(Fp2& r, const Fp2& a) noexcept {
         Fp2 t{};
         add(t, a, a);
         add(t, t, t);
@@ -223,7 +237,7 @@ struct Quadratic {
     }
 
     // Karatsuba: re re' - im im', (re + im)(re' + im') - re re' - im im'
-    static constexpr void multiply(Fp2& r, const Fp2& a, const Fp2& b) noexcept {
+    EVMCORE_NOINLINE static constexpr void multiply(Fp2& r, const Fp2& a, const Fp2& b) noexcept {
         Fp left{}, right{}, real{}, imaginary{};
         A::add_lazy(left, a.re, a.im);
         A::add_lazy(right, b.re, b.im);
@@ -236,7 +250,7 @@ struct Quadratic {
     }
 
     // (re + im)(re - im), 2 re im
-    static constexpr void square(Fp2& r, const Fp2& a) noexcept {
+    EVMCORE_NOINLINE static constexpr void square(Fp2& r, const Fp2& a) noexcept {
         Fp sum{}, difference{}, twice{};
         A::add_lazy(sum, a.re, a.im);
         A::subtract(difference, a.re, a.im);

@@ -36,46 +36,45 @@
     "mulxq 24(%[p]), %[low], " t0 "\n\t adcq %[low], " t3 "\n\t adcq $0, " t0 "\n\t"                      \
     "addq %[h0], " t1 "\n\t adcq %[h1], " t2 "\n\t adcq %[h2], " t3 "\n\t adcq " TOP ", " t0 "\n\t"
 
-#define EVMCORE_TO(X) [r0] "=m"(X.limb[0]), [r1] "=m"(X.limb[1]), [r2] "=m"(X.limb[2]), [r3] "=m"(X.limb[3])
-#define EVMCORE_FROM(NAME, X) \
-    [NAME##0] "m"(X.limb[0]), [NAME##1] "m"(X.limb[1]), [NAME##2] "m"(X.limb[2]), [NAME##3] "m"(X.limb[3])
-
 namespace evmcore::bn254 {
 
 struct WithMulx {
     static EVMCORE_INLINE void add(Fp& r, const Fp& a, const Fp& b) noexcept {
         uint64_t t0 = a.limb[0], t1 = a.limb[1], t2 = a.limb[2], t3 = a.limb[3], u0, u1, u2, u3;
-        __asm__("addq %[b0], %[t0]\n\t adcq %[b1], %[t1]\n\t adcq %[b2], %[t2]\n\t adcq %[b3], %[t3]\n\t"
-                "movq %[t0], %[u0]\n\t movq %[t1], %[u1]\n\t movq %[t2], %[u2]\n\t movq %[t3], %[u3]\n\t"
-                "subq %[p0], %[u0]\n\t sbbq %[p1], %[u1]\n\t sbbq %[p2], %[u2]\n\t sbbq %[p3], %[u3]\n\t"
-                "cmovcq %[t0], %[u0]\n\t cmovcq %[t1], %[u1]\n\t cmovcq %[t2], %[u2]\n\t cmovcq %[t3], %[u3]\n\t"
-                "movq %[u0], %[r0]\n\t movq %[u1], %[r1]\n\t movq %[u2], %[r2]\n\t movq %[u3], %[r3]"
-                : EVMCORE_TO(r), [t0] "+&r"(t0), [t1] "+&r"(t1), [t2] "+&r"(t2), [t3] "+&r"(t3), [u0] "=&r"(u0),
-                  [u1] "=&r"(u1), [u2] "=&r"(u2), [u3] "=&r"(u3)
-                : EVMCORE_FROM(b, b), EVMCORE_FROM(p, MODULUS)
-                : "cc");
+        __asm__ volatile(
+            "addq 0(%[b]), %[t0]\n\t adcq 8(%[b]), %[t1]\n\t adcq 16(%[b]), %[t2]\n\t adcq 24(%[b]), %[t3]\n\t"
+            "movq %[t0], %[u0]\n\t movq %[t1], %[u1]\n\t movq %[t2], %[u2]\n\t movq %[t3], %[u3]\n\t"
+            "subq 0(%[p]), %[u0]\n\t sbbq 8(%[p]), %[u1]\n\t sbbq 16(%[p]), %[u2]\n\t sbbq 24(%[p]), %[u3]\n\t"
+            "cmovcq %[t0], %[u0]\n\t cmovcq %[t1], %[u1]\n\t cmovcq %[t2], %[u2]\n\t cmovcq %[t3], %[u3]"
+            : [t0] "+&r"(t0), [t1] "+&r"(t1), [t2] "+&r"(t2), [t3] "+&r"(t3), [u0] "=&r"(u0), [u1] "=&r"(u1),
+              [u2] "=&r"(u2), [u3] "=&r"(u3)
+            : [b] "r"(&b), [p] "r"(&MODULUS)
+            : "cc", "memory");
+        r = Fp{{u0, u1, u2, u3}};
     }
 
     static EVMCORE_INLINE void add_lazy(Fp& r, const Fp& a, const Fp& b) noexcept {
         uint64_t t0 = a.limb[0], t1 = a.limb[1], t2 = a.limb[2], t3 = a.limb[3];
-        __asm__("addq %[b0], %[t0]\n\t adcq %[b1], %[t1]\n\t adcq %[b2], %[t2]\n\t adcq %[b3], %[t3]\n\t"
-                "movq %[t0], %[r0]\n\t movq %[t1], %[r1]\n\t movq %[t2], %[r2]\n\t movq %[t3], %[r3]"
-                : EVMCORE_TO(r), [t0] "+&r"(t0), [t1] "+&r"(t1), [t2] "+&r"(t2), [t3] "+&r"(t3)
-                : EVMCORE_FROM(b, b)
-                : "cc");
+        __asm__ volatile(
+            "addq 0(%[b]), %[t0]\n\t adcq 8(%[b]), %[t1]\n\t adcq 16(%[b]), %[t2]\n\t adcq 24(%[b]), %[t3]"
+            : [t0] "+&r"(t0), [t1] "+&r"(t1), [t2] "+&r"(t2), [t3] "+&r"(t3)
+            : [b] "r"(&b)
+            : "cc", "memory");
+        r = Fp{{t0, t1, t2, t3}};
     }
 
     static EVMCORE_INLINE void subtract(Fp& r, const Fp& a, const Fp& b) noexcept {
         uint64_t t0 = a.limb[0], t1 = a.limb[1], t2 = a.limb[2], t3 = a.limb[3], u0, u1, u2, u3;
-        __asm__("subq %[b0], %[t0]\n\t sbbq %[b1], %[t1]\n\t sbbq %[b2], %[t2]\n\t sbbq %[b3], %[t3]\n\t"
-                "sbbq %[u0], %[u0]\n\t movq %[u0], %[u1]\n\t movq %[u0], %[u2]\n\t movq %[u0], %[u3]\n\t"
-                "andq %[p0], %[u0]\n\t andq %[p1], %[u1]\n\t andq %[p2], %[u2]\n\t andq %[p3], %[u3]\n\t"
-                "addq %[u0], %[t0]\n\t adcq %[u1], %[t1]\n\t adcq %[u2], %[t2]\n\t adcq %[u3], %[t3]\n\t"
-                "movq %[t0], %[r0]\n\t movq %[t1], %[r1]\n\t movq %[t2], %[r2]\n\t movq %[t3], %[r3]"
-                : EVMCORE_TO(r), [t0] "+&r"(t0), [t1] "+&r"(t1), [t2] "+&r"(t2), [t3] "+&r"(t3), [u0] "=&r"(u0),
-                  [u1] "=&r"(u1), [u2] "=&r"(u2), [u3] "=&r"(u3)
-                : EVMCORE_FROM(b, b), EVMCORE_FROM(p, MODULUS)
-                : "cc");
+        __asm__ volatile(
+            "subq 0(%[b]), %[t0]\n\t sbbq 8(%[b]), %[t1]\n\t sbbq 16(%[b]), %[t2]\n\t sbbq 24(%[b]), %[t3]\n\t"
+            "sbbq %[u0], %[u0]\n\t movq %[u0], %[u1]\n\t movq %[u0], %[u2]\n\t movq %[u0], %[u3]\n\t"
+            "andq 0(%[p]), %[u0]\n\t andq 8(%[p]), %[u1]\n\t andq 16(%[p]), %[u2]\n\t andq 24(%[p]), %[u3]\n\t"
+            "addq %[u0], %[t0]\n\t adcq %[u1], %[t1]\n\t adcq %[u2], %[t2]\n\t adcq %[u3], %[t3]"
+            : [t0] "+&r"(t0), [t1] "+&r"(t1), [t2] "+&r"(t2), [t3] "+&r"(t3), [u0] "=&r"(u0), [u1] "=&r"(u1),
+              [u2] "=&r"(u2), [u3] "=&r"(u3)
+            : [b] "r"(&b), [p] "r"(&MODULUS)
+            : "cc", "memory");
+        r = Fp{{t0, t1, t2, t3}};
     }
 
     __attribute__((noinline, target("bmi2"))) static void multiply(Fp& r, const Fp& a, const Fp& b) noexcept {

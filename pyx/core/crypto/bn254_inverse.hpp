@@ -36,34 +36,37 @@ struct Matrix {
     int64_t a_a, a_b, b_a, b_b;
 };
 
+// a, b = a - b, b or, where the mask is all ones, b - a, a
+inline void subtract_smaller(uint64_t& a, uint64_t& b, uint64_t mask) noexcept {
+    const uint64_t difference = a - b;
+    b += difference & mask;
+    a = (difference ^ mask) - mask;
+}
+
 // The steps of a batch, for odd b: while a is even halve it, else subtract the smaller from the larger.
 // Halving a is written as doubling b's row. A wrong comparison, possible near a tie, costs a step and is mended by a sign.
 inline Matrix steps(uint64_t a_top, uint64_t a_low, uint64_t b_top, uint64_t b_low) noexcept {
-    Matrix m{1, 0, 0, 1};
+    uint64_t m_a_a = 1, m_a_b = 0, m_b_a = 0, m_b_b = 1;
     int left = BATCH;
+    // the bit at `left` stops the count at the batch's end
+    int zeros = __builtin_ctzll(a_low | uint64_t{1} << left);
     while (true) {
-        // the bit at `left` stops the count at the batch's end
-        const int zeros = __builtin_ctzll(a_low | uint64_t{1} << left);
         a_low >>= zeros;
         a_top >>= zeros;
-        m.b_a = static_cast<int64_t>(static_cast<uint64_t>(m.b_a) << zeros);
-        m.b_b = static_cast<int64_t>(static_cast<uint64_t>(m.b_b) << zeros);
+        m_b_a <<= zeros;
+        m_b_b <<= zeros;
         left -= zeros;
         if (left == 0)
-            return m;
-        const bool a_is_smaller = a_top < b_top;
-        const uint64_t low = a_low - b_low;
-        const uint64_t top = a_top - b_top;
-        const int64_t first = m.a_a - m.b_a;
-        const int64_t second = m.a_b - m.b_b;
-        b_low = a_is_smaller ? a_low : b_low;
-        b_top = a_is_smaller ? a_top : b_top;
-        m.b_a = a_is_smaller ? m.a_a : m.b_a;
-        m.b_b = a_is_smaller ? m.a_b : m.b_b;
-        a_low = a_is_smaller ? 0 - low : low;
-        a_top = a_is_smaller ? 0 - top : top;
-        m.a_a = a_is_smaller ? -first : first;
-        m.a_b = a_is_smaller ? -second : second;
+            return Matrix{static_cast<int64_t>(m_a_a), static_cast<int64_t>(m_a_b), static_cast<int64_t>(m_b_a),
+                          static_cast<int64_t>(m_b_b)};
+        // a - b and b - a end in the same zeros, so counting needn't wait for the comparison
+        zeros = __builtin_ctzll((a_low - b_low) | uint64_t{1} << left);
+        // By a mask, since no processor can guess which of the two is smaller.
+        const uint64_t mask = 0 - static_cast<uint64_t>(a_top < b_top);
+        subtract_smaller(a_low, b_low, mask);
+        subtract_smaller(a_top, b_top, mask);
+        subtract_smaller(m_a_a, m_b_a, mask);
+        subtract_smaller(m_a_b, m_b_b, mask);
     }
 }
 

@@ -135,7 +135,7 @@ struct Pairing {
 
     // t = 2t, and the tangent's line at p: l[0] + l[1] w + l[2] w^3.
     // Costello, Lange and Naehrig's formulas for y^2 = x^3 + b without inversion; a factor in Fp2 does not matter.
-    static void double_step(Projective2& t, Fp2 line[3], const G1& p) noexcept {
+    EVMCORE_NOINLINE static void double_step(Projective2& t, Fp2 line[3], const G1& p) noexcept {
         Fp2 a, b, c, e, f, g, h, j;
         T::multiply(a, t.x, t.y);
         halve(a, a);
@@ -169,7 +169,7 @@ struct Pairing {
     }
 
     // t = t + q, and the line through both at p. With z = 0, or t = q, or t = -q, z becomes 0 and stays so.
-    static void add_step(Projective2& t, Fp2 line[3], const G2& q, const G1& p) noexcept {
+    EVMCORE_NOINLINE static void add_step(Projective2& t, Fp2 line[3], const G2& q, const G1& p) noexcept {
         Fp2 theta, lambda, c, d, e, f, g, h, s;
         T::multiply(theta, q.y, t.z);
         T::subtract(theta, t.y, theta);

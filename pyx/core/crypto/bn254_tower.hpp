@@ -91,7 +91,7 @@ struct Tower : Quadratic<A> {
     }
 
     // Karatsuba over the halves: (a0 + a1 w)(b0 + b1 w) = a0 b0 + v a1 b1 + ((a0 + a1)(b0 + b1) - a0 b0 - a1 b1) w
-    static void multiply(Fp12& r, const Fp12& a, const Fp12& b) noexcept {
+    EVMCORE_NOINLINE static void multiply(Fp12& r, const Fp12& a, const Fp12& b) noexcept {
         Cubic a0, a1, b0, b1, sum_a, sum_b;
         for (int i = 0; i < 3; ++i) {
             a0.c[i] = a.c[2 * i];
@@ -116,7 +116,7 @@ struct Tower : Quadratic<A> {
     }
 
     // (a0 + a1 w)^2 = (a0 + a1)(a0 + v a1) - a0 a1 - v a0 a1 + 2 a0 a1 w
-    static void square(Fp12& r, const Fp12& a) noexcept {
+    EVMCORE_NOINLINE static void square(Fp12& r, const Fp12& a) noexcept {
         Cubic a0, a1, sum, shifted, product;
         for (int i = 0; i < 3; ++i) {
             a0.c[i] = a.c[2 * i];
@@ -142,7 +142,7 @@ struct Tower : Quadratic<A> {
     }
 
     // r = a * (line[0] + line[1] w + line[2] w^3)
-    static void multiply_by_line(Fp12& r, const Fp12& a, const Fp2 line[3]) noexcept {
+    EVMCORE_NOINLINE static void multiply_by_line(Fp12& r, const Fp12& a, const Fp2 line[3]) noexcept {
         Expanded left;
         Factor right[3];
         expand(left, a);
@@ -193,7 +193,7 @@ struct Tower : Quadratic<A> {
     }
 
     // r0 + r1 v + r2 v^2 = 1 / (a0 + a1 v + a2 v^2), by the adjugate of the multiplication matrix
-    static void invert_cubic(Fp2& r0, Fp2& r1, Fp2& r2, const Fp2& a0, const Fp2& a1, const Fp2& a2) noexcept {
+    EVMCORE_NOINLINE static void invert_cubic(Fp2& r0, Fp2& r1, Fp2& r2, const Fp2& a0, const Fp2& a1, const Fp2& a2) noexcept {
         Fp2 t0, t1, t2, s, determinant;
         square(t0, a0);
         multiply(s, a1, a2);
@@ -248,7 +248,7 @@ struct Tower : Quadratic<A> {
 
     // The square of an element whose norm to Fp6 and Fp4 is one (Granger and Scott, "Faster squaring in the cyclotomic
     // subgroup of sixth degree extensions"), over the pairs (c0, c3), (c1, c4), (c2, c5).
-    static void cyclotomic_square(Fp12& r, const Fp12& a) noexcept {
+    EVMCORE_NOINLINE static void cyclotomic_square(Fp12& r, const Fp12& a) noexcept {
         Fp2 t0, t1, u0, u1, v0, v1;
         square_pair(t0, t1, a.c[0], a.c[3]);
         square_pair(u0, u1, a.c[1], a.c[4]);

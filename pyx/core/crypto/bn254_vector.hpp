@@ -215,7 +215,7 @@ static_assert(offsetof(Constants, modulus) == 288 && offsetof(Constants, inverse
 
 // Over all terms: the products of a digit, or two, of the factor with the vector.
 #define EVMCORE_EACH_TERM(LABEL, PRODUCTS)                                                              \
-    "movq %[terms], %[term]\n\t" LABEL ":\n\t movq (%[term]), %[scalar]\n\t movq 8(%[term]), %[vector]\n\t" PRODUCTS  \
+    "movq %[terms], %[term]\n\t .p2align 5\n" LABEL ":\n\t movq (%[term]), %[scalar]\n\t movq 8(%[term]), %[vector]\n\t" PRODUCTS  \
     "addq $16, %[term]\n\t cmpq %[end], %[term]\n\t jne " LABEL "b\n\t"
 
 // r = the sum of the terms' products, divided by 2^261 modulo p, tight and from -p to 3p. Local labels: 1, 2, 3.

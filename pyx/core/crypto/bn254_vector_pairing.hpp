@@ -32,7 +32,7 @@ struct LanePairing {
 
     static constexpr Rotated make_constant(const Fp2& a) noexcept { return T::make_rotated(a, a); }
 
-    EVMCORE_AVX2 static void complete(Points& r) noexcept {
+    EVMCORE_AVX2 EVMCORE_NOINLINE static void complete(Points& r) noexcept {
         T::rotate(r.x);
         T::rotate(r.y);
         T::flip(r.minus_y.x, r.y.x, T::all(-1));
@@ -61,7 +61,7 @@ struct LanePairing {
     }
 
     // The formulas of Pairing::double_step with all coordinates times four, which spares it the halves.
-    EVMCORE_AVX2 static void double_step(Slot& t, Lines& line) noexcept {
+    EVMCORE_AVX2 EVMCORE_NOINLINE static void double_step(Slot& t, Lines& line) noexcept {
         static constexpr Rotated TRIPLE_B = make_constant(TRIPLE_TWIST_B);
         Quad b, c, e, j, xy, yz, sum;
         Rotated y, d;
@@ -90,7 +90,7 @@ struct LanePairing {
     }
 
     // Pairing::add_step, for q or, with the y's exchanged, -q
-    EVMCORE_AVX2 static void add_step(Slot& t, Lines& line, const Rotated& x, const Rotated& y, const Rotated& minus_y) noexcept {
+    EVMCORE_AVX2 EVMCORE_NOINLINE static void add_step(Slot& t, Lines& line, const Rotated& x, const Rotated& y, const Rotated& minus_y) noexcept {
         Quad theta, lambda, c, f, g, minus;
         Rotated d, e, h;
         T::multiply(theta, t.z, y);

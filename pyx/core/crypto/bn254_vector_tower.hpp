@@ -58,7 +58,7 @@ struct LaneTower : Lane {
     }
 
     // r may be a, but not b
-    EVMCORE_AVX2 static void multiply(Element& r, const Element& a, const Element& b) noexcept {
+    EVMCORE_AVX2 EVMCORE_NOINLINE static void multiply(Element& r, const Element& a, const Element& b) noexcept {
         Expanded left;
         expand(left, a, -5);
         for (int k = 0; k < 3; ++k) {
@@ -73,7 +73,7 @@ struct LaneTower : Lane {
 
     // Chung and Hasan's squaring of a quadratic polynomial: with A = F0^2, B = F0 F1, C = (F0 - F1 + F2)^2, D = F1 F2 and
     // E = F2^2, it is A + 2 s D, 2 B + s E, C - A - E + 2 B + 2 D. The squares are in the form of products_for_square.
-    EVMCORE_AVX2 static void square(Element& r, const Element& a) noexcept {
+    EVMCORE_AVX2 EVMCORE_NOINLINE static void square(Element& r, const Element& a) noexcept {
         Quad t0, t1, t2, b, d, sum;
         Rotated f1, s_f1;
         Lanes x[DIGITS];
@@ -115,7 +115,7 @@ struct LaneTower : Lane {
     }
 
     // r = a * (l0 + l1 w + l3 w^3), each an Fp2 in one half of a quad
-    EVMCORE_AVX2 static void multiply_by_line(Element& r, const Element& a, const int64_t* l0, const int64_t* l1,
+    EVMCORE_AVX2 EVMCORE_NOINLINE static void multiply_by_line(Element& r, const Element& a, const int64_t* l0, const int64_t* l1,
                                               const int64_t* l3) noexcept {
         Expanded left;
         expand(left, a, -3);
@@ -175,7 +175,7 @@ struct LaneTower : Lane {
 
     // Granger and Scott's square, as in Tower. The square of a + b s is (P - Q - xi Q) + 2 Q s for P = (a + b)(a + xi b) and
     // Q = a b, which are one product of quads.
-    EVMCORE_AVX2 static void cyclotomic_square(Element& r, const Element& a) noexcept {
+    EVMCORE_AVX2 EVMCORE_NOINLINE static void cyclotomic_square(Element& r, const Element& a) noexcept {
         Quad t[3];
         for (int k = 0; k < 3; ++k)
             products_for_square(t[k], a.c[k]);
