@@ -41,10 +41,20 @@ test: $(BUILT) $(TEST_PACKAGES) ## run the tests: ARGS goes to pytest
 	@echo "Running the tests"
 	@$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: conformance
+conformance: $(BUILT) ## run all public test fixtures that are found and write conformance.md: ARGS="--sample 10" for a tenth
+	@echo "Running the conformance tests"
+	@$(BIN)/evmcore conformance $(ARGS)
+
 .PHONY: bench
 bench: $(BUILT) $(TEST_PACKAGES) ## run the benchmarks
 	@echo "Running the benchmarks"
-	@$(BIN)/python -m pytest bench --benchmark-enable --benchmark-only $(ARGS)
+	@$(BIN)/python -m bench.report $(ARGS)
+
+.PHONY: bench-parallel
+bench-parallel: $(BUILT) $(TEST_PACKAGES) ## measure the parallel engine against our sequential mode: ARGS="--workers 1,2,4 --rounds 20"
+	@echo "Measuring the parallel engine"
+	@$(BIN)/python -m bench.parallel $(ARGS)
 
 .PHONY: style
 style: $(BUILT) $(STYLE_PACKAGES) ## look at the Python code's form and types

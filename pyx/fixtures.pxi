@@ -17,8 +17,12 @@ cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
 
 
-class FieldOverflow(Exception):
-    """A field of a test's transaction that is larger than its type: such a transaction can't be decoded."""
+class FieldOverflow(errors.UnusableInput):
+    """A field that is larger than its type. A transaction with such a field can't be decoded; elsewhere it is an error."""
+
+    def __init__(self, field):
+        super().__init__(f"{field}: a number too large")
+        self.field = field
 
 
 cdef int raise_text_error(TextError error, object text, str name) except -1:
@@ -177,6 +181,8 @@ cdef class StateTest:
 
     pre  address -> {balance, nonce, code, storage}, hexadecimal text
     env  the block's fields: currentNumber, currentGasLimit …
+    pays_always  whether the tests' maker paid a block reward of zero even when the transaction was refused, which leaves
+                 an empty account where those stay (before EIP-161): retesteth did, execution-spec-tests don't
 
     Then `use_fork`, then `run` for each case. Not to be shared by threads.
     """
@@ -189,7 +195,8 @@ cdef class StateTest:
     cdef u256 difficulty
     cdef u256 base_fee
     cdef uint64_t excess_blob_gas
-    cdef Hash unchanged_root[2]  # of a rejection: where empty accounts stay, and where they go
+    cdef bint pays_always
+    cdef Hash rejected_roots[2]  # without a payment, and with one that leaves an account
     cdef bint is_root_known[2]
     cdef CTransaction unsigned
     cdef CTransaction signed
@@ -205,8 +212,9 @@ cdef class StateTest:
         if self.worker is not None:
             return_worker(self.worker)
 
-    def __init__(self, dict pre, dict env):
+    def __init__(self, dict pre, dict env, *, bint pays_always=True):
         cdef BlockContext* block = &self.block
+        self.pays_always = pays_always
         read_u64(env["currentNumber"], &block.number, "currentNumber")
         read_u64(env["currentTimestamp"], &block.timestamp, "currentTimestamp")
         read_u64(env["currentGasLimit"], &block.gas_limit, "currentGasLimit")
@@ -283,7 +291,7 @@ cdef class StateTest:
         try:
             read_fixture_transaction(transaction, data, gas, value, tx)
         except FieldOverflow as overflow:
-            detail = overflow.args[0]
+            detail = overflow.field
             status = NUMBER_TOO_LARGE
         if txbytes is not None:
             read_data(txbytes, &self.scratch, "txbytes")
@@ -320,18 +328,17 @@ cdef class StateTest:
         return <int>status, from_hash_bytes(root), from_hash_bytes(logs), detail, note
 
     cdef Hash rejected_root(self) noexcept nogil:
-        """The state's root when nothing ran. The tests' makers paid a block reward of zero even then, which leaves an
-        empty account where those stay (before EIP-161)."""
-        cdef int i = self.rules.deletes_empty_accounts
+        """The state's root when nothing ran."""
+        cdef int i = self.pays_always and not self.rules.deletes_empty_accounts
         cdef uint64_t checkpoint
         if not self.is_root_known[i]:
             checkpoint = self.world.checkpoint()
-            if i == 0:
+            if i:
                 self.world.create(self.block.coinbase)
-            self.unchanged_root[i] = self.world.root()
+            self.rejected_roots[i] = self.world.root()
             self.is_root_known[i] = True
             self.world.revert(checkpoint)
-        return self.unchanged_root[i]
+        return self.rejected_roots[i]
 
     cdef Status apply(self, Machine* m, const CTransaction* tx, Hash* root, Hash* logs) noexcept nogil:
         """Run the transaction, take root and logs of what it leaves, and take it back."""
@@ -432,3 +439,66 @@ def check_transaction(raw, int fork, chain_id=1):
     if status != Status.RUNNING:
         faults.append((status_name(status), None))
     return faults, from_hash_bytes(tx.hash), from_address_bytes(tx.sender) if tx.has_sender else None, cost.gas
+
+
+cdef extern from *:
+    """
+    #include "core/state/trie.hpp"
+    // The keys of a trie, in their order.
+    static void evmcore_trie_keys(const evmcore::Trie& trie, std::vector<evmcore::Bytes>* keys) {
+        trie.for_each([keys](evmcore::ByteView key, evmcore::ByteView) { keys->emplace_back(key.begin(), key.end()); });
+    }
+    // The hex-prefix encoding of a run of nibbles (Yellow Paper, appendix C).
+    static evmcore::Bytes evmcore_hex_prefix(const evmcore::Bytes& nibbles, bool is_leaf) {
+        const size_t odd = nibbles.size() % 2;
+        evmcore::Bytes key((nibbles.size() + 1) / 2);
+        for (size_t i = 0; i < nibbles.size(); ++i)
+            key[(i + odd) / 2] |= static_cast<uint8_t>(nibbles[i] << ((i + odd) % 2 != 0 ? 0 : 4));
+        evmcore::Bytes out(key.size() + 12);
+        const uint8_t* end = evmcore::trie_node::put_path(out.data(), key.data(), odd, 2 * key.size(), is_leaf);
+        out.resize(static_cast<size_t>(end - out.data()));
+        return out;
+    }
+    """
+    cppclass CTrie "evmcore::Trie":
+        cbool insert(ByteView key, ByteView value)
+        cbool erase(ByteView key)
+        ByteView get(ByteView key)
+        Hash root()
+        size_t size()
+    void evmcore_trie_keys(const CTrie& trie, vector[Bytes]* keys)
+    Bytes evmcore_hex_prefix(const Bytes& nibbles, cbool is_leaf)
+
+
+cdef class FixtureTrie:
+    """The core's Merkle Patricia trie, for the trie tests."""
+    cdef CTrie trie
+
+    def __setitem__(self, bytes key, bytes value):
+        if not self.trie.insert(view_bytes(key), view_bytes(value)):
+            raise ValueError(f"key: {len(key)} bytes are too many")
+
+    def __getitem__(self, bytes key):
+        return from_view(self.trie.get(view_bytes(key)))
+
+    def __delitem__(self, bytes key):
+        if not self.trie.erase(view_bytes(key)):
+            raise KeyError(key)
+
+    def __len__(self):
+        return self.trie.size()
+
+    def keys(self):
+        """All keys in their order."""
+        cdef vector[Bytes] keys
+        cdef size_t i
+        evmcore_trie_keys(self.trie, &keys)
+        return [from_bytes(keys[i]) for i in range(keys.size())]
+
+    def root(self):
+        return from_hash_bytes(self.trie.root())
+
+
+def hex_prefix(nibbles, is_leaf):
+    """The encoding of a path in a trie node, as RLP (Yellow Paper, appendix C)."""
+    return from_bytes(evmcore_hex_prefix(bytes_vector(bytes(nibbles)), bool(is_leaf)))

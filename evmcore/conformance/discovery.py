@@ -5,10 +5,12 @@ A test file is JSON, {name: test}; what a test is shows in its members.
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
 import sys
 import tarfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +18,21 @@ from typing import Any
 
 import orjson
 
+from .._core import fork_index
 from ..errors import UnusableInput
 
-__all__ = ["Selection", "Suite", "kind_of", "load_tests", "suites_of", "test_files"]
+__all__ = [
+    "Selection",
+    "Skip",
+    "Suite",
+    "cache_folder",
+    "find_corpus",
+    "fixture_files",
+    "kind_of",
+    "load_skips",
+    "load_tests",
+    "suites_of",
+]
 
 # In the order in which they are told apart: a kind, and the members that only its tests have.
 _KINDS = (
@@ -38,21 +52,74 @@ def kind_of(test: object) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Skip:
+    """A line of the list of skips: which cases, and why."""
+
+    fork: str  # as the test names it, with * and ?
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """Which tests and cases of the files are wanted; None: all.
 
-    fork   the place of a fork in FORKS
-    index  of a case among those of its fork in its test
-    names  a regular expression that is searched for in the test's name
+    fork    the place of a fork in FORKS
+    index   of a case among those of its fork in its test
+    names   a regular expression that is searched for in the test's name
+    skips   cases that are not run but counted, with the reason
+    sample  one test in that many, chosen by its name; `takes_newest`: and all cases of the newest forks
     """
 
     fork: int | None = None
     index: int | None = None
     names: re.Pattern[str] | None = None
+    skips: tuple[Skip, ...] = ()
+    sample: int = 1
+    takes_newest: bool = True
 
     def wants(self, name: str) -> bool:
-        """Whether the test with this name is wanted."""
+        """Whether the test with this name may be wanted."""
         return self.names is None or self.names.search(name) is not None
+
+    def wants_in(self, name: str, fork: str) -> bool:
+        """Whether the test is wanted under a fork or transition, named as the test does: `fork` and `sample` decide."""
+        if self.fork is not None and not _is_fork(fork, self.fork):
+            return False
+        if self.sample == 1 or zlib.crc32(name.encode()) % self.sample == 0:
+            return True
+        return self.takes_newest and fork.startswith(_NEWEST)
+
+    def reason_to_skip(self, path: str, fork: str) -> str | None:
+        """Why the cases of a file under a fork are not to be run; None: they are."""
+        for skip in self.skips:
+            if fnmatch.fnmatchcase(fork, skip.fork) and fnmatch.fnmatchcase(path, skip.path):
+                return skip.reason
+        return None
+
+
+# Forks, and transitions from them, that a sample takes whole.
+_NEWEST = ("Osaka", "BPO")
+
+
+def _is_fork(name: str, fork: int) -> bool:
+    try:
+        return fork_index(name) == fork
+    except ValueError:
+        return False
+
+
+def load_skips(path: Path) -> tuple[Skip, ...]:
+    """The list of skips: a line is fork, file and reason, with * and ? in the first two; "#" begins a comment."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except OSError:
+        return ()
+    words = [line.split(maxsplit=2) for line in lines if line.strip() and not line.startswith("#")]
+    for entry in words:
+        if len(entry) != 3:
+            raise UnusableInput(f"{path}: {' '.join(entry)!r} has no reason")
+    return tuple(Skip(*entry) for entry in words)
 
 
 def load_tests(path: str, kind: str) -> dict[str, Any]:
@@ -69,7 +136,7 @@ def load_tests(path: str, kind: str) -> dict[str, Any]:
     return {name: test for name, test in content.items() if kind_of(test) == kind}
 
 
-def test_files(paths: Sequence[str]) -> list[tuple[str, bool]]:
+def fixture_files(paths: Sequence[str]) -> list[tuple[str, bool]]:
     """The files to read: (path, whether it was named itself). Directories are walked; no path: names on standard input."""
     names: Iterable[str] = paths or (line.strip() for line in sys.stdin)
     found = []
@@ -83,9 +150,6 @@ def test_files(paths: Sequence[str]) -> list[tuple[str, bool]]:
         else:
             raise UnusableInput(f"{name}: no such file or directory")
     return found
-
-
-test_files.__test__ = False  # type: ignore[attr-defined]  # its name is not a test's
 
 
 def _walk(folder: str) -> Iterator[str]:
@@ -152,8 +216,9 @@ def find_corpus(project: Path, archives: Path, cache: Path) -> Path | None:
         if not suites_of(root):
             raise UnusableInput(f"EVMCORE_TESTS: no tests in {root}")
         return root
-    if suites_of(project / "ethereum-tests"):
-        return project / "ethereum-tests"
+    for root in (project / "ethereum-tests", project / "ethereum-tests" / "checkout"):
+        if suites_of(root):
+            return root
     found = sorted(archives.glob("*.tar.xz"))
     if not found:
         return None

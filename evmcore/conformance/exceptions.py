@@ -81,7 +81,7 @@ INITCODE_TOO_LARGE                       TR_InitCodeLimitExceeded
 MAX_FEE_BELOW_BASE_FEE                   TR_FeeCapLessThanBlocks TR_FeeCapLessThanBlocksORNoFunds TR_FeeCapLessThanBlocksORGasLimitReached
 PRIORITY_ABOVE_MAX_FEE                   TR_TipGtFeeCap PRIORITY_GREATER_THAN_MAX_FEE_PER_GAS_2
 TOO_MANY_BLOBS                           TR_BLOBLIST_OVERSIZE
-BLOB_GAS_ALLOWANCE_EXCEEDED              TR_BLOBLIST_OVERSIZE
+BLOB_GAS_ALLOWANCE_EXCEEDED              TR_BLOBLIST_OVERSIZE TYPE_3_TX_BLOB_COUNT_EXCEEDED
 NO_BLOBS                                 TR_EMPTYBLOB
 BLOB_HASH_VERSION                        TR_BLOBVERSION_INVALID
 BLOB_CREATES_CONTRACT                    TR_BLOBCREATE

@@ -9,9 +9,7 @@ from pathlib import Path
 
 from .results import CaseResult
 
-__all__ = ["Count", "Tally", "markdown_table", "write_between"]
-
-_SKIPPED = "skipped"
+__all__ = ["Count", "Tally", "conformance_page", "short_table", "write_between"]
 
 
 @dataclass(slots=True)
@@ -124,6 +122,20 @@ def short_table(tally: Tally) -> str:
     total = tally.total
     lines.append(f"| **everything** | | **{total.passed:,}** | **{total.failed:,}** | **{total.skipped:,}** |")
     return "\n".join(lines) + "\n"
+
+
+def conformance_page(tally: Tally, command: str) -> str:
+    """The whole of conformance.md."""
+    from .. import __version__
+
+    reasons = "".join(f"- {count:,} cases: {reason}\n" for reason, count in sorted(tally.reasons.items()))
+    return (
+        f"# Conformance\n\nevmcore {__version__}, `{command}`. A case is one transaction of a state test under one fork, a "
+        "blockchain test, or what one fork says of a transaction test.\n\n"
+        f"{short_table(tally)}\n"
+        + (f"Skipped, from `ethereum-tests/skips.txt`:\n\n{reasons}\n" if reasons else "Nothing is skipped.\n\n")
+        + f"## By suite and fork\n\n{markdown_table(tally)}"
+    )
 
 
 BEGIN = "<!-- conformance: written by make conformance -->"

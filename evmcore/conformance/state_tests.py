@@ -6,15 +6,18 @@ Reads the classic layout (several forks and indexes a test) and the newer one (o
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
-from .._core import STATUSES, StateTest, fork_index
-from ..errors import EvmError, UnusableInput
+from .._core import STATUSES, StateTest, fork_index, transact
+from ..errors import EvmError, InvalidTransaction, UnusableInput
+from ..tracing import Eip3155
 from .discovery import Selection, load_tests
 from .exceptions import is_expected
+from .objects import header_of, sender_of, state_of, transaction_of
 from .results import CaseResult
 
-__all__ = ["run_file"]
+__all__ = ["run_file", "trace_file"]
 
 _NAMES = tuple(row.name for row in STATUSES)
 _KINDS = tuple(row.kind for row in STATUSES)
@@ -33,25 +36,50 @@ def run_file(path: str, selection: Selection = Selection()) -> list[CaseResult]:
     return results
 
 
+def trace_file(path: str, selection: Selection = Selection()) -> list[CaseResult]:
+    """The same, and each case runs once more for its EIP-3155 lines on standard error, the last with its state root."""
+    tests = load_tests(path, "state")
+    results = run_file(path, selection)
+    for result in results:
+        _trace(tests[result.name], result)
+    return results
+
+
+def _trace(test: dict[str, Any], result: CaseResult) -> None:
+    number = fork_index(result.fork)
+    header = header_of(test["env"], number, *config_of(test, result.fork))
+    state = state_of(test["pre"])
+    tracer = Eip3155(sys.stderr)
+    output, gas_used = b"", 0
+    try:
+        transaction = transaction_of(test["transaction"], test["post"][result.fork][result.index])
+        receipt = transact(transaction, state, header, tracer=tracer)
+        output, gas_used = receipt.output, receipt.gas_used
+    except (InvalidTransaction, UnusableInput):
+        pass  # nothing ran: the summary alone tells so
+    root = state.root() if result.state_root is None else bytes.fromhex(result.state_root[2:])
+    tracer.finish(state_root=root, passed=result.is_passed, output=output, gas_used=gas_used, fork=result.fork)
+
+
 def _run_test(path: str, name: str, test: dict[str, Any], selection: Selection, results: list[CaseResult]) -> None:
     native: StateTest | None = None
     transaction = test["transaction"]
     if "sender" not in transaction:
         transaction["sender"] = sender_of(transaction["secretKey"])
     for fork, cases in test["post"].items():
+        if not selection.wants_in(name, fork):
+            continue
+        reason = selection.reason_to_skip(path, fork)
         try:
             fork_number = fork_index(fork)
         except ValueError:
-            if selection.fork is None:
-                results += [
-                    CaseResult(name, fork, index, False, None, f"unknown fork {fork}", path)
-                    for index in range(len(cases))
-                ]
-            continue
-        if selection.fork is not None and selection.fork != fork_number:
+            fork_number = -1
+        if fork_number < 0 or reason is not None:
+            error = f"unknown fork {fork}"
+            results += [CaseResult(name, fork, i, False, None, error, path, reason) for i in range(len(cases))]
             continue
         if native is None:
-            native = StateTest(test["pre"], test["env"])
+            native = StateTest(test["pre"], test["env"], pays_always="config" not in test)
         chain_id, schedule = config_of(test, fork)
         native.use_fork(fork_number, chain_id, schedule and schedule[1:])
         for index, case in enumerate(cases):
@@ -103,12 +131,3 @@ def config_of(test: dict[str, Any], fork: str) -> tuple[int, tuple[int, int, int
         int(schedule["baseFeeUpdateFraction"], 16),
     )
 
-
-def sender_of(secret_key: str) -> str:
-    """The address of a private key, for tests that leave the sender out."""
-    import coincurve
-
-    from .._core import keccak256
-
-    public = coincurve.PrivateKey(bytes.fromhex(secret_key.removeprefix("0x"))).public_key.format(compressed=False)
-    return "0x" + keccak256(public[1:])[12:].hex()

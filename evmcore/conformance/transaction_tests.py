@@ -20,18 +20,21 @@ def run_file(path: str, selection: Selection = Selection()) -> list[CaseResult]:
         if not selection.wants(name):
             continue
         for fork, expected in test["result"].items():
+            if not selection.wants_in(name, fork):
+                continue
+            reason = selection.reason_to_skip(path, fork)
             try:
                 number = fork_index(fork)
             except ValueError:
-                if selection.fork is None:
-                    results.append(CaseResult(name, fork, 0, False, None, f"unknown fork {fork}", path))
+                number = -1
+            if number < 0 or reason is not None:
+                results.append(CaseResult(name, fork, 0, False, None, f"unknown fork {fork}", path, reason))
                 continue
-            if selection.fork is None or selection.fork == number:
-                try:
-                    error = _difference(test["txbytes"], number, expected)
-                except (KeyError, TypeError, ValueError) as problem:
-                    raise UnusableInput(f"{path}: {name}: {type(problem).__name__}: {problem}") from None
-                results.append(CaseResult(name, fork, 0, error is None, None, error, path))
+            try:
+                error = _difference(test["txbytes"], number, expected)
+            except (KeyError, TypeError, ValueError) as problem:
+                raise UnusableInput(f"{path}: {name}: {type(problem).__name__}: {problem}") from None
+            results.append(CaseResult(name, fork, 0, error is None, None, error, path))
     return results
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from ..conformance.discovery import Selection, test_files
+from ..conformance.discovery import Selection, fixture_files
 from ..conformance.report import Tally
 from ..conformance.results import CaseResult
 from ..conformance.runner import run_files
@@ -54,7 +54,7 @@ def selection_of(arguments: argparse.Namespace) -> Selection:
 
 def run(run_file: Callable[[str], list[CaseResult]], arguments: argparse.Namespace) -> int:
     """Run the files, print what came of them, and return the exit status."""
-    files = dict(test_files(arguments.paths))
+    files = dict(fixture_files(arguments.paths))
     progress = Progress(len(files))
     tally = Tally()
     listed: list[CaseResult] = []
