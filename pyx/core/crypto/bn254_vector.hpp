@@ -1,6 +1,6 @@
 // Four elements of BN254's field side by side, for x86-64 with AVX2: the four lanes of each of nine signed limbs of 29 bits.
 // A product sums its columns without a carry and shares one Montgomery reduction (by 2^261) among as many products as fit,
-// additions never carry, and values are brought below the modulus only when they leave. Depends on the field's constants.
+// additions never carry, and values are brought into 0 .. p - 1 only when they leave. Depends on the field's constants.
 #pragma once
 
 #include "bn254_constants.hpp"
@@ -20,11 +20,12 @@ namespace evmcore::bn254 {
 constexpr int DIGIT_BITS = 29;
 constexpr int DIGITS = 9;
 
-// Two elements of Fp2, (re, im, re, im), or four of Fp. The tenth row is never used, only read past the ninth.
+// Two elements of Fp2, (re, im, re, im), or four of Fp; the tenth row only keeps quads a multiple of 64 bytes apart.
 //
-// A quad is "tight" when its limbs are at most 2^28 in absolute value, as products are. Its weight is how many tight ones
-// were summed. A sum of products may have total weight 13: that keeps the columns, nine products of 2^56 each and
-// the reduction's multiples of p, within 64 bits; and no limb may reach 2^31. Values stay far below 2^261, so they are no concern.
+// A quad is "tight" when its lower eight limbs are about 2^28 at most in absolute value (a carry's 2^11 more is allowed) and
+// its value within 3p, which makes the top limb small: so products and `tighten` leave it. Its weight is how many tight ones were
+// summed. The products in one sum may have weights that total 13: then a column, at most 13 * 8 * 2^56 and the reduction's
+// 9 * 2^57, stays within 63 bits and a sign. No limb may reach 2^31.
 struct alignas(32) Quad {
     int64_t limb[DIGITS + 1][4];
 };
@@ -351,7 +352,7 @@ struct Lane {
             store(r.ix, i, (swap_parts(load(r.x, i)) ^ negative) - negative);
     }
 
-    // Two squares in Fp2, (re + im)(re - im) and 2 re im, in one product. Up to weight 1.
+    // Two squares in Fp2, (re + im)(re - im) and 2 re im, in one product. For tight ones.
     EVMCORE_AVX2 static void square(Quad& r, const Quad& a) noexcept {
         Quad left, right;
         const Lanes real{-1, 0, -1, 0};
