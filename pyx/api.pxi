@@ -27,7 +27,7 @@ cdef int raise_outcome(Status status, const u256& have, const u256& want, const 
     if status == Status.OUT_OF_MEMORY:
         raise MemoryError("evmcore ran out of memory")
     if status == Status.MEMORY_LIMIT:
-        raise errors.ResourceLimit("the program needs more than 1 GiB of EVM memory")
+        raise errors.ResourceLimit("the program needs more than 4 GiB of EVM memory")
     if status == Status.ACCESSES_DIFFER:
         raise errors.AccessesDiffer(index)
     if status == Status.ABORTED:

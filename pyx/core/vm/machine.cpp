@@ -95,7 +95,7 @@ EVMCORE_NOINLINE Status grow_memory(Frame& frame, uint64_t end) noexcept {
             frame.input.data = data + frame.input_begin;
         frame.memory = data + frame.memory_begin;
     }
-    std::memset(frame.memory + frame.memory_size, 0, size - frame.memory_size);
+    arena.clear(frame.memory_begin + frame.memory_size, frame.memory_begin + size);
     frame.memory_size = size;
     return Status::RUNNING;
 }

@@ -11,7 +11,8 @@ namespace evmcore {
 class MemoryArena {
   public:
     // What one worker may hold. A block of 60 Mgas can address 5.5 MB; only absurd gas limits come near this.
-    static constexpr uint64_t LIMIT_BYTES = uint64_t{1} << 30;
+    // (ethereum/tests has one: randomStatetest94 hashes 1.6 GB of zeros.)
+    static constexpr uint64_t LIMIT_BYTES = uint64_t{1} << 32;
 
     MemoryArena() = default;
     MemoryArena(const MemoryArena&) = delete;
@@ -29,12 +30,31 @@ class MemoryArena {
         uint64_t capacity = capacity_ < FIRST_BYTES ? FIRST_BYTES : capacity_;
         while (capacity < size_bytes)
             capacity *= 2;
-        auto* data = static_cast<uint8_t*>(std::realloc(data_, capacity));
+        // A large buffer comes zeroed by the kernel, page by page as it is touched: what a program only pays for, or
+        // only reads, takes no memory.
+        const bool is_large = capacity > KEPT_BYTES;
+        auto* data = static_cast<uint8_t*>(is_large ? std::calloc(capacity, 1) : std::realloc(data_, capacity));
         if (data == nullptr)
             return false;
+        if (is_large) {
+            if (dirty_end_ > 0)
+                std::memcpy(data, data_, dirty_end_);
+            std::free(data_);
+        } else {
+            dirty_end_ = capacity;
+        }
         data_ = data;
         capacity_ = capacity;
         return true;
+    }
+
+    // Makes [begin, end) zero, for a frame that may write it from now on. It is reserved.
+    void clear(uint64_t begin, uint64_t end) noexcept {
+        const uint64_t dirty = end < dirty_end_ ? end : dirty_end_;
+        if (begin < dirty)
+            std::memset(data_ + begin, 0, dirty - begin);
+        if (end > dirty_end_)
+            dirty_end_ = end;
     }
 
     // Gives a large buffer back between transactions, so that one hostile program doesn't keep a worker's memory.
@@ -42,7 +62,7 @@ class MemoryArena {
         if (capacity_ > KEPT_BYTES) {
             std::free(data_);
             data_ = nullptr;
-            capacity_ = 0;
+            capacity_ = dirty_end_ = 0;
         }
     }
 
@@ -52,6 +72,7 @@ class MemoryArena {
 
     uint8_t* data_ = nullptr;
     uint64_t capacity_ = 0;
+    uint64_t dirty_end_ = 0;  // from here on the buffer is zero
 };
 
 }  // namespace evmcore
