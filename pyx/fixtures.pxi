@@ -430,7 +430,7 @@ def check_transaction(raw, int fork, chain_id=1):
         # A limit that no block has is a matter between the transaction and the block.
         gas_limit = tx.gas_limit
         tx.gas_limit = min(gas_limit, <uint64_t>INT64_MAX)
-        status = check_form(&tx, rules, block.chain_id, &blobs, &cost, &out)
+        status = check_form(&tx, rules, &block, &cost, &out)
         tx.gas_limit = gas_limit
     if status == Status.RUNNING:
         status = check_fees(&tx, rules, &block, &blobs, &out)
