@@ -54,8 +54,8 @@ class _Rejection(EvmError):
         status: str = "",
         exception: str = "",
         index: int | None = None,
-        have: int | None = None,
-        want: int | None = None,
+        have: int | bytes | str | None = None,
+        want: int | bytes | str | None = None,
     ) -> None:
         super().__init__(message if index is None else f"transaction {index}: {message}")
         self.status = status
@@ -168,7 +168,7 @@ _NUMBERS = {
 }
 
 
-def _describe(status: str, have: int | None, want: int | None) -> str:
+def _describe(status: str, have: int | bytes | str | None, want: int | bytes | str | None) -> str:
     form = _NUMBERS.get(status)
     if form is not None and have is not None and (want is not None or "{want}" not in form):
         return form.format(have=have, want=want)
@@ -180,8 +180,8 @@ def rejection(
     exception: str,
     *,
     index: int | None = None,
-    have: int | None = None,
-    want: int | None = None,
+    have: int | bytes | str | None = None,
+    want: int | bytes | str | None = None,
     field: str = "",
 ) -> InvalidTransaction | InvalidBlock:
     """The exception of an INVALID row of status.def: its class chosen by the row's text, its message by the row."""

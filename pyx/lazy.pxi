@@ -149,14 +149,6 @@ cdef bint is_unknown(World* world, tuple key) except *:
     return world.slot(address, to_word(key[1], "slot"), &value) == Status.MISSING_STATE
 
 
-SYSTEM_ADDRESSES = {
-    "beacon_roots_contract": from_address_bytes(beacon_roots_contract),
-    "history_contract": from_address_bytes(history_contract),
-    "withdrawal_contract": from_address_bytes(withdrawal_contract),
-    "consolidation_contract": from_address_bytes(consolidation_contract),
-}
-
-
 def prefetch(block, State state, *, workers=None, accesses=None):
     """Fetch what a block will need of a lazy state, in as few batches as its transactions allow.
 

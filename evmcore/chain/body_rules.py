@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .. import rlp
-from .._core import PARAMETERS, ordered_trie_root, withdrawals_root
+from .._core import PARAMETERS, withdrawals_root
 from ..block import Block
 from ..errors import InvalidBlock
 from ..header import Header
@@ -25,25 +25,28 @@ __all__ = ["check_body", "check_ommers", "check_result"]
 
 
 def check_body(block: Block, size_bytes: int) -> None:
-    """Whether the body is the one that the header speaks of, and is no larger than it may be."""
+    """Whether the body is the one that the header speaks of, and is no larger than it may be.
+
+    Its transactions are held against the header after they ran, as the executable specification does: a transaction
+    that may not be included is the better reason to refuse a block than the root that it doesn't fit.
+    """
     header = block.header
     rules = rules_of(header.fork)
     if rules.max_block_size_bytes and size_bytes > rules.max_block_size_bytes:
         raise refusal("BLOCK_TOO_LARGE", have=size_bytes, want=rules.max_block_size_bytes)
-    root = ordered_trie_root([tx.raw for tx in block.transactions])
-    if root != header.transactions_root:
-        raise refusal("BLOCK_TRANSACTIONS_ROOT", have=header.transactions_root, want=root)
     ommers_hash = keccak256(rlp.encode_list(ommer.encode() for ommer in block.ommers))
     if ommers_hash != header.ommers_hash:
         raise refusal("BLOCK_OMMERS_HASH", have=header.ommers_hash, want=ommers_hash)
     if rules.has_withdrawals:
         if block.withdrawals is None:
-            raise refusal("BLOCK_FIELD_MISSING", message=f"field missing: {header.fork} wants withdrawals in the block")
+            raise refusal("BLOCK_WITHDRAWALS_MISSING", have=header.fork)
         root = withdrawals_root(block.withdrawals)
         if root != header.withdrawals_root:
             raise refusal("BLOCK_WITHDRAWALS_ROOT", have=header.withdrawals_root, want=root)
     elif block.withdrawals is not None:
-        raise refusal("BLOCK_FIELD_TOO_EARLY", message=f"field too early: {header.fork} has no withdrawals in the block")
+        raise refusal(
+            "BLOCK_FIELD_TOO_EARLY", message=f"field too early: {header.fork} has no withdrawals in the block"
+        )
 
 
 def check_ommers(block: Block, parent: ChainBlock, check_ommer_header: Callable[[Header, ChainBlock], None]) -> None:
@@ -84,17 +87,22 @@ def _check_kinship(ommer: Header, header: Header, ancestors: dict[bytes, ChainBl
     if ommer.parent_hash == header.parent_hash:
         raise refusal("OMMER_IS_BROTHER", have=ommer_hash)
     if ommer.parent_hash not in ancestors:
+        age = header.number - ommer.number
+        if age > PARAMETERS["ommer_maximum_age"]:
+            raise refusal("OMMER_AGE", have=age, want=PARAMETERS["ommer_maximum_age"])
         raise refusal("OMMER_PARENT", have=ommer.parent_hash)
-    age = header.number - ommer.number
-    if not 1 <= age <= PARAMETERS["ommer_maximum_age"]:
-        raise refusal("OMMER_AGE", have=age, want=PARAMETERS["ommer_maximum_age"])
 
 
-def check_result(header: Header, result: BlockResult) -> None:
-    """Whether an execution came to what the header says."""
+def check_result(header: Header, result: BlockResult, blob_maximum: int) -> None:
+    """Whether an execution came to what the header says. `blob_maximum`: blobs that a block may have."""
+    if result.transactions_root != header.transactions_root:
+        raise refusal("BLOCK_TRANSACTIONS_ROOT", have=header.transactions_root, want=result.transactions_root)
     if result.gas_used != header.gas_used:
         raise refusal("BLOCK_GAS_USED", have=header.gas_used, want=result.gas_used)
     if header.blob_gas_used is not None and result.blob_gas_used != header.blob_gas_used:
+        most = blob_maximum * PARAMETERS["blob_gas_per_blob"]
+        if header.blob_gas_used > most:
+            raise refusal("BLOCK_BLOB_GAS_ABOVE_LIMIT", have=header.blob_gas_used, want=most)
         raise refusal("BLOCK_BLOB_GAS_USED", have=header.blob_gas_used, want=result.blob_gas_used)
     if result.logs_bloom != header.logs_bloom:
         raise refusal("BLOCK_LOGS_BLOOM", have=header.logs_bloom, want=result.logs_bloom)

@@ -7,9 +7,7 @@ from .._core import SYSTEM_ADDRESSES, State
 __all__ = ["DAO_ACCOUNTS", "apply_dao_fork"]
 
 # The DAO, its extra balance account, its children and theirs.
-DAO_ACCOUNTS = tuple(
-    bytes.fromhex(address)
-    for address in """
+_ADDRESSES = """
     d4fe7bc31cedb7bfb8a345f31e668033056b2728 b3fb0e5aba0e20e5c49d252dfd30e102b171a425
     2c19c7f9ae8b751e37aeb2d93a699722395ae18f ecd135fa4f61a655311e86238c92adcd779555d2
     1975bd06d486162d5dc297798dfc41edd5d160a7 a3acf3a1e16b1d7c315e23510fdd7847b48234f6
@@ -68,8 +66,8 @@ DAO_ACCOUNTS = tuple(
     84ef4b2357079cd7a7c69fd7a37cd0609a679106 da2fef9e4a3230988ff17df2165440f37e8b1708
     f4c64518ea10f995918a454158c6b61407ea345c 7602b46df5390e432ef1c307d4f2c9ff6d65cc97
     bb9bc244d798123fde783fcc1c72d3bb8c189413 807640a13483f8ac783c557fcdf27be11ea4ac7a
-    """.split()
-)
+"""
+DAO_ACCOUNTS = tuple(bytes.fromhex(address) for address in _ADDRESSES.split())
 
 
 def apply_dao_fork(state: State) -> None:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from .._core import FORKS, PARAMETERS, State, fork_index
+from .._core import FORKS, PARAMETERS, State, fake_exponential, fork_index
 from ..errors import UnusableInput
 from ..fixtures import read_json
 from ..header import EMPTY_TRIE_ROOT, Header
 from ..hexadecimal import data, field, quantity, to_address
-from .schedule import BlobLimits, Schedule, rules_of
+from .schedule import BlobLimits, Schedule, blob_limits, rules_of
 
 __all__ = ["Genesis", "read_blob_limits"]
 
@@ -111,6 +111,16 @@ class Genesis:
         )
         return cls(header, state, schedule)
 
+    def __post_init__(self) -> None:
+        """A chain may begin with any excess blob gas that still has a price."""
+        excess = self.header.excess_blob_gas
+        if excess is not None:
+            fraction = (self.schedule.blob_limits_of(self.header.fork) or blob_limits(rules_of(self.header.fork)))[2]
+            try:
+                fake_exponential(1, excess, fraction)
+            except ValueError as error:
+                raise UnusableInput(f"excessBlobGas: {error}") from None
+
 
 def read_alloc(value: Mapping[str, Any]) -> State:
     """The state of an alloc: address -> balance, nonce, code, storage."""
@@ -136,7 +146,7 @@ def read_config(config: Mapping[str, Any]) -> Schedule:
         given["petersburgBlock"] = given.get("constantinopleBlock")
     total_difficulty = given.get("terminalTotalDifficulty")
     by_number = _begins(given, _BY_NUMBER, 64)
-    dao_block = dict((fork, begin) for begin, fork in by_number).get("DAOFork")
+    dao_block = {fork: begin for begin, fork in by_number}.get("DAOFork")
     return Schedule(
         ((0, "Frontier"), *by_number),
         _begins(given, _BY_TIMESTAMP, 64),

@@ -11,7 +11,7 @@ from .._core import PARAMETERS, ethash, fake_exponential
 from ..header import EMPTY_OMMERS_HASH, Header
 from ..receipt import keccak256
 from .refusal import refusal
-from .schedule import BlobLimits, Schedule, rules_of
+from .schedule import BlobLimits, Schedule, blob_limits, rules_of
 
 __all__ = ["base_fee", "check_header", "difficulty", "excess_blob_gas", "seal_hash"]
 
@@ -31,7 +31,10 @@ _LATER_FIELDS = {
 def check_header(
     header: Header, parent: Header, schedule: Schedule, parent_total_difficulty: int, limits: BlobLimits | None = None
 ) -> None:
-    """Whether a header may follow its parent. Its `fork` is the schedule's; raises InvalidBlock."""
+    """Whether a header may follow its parent. Its `fork` is the schedule's; raises InvalidBlock.
+
+    limits  the chain's own blob limits, where it has some
+    """
     rules = rules_of(header.fork)
     _check_extra_data(header, schedule)
     if header.number != parent.number + 1:
@@ -42,10 +45,14 @@ def check_header(
         _check_proof_of_stake(header)
     elif schedule.terminal_total_difficulty is not None and header.difficulty == 0:
         raise refusal("BLOCK_BEFORE_PARIS", have=parent_total_difficulty, want=schedule.terminal_total_difficulty)
-    _check_fields(header)
     _check_gas(header, parent)
+    _check_fields(header)
+    if rules.has_base_fee and header.base_fee_per_gas != base_fee(parent):
+        raise refusal("BLOCK_BASE_FEE", have=header.base_fee_per_gas, want=base_fee(parent))
     if rules.has_blobs:
-        _check_blob_gas(header, parent, limits or (rules.blob_target, rules.blob_max, rules.blob_fee_update_fraction))
+        excess = excess_blob_gas(parent, header.fork, limits or blob_limits(rules))
+        if header.excess_blob_gas != excess:
+            raise refusal("BLOCK_EXCESS_BLOB_GAS", have=header.excess_blob_gas, want=excess)
     if not rules.is_proof_of_stake:
         wanted = difficulty(header, parent)
         if header.difficulty != wanted:
@@ -83,17 +90,17 @@ def _check_fields(header: Header) -> None:
         if getattr(rules, rule) and not is_there:
             raise refusal("BLOCK_FIELD_MISSING", message=f"field missing: {header.fork} wants {name} in the header")
         if is_there and not getattr(rules, rule):
-            raise refusal("BLOCK_FIELD_TOO_EARLY", message=f"field too early: {header.fork} has no {name} in the header")
+            raise refusal(
+                "BLOCK_FIELD_TOO_EARLY", message=f"field too early: {header.fork} has no {name} in the header"
+            )
 
 
 def _check_gas(header: Header, parent: Header) -> None:
     most = PARAMETERS["gas_limit_maximum"]
     if header.gas_limit > most:
         raise refusal("BLOCK_GAS_LIMIT_TOO_HIGH", have=header.gas_limit, want=most)
-    if header.gas_used > header.gas_limit:
-        raise refusal("BLOCK_GAS_USED_ABOVE_LIMIT", have=header.gas_used, want=header.gas_limit)
     # At London's first block the parent's limit counts twice: the target is to stay what the limit was (EIP-1559).
-    is_first_with_base_fee = header.base_fee_per_gas is not None and parent.base_fee_per_gas is None
+    is_first_with_base_fee = rules_of(header.fork).has_base_fee and parent.base_fee_per_gas is None
     before = parent.gas_limit * (PARAMETERS["elasticity_multiplier"] if is_first_with_base_fee else 1)
     step = before // PARAMETERS["gas_limit_bound_divisor"]
     highest = before + step - 1
@@ -101,20 +108,8 @@ def _check_gas(header: Header, parent: Header) -> None:
     if not lowest <= header.gas_limit <= highest:
         wanted = lowest if header.gas_limit < lowest else highest
         raise refusal("BLOCK_GAS_LIMIT", have=header.gas_limit, want=wanted)
-    if header.base_fee_per_gas is not None:
-        fee = base_fee(parent)
-        if header.base_fee_per_gas != fee:
-            raise refusal("BLOCK_BASE_FEE", have=header.base_fee_per_gas, want=fee)
-
-
-def _check_blob_gas(header: Header, parent: Header, limits: BlobLimits) -> None:
-    assert header.blob_gas_used is not None
-    excess = excess_blob_gas(parent, header.fork, limits)
-    if header.excess_blob_gas != excess:
-        raise refusal("BLOCK_EXCESS_BLOB_GAS", have=header.excess_blob_gas, want=excess)
-    most = limits[1] * PARAMETERS["blob_gas_per_blob"]
-    if header.blob_gas_used > most:
-        raise refusal("BLOCK_BLOB_GAS_ABOVE_LIMIT", have=header.blob_gas_used, want=most)
+    if header.gas_used > header.gas_limit:
+        raise refusal("BLOCK_GAS_USED_ABOVE_LIMIT", have=header.gas_used, want=header.gas_limit)
 
 
 def base_fee(parent: Header) -> int:

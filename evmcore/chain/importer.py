@@ -17,7 +17,7 @@ from .dao import apply_dao_fork
 from .genesis import Genesis
 from .header_rules import check_header
 from .refusal import refusal
-from .schedule import Schedule, rules_of
+from .schedule import Schedule, blob_limits, rules_of
 
 __all__ = ["Chain", "ChainBlock"]
 
@@ -42,7 +42,8 @@ class ChainBlock:
         self.hash = block_hash
         self.parent = parent
         self.encoded = encoded
-        self.total_difficulty = header.difficulty + (parent.total_difficulty if parent is not None else 0)
+        before = 0 if parent is None else parent.total_difficulty
+        self.total_difficulty: int = before + header.difficulty
         self.ommer_hashes: tuple[bytes, ...] = ()
         self.transaction_count = 0
 
@@ -82,7 +83,8 @@ class Chain:
         if known is not None:
             return known
         parent = self._parent_of(block.header)
-        block, state = self._execute(block, parent, len(encoded))
+        block = self._placed(block, parent)
+        state = self._validate(block, parent, len(encoded))
         entry = ChainBlock(block.header, block_hash, parent, encoded)
         entry.ommer_hashes = tuple(ommer.hash for ommer in block.ommers)
         entry.transaction_count = len(block.transactions)
@@ -92,6 +94,10 @@ class Chain:
             self.head = entry
         return entry
 
+    def execute(self, block: Block, parent: ChainBlock) -> tuple[BlockResult, State]:
+        """What a block on `parent` comes to, and the state after it. Nothing is checked against its header, nothing kept."""
+        return self._run(self._placed(block, parent), self.state_of(parent))
+
     def state_of(self, entry: ChainBlock) -> State:
         """The state after a block. Yours to read, or to copy (which is cheap)."""
         missing: list[ChainBlock] = []
@@ -100,10 +106,9 @@ class Chain:
             entry = entry.parent
         state = self._states.get(entry.hash, self._genesis_state)
         for later in reversed(missing):
-            assert later.encoded is not None and later.parent is not None
-            block = self._placed(Block.decode(later.encoded), later.parent)
-            state = state.copy()
-            self._run(block, state)
+            assert later.encoded is not None
+            assert later.parent is not None
+            _, state = self._run(self._placed(Block.decode(later.encoded), later.parent), state)
             self._keep_state(later, state)
         return state
 
@@ -132,24 +137,27 @@ class Chain:
             ),
         )
 
-    def _execute(self, block: Block, parent: ChainBlock, size_bytes: int) -> tuple[Block, State]:
-        block = self._placed(block, parent)
+    def _validate(self, block: Block, parent: ChainBlock, size_bytes: int) -> State:
+        """Hold a block against all rules; the state after it."""
         header = block.header
         check_header(header, parent.header, self.schedule, parent.total_difficulty, header.blob_schedule)
         check_body(block, size_bytes)
         check_ommers(block, parent, self._check_ommer)
-        state = self.state_of(parent).copy()
-        check_result(header, self._run(block, state))
-        return block, state
+        result, state = self._run(block, self.state_of(parent))
+        limits = header.blob_schedule or blob_limits(rules_of(header.fork))
+        check_result(header, result, limits[1])
+        return state
 
     def _check_ommer(self, ommer: Header, parent: ChainBlock) -> None:
         fork = self.schedule.fork_at(ommer.number, ommer.timestamp, parent.total_difficulty)
         check_header(replace(ommer, fork=fork), parent.header, self.schedule, parent.total_difficulty)
 
-    def _run(self, block: Block, state: State) -> BlockResult:
+    def _run(self, block: Block, state: State) -> tuple[BlockResult, State]:
+        """Execute a block on a copy of its parent's state."""
+        state = state.copy()
         if block.header.number == self.schedule.dao_block:
             apply_dao_fork(state)
-        return execute_block(block, state, workers=self.workers, strategy=self.strategy)
+        return execute_block(block, state, workers=self.workers, strategy=self.strategy), state
 
     # -------------------------------------------------------------- the chain
 
@@ -160,8 +168,8 @@ class Chain:
         consensus layer chooses: here, whatever goes further, and never back to proof of work.
         """
         head = self.head
-        is_stake = rules_of(entry.header.fork).is_proof_of_stake
-        head_is_stake = head.parent is not None and rules_of(head.header.fork).is_proof_of_stake
+        is_stake: bool = rules_of(entry.header.fork).is_proof_of_stake
+        head_is_stake = head.parent is not None and bool(rules_of(head.header.fork).is_proof_of_stake)
         if is_stake != head_is_stake:
             return is_stake
         if is_stake:

@@ -34,9 +34,10 @@ _MESSAGES = {
     "BLOCK_TOO_LARGE": "block too large: {have} bytes, may have {want}",
     "BLOCK_TRANSACTIONS_ROOT": "wrong transactions root: header has {have}, transactions give {want}",
     "BLOCK_OMMERS_HASH": "wrong ommers hash: header has {have}, ommers give {want}",
+    "BLOCK_WITHDRAWALS_MISSING": "withdrawals missing: {have} wants them in the block",
     "BLOCK_WITHDRAWALS_ROOT": "wrong withdrawals root: header has {have}, withdrawals give {want}",
     "OMMER_COUNT": "too many ommers: block has {have}, may have {want}",
-    "OMMER_AGE": "ommer of a wrong age: {have} blocks, may be {want}",
+    "OMMER_AGE": "ommer too old: {have} blocks, may be {want}",
     "OMMER_DUPLICATE": "ommer already included: {have}",
     "OMMER_IS_ANCESTOR": "ommer is an ancestor: {have}",
     "OMMER_IS_BROTHER": "ommer is a brother of the block: {have}",
@@ -51,13 +52,13 @@ _MESSAGES = {
 
 
 def refusal(
-    status: str, have: int | bytes | None = None, want: int | bytes | None = None, *, message: str = ""
+    status: str, have: int | bytes | str | None = None, want: int | bytes | str | None = None, *, message: str = ""
 ) -> InvalidBlock:
     """The exception of a row of status.def; `message` in place of the row's own words."""
     text = message or _MESSAGES[status].format(have=_shown(have), want=_shown(want))
-    return InvalidBlock(message=text, status=status, exception=_EXCEPTIONS[status], have=have, want=want)  # type: ignore
+    return InvalidBlock(message=text, status=status, exception=_EXCEPTIONS[status], have=have, want=want)
 
 
-def _shown(value: int | bytes | None) -> int | str | None:
+def _shown(value: int | bytes | str | None) -> int | str | None:
     """A number as it is, bytes as hexadecimal."""
     return "0x" + value.hex() if isinstance(value, bytes) else value

@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cache
 from types import SimpleNamespace
 
 from .._core import FORKS, fork_index, fork_rules
 from ..errors import UnusableInput
 
-__all__ = ["BlobLimits", "Schedule", "network_schedule", "rules_of"]
+__all__ = ["BlobLimits", "Schedule", "blob_limits", "network_schedule", "rules_of"]
 
 # (target, maximum, base fee update fraction), as Header.blob_schedule has it.
 BlobLimits = tuple[int, int, int]
 
 
-@lru_cache(maxsize=None)
+@cache
 def rules_of(fork: str) -> SimpleNamespace:
     """The numbers of a fork (forks.def), as attributes."""
     return SimpleNamespace(**fork_rules(fork))
+
+
+def blob_limits(rules: SimpleNamespace) -> BlobLimits:
+    """A fork's blob limits as forks.def has them."""
+    return rules.blob_target, rules.blob_max, rules.blob_fee_update_fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,8 @@ class Schedule:
             own = self.blob_limits.get(FORKS[index].mainnet_name)
             if own is not None or index == 0:
                 return own
-            if _default_limits(FORKS[index].mainnet_name) != _default_limits(FORKS[index - 1].mainnet_name):
+            before = rules_of(FORKS[index - 1].mainnet_name)
+            if blob_limits(rules_of(FORKS[index].mainnet_name)) != blob_limits(before):
                 return None
             index -= 1
 
@@ -88,13 +94,10 @@ def _latest(forks: Iterable[tuple[int, str]], reached: int) -> str | None:
     return found
 
 
-def _default_limits(fork: str) -> BlobLimits:
-    rules = rules_of(fork)
-    return rules.blob_target, rules.blob_max, rules.blob_fee_update_fraction
-
-
 # "BerlinToLondonAt5", "ArrowGlacierToParisAtDiffC0000", "CancunToPragueAtTime15k", "HomesteadToDaoAt5".
-_TRANSITION = re.compile(r"(?P<before>\w+?)To(?P<after>\w+)At(?P<kind>Diff|Time)?(?P<place>[0-9A-Fa-f]+)(?P<thousands>k?)")
+_TRANSITION = re.compile(
+    r"(?P<before>\w+?)To(?P<after>\w+?)At(?:(?P<number>\d+)|Time(?P<time>\d+)(?P<thousands>k?)|Diff(?P<difficulty>[0-9A-Fa-f]+))"
+)
 
 
 def network_schedule(
@@ -104,26 +107,25 @@ def network_schedule(
 
     raise   UnusableInput for a name that is none
     """
-    own = {"chain_id": chain_id, "blob_limits": dict(blob_limits or {}), "checks_seals": checks_seals}
+    return replace(_network(name), chain_id=chain_id, blob_limits=dict(blob_limits or {}), checks_seals=checks_seals)
+
+
+def _network(name: str) -> Schedule:
     match = _TRANSITION.fullmatch(name)
     if match is None:
-        return _from_start(_fork(name, name), own)
+        fork = _fork(name, name)
+        if rules_of(fork).is_proof_of_stake:
+            return Schedule(((0, "GrayGlacier"),), ((0, fork),), 0)
+        return Schedule(((0, fork),), dao_block=0 if fork == "DAOFork" else None)
     before = _fork(match["before"], name)
-    after_name = match["after"]
-    after = _fork("DAOFork" if after_name == "Dao" else after_name, name)
-    if match["kind"] == "Time":
-        begin = int(match["place"]) * (1000 if match["thousands"] else 1)
-        return Schedule(((0, "GrayGlacier"),), ((0, before), (begin, after)), 0, **own)
-    if match["kind"] == "Diff":
-        return Schedule(((0, before),), ((0, after),), int(match["place"], 16), **own)
-    begin = int(match["place"])
-    return Schedule(((0, before), (begin, after)), dao_block=begin if after == "DAOFork" else None, **own)
-
-
-def _from_start(fork: str, own: dict) -> Schedule:
-    if rules_of(fork).is_proof_of_stake:
-        return Schedule(((0, "GrayGlacier"),), ((0, fork),), 0, **own)
-    return Schedule(((0, fork),), dao_block=0 if fork == "DAOFork" else None, **own)
+    after = _fork("DAOFork" if match["after"] == "Dao" else match["after"], name)
+    if match["time"]:
+        begin = int(match["time"]) * (1000 if match["thousands"] else 1)
+        return Schedule(((0, "GrayGlacier"),), ((0, before), (begin, after)), 0)
+    if match["difficulty"]:
+        return Schedule(((0, before),), ((0, after),), int(match["difficulty"], 16))
+    begin = int(match["number"])
+    return Schedule(((0, before), (begin, after)), dao_block=begin if after == "DAOFork" else None)
 
 
 def _fork(name: str, network: str) -> str:

@@ -85,6 +85,49 @@ BLOB_GAS_ALLOWANCE_EXCEEDED              TR_BLOBLIST_OVERSIZE TYPE_3_TX_BLOB_COU
 NO_BLOBS                                 TR_EMPTYBLOB
 BLOB_HASH_VERSION                        TR_BLOBVERSION_INVALID
 BLOB_CREATES_CONTRACT                    TR_BLOBCREATE
+RLP_EXPECTED_STRING                      RLP_STRUCTURES_ENCODING
+RLP_EXPECTED_STRING chain_id             TYPE_3_TX_WITH_FULL_BLOBS
+RLP_WRONG_LENGTH                         RLP_INVALID_ADDRESS INPUT_UNMARSHAL_ADDRESS_ERROR
+RLP_NUMBER_TOO_LARGE                     RLP_INVALID_FIELD_OVERFLOW_64 INPUT_UNMARSHAL_ERROR
+RLP_LEADING_ZEROS header.blob_gas_used   INCORRECT_BLOCK_FORMAT
+RLP_LEADING_ZEROS header.excess_blob_gas INCORRECT_BLOCK_FORMAT
+RLP_NUMBER_TOO_LARGE header.blob_gas_used  INCORRECT_BLOCK_FORMAT
+RLP_NUMBER_TOO_LARGE header.excess_blob_gas  INCORRECT_BLOCK_FORMAT
+RLP_WRONG_LENGTH header.parent_beacon_block_root  INCORRECT_BLOCK_FORMAT
+GAS_ALLOWANCE_EXCEEDED                   BlockGasLimitReached
+BLOCK_PARENT_UNKNOWN                     UnknownParent
+BLOCK_PARENT_ZERO                        UnknownParent UnknownParent2
+BLOCK_NUMBER                             InvalidNumber
+BLOCK_TIMESTAMP                          InvalidTimestamp InvalidTimestampOlderParent
+BLOCK_EXTRA_DATA_TOO_LONG                ExtraDataTooBig
+BLOCK_GAS_LIMIT_TOO_HIGH                 InvalidGasLimit
+BLOCK_GAS_LIMIT                          InvalidGasLimit InvalidGasLimit2 TooMuchGasUsed
+BLOCK_GAS_USED_ABOVE_LIMIT               TooMuchGasUsed
+BLOCK_BASE_FEE                           1559BlockImportImpossible_BaseFeeWrong
+BLOCK_DIFFICULTY                         InvalidDifficulty 3675PoSBlockRejected
+BLOCK_BEFORE_PARIS                       3675PoSBlockRejected
+BLOCK_DIFFICULTY_NOT_ZERO                PostParisDifficultyIsNot0 3675PreParis1559BlockRejected
+BLOCK_DIFFICULTY_NOT_ZERO                IMPORT_IMPOSSIBLE_PARIS_WRONG_POW INVALID_DIFFICULTY
+BLOCK_OMMERS_NOT_EMPTY                   PostParisUncleHashIsNotEmpty 3675PreParis1559BlockRejected
+BLOCK_MIX_HASH                           InvalidBlockNonce
+BLOCK_SEAL                               InvalidBlockNonce
+BLOCK_FIELD_MISSING                      IMPORT_IMPOSSIBLE_LEGACY IMPORT_IMPOSSIBLE_LEGACY_WRONG_PARENT
+BLOCK_FIELD_MISSING                      IMPORT_IMPOSSIBLE_PARIS_OVER_SHANGHAI
+BLOCK_FIELD_TOO_EARLY                    IMPORT_IMPOSSIBLE_LONDON_WRONG_PARENT IMPORT_IMPOSSIBLE_SHANGHAI
+BLOCK_TRANSACTIONS_ROOT                  InvalidTransactionsRoot
+BLOCK_OMMERS_HASH                        InvalidUnclesHash
+BLOCK_WITHDRAWALS_MISSING                RLP_ExpectedAsList
+BLOCK_WITHDRAWALS_ROOT                   InvalidWithdrawals
+OMMER_COUNT                              TooManyUncles
+OMMER_DUPLICATE                          UncleInChain UncleIsBrother
+OMMER_IS_ANCESTOR                        UncleIsAncestor UncleInChain InvalidUncleParentHash
+OMMER_IS_BROTHER                         UncleIsBrother UncleParentIsNotAncestor
+OMMER_PARENT                             UncleParentIsNotAncestor InvalidUncleParentHash
+OMMER_AGE                                UncleTooOld UncleParentIsNotAncestor
+BLOCK_GAS_USED                           InvalidGasUsed
+BLOCK_LOGS_BLOOM                         InvalidLogBloom
+BLOCK_RECEIPTS_ROOT                      InvalidReceiptsStateRoot
+BLOCK_STATE_ROOT                         InvalidStateRoot
 """
 
 

@@ -36,14 +36,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     from .._core import STRATEGIES
 
-    parser.add_argument("--genesis", required=True, metavar="GENESIS.json", help="the first block, its state, the forks")
+    parser.add_argument(
+        "--genesis", required=True, metavar="GENESIS.json", help="the first block, its state, the forks"
+    )
     parser.add_argument("chain", metavar="CHAIN.rlp", help="the blocks, without the genesis")
-    parser.add_argument("--workers", type=positive, metavar="N", help="threads to execute with (default: one a processor)")
+    parser.add_argument(
+        "--workers", type=positive, metavar="N", help="threads to execute with (default: one a processor)"
+    )
     parser.add_argument(
         "--strategy", choices=STRATEGIES, default="auto", metavar="S", help=f"one of {', '.join(STRATEGIES)}"
     )
     parser.add_argument("--seals", action="store_true", help="check proofs of work too (Ethash)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a block, one for the head, and nothing else")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object a block, one for the head, and nothing else"
+    )
 
 
 @dataclass(slots=True)
@@ -195,7 +201,11 @@ class _Printer:
                 "state_root": "0x" + state_root.hex(),
                 "total_difficulty": str(head.total_difficulty),
             }
-            counts = {"imported": self._imported, "refused": self._refused, "error": self._first_reason or self._rest or None}
+            counts = {
+                "imported": self._imported,
+                "refused": self._refused,
+                "error": self._first_reason or self._rest or None,
+            }
             print_json({"head": members, "ok": self.is_ok, **counts})
             return
         refused = f", {self._refused} refused" if self._refused else ""
