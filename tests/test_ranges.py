@@ -32,7 +32,9 @@ def block_number(number: int, gas: int = 200_000) -> Block:
     state = State({sender: {"balance": 10**18}, LOOP: {"code": assemble("again: PUSH 0 POP PUSH @again JUMP")}})
     state.set_storage(LOOP, number, 1)
     transaction = Transaction(to=LOOP, gas_limit=gas, gas_price=10, chain_id=1).sign(KEY)
-    block = Block(Header(number=number, fork="London", base_fee_per_gas=7, gas_limit=gas), (transaction,), pre_state=state)
+    block = Block(
+        Header(number=number, fork="London", base_fee_per_gas=7, gas_limit=gas), (transaction,), pre_state=state
+    )
     result = execute_block(block, state.copy(), workers=1)
     block.expected = Expected(state_root=result.state_root, senders=(sender,))
     return block.with_header(
