@@ -67,15 +67,11 @@ cdef Status begin_block(Machine* m, BlockJob* job, Outcome* out) noexcept nogil:
 
 cdef inline void count_in(BlockJob* job, Outcome* out) noexcept nogil:
     """Add a committed transaction's gas and bloom to the block's."""
-    cdef uint64_t* block_bloom = <uint64_t*>job.bloom.data()
-    cdef uint64_t* bloom = <uint64_t*>out.bloom.data()
-    cdef size_t i
     job.room.gas_used += <uint64_t>out.gas_used
     job.room.blob_gas_used += out.blob_gas
     out.cumulative_gas = job.room.gas_used
     if not out.logs.empty():
-        for i in range(32):
-            block_bloom[i] |= bloom[i]
+        merge_bloom(&job.bloom, out.bloom)
 
 
 cdef Status commit(BlockJob* job, size_t i) noexcept nogil:

@@ -634,6 +634,7 @@ cdef extern from "core/vm/outcome.hpp" namespace "evmcore" nogil:
         uint64_t missing_block_number
         uint32_t execution_count
     void take_logs(Journal*, Outcome*)
+    void merge_bloom(Bloom* into, const Bloom& bloom)
     void encode_receipt(const Outcome&, Bytes*)
     void encode_logs(const Outcome&, Bytes*)
     cbool append_deposits(const Outcome&, Bytes*)

@@ -41,6 +41,10 @@ struct Outcome {
 // Takes the logs over from the journal and fills the bloom.
 void take_logs(Journal* journal, Outcome* outcome) noexcept;
 void add_to_bloom(Bloom* bloom, ByteView item) noexcept;  // Yellow Paper 4.4.1
+inline void merge_bloom(Bloom* into, const Bloom& bloom) noexcept {
+    for (size_t i = 0; i < bloom.size(); ++i)
+        (*into)[i] |= bloom[i];
+}
 
 // Appends the receipt: type byte and list for typed transactions (EIP-2718), status or state root first (EIP-658).
 void encode_receipt(const Outcome& outcome, Bytes* out) noexcept;
