@@ -23,7 +23,7 @@ class Step(NamedTuple):
     name: str  # in the table of opcodes; "0x0c" where that has none
     depth: int  # 1: the outermost frame
     gas: int
-    gas_cost: int  # of a call: with the gas that the callee was given, without the stipend
+    gas_cost: int  # of a call: with the gas that it hands on, not the stipend; of a creation: without
     refund: int  # the counter afterwards, as go-ethereum shows it; may be below zero within a frame
     memory_size: int  # bytes
     address: bytes  # the account whose storage is used
@@ -95,8 +95,8 @@ class Eip3155(LineTracer):
     stack, memory, return_data   whether lines show them
     inner_exits  whether each frame that ends gets its line {"output", "gasUsed"[, "error"]}
 
-    Values are those before the instruction; `gasCost` of a call includes the gas that it hands on, and `refund` what the
-    instruction itself gave back, both as in go-ethereum. `error` is there only if the instruction ended its frame without
+    Values are those before the instruction; `gasCost` of a call includes the gas that it hands on, that of a creation
+    doesn't, and `refund` includes what the instruction itself gave back: all as in go-ethereum. `error` is there only if the instruction ended its frame without
     success. Lines are written in large pieces, the last when the run ends. Source: EIP-3155.
     """
 

@@ -7,14 +7,20 @@ cdef class BaseTracer:
     """What a traced run reports to. One run at a time."""
     cdef TraceRecorder recorder
     cdef object error
+    cdef cbool is_busy
 
-    cdef void begin(self, Machine* machine):
+    cdef int begin(self, Machine* machine) except -1:
+        if self.is_busy:
+            raise errors.EvmError("the tracer is at work on another run")
+        self.is_busy = True
         self.error = None
         machine.tracer = self.recorder.tracer()
+        return 0
 
     cdef int end(self, Machine* machine) except -1:
         """Let go of the machine, and raise what went wrong in the tracer while it ran."""
         machine.tracer = NULL
+        self.is_busy = False
         if self.error is not None:
             error, self.error = self.error, None
             raise error

@@ -7,7 +7,8 @@ import json
 
 import pytest
 
-from evmcore import Account, Header, State, Transaction, assemble, run, transact
+from evmcore import Account, EvmError, Header, State, Transaction, assemble, run, transact
+from evmcore.__main__ import main
 from evmcore.tracing import CallEnd, CallStart, Eip3155, Recorder, Step, Tracer
 
 ADDS = assemble("PUSH1 1 PUSH1 2 ADD STOP")
@@ -64,7 +65,19 @@ def test_a_jump_shows_its_destination():
 def test_the_cost_of_a_call_includes_the_gas_handed_on():
     call = next(step for step in steps(CALLS_IDENTITY, gas=100_000) if step.name == "CALL")
     after = call.gas - call.gas_cost
-    assert after == (call.gas - 100 - 3) // 64
+    available = call.gas - 100
+    assert after == available - (available - available // 64)
+
+
+def test_a_call_that_is_refused_costs_what_it_would_have_handed_on():
+    code = assemble("PUSH0 PUSH0 PUSH0 PUSH0 PUSH1 1 PUSH1 0x99 PUSH2 5000 CALL STOP")
+    call = next(step for step in steps(code, gas=100_000) if step.name == "CALL")
+    assert call.gas_cost == 2_600 + 9_000 + 25_000 + 5_000
+
+
+def test_the_cost_of_a_creation_is_without_the_gas_handed_on():
+    creation = next(step for step in steps(assemble("PUSH0 PUSH0 PUSH0 CREATE STOP")) if step.name == "CREATE")
+    assert creation.gas_cost == 32_000
 
 
 def test_what_follows_a_call_sees_its_return_data():
@@ -214,6 +227,23 @@ def test_a_traced_transaction_comes_out_as_an_untraced_one():
         "time": 5,
         "fork": "Osaka",
     }
+
+
+def test_the_command_writes_a_trace_to_standard_error(capsys):
+    assert main(["run", "--code", ADDS.hex(), "--trace", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["gas_used"] == 9
+    assert [json.loads(line).get("opName") for line in printed.err.splitlines()] == ["PUSH1", "PUSH1", "ADD", "STOP", None]
+
+
+def test_a_tracer_serves_one_run_at_a_time():
+    class Nested:
+        def write(self, text):
+            run(ADDS, tracer=tracer)
+
+    tracer = Eip3155(Nested())
+    with pytest.raises(EvmError, match="another run"):
+        run(ADDS, tracer=tracer)
 
 
 def test_what_is_no_tracer_is_refused():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from ..hexadecimal import to_hex
 from ..receipt import CallResult
@@ -16,6 +17,7 @@ execution alone (no intrinsic gas, no refund applied), output and logs.
 EXAMPLES = """\
   evmcore run --code 600160010160005260206000f3
   evmcore run --code @loop.hex --input 0x2a --gas 1000000 --fork London --bench 100
+  evmcore run --code @loop.hex --trace --json 2> steps.jsonl
 """
 DEFAULT_GAS = 30_000_000
 
@@ -29,14 +31,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gas", type=gas, default=DEFAULT_GAS, metavar="N", help="gas to run on (default: 30 million)")
     parser.add_argument("--fork", type=fork, default="BPO2", metavar="NAME", help="whose rules hold (default: BPO2)")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-    parser.add_argument(
+    once_or_often = parser.add_mutually_exclusive_group()
+    once_or_often.add_argument(
         "--bench", type=positive, default=1, metavar="N", help="run it N times and give the median time"
+    )
+    once_or_often.add_argument(
+        "--trace", action="store_true", help="write a line for each instruction to standard error (EIP-3155)"
     )
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Run and print."""
     from .._core import run
+    from ..tracing import Eip3155
 
     result = run(
         hex_bytes(arguments.code, "code"),
@@ -44,6 +51,7 @@ def main(arguments: argparse.Namespace) -> int:
         gas=arguments.gas,
         fork=arguments.fork,
         repeat=arguments.bench,
+        tracer=Eip3155(sys.stderr) if arguments.trace else None,
     )
     if arguments.json:
         print_json(as_json(result))

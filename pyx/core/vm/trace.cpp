@@ -59,6 +59,11 @@ void put_bytes(Bytes* text, ByteView data) noexcept {
     }
 }
 
+bool is_creation(uint8_t op) noexcept { return op == OP_CREATE || op == OP_CREATE2; }
+bool is_call(uint8_t op) noexcept {
+    return op == OP_CALL || op == OP_CALLCODE || op == OP_DELEGATECALL || op == OP_STATICCALL;
+}
+
 bool is_failure(Status status) noexcept {
     const Kind kind = kind_of(status);
     return kind != Kind::FLOW && kind != Kind::OK;
@@ -97,6 +102,7 @@ bool TraceRecorder::step(void* context, Frame* frame) noexcept {
         step.memory.assign(frame->memory, frame->memory + frame->memory_size);
     if (self->wants_return_data)
         step.return_data = frame->machine->return_data;
+    frame->machine->request.gas = 0;  // `close` will see whether the instruction got as far as to set it
     self->is_open_ = true;
     return true;
 }
@@ -109,6 +115,13 @@ bool TraceRecorder::leave(void* context, Frame* frame, Status status) noexcept {
 bool TraceRecorder::close(const Frame& frame, Status status) noexcept {
     is_open_ = false;
     step_.gas_cost = step_.gas - frame.gas;
+    // The price of a call includes what it hands on, though a call that was refused has it back already; that of a
+    // creation doesn't, not even where an address that is taken has swallowed it. So do the others.
+    const int64_t handed_on = frame.machine->request.gas;
+    if (is_call(step_.op) && status == Status::RUNNING)
+        step_.gas_cost += handed_on;
+    else if (is_creation(step_.op) && (status == Status::RUNNING || status == Status::CREATE))
+        step_.gas_cost -= handed_on;
     step_.refund = frame.machine->journal.refund;
     step_.status = status;
     return sink.step(sink.context, step_);

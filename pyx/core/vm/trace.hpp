@@ -14,7 +14,7 @@ struct TraceStep {
     uint8_t op = 0;
     int depth = 0;                    // 1: the outermost frame
     int64_t gas = 0;
-    int64_t gas_cost = 0;             // with the gas that a call was given, without the stipend
+    int64_t gas_cost = 0;             // with what a call hands on, but for the stipend; without what a creation does
     int64_t refund = 0;
     uint64_t memory_size = 0;         // bytes
     Address self{};                   // the account whose storage is used
