@@ -5,6 +5,7 @@
 # The result is the sequential one.
 import threading as _threading
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait as _wait
 
 
 cdef extern from *:
@@ -124,6 +125,7 @@ cdef class _Job:
     cdef tuple transactions
     cdef shared_ptr[World] world
     cdef ClaimCounter* claims
+    cdef list speculating  # _Worker of each thread in `_speculate`; for `_stop_speculating`
     cdef dict notes
     cdef tuple accesses
 
@@ -157,13 +159,15 @@ cdef class _Job:
                 if self.claims != NULL:
                     del self.claims
                 self.claims = new ClaimCounter()
+                self.speculating = []
                 futures = [_pool(workers - 1).submit(self._speculate) for _ in range(workers - 1)]
                 try:
                     self._speculate()
+                except BaseException:
+                    self._stop_speculating()
+                    raise
                 finally:
-                    self.claims.next.fetch_add(self.job.transactions.size())  # nothing more to claim
-                    for future in futures:
-                        future.result()
+                    self._wait_for(futures)
                 interrupt.watch(worker.machine)
                 with nogil:
                     status = commit_in_order(worker.machine, &self.job)
@@ -211,6 +215,7 @@ cdef class _Job:
         cdef _Worker worker = borrow_worker()
         cdef _Interrupt interrupt = _Interrupt()
         cdef size_t i
+        self.speculating.append(worker)
         interrupt.watch(worker.machine)
         try:
             open_machine(worker.machine, &self.job)
@@ -226,6 +231,27 @@ cdef class _Job:
         finally:
             worker.machine.poll.hook = NULL
             return_worker(worker)
+
+    def _stop_speculating(self):
+        """Leave nothing to claim, and tell those at work to stop."""
+        self.claims.next.fetch_add(self.job.transactions.size())
+        for worker in self.speculating:
+            (<_Worker>worker).machine.poll.abort.store(True)
+
+    def _wait_for(self, futures):
+        """Wait until all have ended. A signal meanwhile stops them, and is raised when they have: the job is theirs till then."""
+        error = None
+        while True:
+            try:
+                _wait(futures)
+                break
+            except BaseException as raised:
+                error = raised
+                self._stop_speculating()
+        if error is not None:
+            raise error
+        for future in futures:
+            future.result()
 
 
 cdef void speculate(Machine* m, BlockJob* job, size_t i) noexcept nogil:
