@@ -7,7 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from evmcore import FORKS, Block, BlockResult, CallResult, Header, InvalidBlock, InvalidTransaction, State, assemble, execute_block, run
+from evmcore import (
+    FORKS,
+    Block,
+    BlockResult,
+    CallResult,
+    Header,
+    InvalidBlock,
+    InvalidTransaction,
+    State,
+    assemble,
+    execute_block,
+    run,
+)
 
 SHARED = Path(os.environ.get("EVMCORE_SHARED") or Path(__file__).resolve().parents[2] / "shared")
 FORK_NAMES = [fork.mainnet_name for fork in FORKS]
@@ -69,7 +81,9 @@ def outcome_of(block: Block, state: State, **options) -> BlockResult | tuple:
         return type(error), error.status, error.index, str(error)
 
 
-def assert_parallel_is_sequential(block: Block, state: State | None = None, workers=(1, 2, 8), strategies=None) -> BlockResult | tuple:
+def assert_parallel_is_sequential(
+    block: Block, state: State | None = None, workers=(1, 2, 8), strategies=None
+) -> BlockResult | tuple:
     """The law: whatever the strategy and the number of workers, a block comes out the same, or is refused the same.
 
     Returns the sequential outcome. `state` stays as it is.

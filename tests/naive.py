@@ -41,7 +41,11 @@ def _node(items: list[tuple[list[int], bytes]]) -> bytes:
 
 def trie_root(items: Mapping[bytes, bytes]) -> bytes:
     """The root of a trie with these keys and values; an empty value is an absent one."""
-    paths = [([nibble for byte in key for nibble in (byte >> 4, byte & 15)], value) for key, value in sorted(items.items()) if value]
+    paths = [
+        ([nibble for byte in key for nibble in (byte >> 4, byte & 15)], value)
+        for key, value in sorted(items.items())
+        if value
+    ]
     return keccak256(_node(paths)) if paths else EMPTY_ROOT
 
 
@@ -50,13 +54,17 @@ def ordered_root(items: list[bytes]) -> bytes:
 
 
 def storage_root(storage: Mapping[int, int]) -> bytes:
-    return trie_root({keccak256(slot.to_bytes(32, "big")): rlp.encode(rlp.number(value)) for slot, value in storage.items() if value})
+    return trie_root(
+        {keccak256(slot.to_bytes(32, "big")): rlp.encode(rlp.number(value)) for slot, value in storage.items() if value}
+    )
 
 
 def state_root(accounts: Mapping[bytes, Account]) -> bytes:
     return trie_root(
         {
-            keccak256(address): rlp.encode([rlp.number(a.nonce), rlp.number(a.balance), storage_root(a.storage), keccak256(a.code)])
+            keccak256(address): rlp.encode(
+                [rlp.number(a.nonce), rlp.number(a.balance), storage_root(a.storage), keccak256(a.code)]
+            )
             for address, a in accounts.items()
         }
     )

@@ -47,7 +47,9 @@ KEY = bytes(31) + b"\x07"
 
 
 def signed(**fields) -> Transaction:
-    return Transaction(**{"to": BOB, "gas_limit": 100_000, "nonce": 3, "value": 10**18, "data": b"some data", **fields}).sign(KEY)
+    return Transaction(
+        **{"to": BOB, "gas_limit": 100_000, "nonce": 3, "value": 10**18, "data": b"some data", **fields}
+    ).sign(KEY)
 
 
 SIGNED = {
@@ -91,7 +93,11 @@ def test_bytes_behind_a_transaction_are_refused(raw):
 @each_type
 def test_a_transaction_with_a_field_too_few_or_too_many_is_refused(raw):
     items = fields_of(raw)
-    for wrong, status in ((items[:-1], "RLP_TOO_FEW_FIELDS"), ([*items, b"\1"], "RLP_TOO_MANY_FIELDS"), ([], "RLP_TOO_FEW_FIELDS")):
+    for wrong, status in (
+        (items[:-1], "RLP_TOO_FEW_FIELDS"),
+        ([*items, b"\1"], "RLP_TOO_MANY_FIELDS"),
+        ([], "RLP_TOO_FEW_FIELDS"),
+    ):
         with pytest.raises(DecodeError) as caught:
             Transaction.decode(with_fields(raw, wrong))
         assert caught.value.status == status
@@ -115,7 +121,11 @@ def test_numbers_with_leading_zeros_or_too_many_bytes_are_refused(raw):
     for place, item in enumerate(items):
         if isinstance(item, list) or len(item) in (20, 9):  # the receiver, the data
             continue
-        for wrong, status in ((b"\0" + item, "RLP_LEADING_ZEROS"), (b"\0", "RLP_LEADING_ZEROS"), (b"\1" * 33, "RLP_NUMBER_TOO_LARGE")):
+        for wrong, status in (
+            (b"\0" + item, "RLP_LEADING_ZEROS"),
+            (b"\0", "RLP_LEADING_ZEROS"),
+            (b"\1" * 33, "RLP_NUMBER_TOO_LARGE"),
+        ):
             with pytest.raises(DecodeError) as caught:
                 Transaction.decode(with_fields(raw, [*items[:place], wrong, *items[place + 1 :]]))
             assert caught.value.status == status, (place, wrong)
@@ -138,8 +148,8 @@ def test_a_receiver_of_another_length_is_refused(raw):
         ("05c0", "TYPE_NOT_SUPPORTED"),
         ("7fc0", "TYPE_NOT_SUPPORTED"),
         ("00c0", "TYPE_NOT_SUPPORTED"),
-        ("80", "TYPE_NOT_SUPPORTED"),
-        ("b838" + "00" * 56, "TYPE_NOT_SUPPORTED"),
+        ("80", "RLP_EXPECTED_LIST"),
+        ("b838" + "00" * 56, "RLP_EXPECTED_LIST"),
         ("f800", "RLP_NON_CANONICAL"),
         ("f83700", "RLP_NON_CANONICAL"),
         ("f90000", "RLP_NON_CANONICAL"),
@@ -198,7 +208,11 @@ def example_block() -> Block:
 def test_a_block_goes_there_and_back():
     block = example_block()
     again = Block.decode(block.encode(), fork="Shanghai")
-    assert (again.header, again.transactions, again.withdrawals) == (block.header, block.transactions, block.withdrawals)
+    assert (again.header, again.transactions, again.withdrawals) == (
+        block.header,
+        block.transactions,
+        block.withdrawals,
+    )
     assert again.encode() == block.encode()
 
 
@@ -255,11 +269,13 @@ def test_a_flipped_bit_gives_another_sender_or_none():
     tx = SIGNED["dynamic fee"]
     assert tx.sender == address_of(KEY)
     for bit in range(0, 256, 7):
-        changed = with_fields(tx.encode(), [*fields_of(tx.encode())[:-2], rlp.number(tx.r ^ 1 << bit), rlp.number(tx.s)])
+        changed = with_fields(
+            tx.encode(), [*fields_of(tx.encode())[:-2], rlp.number(tx.r ^ 1 << bit), rlp.number(tx.s)]
+        )
         try:
             assert Transaction.decode(changed).sender != address_of(KEY)
         except InvalidTransaction as error:
-            assert error.status == "INVALID_SIGNATURE"
+            assert error.status == "INVALID_SIGNATURE"  # noqa: PT017 (it may also succeed)
 
 
 # ---------------------------------------------------------------- quantities and arguments
@@ -276,7 +292,7 @@ def test_a_flipped_bit_gives_another_sender_or_none():
     ],
 )  # fmt: skip
 def test_a_transaction_s_quantity_out_of_range_is_named(field, value):
-    with pytest.raises((ValueError, TypeError), match=f"^{field}: "):
+    with pytest.raises((ValueError, TypeError), match=rf"^{field}: "):
         Transaction(**{"to": BOB, "sender": ALICE, field: value})
 
 
@@ -314,20 +330,35 @@ def test_a_state_s_argument_out_of_range_is_named_and_changes_nothing(name, argu
     state = State({ALICE: {"balance": 1}})
     before = state.root()
     method, *rest = arguments
-    with pytest.raises((ValueError, TypeError), match=f"^{name}: "):
+    with pytest.raises((ValueError, TypeError), match=rf"^{name}: "):
         getattr(state, method)(*rest)
     assert state.root() == before
 
 
 def test_an_account_that_is_wrong_somewhere_is_not_half_set():
     state = State({ALICE: {"balance": 1, "storage": {1: 1}}})
-    for wrong in ({"balance": 5, "storage": {1: -1}}, {"balance": 5, "nonce": 2**64}, {"balance": 5, "code": "0xz"}, {"balance": "five"}):
+    for wrong in (
+        {"balance": 5, "storage": {1: -1}},
+        {"balance": 5, "nonce": 2**64},
+        {"balance": 5, "code": "0xz"},
+        {"balance": "five"},
+    ):
         with pytest.raises((ValueError, TypeError)):
             state.set_account(ALICE, wrong)
         assert state.get_account(ALICE) == Account(1, 0, b"", {1: 1})
 
 
-@pytest.mark.parametrize(("name", "options"), [("gas", {"gas": -1}), ("gas", {"gas": 2**63}), ("value", {"value": -1}), ("fork", {"fork": "Atlantis"}), ("data", {"data": "0x1"}), ("sender", {"sender": b"12"})])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("gas", {"gas": -1}),
+        ("gas", {"gas": 2**63}),
+        ("value", {"value": -1}),
+        ("fork", {"fork": "Atlantis"}),
+        ("data", {"data": "0x1"}),
+        ("sender", {"sender": b"12"}),
+    ],
+)
 def test_a_run_s_argument_out_of_range_is_named(name, options):
     with pytest.raises((ValueError, TypeError), match=name):
         run(b"\0", **options)
@@ -361,7 +392,7 @@ def write(path: Path, content: bytes) -> Path:
 )  # fmt: skip
 def test_a_file_that_is_no_block_is_named_with_the_reason(tmp_path, content):
     path = write(tmp_path / "block.json.gz", content)
-    with pytest.raises(UnusableInput, match="block.json.gz"):
+    with pytest.raises(UnusableInput, match=r"block\.json\.gz"):
         Block.load(path)
 
 
@@ -388,7 +419,17 @@ def paths_in(value, at=()):
             yield from paths_in(value[place], (*at, place))
 
 
-NOT_NEEDED = {"source", "rules", "expected", "ommerHashes", "preStateComplete", "totalDifficulty", "hash", "name", "description"}
+NOT_NEEDED = {
+    "source",
+    "rules",
+    "expected",
+    "ommerHashes",
+    "preStateComplete",
+    "totalDifficulty",
+    "hash",
+    "name",
+    "description",
+}
 
 
 @pytest.mark.parametrize("wrong", ["missing", "null", "negative", "oversized", "another kind"])
@@ -404,15 +445,20 @@ def test_any_member_of_a_block_file_may_be_wrong(tmp_path, wrong):
         if wrong == "missing":
             del holder[way[-1]]
         else:
-            holder[way[-1]] = {"null": None, "negative": "-0x1", "oversized": "0x" + "f" * 600, "another kind": [{"a": 1}]}[wrong]
+            holder[way[-1]] = {
+                "null": None,
+                "negative": "-0x1",
+                "oversized": "0x" + "f" * 600,
+                "another kind": [{"a": 1}],
+            }[wrong]
         try:
             Block.from_json(changed)
         except UnusableInput as error:
             refused += 1
-            assert str(error)
+            assert str(error)  # noqa: PT017 (it may also succeed)
         except DecodeError as error:
             refused += 1
-            assert error.field
+            assert error.field  # noqa: PT017 (it may also succeed)
     assert refused > 20
 
 
@@ -428,18 +474,28 @@ def test_code_of_ten_megabytes_runs():
 
 
 def test_code_beyond_any_sense_is_refused_by_name():
-    with pytest.raises(ValueError, match="^code: "):
+    with pytest.raises(ValueError, match=r"^code: "):
         State().set_code(CONTRACT, bytes(64 * 1024 * 1024 + 1))
 
 
-@pytest.mark.parametrize("instruction", ["MLOAD", "PUSH1 1 SWAP1 MSTORE", "PUSH1 1 SWAP1 MSTORE8", "PUSH1 1 SWAP1 KECCAK256", "PUSH1 1 SWAP1 RETURN", "PUSH1 0 PUSH1 0 CALLDATACOPY"])
+@pytest.mark.parametrize(
+    "instruction",
+    [
+        "MLOAD",
+        "PUSH1 1 SWAP1 MSTORE",
+        "PUSH1 1 SWAP1 MSTORE8",
+        "PUSH1 1 SWAP1 KECCAK256",
+        "PUSH1 1 SWAP1 RETURN",
+        "PUSH1 0 PUSH1 0 CALLDATACOPY",
+    ],
+)
 @pytest.mark.parametrize("offset", [2**30, 2**32, 2**40, 2**41, 2**63, 2**64 - 32, 2**255])
 def test_absurd_gas_and_a_far_offset_end_in_a_limit_or_out_of_gas(instruction, offset):
     """With 2**63 - 1 gas memory of terabytes can be paid; nobody has it."""
     try:
         result = run(assemble(f"PUSH32 {offset} {instruction}"), gas=2**63 - 1)
     except ResourceLimit as error:
-        assert "memory" in str(error)
+        assert "memory" in str(error)  # noqa: PT017 (it may also succeed)
     else:
         assert result.outcome in ("OUT_OF_GAS", "SUCCESS")
     assert run(assemble("PUSH 1 MLOAD"), gas=100).succeeded, "the next run is as if nothing had been"
@@ -447,13 +503,21 @@ def test_absurd_gas_and_a_far_offset_end_in_a_limit_or_out_of_gas(instruction, o
 
 def test_memory_is_bounded_over_all_frames_too():
     """Each frame takes 100 MB and calls itself."""
-    state = State({CONTRACT: {"code": assemble("PUSH4 100000000 MLOAD POP PUSH1 0 PUSH1 0 PUSH1 0 PUSH1 0 PUSH1 0 ADDRESS GAS CALL")}})
+    state = State(
+        {
+            CONTRACT: {
+                "code": assemble("PUSH4 100000000 MLOAD POP PUSH1 0 PUSH1 0 PUSH1 0 PUSH1 0 PUSH1 0 ADDRESS GAS CALL")
+            }
+        }
+    )
     with pytest.raises(ResourceLimit):
         call(state, header(), to=CONTRACT, gas=2**62)
 
 
 def test_a_limit_leaves_the_state_of_a_transaction_alone():
-    state = State({ALICE: {"balance": ETHER}, CONTRACT: {"code": assemble("PUSH1 1 PUSH1 1 SSTORE PUSH5 0x0100000000 MLOAD")}})
+    state = State(
+        {ALICE: {"balance": ETHER}, CONTRACT: {"code": assemble("PUSH1 1 PUSH1 1 SSTORE PUSH5 0x0100000000 MLOAD")}}
+    )
     before = state.root()
     block = header(fork="Prague", gas_limit=2**63 - 1)
     with pytest.raises(ResourceLimit):
@@ -464,7 +528,9 @@ def test_a_limit_leaves_the_state_of_a_transaction_alone():
 @pytest.mark.parametrize("fork", ["Homestead", "BPO2"])
 def test_recursion_ends_at_1024_and_not_in_the_thread_s_stack(fork):
     """In a thread with the smallest stack there is."""
-    state = State({CONTRACT: {"code": assemble("PUSH1 0 PUSH1 0 PUSH1 0 PUSH1 0 PUSH1 0 ADDRESS PUSH2 9000 GAS SUB CALL")}})
+    state = State(
+        {CONTRACT: {"code": assemble("PUSH1 0 PUSH1 0 PUSH1 0 PUSH1 0 PUSH1 0 ADDRESS PUSH2 9000 GAS SUB CALL")}}
+    )
     results = []
     size = threading.stack_size(128 * 1024)
     try:
@@ -525,7 +591,9 @@ ACTIONS = {
 }
 
 
-@pytest.mark.parametrize(("action", "program"), [*((action, "spin") for action in ACTIONS), ("block", "calls"), ("two workers", "calls")])
+@pytest.mark.parametrize(
+    ("action", "program"), [*((action, "spin") for action in ACTIONS), ("block", "calls"), ("two workers", "calls")]
+)
 def test_ctrl_c_ends_an_endless_run_at_once_and_the_state_is_as_before(action, program):
     """In a process of its own, a moment after it says that it began. The bound is for busy machines."""
     script = ENDLESS.format(action=ACTIONS[action], program=program)
@@ -576,7 +644,7 @@ def test_calls_from_threads_see_the_state_before_or_after_a_write_and_nothing_be
             while not stop.is_set():
                 result = call(state, header(), to=CONTRACT, gas=100_000)
                 assert result.succeeded
-                assert result.word <= 1 << 255 or result.word > 0
+                assert result.word in (0, 1), "slot 0 is written first, by one more each time"
         except BaseException as error:
             failures.append(error)
 
@@ -599,7 +667,12 @@ def test_a_state_at_work_is_refused_to_others():
     """execute_block owns its state until it ends; whoever else asks is told so, and the block comes out right."""
     spin = assemble("PUSH3 400000 again: PUSH 1 SWAP1 SUB DUP1 PUSH @again JUMPI")
     state = State({ALICE: {"balance": ETHER}, CONTRACT: {"code": spin}})
-    block = Block(header(fork="Cancun"), [Transaction(to=CONTRACT, nonce=n, gas_limit=14_000_000, sender=ALICE) for n in range(2)], (), ())
+    block = Block(
+        header(fork="Cancun"),
+        [Transaction(to=CONTRACT, nonce=n, gas_limit=14_000_000, sender=ALICE) for n in range(2)],
+        (),
+        (),
+    )
     told, results = [], []
     thread = threading.Thread(target=lambda: results.append(execute_block(block, state, workers=1)))
     thread.start()
@@ -625,10 +698,18 @@ def test_random_bytes_run_and_end(fork):
     for _ in range(300):
         code = random.randbytes(random.randrange(1, 200))
         result = run(code, random.randbytes(40), gas=random.randrange(300_000), fork=fork, state=state)
-        assert 0 <= result.gas_used
+        assert result.gas_used >= 0
         assert result.status in ("success", "revert", "halt")
 
 
 def test_errors_are_all_of_one_family():
-    for kind in (DecodeError, ExecutionAborted, InvalidBlock, InvalidTransaction, MissingState, ResourceLimit, UnusableInput):
+    for kind in (
+        DecodeError,
+        ExecutionAborted,
+        InvalidBlock,
+        InvalidTransaction,
+        MissingState,
+        ResourceLimit,
+        UnusableInput,
+    ):
         assert issubclass(kind, EvmError)

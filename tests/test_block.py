@@ -9,13 +9,28 @@ from differential.scenarios import BEACON_ROOTS, BEACON_ROOTS_CODE, CONSOLIDATIO
 from helpers import ALICE, BOB, COINBASE, CONTRACT, ETHER, FORK_NAMES, OTHER, dump, header
 from naive import ordered_root, state_root
 
-from evmcore import Block, Header, InvalidBlock, InvalidTransaction, MissingState, State, Transaction, Withdrawal, assemble, execute_block, fork_index, keccak256
+from evmcore import (
+    Block,
+    Header,
+    InvalidBlock,
+    InvalidTransaction,
+    MissingState,
+    State,
+    Transaction,
+    Withdrawal,
+    assemble,
+    execute_block,
+    fork_index,
+    keccak256,
+)
 from evmcore._core import fork_rules
 
 DEPOSITS = bytes.fromhex("00000000219ab540356cbb839cbe05303d7705fa")
 DEPOSIT_TOPIC = keccak256(b"DepositEvent(bytes,bytes,bytes,bytes,bytes)")
 # Logs its input as a deposit event.
-DEPOSIT_CODE = assemble(f"CALLDATASIZE PUSH1 0 PUSH1 0 CALLDATACOPY PUSH32 0x{DEPOSIT_TOPIC.hex()} CALLDATASIZE PUSH1 0 LOG1 STOP")
+DEPOSIT_CODE = assemble(
+    f"CALLDATASIZE PUSH1 0 PUSH1 0 CALLDATACOPY PUSH32 0x{DEPOSIT_TOPIC.hex()} CALLDATASIZE PUSH1 0 LOG1 STOP"
+)
 LOGS = assemble("CALLER PUSH1 0 MSTORE PUSH1 7 PUSH1 32 PUSH1 0 LOG1 STOP")
 
 
@@ -35,7 +50,13 @@ def rich(**accounts) -> State:
 
 
 def prague_state() -> State:
-    return State({ALICE: {"balance": 100 * ETHER}, WITHDRAWALS: {"nonce": 1, "code": b"\0"}, CONSOLIDATIONS: {"nonce": 1, "code": b"\0"}})
+    return State(
+        {
+            ALICE: {"balance": 100 * ETHER},
+            WITHDRAWALS: {"nonce": 1, "code": b"\0"},
+            CONSOLIDATIONS: {"nonce": 1, "code": b"\0"},
+        }
+    )
 
 
 # ---------------------------------------------------------------- sums and roots
@@ -56,14 +77,26 @@ def test_an_empty_block_of_each_fork(fork):
 
 
 def test_rewards_were_lowered_twice_and_ended():
-    at = {fork: fork_rules(fork)["block_reward_finney"] for fork in ("Frontier", "SpuriousDragon", "Byzantium", "Constantinople", "GrayGlacier", "Paris")}
-    assert at == {"Frontier": 5000, "SpuriousDragon": 5000, "Byzantium": 3000, "Constantinople": 2000, "GrayGlacier": 2000, "Paris": 0}
+    at = {
+        fork: fork_rules(fork)["block_reward_finney"]
+        for fork in ("Frontier", "SpuriousDragon", "Byzantium", "Constantinople", "GrayGlacier", "Paris")
+    }
+    assert at == {
+        "Frontier": 5000,
+        "SpuriousDragon": 5000,
+        "Byzantium": 3000,
+        "Constantinople": 2000,
+        "GrayGlacier": 2000,
+        "Paris": 0,
+    }
 
 
 def test_receipts_add_up():
     state = rich()
     state.set_code(CONTRACT, LOGS)
-    block = make_block(pay(), pay(1, to=CONTRACT), pay(2, type=2, max_fee_per_gas=0), pay(3, to=CONTRACT, gas_limit=21_001))
+    block = make_block(
+        pay(), pay(1, to=CONTRACT), pay(2, type=2, max_fee_per_gas=0), pay(3, to=CONTRACT, gas_limit=21_001)
+    )
     result = execute_block(block, state)
     used = [receipt.gas_used for receipt in result.receipts]
     assert [receipt.cumulative_gas_used for receipt in result.receipts] == [sum(used[: n + 1]) for n in range(4)]
@@ -167,7 +200,14 @@ def test_a_system_call_without_a_contract_is_nothing():
     assert len(state) == 0
 
 
-@pytest.mark.parametrize(("code", "status"), [(b"", "BLOCK_SYSTEM_CONTRACT_EMPTY"), (assemble("PUSH1 0 PUSH1 0 REVERT"), "BLOCK_SYSTEM_CALL_FAILED"), (b"\xfe", "BLOCK_SYSTEM_CALL_FAILED")])
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        (b"", "BLOCK_SYSTEM_CONTRACT_EMPTY"),
+        (assemble("PUSH1 0 PUSH1 0 REVERT"), "BLOCK_SYSTEM_CALL_FAILED"),
+        (b"\xfe", "BLOCK_SYSTEM_CALL_FAILED"),
+    ],
+)
 def test_a_request_contract_has_to_be_there_and_to_succeed(code, status):
     """EIP-7002, EIP-7251."""
     state = prague_state()
@@ -209,7 +249,10 @@ def test_deposits_are_read_out_of_the_logs():
     state.set_code(CONTRACT, DEPOSIT_CODE)
     data = deposit_event(DEPOSIT)
     assert len(data) == 576
-    block = make_block(*(pay(nonce, to=to, data=data, value=0) for nonce, to in enumerate((DEPOSITS, CONTRACT, DEPOSITS))), fork="Prague")
+    block = make_block(
+        *(pay(nonce, to=to, data=data, value=0) for nonce, to in enumerate((DEPOSITS, CONTRACT, DEPOSITS))),
+        fork="Prague",
+    )
     result = execute_block(block, state)
     assert result.requests == (b"\0" + b"".join(DEPOSIT) * 2,)
 
@@ -266,7 +309,12 @@ def test_a_block_may_use_all_its_gas_and_no_more():
     assert execute_block(make_block(pay(0), pay(1, gas_limit=79_000), gas_limit=100_000), rich()).gas_used == 42_000
     with pytest.raises(InvalidTransaction) as caught:
         execute_block(make_block(pay(0), pay(1, gas_limit=79_001), gas_limit=100_000), rich())
-    assert (caught.value.status, caught.value.index, caught.value.have, caught.value.want) == ("GAS_ALLOWANCE_EXCEEDED", 1, 79_001, 79_000)
+    assert (caught.value.status, caught.value.index, caught.value.have, caught.value.want) == (
+        "GAS_ALLOWANCE_EXCEEDED",
+        1,
+        79_001,
+        79_000,
+    )
 
 
 def test_blob_gas_of_the_block_is_bounded():
@@ -289,7 +337,9 @@ def test_a_strict_state_says_what_the_block_misses_and_stays():
 
 
 def test_a_strict_state_names_a_missing_slot():
-    state = State({ALICE: {"balance": ETHER}, BOB: {}, COINBASE: {}, CONTRACT: {"code": assemble("PUSH1 5 SLOAD")}}, strict=True)
+    state = State(
+        {ALICE: {"balance": ETHER}, BOB: {}, COINBASE: {}, CONTRACT: {"code": assemble("PUSH1 5 SLOAD")}}, strict=True
+    )
     with pytest.raises(MissingState) as caught:
         execute_block(make_block(pay(to=CONTRACT)), state)
     assert (caught.value.address, caught.value.slot) == (CONTRACT, 5)

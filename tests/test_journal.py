@@ -9,7 +9,12 @@ from helpers import ALICE, BOB, CONTRACT, ETHER, OTHER, header
 
 from evmcore import Receipt, State, Transaction, assemble, call, transact
 
-KINDS_OF_FAILURE = {"revert": "PUSH1 0 PUSH1 0 REVERT", "halt": "INVALID", "out of gas": "PUSH4 0xffffffff MLOAD", "underflow": "POP POP POP"}
+KINDS_OF_FAILURE = {
+    "revert": "PUSH1 0 PUSH1 0 REVERT",
+    "halt": "INVALID",
+    "out of gas": "PUSH4 0xffffffff MLOAD",
+    "underflow": "POP POP POP",
+}
 CHANGES = {
     "storage": "PUSH1 9 PUSH1 1 SSTORE",
     "storage cleared": "PUSH1 0 PUSH1 2 SSTORE",
@@ -90,7 +95,15 @@ def test_a_slot_of_a_contract_made_anew_starts_at_zero():
     """Destroyed in one transaction, created again in the next: its storage is gone (before Cancun)."""
     writes = assemble("PUSH1 5 PUSH1 5 SSTORE PUSH1 0 PUSH1 0 RETURN")
     put = f"PUSH32 0x{writes.ljust(32, bytes(1)).hex()} PUSH1 0 MSTORE"
-    state = State({ALICE: {"balance": ETHER}, CONTRACT: {"code": assemble(f"{put} PUSH1 1 PUSH1 {len(writes)} PUSH1 0 PUSH1 0 CREATE2 PUSH1 0 SSTORE"), "nonce": 1}})
+    state = State(
+        {
+            ALICE: {"balance": ETHER},
+            CONTRACT: {
+                "code": assemble(f"{put} PUSH1 1 PUSH1 {len(writes)} PUSH1 0 PUSH1 0 CREATE2 PUSH1 0 SSTORE"),
+                "nonce": 1,
+            },
+        }
+    )
     transacted(state)
     made = state.get_storage(CONTRACT, 0).to_bytes(20, "big")
     assert state.storage(made) == {5: 5}

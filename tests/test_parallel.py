@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -67,7 +68,7 @@ def chain_of_gifts() -> tuple[list, State]:
     """Each can pay only out of what the one before gave."""
     state = State({SENDERS[0]: {"balance": 10**9}})
     left, transactions = 10**9, []
-    for giver, taker in zip(SENDERS, SENDERS[1:]):
+    for giver, taker in pairwise(SENDERS):
         left -= 21_000
         transactions.append(sent(giver, taker, value=left, gas_limit=21_000))
     return transactions, state
@@ -89,7 +90,9 @@ def token() -> tuple[list, State]:
 
 
 def pools() -> tuple[list, State]:
-    return [sent(sender, [CONTRACT, OTHER][n % 2]) for n, sender in enumerate(SENDERS)], world({CONTRACT: POOL, OTHER: POOL})
+    return [sent(sender, [CONTRACT, OTHER][n % 2]) for n, sender in enumerate(SENDERS)], world(
+        {CONTRACT: POOL, OTHER: POOL}
+    )
 
 
 def beneficiary_in_every_role() -> tuple[list, State]:
@@ -132,7 +135,16 @@ def delegations() -> tuple[list, State]:
             target = [CONTRACT, OTHER, bytes(20)][n // 4 % 3]
             authorization = sign_authorization(KEYS[at], 1, target, nonces[at])
             nonces[at] += 1
-            transactions.append(sent(sender, authorities[1 - at], type=4, gas_price=None, max_fee_per_gas=1, authorization_list=[authorization]))
+            transactions.append(
+                sent(
+                    sender,
+                    authorities[1 - at],
+                    type=4,
+                    gas_price=None,
+                    max_fee_per_gas=1,
+                    authorization_list=[authorization],
+                )
+            )
     state.set_code(bytes.fromhex("00000961ef480eb55e80d19ad83579a64c007002"), b"\0")
     state.set_code(bytes.fromhex("0000bbddc7ce488642fb579f8b00f3a590007251"), b"\0")
     return transactions, state
@@ -153,7 +165,9 @@ BLOCKS = [
 
 @pytest.mark.parametrize("make", BLOCKS, ids=lambda make: make.__name__)
 def test_blocks_that_lean_on_each_other(make):
-    fork = {"create_and_destroy": "Shanghai", "delegations": "Prague", "empty_touches": "SpuriousDragon"}.get(make.__name__, "Cancun")
+    fork = {"create_and_destroy": "Shanghai", "delegations": "Prague", "empty_touches": "SpuriousDragon"}.get(
+        make.__name__, "Cancun"
+    )
     transactions, state = make()
     result = assert_parallel_is_sequential(block_of(transactions, fork=fork), state)
     assert isinstance(result, BlockResult), result
@@ -170,7 +184,9 @@ def test_touches_before_and_after_spurious_dragon():
 def test_all_of_it_shuffled(seed):
     """Everything in one block, in the order of a seed; the nonces follow the order."""
     random = Random(seed)
-    state = world({CONTRACT: random.choice([COUNTER, TOKEN, POOL]), OTHER: random.choice([READS_COINBASE, OWN_SLOT, POOL])})
+    state = world(
+        {CONTRACT: random.choice([COUNTER, TOKEN, POOL]), OTHER: random.choice([READS_COINBASE, OWN_SLOT, POOL])}
+    )
     state.set_balance(COINBASE, ETHER)
     nonces: dict[bytes, int] = {}
     transactions = []
@@ -178,7 +194,14 @@ def test_all_of_it_shuffled(seed):
         sender = random.choice([*SENDERS[:8], COINBASE])
         to = random.choice([CONTRACT, OTHER, BOB, COINBASE, random.choice(SENDERS), None])
         transactions.append(
-            sent(sender, to, nonce=nonces.get(sender, 0), value=random.choice([0, 1, 10**15]), data=as_word(random.choice(SENDERS)), gas_price=random.randrange(3))
+            sent(
+                sender,
+                to,
+                nonce=nonces.get(sender, 0),
+                value=random.choice([0, 1, 10**15]),
+                data=as_word(random.choice(SENDERS)),
+                gas_price=random.randrange(3),
+            )
         )
         nonces[sender] = nonces.get(sender, 0) + 1
     assert isinstance(assert_parallel_is_sequential(block_of(transactions), state), BlockResult)
@@ -187,7 +210,13 @@ def test_all_of_it_shuffled(seed):
 @pytest.mark.parametrize("place", [0, 1, 9, 19])
 @pytest.mark.parametrize(
     "wrong",
-    [{"nonce": 5}, {"value": 10 * ETHER}, {"gas_limit": 20_000}, {"gas_limit": 40_000_000}, {"value": ETHER - 200_000 + 1}],
+    [
+        {"nonce": 5},
+        {"value": 10 * ETHER},
+        {"gas_limit": 20_000},
+        {"gas_limit": 40_000_000},
+        {"value": ETHER - 200_000 + 1},
+    ],
     ids=["nonce", "funds", "intrinsic", "room", "one wei short"],
 )
 def test_an_invalid_transaction_is_refused_the_same(place, wrong):
@@ -224,7 +253,9 @@ def test_random_blocks(fork):
     for seed in range(900, 912):
         case = make_case(seed, fork)
         state = subject.make_state(case)
-        outcome = assert_parallel_is_sequential(subject.make_block(case, case.transactions_that_decode()), state, workers=(2, 8))
+        outcome = assert_parallel_is_sequential(
+            subject.make_block(case, case.transactions_that_decode()), state, workers=(2, 8)
+        )
         assert outcome is not None
 
 

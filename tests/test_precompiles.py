@@ -78,10 +78,15 @@ def test_hashes_and_identity(address, given, output, gas):
 
 
 @pytest.mark.parametrize(
-    ("fork", "add", "mul", "pairing_of_none"), [("Byzantium", 500, 40_000, 100_000), ("Petersburg", 500, 40_000, 100_000), ("Istanbul", 150, 6000, 45_000)]
+    ("fork", "add", "mul", "pairing_of_none"),
+    [("Byzantium", 500, 40_000, 100_000), ("Petersburg", 500, 40_000, 100_000), ("Istanbul", 150, 6000, 45_000)],
 )
 def test_bn254_became_cheaper_with_eip_1108(fork, add, mul, pairing_of_none):
-    assert [price_and_run_precompile(address, b"", fork=fork)[0] for address in (6, 7, 8)] == [add, mul, pairing_of_none]
+    assert [price_and_run_precompile(address, b"", fork=fork)[0] for address in (6, 7, 8)] == [
+        add,
+        mul,
+        pairing_of_none,
+    ]
 
 
 @pytest.mark.parametrize("row", PRECOMPILES, ids=lambda row: row.name)

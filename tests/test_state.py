@@ -20,7 +20,12 @@ def test_an_empty_state():
     assert not state.exists(ALICE)
     assert ALICE not in state
     assert state.get_account(ALICE) is None
-    assert (state.get_balance(ALICE), state.get_nonce(ALICE), state.get_code(ALICE), state.get_storage(ALICE, 1)) == (0, 0, b"", 0)
+    assert (state.get_balance(ALICE), state.get_nonce(ALICE), state.get_code(ALICE), state.get_storage(ALICE, 1)) == (
+        0,
+        0,
+        b"",
+        0,
+    )
 
 
 def test_what_is_written_is_read():
@@ -133,7 +138,12 @@ def test_equality_is_about_contents():
 def test_alloc_form_there_and_back():
     state = State({ALICE: Account(1, 2, b"\3", {4: 5}), BOB: Account()})
     alloc = state.to_alloc()
-    assert alloc["0x" + ALICE.hex()] == {"balance": "0x1", "nonce": "0x2", "code": "0x03", "storage": {f"0x{4:064x}": f"0x{5:064x}"}}
+    assert alloc["0x" + ALICE.hex()] == {
+        "balance": "0x1",
+        "nonce": "0x2",
+        "code": "0x03",
+        "storage": {f"0x{4:064x}": f"0x{5:064x}"},
+    }
     assert State.from_alloc(json.loads(json.dumps(alloc))) == state
 
 
@@ -171,7 +181,9 @@ def test_root_of_a_genesis():
     assert state.root() == state_root(dump(state))
 
 
-small_keys = st.binary(min_size=32, max_size=32) | st.builds(lambda tail: bytes(31) + tail, st.binary(min_size=1, max_size=1))
+small_keys = st.binary(min_size=32, max_size=32) | st.builds(
+    lambda tail: bytes(31) + tail, st.binary(min_size=1, max_size=1)
+)
 
 
 @settings(max_examples=60, deadline=None)

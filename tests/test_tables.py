@@ -8,7 +8,21 @@ import pytest
 from differential.specification import FORK_MODULES
 from helpers import FORK_NAMES, NEWEST
 
-from evmcore import FORKS, OPCODES, PRECOMPILES, STATUSES, TRANSACTION_TYPES, Header, State, Transaction, assemble, fork_index, fork_name, run, transact
+from evmcore import (
+    FORKS,
+    OPCODES,
+    PRECOMPILES,
+    STATUSES,
+    TRANSACTION_TYPES,
+    Header,
+    State,
+    Transaction,
+    assemble,
+    fork_index,
+    fork_name,
+    run,
+    transact,
+)
 from evmcore._core import base_gas, price_and_run_precompile
 from evmcore.errors import InvalidTransaction
 
@@ -150,7 +164,9 @@ def test_a_precompile_is_there_from_its_fork_on(row):
 
 @pytest.mark.parametrize("row", PRECOMPILES, ids=lambda row: row.name)
 def test_before_its_fork_a_precompile_is_an_empty_account(row):
-    program = assemble(f"PUSH1 0 PUSH1 0 PUSH1 0 PUSH1 0 PUSH1 0 PUSH2 {row.address} PUSH3 500000 CALL PUSH1 0 MSTORE PUSH1 32 PUSH1 0 RETURN")
+    program = assemble(
+        f"PUSH1 0 PUSH1 0 PUSH1 0 PUSH1 0 PUSH1 0 PUSH2 {row.address} PUSH3 500000 CALL PUSH1 0 MSTORE PUSH1 32 PUSH1 0 RETURN"
+    )
     for fork in forks_before(row):
         result = run(program, gas=2_000_000, fork=fork)
         assert result.word == 1, fork

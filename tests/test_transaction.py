@@ -121,7 +121,9 @@ def test_blobs_have_to_be_paid_at_their_highest_price():
     assert state.get_balance(ALICE) == 1_310_720 - 131_072, "paid at the block's price, 1"
 
 
-@pytest.mark.parametrize("fields", [{"gas_price": 2**256 - 1}, {"value": 2**256 - 1, "gas_price": 1}, {"gas_price": 2**240}])
+@pytest.mark.parametrize(
+    "fields", [{"gas_price": 2**256 - 1}, {"value": 2**256 - 1, "gas_price": 1}, {"gas_price": 2**240}]
+)
 def test_costs_beyond_256_bits_are_refused(fields):
     error = refused(make(**fields), State({ALICE: {"balance": 2**256 - 1}}))
     assert error.status in ("GASLIMIT_PRICE_OVERFLOW", "INSUFFICIENT_FUNDS")
@@ -129,7 +131,9 @@ def test_costs_beyond_256_bits_are_refused(fields):
 
 def test_the_highest_nonce_is_refused():
     """EIP-2681."""
-    assert refused(make(nonce=2**64 - 1), State({ALICE: {"balance": ETHER, "nonce": 2**64 - 1}})).status == "NONCE_IS_MAX"
+    assert (
+        refused(make(nonce=2**64 - 1), State({ALICE: {"balance": ETHER, "nonce": 2**64 - 1}})).status == "NONCE_IS_MAX"
+    )
 
 
 def test_contracts_do_not_send_but_delegated_accounts_do():
@@ -194,7 +198,9 @@ def test_intrinsic_gas(fork):
     create_gas = 21_000 + 5 * 4 + 3 * byte
     create_gas += 32_000 if at >= fork_index("Homestead") else 0
     create_gas += 2 if at >= fork_index("Shanghai") else 0
-    assert transact(make(nonce=1, data=data, to=None), state, header(fork=fork)).gas_used == create_gas  # it stops at once
+    assert (
+        transact(make(nonce=1, data=data, to=None), state, header(fork=fork)).gas_used == create_gas
+    )  # it stops at once
 
 
 def test_fees_go_to_the_beneficiary_and_the_base_fee_to_nobody():
@@ -222,7 +228,10 @@ def test_one_account_in_several_roles(to, coinbase):
     assert sum(account.balance for _, account in state.items()) == ETHER - 21_000 * 3
 
 
-@pytest.mark.parametrize(("fork", "share", "each"), [("Petersburg", 2, 15_000), ("Berlin", 2, 15_000), ("London", 5, 4800), ("BPO2", 5, 4800)])
+@pytest.mark.parametrize(
+    ("fork", "share", "each"),
+    [("Petersburg", 2, 15_000), ("Berlin", 2, 15_000), ("London", 5, 4800), ("BPO2", 5, 4800)],
+)
 def test_refunds_are_capped(fork, share, each):
     """At half of what was used, since EIP-3529 at a fifth."""
     clears = assemble(" ".join(f"PUSH1 0 PUSH1 {slot} SSTORE" for slot in range(10)))
@@ -235,7 +244,9 @@ def test_refunds_are_capped(fork, share, each):
 
 def test_the_floor_holds_after_the_refund():
     """EIP-7623: calldata costs at least 40 a byte, refunds or not."""
-    state = State({ALICE: {"balance": ETHER}, CONTRACT: {"code": assemble("PUSH1 0 PUSH1 0 SSTORE"), "storage": {0: 1}}})
+    state = State(
+        {ALICE: {"balance": ETHER}, CONTRACT: {"code": assemble("PUSH1 0 PUSH1 0 SSTORE"), "storage": {0: 1}}}
+    )
     receipt = transact(make(to=CONTRACT, data=b"\1" * 1000, gas_limit=100_000), state, header())
     assert (receipt.gas_used, receipt.gas_refund) == (21_000 + 40 * 1000, 4800)
 
@@ -243,7 +254,12 @@ def test_the_floor_holds_after_the_refund():
 def test_a_failure_costs_what_it_used_and_keeps_the_nonce():
     state = State({ALICE: {"balance": ETHER}, CONTRACT: {"code": assemble("PUSH1 1 PUSH1 1 SSTORE INVALID")}})
     receipt = transact(make(to=CONTRACT, value=5, gas_price=1), state, header())
-    assert (receipt.status, receipt.outcome, receipt.gas_used, receipt.succeeded) == (0, "INVALID_INSTRUCTION", 100_000, False)
+    assert (receipt.status, receipt.outcome, receipt.gas_used, receipt.succeeded) == (
+        0,
+        "INVALID_INSTRUCTION",
+        100_000,
+        False,
+    )
     assert (state.get_nonce(ALICE), state.get_balance(ALICE), state.get_balance(CONTRACT)) == (1, ETHER - 100_000, 0)
     assert state.storage(CONTRACT) == {}
 
@@ -277,7 +293,15 @@ def test_a_creation_collides_with_what_is_there():
 
 
 def authorize(state: State, *authorizations, to: bytes = BOB, fork: str = "BPO2", **fields) -> Receipt:
-    tx = make(type=4, to=to, gas_limit=500_000, max_fee_per_gas=0, authorization_list=authorizations, nonce=state.get_nonce(ALICE), **fields)
+    tx = make(
+        type=4,
+        to=to,
+        gas_limit=500_000,
+        max_fee_per_gas=0,
+        authorization_list=authorizations,
+        nonce=state.get_nonce(ALICE),
+        **fields,
+    )
     return transact(tx, state, header(fork=fork))
 
 
@@ -338,7 +362,9 @@ def test_delegations_stay_when_the_transaction_fails():
 
 
 def test_delegated_code_runs_in_the_authority_s_place():
-    state = world(at={CONTRACT: {"code": assemble("PUSH1 7 PUSH1 1 SSTORE ADDRESS PUSH1 0 MSTORE PUSH1 32 PUSH1 0 RETURN")}})
+    state = world(
+        at={CONTRACT: {"code": assemble("PUSH1 7 PUSH1 1 SSTORE ADDRESS PUSH1 0 MSTORE PUSH1 32 PUSH1 0 RETURN")}}
+    )
     receipt = authorize(state, sign_authorization(KEY, 1, CONTRACT, 0), to=SIGNER)
     assert (receipt.output[12:], state.get_storage(SIGNER, 1), state.get_storage(CONTRACT, 1)) == (SIGNER, 7, 0)
 
@@ -355,12 +381,19 @@ def test_a_delegation_to_a_precompile_runs_nothing():
 
 
 def test_code_instructions_see_the_designator():
-    state = world(at={BOB: {"code": b"\xef\x01\0" + OTHER}, CONTRACT: {"code": assemble(f"PUSH20 0x{BOB.hex()} EXTCODESIZE PUSH1 0 MSTORE PUSH1 32 PUSH1 0 RETURN")}})
+    state = world(
+        at={
+            BOB: {"code": b"\xef\x01\0" + OTHER},
+            CONTRACT: {"code": assemble(f"PUSH20 0x{BOB.hex()} EXTCODESIZE PUSH1 0 MSTORE PUSH1 32 PUSH1 0 RETURN")},
+        }
+    )
     assert int.from_bytes(transact(make(to=CONTRACT), state, header()).output, "big") == 23
 
 
 def test_the_sender_s_own_authorization_has_the_nonce_after():
     state = State({SIGNER: {"balance": ETHER}})
-    tx = Transaction(type=4, to=BOB, gas_limit=100_000, authorization_list=[sign_authorization(KEY, 1, OTHER, 1)], sender=SIGNER)
+    tx = Transaction(
+        type=4, to=BOB, gas_limit=100_000, authorization_list=[sign_authorization(KEY, 1, OTHER, 1)], sender=SIGNER
+    )
     transact(tx, state, header())
     assert (state.get_code(SIGNER), state.get_nonce(SIGNER)) == (b"\xef\x01\0" + OTHER, 2)

@@ -130,5 +130,5 @@ def test_shifts_by_counts_around_the_limbs(count, x):
 
 @pytest.mark.parametrize("wrong", [-1, TOP])
 def test_numbers_outside_are_refused_by_name(wrong):
-    with pytest.raises(ValueError, match="^b: "):
+    with pytest.raises(ValueError, match=r"^b: "):
         probe_u256("add", 1, wrong)

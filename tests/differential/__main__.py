@@ -58,7 +58,9 @@ def main() -> int:
                 options.save.write_text(json.dumps(case.to_json(), indent=1) + "\n")
         seed += 1
         count -= 1
-    print(f"{sum(done.values())} cases, {failed} with a difference:", ", ".join(f"{n} {f}" for f, n in done.most_common()))
+    print(
+        f"{sum(done.values())} cases, {failed} with a difference:", ", ".join(f"{n} {f}" for f, n in done.most_common())
+    )
     return 1 if failed else 0
 
 

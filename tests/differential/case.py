@@ -87,7 +87,9 @@ class Case:
             for address, (balance, nonce, code, storage) in plain["accounts"].items()
         }
         values["transactions"] = [bytes.fromhex(raw) for raw in plain["transactions"]]
-        values["withdrawals"] = [(index, validator, bytes.fromhex(to), gwei) for index, validator, to, gwei in plain["withdrawals"]]
+        values["withdrawals"] = [
+            (index, validator, bytes.fromhex(to), gwei) for index, validator, to, gwei in plain["withdrawals"]
+        ]
         values["ommers"] = [(bytes.fromhex(coinbase), number) for coinbase, number in plain["ommers"]]
         return cls(**values)
 
@@ -133,7 +135,9 @@ def differences(want: Report, have: Report) -> list[str]:
             continue
         for name in ("gas_used", "gas_refund", "output", "receipt"):
             if getattr(a, name) != getattr(b, name):
-                found.append(f"transaction {index}: {name}: specification {_show(getattr(a, name))}, evmcore {_show(getattr(b, name))}")
+                found.append(
+                    f"transaction {index}: {name}: specification {_show(getattr(a, name))}, evmcore {_show(getattr(b, name))}"
+                )
     for name in ("gas_used", "blob_gas_used", "receipts_root", "requests"):
         if getattr(want, name) != getattr(have, name):
             found.append(f"{name}: specification {_show(getattr(want, name))}, evmcore {_show(getattr(have, name))}")

@@ -50,7 +50,10 @@ def modexp(random: Random) -> bytes:
     claimed = list(sizes)
     if random.random() < 0.1:
         claimed[random.randrange(3)] = random.choice([1023, 1024, 1025, 2**32, 2**64, 2**255])
-    parts = [random.choice([bytes(size), b"\xff" * size, random.randbytes(size), b"\x01".rjust(size, b"\0")[:size]]) for size in sizes]
+    parts = [
+        random.choice([bytes(size), b"\xff" * size, random.randbytes(size), b"\x01".rjust(size, b"\0")[:size]])
+        for size in sizes
+    ]
     if sizes[2] and random.random() < 0.3:
         parts[2] = parts[2][:-1] + b"\0"  # an even modulus
     return b"".join(map(word, claimed)) + b"".join(parts)
@@ -81,7 +84,9 @@ def bn254_add(random: Random) -> bytes:
 
 
 def bn254_mul(random: Random) -> bytes:
-    factor = random.choice([0, 1, 2, BN254_ORDER - 1, BN254_ORDER, BN254_ORDER + 1, 2**256 - 1, random.getrandbits(256)])
+    factor = random.choice(
+        [0, 1, 2, BN254_ORDER - 1, BN254_ORDER, BN254_ORDER + 1, 2**256 - 1, random.getrandbits(256)]
+    )
     return bn254_some_point(random) + word(factor)
 
 

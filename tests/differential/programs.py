@@ -17,16 +17,77 @@ from .precompile_inputs import precompile_input
 ROWS = {row.name: row for row in OPCODES}
 SINCE = {row.name: fork_index(row.since) for row in OPCODES}
 
-EDGES = [0, 1, 2, 31, 32, 33, 255, 256, 2**31, 2**32 - 1, 2**63, 2**64 - 1, 2**64, 2**128, 2**255 - 1, 2**255, 2**256 - 1]
-PLAIN = (
-    "ADD MUL SUB DIV SDIV MOD SMOD ADDMOD MULMOD EXP SIGNEXTEND LT GT SLT SGT EQ ISZERO AND OR XOR NOT BYTE SHL SHR SAR CLZ"
-).split()
-AMBIENT = (
-    "ADDRESS ORIGIN CALLER CALLVALUE CALLDATASIZE CODESIZE GASPRICE RETURNDATASIZE COINBASE TIMESTAMP NUMBER PREVRANDAO "
-    "GASLIMIT CHAINID SELFBALANCE BASEFEE BLOBBASEFEE PC MSIZE GAS"
-).split()
-OF_AN_ACCOUNT = "BALANCE EXTCODESIZE EXTCODEHASH".split()
-CALLS = "CALL CALLCODE DELEGATECALL STATICCALL".split()
+EDGES = [
+    0,
+    1,
+    2,
+    31,
+    32,
+    33,
+    255,
+    256,
+    2**31,
+    2**32 - 1,
+    2**63,
+    2**64 - 1,
+    2**64,
+    2**128,
+    2**255 - 1,
+    2**255,
+    2**256 - 1,
+]
+PLAIN = [
+    "ADD",
+    "MUL",
+    "SUB",
+    "DIV",
+    "SDIV",
+    "MOD",
+    "SMOD",
+    "ADDMOD",
+    "MULMOD",
+    "EXP",
+    "SIGNEXTEND",
+    "LT",
+    "GT",
+    "SLT",
+    "SGT",
+    "EQ",
+    "ISZERO",
+    "AND",
+    "OR",
+    "XOR",
+    "NOT",
+    "BYTE",
+    "SHL",
+    "SHR",
+    "SAR",
+    "CLZ",
+]
+AMBIENT = [
+    "ADDRESS",
+    "ORIGIN",
+    "CALLER",
+    "CALLVALUE",
+    "CALLDATASIZE",
+    "CODESIZE",
+    "GASPRICE",
+    "RETURNDATASIZE",
+    "COINBASE",
+    "TIMESTAMP",
+    "NUMBER",
+    "PREVRANDAO",
+    "GASLIMIT",
+    "CHAINID",
+    "SELFBALANCE",
+    "BASEFEE",
+    "BLOBBASEFEE",
+    "PC",
+    "MSIZE",
+    "GAS",
+]
+OF_AN_ACCOUNT = ["BALANCE", "EXTCODESIZE", "EXTCODEHASH"]
+CALLS = ["CALL", "CALLCODE", "DELEGATECALL", "STATICCALL"]
 PRECOMPILE_NUMBERS = [*range(1, 0x13), 0x100]
 
 
@@ -37,7 +98,9 @@ SHARED_INITS = [
     assemble("PUSH5 0x6001600155 PUSH1 0 MSTORE PUSH1 5 PUSH1 27 RETURN"),
     assemble("PUSH2 0x30ff PUSH1 0 MSTORE PUSH1 2 PUSH1 30 RETURN"),  # ADDRESS SELFDESTRUCT
     assemble("CALLER SELFDESTRUCT"),
-    assemble("PUSH1 1 SLOAD PUSH1 1 ADD PUSH1 1 SSTORE PUSH10 0x60015460010160015500 PUSH1 0 MSTORE PUSH1 10 PUSH1 22 RETURN"),
+    assemble(
+        "PUSH1 1 SLOAD PUSH1 1 ADD PUSH1 1 SSTORE PUSH10 0x60015460010160015500 PUSH1 0 MSTORE PUSH1 10 PUSH1 22 RETURN"
+    ),
     assemble("PUSH1 7 PUSH1 0 SSTORE PUSH2 0x33ff PUSH1 0 MSTORE PUSH1 2 PUSH1 30 RETURN"),
 ]
 
@@ -45,7 +108,9 @@ SHARED_INITS = [
 class Writer:
     """Bytecode under construction. `targets` are the addresses that calls and account reads choose from."""
 
-    def __init__(self, random: Random, fork: int, targets: list[bytes], depth: int = 0, inits: list[bytes] | None = None) -> None:
+    def __init__(
+        self, random: Random, fork: int, targets: list[bytes], depth: int = 0, inits: list[bytes] | None = None
+    ) -> None:
         self.random = random
         self.fork = fork
         self.targets = targets
@@ -370,7 +435,9 @@ class Writer:
             inner.statement()
         kind = self.random.random()
         if kind < 0.6 and self.depth < 2:
-            runtime = program(self.random, self.fork, self.targets, self.depth + 1, self.random.randrange(1, 5), self.inits)
+            runtime = program(
+                self.random, self.fork, self.targets, self.depth + 1, self.random.randrange(1, 5), self.inits
+            )
             if self.random.random() < 0.05:
                 runtime = b"\xef" + runtime
             at = len(inner.code) + 15

@@ -16,7 +16,17 @@ from .specification import FORK_MODULES
 FORKS = tuple(FORK_MODULES)
 KEYS = [bytes([0] * 31 + [n]) for n in range(1, 7)]
 # Most cases run where most rules meet; each fork has its share.
-WEIGHTS = {"Prague": 4, "Osaka": 3, "BPO2": 4, "Cancun": 3, "London": 2, "Berlin": 2, "Frontier": 2, "Istanbul": 2, "Byzantium": 2}
+WEIGHTS = {
+    "Prague": 4,
+    "Osaka": 3,
+    "BPO2": 4,
+    "Cancun": 3,
+    "London": 2,
+    "Berlin": 2,
+    "Frontier": 2,
+    "Istanbul": 2,
+    "Byzantium": 2,
+}
 TYPE_SINCE = {row.type: fork_index(row.since) for row in TRANSACTION_TYPES}
 
 # System contracts of EIP-4788, 2935, 7002 and 7251. The last two must be there from Prague on; short stand-ins return
@@ -69,7 +79,9 @@ class Scenario:
         self.senders = [address_of(key) for key in KEYS]
         self.contracts = [bytes([0xC0 + n]) * 20 for n in range(random.randint(1, 5))]
         self.strangers = [bytes([0xE0 + n]) * 20 for n in range(2)]  # not in the state
-        self.coinbase = random.choice([bytes([0xCB]) * 20, self.senders[0], self.contracts[0], self.strangers[0], bytes(19) + b"\x03"])
+        self.coinbase = random.choice(
+            [bytes([0xCB]) * 20, self.senders[0], self.contracts[0], self.strangers[0], bytes(19) + b"\x03"]
+        )
         self.targets = [*self.contracts * 3, *self.senders[:3], *self.strangers, self.coinbase]
         self.nonces: dict[bytes, int] = {}
         self.inits = random.sample(SHARED_INITS, random.randrange(3))
@@ -93,11 +105,13 @@ class Scenario:
             case.transactions.append(raw)
         if self.rules["has_withdrawals"] and random.random() < 0.4:
             case.withdrawals = [
-                (n, n + 5, random.choice(self.targets), random.choice([0, 1, 10**9])) for n in range(random.randrange(1, 4))
+                (n, n + 5, random.choice(self.targets), random.choice([0, 1, 10**9]))
+                for n in range(random.randrange(1, 4))
             ]
         if not self.rules["is_proof_of_stake"] and random.random() < 0.2:
             case.ommers = [
-                (random.choice(self.targets), max(0, case.number - random.randint(1, min(6, case.number)))) for _ in range(random.randint(1, 2))
+                (random.choice(self.targets), max(0, case.number - random.randint(1, min(6, case.number))))
+                for _ in range(random.randint(1, 2))
             ]
         return case
 
@@ -105,17 +119,25 @@ class Scenario:
         random = self.random
         for address in self.senders:
             rich = random.random() < 0.93
-            case.accounts[address] = (10**20 if rich else random.choice([0, 21_000 * 10, 10**6]), random.choice([0, 0, 1, 5]), b"", {})
+            case.accounts[address] = (
+                10**20 if rich else random.choice([0, 21_000 * 10, 10**6]),
+                random.choice([0, 0, 1, 5]),
+                b"",
+                {},
+            )
         for address in self.contracts:
-            storage = {slot: random.choice([1, 2, 2**255]) for slot in (0, 1, 2, 5, 2**256 - 1) if random.random() < 0.4}
+            storage = {
+                slot: random.choice([1, 2, 2**255]) for slot in (0, 1, 2, 5, 2**256 - 1) if random.random() < 0.4
+            }
             code = program(random, self.index, self.targets, inits=self.inits)
             if self.rules["has_requests"] and random.random() < 0.15:
                 code = b"\xef\x01\x00" + random.choice(self.targets)
             case.accounts[address] = (random.choice([0, 0, 1, 1000, 10**18]), 1, code, storage)
-        if random.random() < 0.1:  # delegated already
-            if self.rules["has_requests"]:
-                balance, nonce, _, storage = case.accounts[self.senders[1]]
-                case.accounts[self.senders[1]] = (balance, nonce + 1, b"\xef\x01\x00" + random.choice([*self.targets, bytes(19) + b"\x01"]), storage)
+        is_delegated = random.random() < 0.1
+        if is_delegated and self.rules["has_requests"]:
+            balance, nonce, _, storage = case.accounts[self.senders[1]]
+            target = random.choice([*self.targets, bytes(19) + b"\x01"])
+            case.accounts[self.senders[1]] = (balance, nonce + 1, b"\xef\x01\x00" + target, storage)
         if random.random() < 0.06:  # a sender with code
             balance, nonce, code, storage = case.accounts[self.senders[2]]
             case.accounts[self.senders[2]] = (balance, nonce, code or b"\x00", storage)
@@ -127,9 +149,13 @@ class Scenario:
             number = random.choice(PRECOMPILE_NUMBERS)
             case.accounts[number.to_bytes(20, "big")] = (random.choice([1, 5]), 0, b"", {})
         if not may_be_empty:
-            case.accounts = {a: account for a, account in case.accounts.items() if account[0] or account[1] or account[2]}
+            case.accounts = {
+                a: account for a, account in case.accounts.items() if account[0] or account[1] or account[2]
+            }
         self.add_system_contracts(case)
-        self.nonces = {address: case.accounts[address][1] if address in case.accounts else 0 for address in self.senders}
+        self.nonces = {
+            address: case.accounts[address][1] if address in case.accounts else 0 for address in self.senders
+        }
 
     def add_system_contracts(self, case: Case) -> None:
         random = self.random
@@ -160,8 +186,11 @@ class Scenario:
         is_create = random.random() < 0.12 and (type_ < 3 or random.random() < 0.05)
         fields: dict[str, Any] = {
             "type": type_,
-            "nonce": self.nonces[sender] + (random.choice([-1, 1]) if random.random() < 0.01 and self.nonces[sender] else 0),
-            "gas_limit": random.choice([200_000, 400_000, 600_000, 1_000_000, 100_000, random.randrange(40_000, 100_000)]),
+            "nonce": self.nonces[sender]
+            + (random.choice([-1, 1]) if random.random() < 0.01 and self.nonces[sender] else 0),
+            "gas_limit": random.choice(
+                [200_000, 400_000, 600_000, 1_000_000, 100_000, random.randrange(40_000, 100_000)]
+            ),
             "to": None if is_create else self.receiver(),
             "value": random.choice([0, 0, 0, 1, 10**9, 10**18]) if random.random() < 0.99 else 10**21,
             "data": self.input(is_create),
@@ -218,7 +247,15 @@ class Scenario:
             return code if random.random() < 0.99 else code.ljust(49_153, b"\0")
         if DEPOSITS in self.contracts and random.random() < 0.5:
             return deposit_event(random)
-        return random.choice([b"", b"\1", bytes(32), random.randbytes(random.randrange(100)), random.randbytes(random.choice([500, 1500]))])
+        return random.choice(
+            [
+                b"",
+                b"\1",
+                bytes(32),
+                random.randbytes(random.randrange(100)),
+                random.randbytes(random.choice([500, 1500])),
+            ]
+        )
 
     def authorizations(self) -> list[tuple[int, bytes, int, int, int, int]]:
         random = self.random
@@ -233,7 +270,12 @@ class Scenario:
             if random.random() < 0.03:
                 chain, to, nonce, parity, r, s = made[-1]
                 made[-1] = random.choice(
-                    [(chain, to, nonce, 1 - parity, r, s), (chain, to, nonce, 2, r, s), (chain, to, 2**64 - 1, parity, r, s), (chain, to, nonce, 1 - parity, r, ORDER - s)]
+                    [
+                        (chain, to, nonce, 1 - parity, r, s),
+                        (chain, to, nonce, 2, r, s),
+                        (chain, to, 2**64 - 1, parity, r, s),
+                        (chain, to, nonce, 1 - parity, r, ORDER - s),
+                    ]
                 )
             elif nonce == self.nonces[authority]:
                 self.nonces[authority] += 1
@@ -263,4 +305,11 @@ def sign_authorization(key: bytes, chain_id: int, address: bytes, nonce: int) ->
 
     payload = rlp.encode([rlp.number(chain_id), address, rlp.number(nonce)])
     signature = coincurve.PrivateKey(key).sign_recoverable(keccak256(b"\x05" + payload), hasher=None)
-    return chain_id, address, nonce, signature[64], int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
+    return (
+        chain_id,
+        address,
+        nonce,
+        signature[64],
+        int.from_bytes(signature[:32], "big"),
+        int.from_bytes(signature[32:64], "big"),
+    )

@@ -128,9 +128,7 @@ class Specification:
             "chain_id": u64(1),
             "state": state,
             "block_gas_limit": uint(case.gas_limit),
-            "block_hashes": [
-                self.bytes32(block_hash(n)) for n in range(max(0, case.number - 256), case.number)
-            ],
+            "block_hashes": [self.bytes32(block_hash(n)) for n in range(max(0, case.number - 256), case.number)],
             "coinbase": self.types.Address(case.coinbase),
             "number": uint(case.number),
             "time": u256(case.timestamp),

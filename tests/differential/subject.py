@@ -22,9 +22,15 @@ def make_block(case: Case, transactions: list[bytes]) -> Block:
     return Block(
         case.header(rules),
         tuple(Transaction.decode(raw) for raw in transactions),
-        () if rules["is_proof_of_stake"] else tuple(Header(coinbase=coinbase, number=number) for coinbase, number in case.ommers),
+        ()
+        if rules["is_proof_of_stake"]
+        else tuple(Header(coinbase=coinbase, number=number) for coinbase, number in case.ommers),
         tuple(Withdrawal(*item) for item in case.withdrawals) if rules["has_withdrawals"] else None,
     )
+
+
+def expect_untouched(state: State, root: bytes) -> None:
+    assert state.root() == root, "a refused block changed the state"
 
 
 def run(case: Case, *, workers: int = 1, strategy: str = "auto") -> Report:
@@ -47,11 +53,11 @@ def run(case: Case, *, workers: int = 1, strategy: str = "auto") -> Report:
                     decoded.append(case.transactions[place])
             result = execute_block(make_block(case, decoded), block_state, workers=workers, strategy=strategy)
         except InvalidTransaction as error:
-            assert error.index is not None
-            assert block_state.root() == root_before, "a refused block changed the state"
+            expect_untouched(block_state, root_before)
             outcomes[included.pop(error.index)] = error.status
             continue
         except InvalidBlock:
+            expect_untouched(block_state, root_before)
             return Report(outcomes, failure="InvalidBlock")
         break
     for place, receipt in zip(included, result.receipts):

@@ -16,7 +16,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [
     "tests/fuzz/decode.cpp",
-    *(str(path.relative_to(ROOT)) for folder in ("base", "math") for path in sorted((ROOT / "pyx/core" / folder).glob("*.cpp"))),
+    *(
+        str(path.relative_to(ROOT))
+        for folder in ("base", "math")
+        for path in sorted((ROOT / "pyx/core" / folder).glob("*.cpp"))
+    ),
     "pyx/core/crypto/keccak.cpp",
 ]
 FLAGS = ["-std=c++20", "-O1", "-g", "-Ipyx", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
@@ -41,7 +45,9 @@ def write_corpus(folder: Path) -> None:
         parent_beacon_block_root=bytes(32), requests_hash=bytes(32),
     )  # fmt: skip
     block = Block(newest, transactions, (Header(),), (Withdrawal(1, 2, to, 3),))
-    for number, raw in enumerate([*(tx.encode() for tx in transactions), Header().encode(), newest.encode(), block.encode()]):
+    for number, raw in enumerate(
+        [*(tx.encode() for tx in transactions), Header().encode(), newest.encode(), block.encode()]
+    ):
         (folder / f"sound-{number}").write_bytes(raw)
 
 
@@ -61,7 +67,9 @@ def main() -> int:
     subprocess.run(["clang++", *FLAGS, *SOURCES, "-o", str(program)], cwd=ROOT, check=True)
     print(f"inputs that find something: {folder}", flush=True)
     limits = [f"-max_total_time={options.seconds}", f"-seed={options.seed}", "-max_len=4096", "-timeout=10"]
-    return subprocess.run([str(program), *limits, f"-artifact_prefix={folder}/", str(corpus)], cwd=ROOT, check=False).returncode
+    return subprocess.run(
+        [str(program), *limits, f"-artifact_prefix={folder}/", str(corpus)], cwd=ROOT, check=False
+    ).returncode
 
 
 if __name__ == "__main__":

@@ -73,7 +73,15 @@ def test_a_failed_creation_leaves_its_address_warm():
     from evmcore import keccak256, rlp
 
     address = keccak256(rlp.encode([CONTRACT, rlp.number(0)]))[12:]
-    state = State({CONTRACT: {"code": assemble(f"{program} GAS PUSH20 0x{address.hex()} BALANCE POP GAS SWAP1 SUB PUSH1 0 MSTORE PUSH1 32 PUSH1 0 RETURN")}})
+    state = State(
+        {
+            CONTRACT: {
+                "code": assemble(
+                    f"{program} GAS PUSH20 0x{address.hex()} BALANCE POP GAS SWAP1 SUB PUSH1 0 MSTORE PUSH1 32 PUSH1 0 RETURN"
+                )
+            }
+        }
+    )
     assert call(state, header(), to=CONTRACT, gas=1_000_000).word == WARM + 3 + 2 + 2
 
 
@@ -83,6 +91,16 @@ def test_transient_storage_is_reverted_with_the_frame_and_gone_after_the_transac
     calls = f"PUSH1 0 PUSH1 0 PUSH1 0 PUSH1 0 PUSH20 0x{BOB.hex()} GAS DELEGATECALL POP"
     keeps = f"PUSH1 5 PUSH1 1 TSTORE {calls} PUSH1 1 TLOAD PUSH1 0 MSTORE PUSH1 32 PUSH1 0 RETURN"
     state = State({ALICE: {"balance": ETHER}, CONTRACT: {"code": assemble(keeps)}, BOB: {"code": assemble(sets)}})
-    assert int.from_bytes(transact(Transaction(to=CONTRACT, gas_limit=200_000, sender=ALICE), state, header()).output, "big") == 5
+    assert (
+        int.from_bytes(
+            transact(Transaction(to=CONTRACT, gas_limit=200_000, sender=ALICE), state, header()).output, "big"
+        )
+        == 5
+    )
     state.set_code(CONTRACT, assemble("PUSH1 1 TLOAD PUSH1 0 MSTORE PUSH1 32 PUSH1 0 RETURN"))
-    assert int.from_bytes(transact(Transaction(to=CONTRACT, nonce=1, gas_limit=200_000, sender=ALICE), state, header()).output, "big") == 0
+    assert (
+        int.from_bytes(
+            transact(Transaction(to=CONTRACT, nonce=1, gas_limit=200_000, sender=ALICE), state, header()).output, "big"
+        )
+        == 0
+    )

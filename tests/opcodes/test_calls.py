@@ -20,7 +20,15 @@ RETURN_TOP = "PUSH1 0 MSTORE PUSH1 32 PUSH1 0 RETURN"
 RETURN_MEMORY = "PUSH1 32 PUSH1 0 RETURN"
 
 
-def message(program: str, callee: str = "", *, state: State | None = None, fork: str = "BPO2", gas: int = 1_000_000, value: int = 0) -> CallResult:
+def message(
+    program: str,
+    callee: str = "",
+    *,
+    state: State | None = None,
+    fork: str = "BPO2",
+    gas: int = 1_000_000,
+    value: int = 0,
+) -> CallResult:
     """Run `program` as CONTRACT's code, with `callee` as OTHER's."""
     world = state.copy() if state is not None else State({ALICE: {"balance": ETHER}})
     world.set_code(CONTRACT, assemble(program))
@@ -31,12 +39,24 @@ def message(program: str, callee: str = "", *, state: State | None = None, fork:
 
 @pytest.mark.parametrize(
     ("kind", "self", "caller", "value"),
-    [("CALL", OTHER, CONTRACT, 3), ("CALLCODE", CONTRACT, CONTRACT, 3), ("DELEGATECALL", CONTRACT, ALICE, 5), ("STATICCALL", OTHER, CONTRACT, 0)],
+    [
+        ("CALL", OTHER, CONTRACT, 3),
+        ("CALLCODE", CONTRACT, CONTRACT, 3),
+        ("DELEGATECALL", CONTRACT, ALICE, 5),
+        ("STATICCALL", OTHER, CONTRACT, 0),
+    ],
 )
 def test_who_the_callee_thinks_it_is(kind, self, caller, value):
-    answers = {"ADDRESS": int.from_bytes(self, "big"), "CALLER": int.from_bytes(caller, "big"), "CALLVALUE": value, "ORIGIN": int.from_bytes(ALICE, "big")}
+    answers = {
+        "ADDRESS": int.from_bytes(self, "big"),
+        "CALLER": int.from_bytes(caller, "big"),
+        "CALLVALUE": value,
+        "ORIGIN": int.from_bytes(ALICE, "big"),
+    }
     for instruction, word in answers.items():
-        result = message(f"{calling(kind, OTHER, value=3, output=32)} POP {RETURN_MEMORY}", f"{instruction} {RETURN_TOP}", value=5)
+        result = message(
+            f"{calling(kind, OTHER, value=3, output=32)} POP {RETURN_MEMORY}", f"{instruction} {RETURN_TOP}", value=5
+        )
         assert result.word == word, instruction
 
 
@@ -63,7 +83,12 @@ def test_a_static_call_forbids_changes_at_any_depth(forbidden):
 
 
 def test_a_static_call_may_call_without_value():
-    assert message(f"{calling('STATICCALL', OTHER, output=32)} POP {RETURN_MEMORY}", f"{calling('CALL', BOB)} {RETURN_TOP}").word == 1
+    assert (
+        message(
+            f"{calling('STATICCALL', OTHER, output=32)} POP {RETURN_MEMORY}", f"{calling('CALL', BOB)} {RETURN_TOP}"
+        ).word
+        == 1
+    )
 
 
 def test_callcode_with_value_is_no_change_of_state_in_a_static_call():
@@ -135,8 +160,14 @@ def test_the_callee_gets_at_most_63_of_64():
 
 
 def test_before_eip_150_the_caller_gives_what_it_says_or_halts():
-    assert message(calling("CALL", OTHER, gas="PUSH3 999999"), "STOP", fork="Homestead", gas=100_000).outcome == "OUT_OF_GAS"
-    assert message(calling("CALL", OTHER, gas="PUSH3 999999"), "STOP", fork="TangerineWhistle", gas=100_000).outcome == "SUCCESS"
+    assert (
+        message(calling("CALL", OTHER, gas="PUSH3 999999"), "STOP", fork="Homestead", gas=100_000).outcome
+        == "OUT_OF_GAS"
+    )
+    assert (
+        message(calling("CALL", OTHER, gas="PUSH3 999999"), "STOP", fork="TangerineWhistle", gas=100_000).outcome
+        == "SUCCESS"
+    )
 
 
 @pytest.mark.parametrize("kind", ["CALL", "CALLCODE"])
@@ -152,7 +183,9 @@ def test_a_call_moves_value_and_a_failed_one_moves_it_back():
 
 
 def test_to_oneself_value_changes_nothing():
-    assert message(f"{calling('CALL', CONTRACT, value=5, gas='PUSH1 0')} POP SELFBALANCE {RETURN_TOP}", value=5).word == 5
+    assert (
+        message(f"{calling('CALL', CONTRACT, value=5, gas='PUSH1 0')} POP SELFBALANCE {RETURN_TOP}", value=5).word == 5
+    )
 
 
 def test_calls_go_1024_deep():

@@ -36,7 +36,12 @@ def test_calldatasize():
 
 def test_the_block_as_the_header_has_it():
     block = header(
-        timestamp=99, mix_hash=b"\x07" * 32, base_fee_per_gas=5, excess_blob_gas=60_000_000, chain_id=17, gas_limit=123_456,
+        timestamp=99,
+        mix_hash=b"\x07" * 32,
+        base_fee_per_gas=5,
+        excess_blob_gas=60_000_000,
+        chain_id=17,
+        gas_limit=123_456,
     )
     read = {
         "COINBASE": number(COINBASE), "TIMESTAMP": 99, "NUMBER": 1000, "PREVRANDAO": number(b"\x07" * 32),
@@ -74,7 +79,9 @@ def test_code_of_others():
     assert word_of(f"{other} EXTCODEHASH", state=state) == number(keccak256(code))
     assert word_of(f"{plain} EXTCODEHASH", state=state) == EMPTY_HASH
     assert word_of(f"{absent} EXTCODEHASH", state=state) == 0, "no account, no hash (EIP-1052)"
-    assert word_of(f"PUSH 8 PUSH 1 PUSH 0 {other} EXTCODECOPY PUSH 0 MLOAD", state=state) == number(code[1:].ljust(32, b"\0"))
+    assert word_of(f"PUSH 8 PUSH 1 PUSH 0 {other} EXTCODECOPY PUSH 0 MLOAD", state=state) == number(
+        code[1:].ljust(32, b"\0")
+    )
 
 
 def test_an_empty_account_has_no_code_hash():
@@ -104,7 +111,9 @@ def test_the_parent_s_hash_comes_from_the_header_if_from_nowhere_else():
 
 def test_gasprice_is_the_effective_one_and_blobhash_the_transaction_s():
     blobs = [b"\x01" + bytes([n]) * 31 for n in (1, 2)]
-    program = assemble("GASPRICE PUSH1 0 MSTORE PUSH 1 BLOBHASH PUSH 32 MSTORE PUSH 2 BLOBHASH PUSH 64 MSTORE PUSH 96 PUSH 0 RETURN")
+    program = assemble(
+        "GASPRICE PUSH1 0 MSTORE PUSH 1 BLOBHASH PUSH 32 MSTORE PUSH 2 BLOBHASH PUSH 64 MSTORE PUSH 96 PUSH 0 RETURN"
+    )
     state = State({ALICE: {"balance": 10**18}, CONTRACT: {"code": program}})
     tx = Transaction(
         type=3, to=CONTRACT, gas_limit=100_000, max_fee_per_gas=50, max_priority_fee_per_gas=3, max_fee_per_blob_gas=1,

@@ -28,13 +28,17 @@ def created_address(creator: bytes, nonce: int) -> bytes:
     return keccak256(rlp.encode([creator, rlp.number(nonce)]))[12:]
 
 
-def message(program: str, *, state: State | None = None, fork: str = "BPO2", gas: int = 10_000_000, value: int = 0) -> CallResult:
+def message(
+    program: str, *, state: State | None = None, fork: str = "BPO2", gas: int = 10_000_000, value: int = 0
+) -> CallResult:
     world = state.copy() if state is not None else State({ALICE: {"balance": ETHER}})
     world.set_code(CONTRACT, assemble(program))
     return call(world, header(fork=fork), sender=ALICE, to=CONTRACT, gas=gas, value=value)
 
 
-def kept(program: str, *, state: State | None = None, fork: str = "BPO2", to: bytes | None = CONTRACT, **fields) -> tuple[Receipt, State]:
+def kept(
+    program: str, *, state: State | None = None, fork: str = "BPO2", to: bytes | None = CONTRACT, **fields
+) -> tuple[Receipt, State]:
     """The same as a transaction: the receipt, and the state afterwards."""
     world = state.copy() if state is not None else State()
     world.set_balance(ALICE, ETHER)
@@ -223,7 +227,10 @@ def test_the_account_is_there_until_the_transaction_ends():
     assert not after.exists(OTHER)
 
 
-@pytest.mark.parametrize(("fork", "price"), [("Homestead", 0), ("TangerineWhistle", 5000), ("SpuriousDragon", 5000), ("Berlin", 5000), ("BPO2", 5000)])
+@pytest.mark.parametrize(
+    ("fork", "price"),
+    [("Homestead", 0), ("TangerineWhistle", 5000), ("SpuriousDragon", 5000), ("Berlin", 5000), ("BPO2", 5000)],
+)
 def test_selfdestruct_costs(fork, price):
     """5,000 since EIP-150, 25,000 more for a new account, 2,600 more for a cold one (EIP-2929)."""
     at = fork_index(fork)

@@ -41,7 +41,9 @@ def test_growth_costs_the_difference(end):
 
 
 @pytest.mark.parametrize("offset", [2**32, 2**41, 2**63, 2**64 - 1, 2**64, 2**255, 2**256 - 1])
-@pytest.mark.parametrize("instruction", ["MLOAD", "MSTORE", "MSTORE8", "KECCAK256", "RETURN", "LOG0", "CALLDATACOPY", "MCOPY"])
+@pytest.mark.parametrize(
+    "instruction", ["MLOAD", "MSTORE", "MSTORE8", "KECCAK256", "RETURN", "LOG0", "CALLDATACOPY", "MCOPY"]
+)
 def test_a_far_offset_is_out_of_gas(offset, instruction):
     operands = {"MLOAD": 0, "MSTORE": 1, "MSTORE8": 1, "CALLDATACOPY": 2, "MCOPY": 2}.get(instruction, 1)
     result = run(assemble("PUSH 1 " * operands + f"PUSH32 {offset} {instruction}"), gas=30_000_000)
@@ -86,7 +88,9 @@ def test_copies_fill_up_with_zeros_behind_the_end(offset):
     data = b"abcde"
     want = data[offset:].ljust(8, b"\0")
     for instruction, options in (("CALLDATACOPY", {"data": data}), ("CODECOPY", {})):
-        code = assemble(f"PUSH32 {2**256 - 1} PUSH 0 MSTORE PUSH 8 PUSH32 {offset} PUSH 0 {instruction} PUSH 8 PUSH 0 RETURN")
+        code = assemble(
+            f"PUSH32 {2**256 - 1} PUSH 0 MSTORE PUSH 8 PUSH32 {offset} PUSH 0 {instruction} PUSH 8 PUSH 0 RETURN"
+        )
         if instruction == "CODECOPY":
             want = code[offset : offset + 8].ljust(8, b"\0")
         assert run(code, **options).output == want

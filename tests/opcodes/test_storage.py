@@ -50,10 +50,19 @@ def test_net_metering(fork, values, before, gas, refund):
     assert (result.gas_used, result.gas_refund) == (gas, refund)
 
 
-@pytest.mark.parametrize("fork", [fork for fork in FORK_NAMES if fork_index(fork) < fork_index("Istanbul") and fork != "Constantinople"])
+@pytest.mark.parametrize(
+    "fork", [fork for fork in FORK_NAMES if fork_index(fork) < fork_index("Istanbul") and fork != "Constantinople"]
+)
 @pytest.mark.parametrize(
     ("values", "before", "gas", "refund"),
-    [("0", 0, 5000, 0), ("1", 0, 20000, 0), ("2", 1, 5000, 0), ("0", 1, 5000, 15000), ("0 1 0", 1, 30000, 30000), ("1 1", 1, 10000, 0)],
+    [
+        ("0", 0, 5000, 0),
+        ("1", 0, 20000, 0),
+        ("2", 1, 5000, 0),
+        ("0", 1, 5000, 15000),
+        ("0 1 0", 1, 30000, 30000),
+        ("1 1", 1, 10000, 0),
+    ],
 )
 def test_before_net_metering(fork, values, before, gas, refund):
     result = run(writes(values), state=state_with(before), fork=fork)
@@ -72,7 +81,8 @@ def test_sstore_needs_more_than_the_stipend(fork):
 
 
 @pytest.mark.parametrize(
-    ("fork", "first", "second"), [("Frontier", 50, 50), ("TangerineWhistle", 200, 200), ("Istanbul", 800, 800), ("Berlin", 2100, 100)]
+    ("fork", "first", "second"),
+    [("Frontier", 50, 50), ("TangerineWhistle", 200, 200), ("Istanbul", 800, 800), ("Berlin", 2100, 100)],
 )
 def test_sload_costs(fork, first, second):
     assert run(assemble("PUSH1 0 SLOAD"), fork=fork).gas_used == 3 + first
@@ -94,7 +104,9 @@ def test_transient_storage_is_apart_and_costs_100():
 def test_a_log_has_its_topics_in_order_and_its_data(topics):
     pushes = " ".join(f"PUSH {topic}" for topic in range(topics, 0, -1))
     result = run(assemble(f"PUSH 0x616263 PUSH 0 MSTORE {pushes} PUSH 3 PUSH 29 LOG{topics}"))
-    assert result.logs == (Log(PROGRAM_ADDRESS, tuple(topic.to_bytes(32, "big") for topic in range(1, topics + 1)), b"abc"),)
+    assert result.logs == (
+        Log(PROGRAM_ADDRESS, tuple(topic.to_bytes(32, "big") for topic in range(1, topics + 1)), b"abc"),
+    )
     assert result.gas_used == 2 * 3 + 3 + 3 + 3 * topics + 6 + 375 * (topics + 1) + 8 * 3
 
 
