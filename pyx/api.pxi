@@ -368,6 +368,7 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
             raise errors.InvalidBlock(f"ommer of block {ommer.number} in block {core.context.number}", status="OMMER_AGE")
         core.ommers.push_back(ommer)
     worker_count = _worker_count(workers)
+    recover_workers = worker_count if strategy != "sequential" else 1
     core.wants_state_roots = ((block.pre_state is None or block.is_pre_state_complete) if state_roots is None
                                else bool(state_roots))
     if strategy in ("recorded", "recorded-hint") and accesses is None:
@@ -375,7 +376,7 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
     if accesses is not None and strategy == "auto":
         strategy = "recorded-hint"
     if strategy == "auto":
-        strategy = choose_strategy(core, worker_count)
+        strategy = choose_strategy(core, state.reader(), worker_count)
     if record and strategy == "groups":
         raise ValueError("record: strategy 'groups' doesn't; 'optimistic' and 'sequential' do")
     if record and needs_order(core):
@@ -386,7 +387,7 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
     if strategy == "sequential":
         worker_count = 1
     recover_seconds = evmcore_seconds()
-    recover_senders(job.transactions, fork=header.fork, workers=worker_count)
+    recover_senders(job.transactions, fork=header.fork, workers=recover_workers)
     recover_seconds = evmcore_seconds() - recover_seconds
 
     world = state.writer()
@@ -439,18 +440,29 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
     return result
 
 
-cdef str choose_strategy(BlockJob* core, int workers):
-    """The mode that pays for this block, by what it costs to start workers against what there is to share."""
+cdef str choose_strategy(BlockJob* core, World* world, int workers):
+    """The mode that pays for this block, by what it costs to start workers against what there is to share.
+
+    A plain payment takes less than a microsecond, less than handing it to a worker does: only what runs code counts.
+    """
     cdef uint64_t gas = 0
-    cdef uint64_t largest = 0
+    cdef size_t programs = 0
+    cdef const CTransaction* tx
+    cdef const AccountRecord* receiver
     cdef size_t i
-    if workers == 1 or core.transactions.size() < 2:
+    if workers == 1:
         return "sequential"
     for i in range(core.transactions.size()):
-        gas += core.transactions[i].gas_limit
-        largest = max(largest, core.transactions[i].gas_limit)
-    # Waking threads takes some 50 µs, as long as 150,000 gas; a block of plain transfers is cheaper than its gas says.
-    if gas < PARALLEL_MIN_GAS or core.transactions.size() < PARALLEL_MIN_TRANSACTIONS:
+        tx = core.transactions[i]
+        receiver = NULL
+        if not tx.is_create:
+            receiver = world.find(tx.to)
+            if receiver == NULL or receiver.code == NULL:
+                continue
+        programs += 1
+        gas += tx.gas_limit
+    # Waking threads takes some 50 µs, as long as 150,000 gas.
+    if gas < PARALLEL_MIN_GAS or programs < PARALLEL_MIN_TRANSACTIONS:
         return "sequential"
     return "optimistic"
 
