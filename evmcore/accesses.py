@@ -25,7 +25,8 @@ __all__ = ["ACCOUNT_DTYPE", "SLOT_DTYPE", "TRANSACTION_DTYPE", "Accesses"]
 TRANSACTION_DTYPE = np.dtype(
     [("transaction", "<u4"), ("gas_used", "<u8"), ("executions", "<u4"), ("waited_for", "<i8"), ("finish_gas", "<u8")]
 )
-# reads: 1 balance, 2 a minimum of balance, 4 nonce, 8 code, 16 whether alive, 32 whether it exists, 64 whether it has storage.
+# reads: 1 balance, 2 a minimum of balance, 4 nonce, 8 code, 16 whether alive, 32 whether it exists, 64 whether nonce, code or storage
+# forbid a creation.
 # writes: 1 balance, 2 nonce, 4 code, 8 touched, 16 created, 32 destroyed. nonce, balance and code are as they are afterwards.
 ACCOUNT_DTYPE = np.dtype(
     [

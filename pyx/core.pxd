@@ -714,6 +714,7 @@ cdef extern from "core/parallel/schedule_point.hpp" namespace "evmcore" nogil:
         PUBLISH
         VALIDATE
         COMMIT
+        WITHDRAW
     void schedule_point(SchedulePoint)
     void schedule_enter(int worker)
     void schedule_leave()
@@ -765,7 +766,7 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
         StateView view()
     cppclass EngineTask:
         cbool is_exact
-        cbool is_published
+        cbool shows_own_writes
         cbool meets_prediction
         int64_t waited_for
         uint64_t finish_gas

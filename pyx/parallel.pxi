@@ -303,18 +303,15 @@ cdef void execute_ahead(Engine* e, EngineWorker* w, uint32_t i) noexcept nogil:
             if i < e.predicted.size():
                 e.state.unpublish(i, e.predicted[i])
             # Full: nobody sees it before it commits, which costs time, not truth.
-            task.is_published = True
+            task.shows_own_writes = True
             e.state.publish(i, out.effects, &w.arena)
     e.scheduler.set_executed(i)
 
 
 cdef void withdraw(Engine* e, uint32_t i) noexcept nogil:
-    """Take what transaction i shows out of sight."""
-    if not e.tasks[i].is_published:
-        return
-    e.state.unpublish(i, e.job.outcomes[i].effects)
-    if i < e.predicted.size():
-        e.state.unpublish(i, e.predicted[i])
+    """Take the writes that transaction i shows out of sight. A prediction stays: it is still the best guess."""
+    if e.tasks[i].shows_own_writes:
+        e.state.unpublish(i, e.job.outcomes[i].effects)
 
 
 cdef inline cbool is_result(Status status) noexcept nogil:
@@ -359,16 +356,18 @@ cdef Status commit_one(Engine* e, EngineWorker* w, uint32_t i, cbool* was_wasted
         if not is_result(out.status):
             return fail_block(job, out.status, out, i)
     schedule_point(SchedulePoint.COMMIT)
-    if i < e.predicted.size():
-        e.state.unpublish(i, e.predicted[i])
-        if e.mismatch < 0 and not e.tasks[i].meets_prediction and not e.meets_prediction(i):
-            e.mismatch = i
-            if e.must_match:
-                return fail_block(job, Status.ACCESSES_DIFFER, out, i)
+    if i < e.predicted.size() and e.mismatch < 0 and not e.tasks[i].meets_prediction and not e.meets_prediction(i):
+        e.mismatch = i
+        if e.must_match:
+            return fail_block(job, Status.ACCESSES_DIFFER, out, i)
     if e.records:
         e.trace_dependencies(i)
     if not e.state.commit(i, &out.effects, &w.arena):
         return Status.OUT_OF_MEMORY
+    # Only now: a commit takes each version's place at once, so that a run above never sees the value before it.
+    if i < e.predicted.size():
+        schedule_point(SchedulePoint.WITHDRAW)
+        e.state.unpublish(i, e.predicted[i])
     count_in(job, out)
     if not e.records:
         out.effects.clear()

@@ -70,16 +70,18 @@ def test_any_number_of_workers_gives_the_sequential_result(strategy, workers):
 
 
 def test_recorded_accesses_give_the_sequential_result_with_no_conflict():
-    for seed in range(60):
+    for seed in range(120):
         block = hard_block(seed, size=16, flaw=None)
         try:
             recorded = execute_block(block, block.pre_state.copy(), workers=1, strategy="sequential", record=True)
         except EvmError:
             continue
         state = block.pre_state.copy()
-        again = execute_block(block, state, workers=3, strategy="recorded", accesses=recorded.accesses)
-        assert again == recorded
-        assert again.statistics["mismatch"] is None
+        with ScheduleFuzzer(seed, 3):
+            again = execute_block(block, state, workers=3, strategy="recorded", accesses=recorded.accesses)
+        assert again == recorded, f"seed {seed}"
+        assert again.statistics["mismatch"] is None, f"seed {seed}"
+        assert again.statistics["conflicts"] == 0, f"seed {seed}"
 
 
 if __name__ == "__main__":

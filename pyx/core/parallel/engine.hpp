@@ -41,7 +41,7 @@ struct EngineWorker {
 // What the engine knows of a transaction beside its outcome.
 struct EngineTask {
     bool is_exact = false;      // ran with everything below it committed
-    bool is_published = false;  // its own writes, or predicted ones, are on show
+    bool shows_own_writes = false;  // in place of a prediction, if there was one
     bool meets_prediction = false;
     int64_t waited_for = -1;    // whose writes made it run again
     uint64_t finish_gas = 0;    // when it could have finished on processors without number, in gas (recorded runs)
@@ -111,10 +111,8 @@ struct Engine {
             return Status::OUT_OF_MEMORY;
         mismatch = -1;
         critical_path_gas = 0;
-        for (size_t i = 0; i < predicted.size(); ++i) {
+        for (size_t i = 0; i < predicted.size(); ++i)
             state.publish(static_cast<uint32_t>(i), predicted[i], arenas[0]);
-            tasks[i].is_published = true;
-        }
         return Status::RUNNING;
     }
 

@@ -11,7 +11,7 @@
 
 namespace evmcore {
 
-enum class SchedulePoint : uint8_t { CLAIM, READ, PUBLISH, EXECUTED, VALIDATE, COMMIT, ADVANCE };
+enum class SchedulePoint : uint8_t { CLAIM, READ, PUBLISH, EXECUTED, VALIDATE, COMMIT, WITHDRAW, ADVANCE };
 
 class ScheduleController {
   public:

@@ -17,7 +17,7 @@ enum ReadBits : uint8_t {
     READ_CODE = 8,
     READ_ALIVE = 16,           // whether it existed and was not empty (EIP-161)
     READ_EXISTS = 32,          // whether it existed at all (before EIP-161)
-    READ_HAS_STORAGE = 64,
+    READ_COLLISION = 64,       // whether no contract can be made here: it has a nonce, code or storage (EIP-684, EIP-7610)
 };
 
 // Bits of AccountEffect::writes.
@@ -87,7 +87,13 @@ inline bool still_holds(const AccountEffect& effect, const AccountState& now) no
         if (was_alive != is_alive)
             return false;
     }
-    return !((reads & READ_HAS_STORAGE) && now.has_storage != effect.seen_has_storage);
+    if (reads & READ_COLLISION) {
+        const bool collided = effect.seen_nonce != 0 || effect.seen_code != nullptr || effect.seen_has_storage;
+        const bool collides = now.nonce != 0 || now.code != nullptr || now.has_storage;
+        if (collided != collides)
+            return false;
+    }
+    return true;
 }
 
 struct SlotEffect {

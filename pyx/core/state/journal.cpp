@@ -118,7 +118,8 @@ bool Journal::can_pay(JournalAccount* account, const u256& amount) noexcept {
 }
 
 bool Journal::read_collision(JournalAccount* account) noexcept {
-    account->reads |= READ_CODE | READ_NONCE | READ_HAS_STORAGE;
+    // Whatever the transaction itself has written here makes it collide; where it hasn't, only the answer counts.
+    account->reads |= READ_COLLISION;
     return account->nonce != 0 || account->code != nullptr || (account->original.has_storage && !account->is_created);
 }
 

@@ -100,7 +100,7 @@ bool MultiVersion::publish(uint32_t i, const Effects& effects, VersionArena* are
         version->effect = &effect;
         SpinGuard guard{entry->lock};
         // A touch wipes only where an empty account has storage, which no chain makes since EIP-161.
-        if ((effect.writes & (CREATED | DESTROYED)) || entry->committed.has_storage && (effect.writes & TOUCHED))
+        if ((effect.writes & (CREATED | DESTROYED)) || (entry->committed.has_storage && (effect.writes & TOUCHED)))
             has_wipes_.store(true, std::memory_order_release);
         AccountVersion** place = &entry->first;
         while (*place != nullptr && (*place)->transaction < i)

@@ -111,7 +111,7 @@ class MultiVersion {
                 tell(entry->balance_by);
             if ((effect.reads & READ_NONCE) && !(effect.address == sender))
                 tell(entry->nonce_by);
-            if (effect.reads & (READ_CODE | READ_ALIVE | READ_EXISTS | READ_HAS_STORAGE))
+            if (effect.reads & (READ_CODE | READ_ALIVE | READ_EXISTS | READ_COLLISION))
                 tell(entry->identity_by);
         }
         for (const SlotEffect& effect : effects.slots) {
