@@ -579,7 +579,7 @@ cdef Status run_call(Machine* m, const StateView* view, const CTransaction* tx, 
     out.gas_used = <int64_t>tx.gas_limit - m.gas_left
     out.gas_refund = m.journal.refund
     out.output.swap(m.return_data)
-    take_logs(&m.journal, out)
+    take_logs(m, out)
     return status
 
 

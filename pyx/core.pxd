@@ -633,7 +633,7 @@ cdef extern from "core/vm/outcome.hpp" namespace "evmcore" nogil:
         u256 want
         uint64_t missing_block_number
         uint32_t execution_count
-    void take_logs(Journal*, Outcome*)
+    void take_logs(Machine*, Outcome*)
     void merge_bloom(Bloom* into, const Bloom& bloom)
     void encode_receipt(const Outcome&, Bytes*)
     void encode_logs(const Outcome&, Bytes*)
@@ -763,6 +763,7 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
         uint64_t conflicts
         uint64_t wasted_gas
         double busy_seconds
+        double debug_began
         StateView view()
     cppclass EngineTask:
         cbool is_exact

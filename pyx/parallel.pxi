@@ -200,6 +200,7 @@ cdef class _Job:
             self.notes = {
                 "wasted_gas": sum([engine.workers[i].wasted_gas for i in range(engine.workers.size())]),
                 "busy_seconds": [engine.workers[i].busy_seconds for i in range(engine.workers.size())],
+                "lat": [engine.workers[i].debug_began - engine.workers[0].debug_began for i in range(engine.workers.size())],
                 "mismatch": None if engine.mismatch < 0 else engine.mismatch,
             }
             if records and status == Status.RUNNING:
@@ -396,11 +397,16 @@ cdef void work_on_block(void* context, int worker) noexcept nogil:
     cdef Claim claim
     cdef uint32_t i = 0
     cdef uint32_t idle = 0
+    cdef double began = evmcore_seconds()
+    cdef double idle_since = 0
+    cdef double idle_seconds = 0
     open_machine(&w.machine, e.job)
     schedule_enter(worker)
     while True:
         commit_ready(e, w)
         claim = e.scheduler.claim(&i)
+        if idle != 0 and claim != Claim.WAIT:
+            idle_seconds += evmcore_seconds() - idle_since
         if claim == Claim.CLAIMED:
             idle = 0
             execute_ahead(e, w, i)
@@ -410,6 +416,8 @@ cdef void work_on_block(void* context, int worker) noexcept nogil:
         elif claim == Claim.DONE:
             break
         else:
+            if idle == 0:
+                idle_since = evmcore_seconds()
             idle += 1
             if w.machine.poll.poll(IDLE_POLL_WEIGHT):
                 e.stop_all()
@@ -418,6 +426,8 @@ cdef void work_on_block(void* context, int worker) noexcept nogil:
                 cpu_pause()
             else:
                 yield_processor()
+    w.busy_seconds = evmcore_seconds() - began - idle_seconds
+    w.debug_began = began
     schedule_leave()
 
 

@@ -410,7 +410,7 @@ cdef Status apply_transaction(Machine* m, const StateView* view, const CTransact
     status = settle(m, tx, sender, cost.floor, status, out)
     if kind_of(status) == Kind.BROKEN:
         return give_up(m, status, out)
-    take_logs(&m.journal, out)
+    take_logs(m, out)
     m.journal.extract(&out.effects)
     return status
 

@@ -20,6 +20,7 @@ struct EngineWorker {
     uint64_t conflicts = 0;
     uint64_t wasted_gas = 0;
     double busy_seconds = 0;
+    double debug_began = 0;
 
     StateView view() noexcept {
         StateView view;
@@ -106,7 +107,7 @@ struct Engine {
         }
         const bool is_ready = state.reset(block->world, block->rules->deletes_empty_accounts, capacity) &&
                               scheduler.reset(static_cast<uint32_t>(count),
-                                              WINDOW_PER_WORKER * static_cast<uint32_t>(workers.size()));
+                                              (getenv("EVW")?atoi(getenv("EVW")):WINDOW_PER_WORKER) * static_cast<uint32_t>(workers.size()));
         if (!is_ready)
             return Status::OUT_OF_MEMORY;
         mismatch = -1;

@@ -2,10 +2,18 @@
 // done. They live as long as the process and are parked in between. One call at a time.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#if defined(__linux__)
+#include <pthread.h>
+#include <sched.h>
+#endif
+
+#include "../base/spin_lock.hpp"
 
 namespace evmcore {
 
@@ -24,20 +32,28 @@ class Pool {
             while (static_cast<int>(threads_.size()) < workers_ - 1) {
                 const int worker = static_cast<int>(threads_.size()) + 1;
                 threads_.emplace_back([this, worker] { loop(worker); });
-                threads_.back().detach();  // a parked thread has nothing to lose when the process ends
             }
+            stay_off_this_processor();
             work_ = work;
             context_ = context;
-            running_ = workers_ - 1;
+            running_.store(workers_ - 1, std::memory_order_relaxed);  // the mutex orders it
             ++round_;
         }
         wake_.notify_all();
         work(context, 0);
-        std::unique_lock<std::mutex> guard{mutex_};
-        done_.wait(guard, [this] { return running_ == 0; });
+        // Whoever is late is at its last step or on its way here: to sleep would take longer than that.
+        // Acquire: what the others did is visible to whoever called.
+        for (unsigned spins = 0; running_.load(std::memory_order_acquire) != 0; ++spins) {
+            if (spins < SPINS_BEFORE_YIELD)
+                cpu_pause();
+            else
+                std::this_thread::yield();
+        }
     }
 
   private:
+    static constexpr unsigned SPINS_BEFORE_YIELD = 256;
+
     void loop(int worker) noexcept {
         unsigned seen = 0;
         for (;;) {
@@ -48,20 +64,39 @@ class Pool {
             void* context = context_;
             guard.unlock();
             work(context, worker);
-            guard.lock();
-            if (--running_ == 0)
-                done_.notify_one();
+            running_.fetch_sub(1, std::memory_order_release);
         }
+    }
+
+    // A kernel likes to wake a thread on its waker's processor, where one of the two then waits for a time slice to end,
+    // as long as a whole block: so the threads may run anywhere but there. Called with the mutex.
+    void stay_off_this_processor() noexcept {
+#if defined(__linux__)
+        const int processor = sched_getcpu();
+        if (processor < 0 || (processor == avoided_ && placed_ == threads_.size()))
+            return;
+        cpu_set_t allowed;
+        CPU_ZERO(&allowed);
+        if (pthread_getaffinity_np(pthread_self(), sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2)
+            return;
+        CPU_CLR(processor, &allowed);
+        for (std::thread& thread : threads_)
+            pthread_setaffinity_np(thread.native_handle(), sizeof allowed, &allowed);
+        avoided_ = processor;
+        placed_ = threads_.size();
+#endif
     }
 
     const int workers_;
     std::mutex mutex_;
-    std::condition_variable wake_, done_;
-    std::vector<std::thread> threads_;
+    std::condition_variable wake_;
+    std::vector<std::thread> threads_;  // never joined: a pool lives as long as the process
     Work work_ = nullptr;
     void* context_ = nullptr;
     unsigned round_ = 0;
-    int running_ = 0;
+    std::atomic<int> running_{0};  // published: by each worker as it ends
+    int avoided_ = -1;             // the processor that the threads keep off
+    size_t placed_ = 0;            // how many of them do
 };
 
 }  // namespace evmcore

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "../base/poll.hpp"
+#include "../crypto/keccak_memo.hpp"
 #include "../rules/rules.hpp"
 #include "../state/journal.hpp"
 #include "memory.hpp"
@@ -123,6 +124,9 @@ struct Machine {
     u256* stack_arena = nullptr;  // all stacks end to end; its pages are touched only as deep as calls go
     Tracer* tracer = nullptr;
     Bytes output;                 // of the outermost frame
+    // Both outlive blocks: a hash stays right. Sizes: as much as a core's second cache has to spare.
+    KeccakMemo<64, 512> hashes;        // of KECCAK256 on up to two words
+    KeccakMemo<32, 1024> bloom_items;  // addresses and topics
     Status outcome = Status::RUNNING;
     int64_t gas_left = 0;
     bool ripemd_touch_survives = false;

@@ -5,25 +5,73 @@
 
 namespace evmcore {
 
-void add_to_bloom(Bloom* bloom, ByteView item) noexcept {
-    Hash hash;
-    keccak256(item.data, item.size, &hash);
+void add_to_bloom(Bloom* bloom, const Hash& hash) noexcept {
     for (int i = 0; i < 6; i += 2) {
         const unsigned bit = (static_cast<unsigned>(hash.bytes[i]) << 8 | hash.bytes[i + 1]) & 2047;
         (*bloom)[255 - bit / 8] |= static_cast<uint8_t>(1u << (bit % 8));
     }
 }
 
-void take_logs(Journal* journal, Outcome* outcome) noexcept {
+namespace {
+
+// Fills a bloom: items that are not remembered wait until there are four of them, to be hashed side by side.
+class BloomFiller {
+  public:
+    BloomFiller(Machine* machine, Bloom* bloom) noexcept : memo_{machine->bloom_items}, bloom_{bloom} {}
+
+    void add(ByteView item) noexcept {
+        const auto& entry = memo_.place(item);
+        if (memo_.holds(entry, item)) {
+            add_to_bloom(bloom_, entry.hash);
+            return;
+        }
+        data_[waiting_] = item.data;
+        sizes_[waiting_] = item.size;
+        if (++waiting_ == 4) {
+            Hash* const out[4] = {&hashes_[0], &hashes_[1], &hashes_[2], &hashes_[3]};
+            keccak256_x4(data_, sizes_, out);
+            take();
+        }
+    }
+    void finish() noexcept {
+        for (unsigned i = 0; i < waiting_; ++i)
+            keccak256(data_[i], sizes_[i], &hashes_[i]);
+        take();
+    }
+
+  private:
+    void take() noexcept {
+        for (unsigned i = 0; i < waiting_; ++i) {
+            const ByteView item{data_[i], sizes_[i]};
+            add_to_bloom(bloom_, hashes_[i]);
+            memo_.keep(&memo_.place(item), item, hashes_[i]);
+        }
+        waiting_ = 0;
+    }
+
+    decltype(Machine::bloom_items)& memo_;
+    Bloom* bloom_;
+    unsigned waiting_ = 0;
+    const uint8_t* data_[4];
+    size_t sizes_[4];
+    Hash hashes_[4];
+};
+
+}  // namespace
+
+void take_logs(Machine* machine, Outcome* outcome) noexcept {
+    Journal* journal = &machine->journal;
     outcome->logs.swap(journal->logs);
     outcome->topics.swap(journal->topics);
     outcome->log_data.swap(journal->log_data);
     outcome->bloom.fill(0);
+    BloomFiller filler{machine, &outcome->bloom};
     for (const Log& log : outcome->logs) {
-        add_to_bloom(&outcome->bloom, {log.address.bytes, 20});
+        filler.add({log.address.bytes, 20});
         for (uint32_t i = 0; i < log.topic_count; ++i)
-            add_to_bloom(&outcome->bloom, {outcome->topics[log.topic_begin + i].bytes, 32});
+            filler.add({outcome->topics[log.topic_begin + i].bytes, 32});
     }
+    filler.finish();
 }
 
 void encode_logs(const Outcome& outcome, Bytes* out) noexcept {

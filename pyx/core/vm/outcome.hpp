@@ -39,8 +39,8 @@ struct Outcome {
 };
 
 // Takes the logs over from the journal and fills the bloom.
-void take_logs(Journal* journal, Outcome* outcome) noexcept;
-void add_to_bloom(Bloom* bloom, ByteView item) noexcept;  // Yellow Paper 4.4.1
+void take_logs(Machine* machine, Outcome* outcome) noexcept;
+void add_to_bloom(Bloom* bloom, const Hash& hash) noexcept;  // of an item; Yellow Paper 4.4.1
 inline void merge_bloom(Bloom* into, const Bloom& bloom) noexcept {
     for (size_t i = 0; i < bloom.size(); ++i)
         (*into)[i] |= bloom[i];

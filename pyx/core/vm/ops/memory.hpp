@@ -41,9 +41,8 @@ inline Status keccak256(Frame& f) noexcept {
         return status;
     if (!f.charge(parameter::keccak_word_gas * static_cast<int64_t>(words_of(count))))
         return Status::OUT_OF_GAS;
-    Hash hash;
-    evmcore::keccak256(f.memory + begin, count, &hash);
-    f.push(from_hash(hash));
+    const ByteView message{f.memory + begin, count};
+    f.push(from_hash(f.machine->hashes.takes(count) ? f.machine->hashes.hash(message) : evmcore::keccak256(message)));
     return Status::RUNNING;
 }
 
