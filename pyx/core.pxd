@@ -763,7 +763,6 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
         uint64_t conflicts
         uint64_t wasted_gas
         double busy_seconds
-        double debug_began
         StateView view()
     cppclass EngineTask:
         cbool is_exact

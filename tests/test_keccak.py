@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from evmcore import keccak256
+from evmcore import assemble, keccak256, run
 from evmcore._core import probe_keccak_of_four
 
 # 136 bytes a block: its own length, one less (the padding's two ends meet), one more.
@@ -39,3 +39,20 @@ def test_four_at_once_are_each_alone():
     for _ in range(300):
         messages = [random.randbytes(random.choice([*LENGTHS[:-1], random.randrange(600)])) for _ in range(4)]
         assert probe_keccak_of_four(messages) == tuple(map(keccak256, messages))
+
+
+HASH_THE_INPUT = assemble(
+    "CALLDATASIZE PUSH 0 PUSH 0 CALLDATACOPY  CALLDATASIZE PUSH 0 KECCAK256  PUSH 0 MSTORE  PUSH 32 PUSH 0 RETURN"
+)
+
+
+def test_programs_get_the_right_hash_however_often_they_ask():
+    """More short messages than are remembered, with long runs in common, each asked for twice and out of order."""
+    random = Random(4)
+    messages = [bytes(12) + random.randbytes(20) + bytes(31) + bytes([slot]) for slot in range(4) for _ in range(200)]
+    messages += [random.randbytes(size) for size in range(67) for _ in range(4)]
+    messages += [bytes(size) for size in range(67)]
+    for _ in range(2):
+        random.shuffle(messages)
+        for message in messages:
+            assert run(HASH_THE_INPUT, message).output == keccak256(message), message.hex()
