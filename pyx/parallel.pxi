@@ -200,7 +200,6 @@ cdef class _Job:
             self.notes = {
                 "wasted_gas": sum([engine.workers[i].wasted_gas for i in range(engine.workers.size())]),
                 "busy_seconds": [engine.workers[i].busy_seconds for i in range(engine.workers.size())],
-                "lat": [engine.workers[i].debug_began - engine.workers[0].debug_began for i in range(engine.workers.size())],
                 "mismatch": None if engine.mismatch < 0 else engine.mismatch,
             }
             if records and status == Status.RUNNING:
@@ -427,7 +426,6 @@ cdef void work_on_block(void* context, int worker) noexcept nogil:
             else:
                 yield_processor()
     w.busy_seconds = evmcore_seconds() - began - idle_seconds
-    w.debug_began = began
     schedule_leave()
 
 

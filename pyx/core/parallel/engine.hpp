@@ -19,8 +19,7 @@ struct EngineWorker {
     uint64_t executions = 0;
     uint64_t conflicts = 0;
     uint64_t wasted_gas = 0;
-    double busy_seconds = 0;
-    double debug_began = 0;
+    double busy_seconds = 0;     // at work on the block, not waiting for it
 
     StateView view() noexcept {
         StateView view;
@@ -81,9 +80,9 @@ struct Engine {
         return true;
     }
 
-    // How far ahead of the frontier workers may run: far enough that a long transaction doesn't stall them, near enough
-    // that what they read is nearly final.
-    static constexpr uint32_t WINDOW_PER_WORKER = 8;
+    // How far ahead of the frontier workers may run: far enough that a transaction which takes a third of the block's time
+    // doesn't stall the others, near enough to bound what is held in store.
+    static constexpr uint32_t WINDOW_PER_WORKER = 64;
 
     // Starts on a job whose outcomes are fresh. OUT_OF_MEMORY when it can't.
     Status begin(BlockJob* block) noexcept {
@@ -107,7 +106,7 @@ struct Engine {
         }
         const bool is_ready = state.reset(block->world, block->rules->deletes_empty_accounts, capacity) &&
                               scheduler.reset(static_cast<uint32_t>(count),
-                                              (getenv("EVW")?atoi(getenv("EVW")):WINDOW_PER_WORKER) * static_cast<uint32_t>(workers.size()));
+                                              WINDOW_PER_WORKER * static_cast<uint32_t>(workers.size()));
         if (!is_ready)
             return Status::OUT_OF_MEMORY;
         mismatch = -1;
