@@ -750,9 +750,9 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
     cppclass VersionArena:
         pass
     cppclass MultiVersion:
-        cbool publish(uint32_t, const Effects&, VersionArena*)
+        cbool publish(uint32_t, Effects*, VersionArena*)
         void unpublish(uint32_t, const Effects&)
-        cbool is_valid(const Effects&)
+        cbool is_valid(Effects*)
         cbool commit(uint32_t, Effects*, VersionArena*)
         Status fold(World*, VersionArena**, size_t)
     cppclass EngineWorker:

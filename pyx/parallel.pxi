@@ -304,7 +304,7 @@ cdef void execute_ahead(Engine* e, EngineWorker* w, uint32_t i) noexcept nogil:
                 e.state.unpublish(i, e.predicted[i])
             # Full: nobody sees it before it commits, which costs time, not truth.
             task.shows_own_writes = True
-            e.state.publish(i, out.effects, &w.arena)
+            e.state.publish(i, &out.effects, &w.arena)
     e.scheduler.set_executed(i)
 
 
@@ -329,7 +329,7 @@ cdef cbool is_still_right(Engine* e, uint32_t i) noexcept nogil:
         return True
     schedule_point(SchedulePoint.VALIDATE)
     return (check_room(e.job.transactions[i], &e.job.context, &e.job.blobs, &e.job.room, out) == Status.RUNNING
-            and e.state.is_valid(out.effects))
+            and e.state.is_valid(&out.effects))
 
 
 cdef Status commit_one(Engine* e, EngineWorker* w, uint32_t i, cbool* was_wasted) noexcept nogil:

@@ -92,10 +92,10 @@ struct Engine {
         uint64_t gas = 0;
         for (const Transaction* tx : block->transactions)
             gas += tx->gas_limit < block->context.gas_limit ? tx->gas_limit : block->context.gas_limit;
-        if (gas > block->context.gas_limit * 2)
-            gas = block->context.gas_limit * 2;  // limits may sum up to more than is used
-        // The cheapest new cell costs a first write, 2,900 gas and more.
-        size_t capacity = static_cast<size_t>(gas / 2500) + 6 * count + 1024;
+        if (gas > block->context.gas_limit)
+            gas = block->context.gas_limit;  // limits may sum up to more than is used
+        // The cheapest new cell is a slot in an access list, 1,900 gas, that is written, 2,900; and some are never committed.
+        size_t capacity = static_cast<size_t>(gas / 3000) + 6 * count + 1024;
         if (capacity > MAX_CELLS)
             capacity = MAX_CELLS;
         tasks.assign(count, EngineTask{});
@@ -112,7 +112,7 @@ struct Engine {
         mismatch = -1;
         critical_path_gas = 0;
         for (size_t i = 0; i < predicted.size(); ++i)
-            state.publish(static_cast<uint32_t>(i), predicted[i], arenas[0]);
+            state.publish(static_cast<uint32_t>(i), &predicted[i], arenas[0]);
         return Status::RUNNING;
     }
 
@@ -145,6 +145,7 @@ struct Engine {
     void end() noexcept {
         predicted.clear();
         predicted_balances_.clear();
+        state.forget(arenas.data(), arenas.size());
         for (EngineWorker* worker : workers)
             worker->arena.clear();
     }

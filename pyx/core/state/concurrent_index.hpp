@@ -10,7 +10,8 @@
 
 namespace evmcore {
 
-// Entry has a member `key` of type Key; Hasher as for FlatMap. Keys are compared in full.
+// Entry has members `key` of type Key and `index_place`, which is the index's; Hasher as for FlatMap. Keys are compared in
+// full.
 template <class Key, class Entry, class Hasher>
 class ConcurrentIndex {
   public:
@@ -24,6 +25,11 @@ class ConcurrentIndex {
         size_t wanted = 1024;
         while (wanted < capacity * 2)
             wanted *= 2;
+        if (wanted == size_ && is_empty_) {
+            is_empty_ = false;
+            return true;
+        }
+        is_empty_ = false;
         if (wanted != size_) {
             std::free(slots_);
             slots_ = static_cast<std::atomic<Entry*>*>(std::malloc(wanted * sizeof(std::atomic<Entry*>)));
@@ -34,6 +40,18 @@ class ConcurrentIndex {
         std::memset(static_cast<void*>(slots_), 0, size_ * sizeof(std::atomic<Entry*>));
         count_.store(0, std::memory_order_relaxed);
         return true;
+    }
+
+    // Forgetting all entries one by one costs less than wiping the table, which has room for many more. When nobody uses
+    // it: first each entry that `find_or_add` was given, added or not, then `set_empty`.
+    void forget(const Entry& entry) noexcept {
+        std::atomic<Entry*>& slot = slots_[entry.index_place];
+        if (slot.load(std::memory_order_relaxed) == &entry)
+            slot.store(nullptr, std::memory_order_relaxed);
+    }
+    void set_empty() noexcept {
+        is_empty_ = true;
+        count_.store(0, std::memory_order_relaxed);
     }
 
     Entry* find(const Key& key) const noexcept {
@@ -59,6 +77,7 @@ class ConcurrentIndex {
                     if (count_.load(std::memory_order_relaxed) >= size_ / 2 || (made = make()) == nullptr)
                         return nullptr;
                 }
+                made->index_place = static_cast<uint32_t>(i & (size_ - 1));
                 // Release: publishes the fields of `made`; acquire on failure: the winner's fields are read next.
                 if (slot.compare_exchange_strong(entry, made, std::memory_order_release, std::memory_order_acquire)) {
                     count_.fetch_add(1, std::memory_order_relaxed);
@@ -73,6 +92,7 @@ class ConcurrentIndex {
   private:
     std::atomic<Entry*>* slots_ = nullptr;  // published: by whoever wins a slot
     size_t size_ = 0;
+    bool is_empty_ = false;
     std::atomic<size_t> count_{0};
 };
 

@@ -30,6 +30,9 @@ enum WriteBits : uint8_t {
     DESTROYED = 32,
 };
 
+struct VersionedAccount;
+struct VersionedSlot;
+
 struct AccountEffect {
     Address address;
     uint8_t reads = 0;
@@ -44,6 +47,7 @@ struct AccountEffect {
     u256 balance_after;   // set when it commits to a multi-version state
     const Code* seen_code = nullptr;  // borrowed from the view
     const Code* code = nullptr;       // owned when WROTE_CODE; null: no code
+    VersionedAccount* entry = nullptr;  // where a multi-version state has it, once it has been looked for
 };
 
 // The account after the effect, as one that committed next would see it; true when its storage was wiped.
@@ -102,6 +106,7 @@ struct SlotEffect {
     u256 key;
     u256 seen;
     u256 value;
+    VersionedSlot* entry = nullptr;
 };
 
 struct Effects {

@@ -14,8 +14,8 @@ void MultiVersion::resolve(const VersionedAccount& entry, uint32_t i, AccountSta
                            int64_t* wiped_by) const noexcept {
     *out = entry.committed;
     *wiped_by = entry.wiped_by;
-    for (const AccountVersion* version = entry.first; version != nullptr && version->transaction < i;
-         version = version->next)
+    for (const AccountVersion* version = entry.lowest; version != nullptr && version->transaction < i;
+         version = version->above)
         if (apply_effect(out, *version->effect, deletes_empty_))
             *wiped_by = version->transaction;
 }
@@ -44,12 +44,10 @@ Status MultiVersion::slot(uint32_t i, const Address& address, const u256& key, u
     VersionedSlot* entry = slots_.find({account, key});
     if (entry != nullptr) {
         SpinGuard guard{entry->lock};
-        const SlotVersion* seen = nullptr;
-        for (const SlotVersion* version = entry->first; version != nullptr && version->transaction < i;
-             version = version->next)
-            if (static_cast<int64_t>(version->transaction) >= wiped_by)
-                seen = version;
-        if (seen != nullptr)
+        const SlotVersion* seen = entry->highest;
+        while (seen != nullptr && seen->transaction >= i)
+            seen = seen->below;
+        if (seen != nullptr && static_cast<int64_t>(seen->transaction) >= wiped_by)
             *out = seen->value;
         else
             *out = entry->written_by >= wiped_by ? entry->committed : u256{};
@@ -86,11 +84,39 @@ VersionedSlot* MultiVersion::slot_entry(const VersionedAccount* account, const u
     });
 }
 
-bool MultiVersion::publish(uint32_t i, const Effects& effects, VersionArena* arena) noexcept {
-    for (const AccountEffect& effect : effects.accounts) {
+namespace {
+
+// Most versions are the newest of their entry when they come and the oldest when they go: both ends are at hand.
+template <class Entry, class Version>
+void put_in(Entry* entry, Version* version) noexcept {
+    Version* below = entry->highest;
+    while (below != nullptr && below->transaction > version->transaction)
+        below = below->below;
+    Version*& place = below != nullptr ? below->above : entry->lowest;
+    version->below = below;
+    version->above = place;
+    (place != nullptr ? place->below : entry->highest) = version;
+    place = version;
+}
+
+template <class Entry>
+void take_out(Entry* entry, uint32_t i) noexcept {
+    auto* version = entry->lowest;
+    while (version != nullptr && version->transaction < i)
+        version = version->above;
+    if (version == nullptr || version->transaction != i)
+        return;
+    (version->below != nullptr ? version->below->above : entry->lowest) = version->above;
+    (version->above != nullptr ? version->above->below : entry->highest) = version->below;
+}
+
+}  // namespace
+
+bool MultiVersion::publish(uint32_t i, Effects* effects, VersionArena* arena) noexcept {
+    for (AccountEffect& effect : effects->accounts) {
         if (effect.writes == 0)
             continue;
-        VersionedAccount* entry = account_entry(effect.address, arena);
+        VersionedAccount* entry = effect.entry = account_entry(effect.address, arena);
         AccountVersion* version = entry != nullptr ? arena->account_versions.add() : nullptr;
         if (version == nullptr)
             return false;
@@ -102,79 +128,58 @@ bool MultiVersion::publish(uint32_t i, const Effects& effects, VersionArena* are
         // A touch wipes only where an empty account has storage, which no chain makes since EIP-161.
         if ((effect.writes & (CREATED | DESTROYED)) || (entry->committed.has_storage && (effect.writes & TOUCHED)))
             has_wipes_.store(true, std::memory_order_release);
-        AccountVersion** place = &entry->first;
-        while (*place != nullptr && (*place)->transaction < i)
-            place = &(*place)->next;
-        version->next = *place;
-        *place = version;
+        put_in(entry, version);
     }
-    for (const SlotEffect& effect : effects.slots) {
-        if (!effect.is_write || (effects.accounts[effect.account].writes & DESTROYED))
+    for (SlotEffect& effect : effects->slots) {
+        AccountEffect& owner = effects->accounts[effect.account];
+        if (!effect.is_write || (owner.writes & DESTROYED))
             continue;
-        const VersionedAccount* account = account_entry(effects.accounts[effect.account].address, arena);
-        VersionedSlot* entry = account != nullptr ? slot_entry(account, effect.key, arena) : nullptr;
-        SlotVersion* version = entry != nullptr ? arena->slot_versions.add() : nullptr;
+        if (owner.entry == nullptr)
+            owner.entry = account_entry(owner.address, arena);
+        effect.entry = owner.entry != nullptr ? slot_entry(owner.entry, effect.key, arena) : nullptr;
+        SlotVersion* version = effect.entry != nullptr ? arena->slot_versions.add() : nullptr;
         if (version == nullptr)
             return false;
         version->transaction = i;
         version->value = effect.value;
-        SpinGuard guard{entry->lock};
-        SlotVersion** place = &entry->first;
-        while (*place != nullptr && (*place)->transaction < i)
-            place = &(*place)->next;
-        version->next = *place;
-        *place = version;
+        SpinGuard guard{effect.entry->lock};
+        put_in(effect.entry, version);
     }
     return true;
 }
 
-namespace {
-
-template <class Version>
-void take_out(Version** place, uint32_t i) noexcept {
-    while (*place != nullptr && (*place)->transaction < i)
-        place = &(*place)->next;
-    if (*place != nullptr && (*place)->transaction == i)
-        *place = (*place)->next;
-}
-
-}  // namespace
-
 void MultiVersion::unpublish(uint32_t i, const Effects& effects) noexcept {
     for (const AccountEffect& effect : effects.accounts) {
-        VersionedAccount* entry = effect.writes != 0 ? accounts_.find(effect.address) : nullptr;
-        if (entry == nullptr)
+        if (effect.writes == 0 || effect.entry == nullptr)
             continue;
-        SpinGuard guard{entry->lock};
-        take_out(&entry->first, i);
+        SpinGuard guard{effect.entry->lock};
+        take_out(effect.entry, i);
     }
     for (const SlotEffect& effect : effects.slots) {
-        if (!effect.is_write)
+        if (!effect.is_write || effect.entry == nullptr)
             continue;
-        const VersionedAccount* account = accounts_.find(effects.accounts[effect.account].address);
-        VersionedSlot* entry = account != nullptr ? slots_.find({account, effect.key}) : nullptr;
-        if (entry == nullptr)
-            continue;
-        SpinGuard guard{entry->lock};
-        take_out(&entry->first, i);
+        SpinGuard guard{effect.entry->lock};
+        take_out(effect.entry, i);
     }
 }
 
-bool MultiVersion::is_valid(const Effects& effects) noexcept {
-    for (const AccountEffect& effect : effects.accounts) {
-        VersionedAccount* entry = effect.reads != 0 ? accounts_.find(effect.address) : nullptr;
+bool MultiVersion::is_valid(Effects* effects) noexcept {
+    for (AccountEffect& effect : effects->accounts) {
+        if (effect.entry == nullptr)
+            effect.entry = accounts_.find(effect.address);
         // No lock: only the committer, who asks, writes `committed`.
-        if (entry != nullptr && !still_holds(effect, entry->committed))
+        if (effect.entry != nullptr && effect.reads != 0 && !still_holds(effect, effect.entry->committed))
             return false;
     }
-    for (const SlotEffect& effect : effects.slots) {
-        const VersionedAccount* account = accounts_.find(effects.accounts[effect.account].address);
+    for (SlotEffect& effect : effects->slots) {
+        const VersionedAccount* account = effects->accounts[effect.account].entry;
         if (account == nullptr)
             continue;
-        const VersionedSlot* entry = slots_.find({account, effect.key});
+        if (effect.entry == nullptr)
+            effect.entry = slots_.find({account, effect.key});
         u256 now;
-        if (entry != nullptr)
-            now = entry->written_by >= account->wiped_by ? entry->committed : u256{};
+        if (effect.entry != nullptr)
+            now = effect.entry->written_by >= account->wiped_by ? effect.entry->committed : u256{};
         else if (account->wiped_by < 0)
             continue;
         if (now != effect.seen)
@@ -187,13 +192,14 @@ bool MultiVersion::commit(uint32_t i, Effects* effects, VersionArena* arena) noe
     for (AccountEffect& effect : effects->accounts) {
         if (effect.writes == 0)
             continue;
-        VersionedAccount* entry = account_entry(effect.address, arena);
+        VersionedAccount* entry = effect.entry != nullptr ? effect.entry : account_entry(effect.address, arena);
         if (entry == nullptr)
             return false;
+        effect.entry = entry;
         if (effect.code != nullptr)
             arena->codes.push_back(effect.code->acquire());
         SpinGuard guard{entry->lock};
-        take_out(&entry->first, i);
+        take_out(entry, i);
         const bool existed = entry->committed.exists;
         entry->is_changed = true;
         if (apply_effect(&entry->committed, effect, deletes_empty_)) {
@@ -209,12 +215,16 @@ bool MultiVersion::commit(uint32_t i, Effects* effects, VersionArena* arena) noe
         if ((effect.writes & (WROTE_CODE | CREATED | DESTROYED)) || existed != entry->committed.exists)
             entry->identity_by = i;
     }
-    for (const SlotEffect& effect : effects->slots) {
-        const AccountEffect& owner = effects->accounts[effect.account];
+    for (SlotEffect& effect : effects->slots) {
+        AccountEffect& owner = effects->accounts[effect.account];
         if (!effect.is_write || (owner.writes & DESTROYED))
             continue;
-        VersionedAccount* account = account_entry(owner.address, arena);
-        VersionedSlot* entry = account != nullptr ? slot_entry(account, effect.key, arena) : nullptr;
+        if (owner.entry == nullptr)
+            owner.entry = account_entry(owner.address, arena);
+        VersionedAccount* account = owner.entry;
+        if (account != nullptr && effect.entry == nullptr)
+            effect.entry = slot_entry(account, effect.key, arena);
+        VersionedSlot* entry = effect.entry;
         if (entry == nullptr)
             return false;
         if (!effect.value.is_zero() && !account->committed.has_storage) {
@@ -222,7 +232,7 @@ bool MultiVersion::commit(uint32_t i, Effects* effects, VersionArena* arena) noe
             account->committed.has_storage = true;
         }
         SpinGuard guard{entry->lock};
-        take_out(&entry->first, i);
+        take_out(entry, i);
         entry->is_changed = true;
         entry->committed = effect.value;
         entry->written_by = i;
@@ -250,6 +260,17 @@ Status MultiVersion::fold(World* world, VersionArena* const* arenas, size_t aren
                 return status;
         }
     return Status::RUNNING;
+}
+
+void MultiVersion::forget(VersionArena* const* arenas, size_t arena_count) noexcept {
+    for (size_t a = 0; a < arena_count; ++a) {
+        for (size_t k = 0; k < arenas[a]->accounts.size(); ++k)
+            accounts_.forget(arenas[a]->accounts[k]);
+        for (size_t k = 0; k < arenas[a]->slots.size(); ++k)
+            slots_.forget(arenas[a]->slots[k]);
+    }
+    accounts_.set_empty();
+    slots_.set_empty();
 }
 
 }  // namespace evmcore

@@ -15,7 +15,8 @@ constexpr uint32_t NO_TRANSACTION = UINT32_MAX;
 struct AccountVersion {
     uint32_t transaction;
     const AccountEffect* effect;
-    AccountVersion* next;  // of a higher transaction
+    AccountVersion* above;  // of the next higher transaction
+    AccountVersion* below;
 };
 
 struct VersionedAccount {
@@ -27,14 +28,17 @@ struct VersionedAccount {
     int64_t balance_by = -1;        // the last committed transactions that changed its balance,
     int64_t nonce_by = -1;          // its nonce,
     int64_t identity_by = -1;       // and its code or whether it exists
+    uint32_t index_place = 0;
     AccountState committed;         // the world's, until something commits
-    AccountVersion* first = nullptr;
+    AccountVersion* lowest = nullptr;
+    AccountVersion* highest = nullptr;
 };
 
 struct SlotVersion {
     uint32_t transaction;
     u256 value;
-    SlotVersion* next;
+    SlotVersion* above;
+    SlotVersion* below;
 };
 
 struct VersionedSlot {
@@ -52,8 +56,10 @@ struct VersionedSlot {
     SpinLock lock;
     bool is_changed = false;
     int64_t written_by = -1;  // the last committed transaction that wrote it
+    uint32_t index_place = 0;
     u256 committed;           // the world's, until something commits
-    SlotVersion* first = nullptr;
+    SlotVersion* lowest = nullptr;
+    SlotVersion* highest = nullptr;
 };
 
 // One worker's share of the block's memory; cleared when the block ends.
@@ -87,12 +93,12 @@ class MultiVersion {
 
     // Shows the writes of transaction i, which has run but not committed; `effects` must stay until `unpublish`.
     // False when the block's memory is full.
-    bool publish(uint32_t i, const Effects& effects, VersionArena* arena) noexcept;
+    bool publish(uint32_t i, Effects* effects, VersionArena* arena) noexcept;
     void unpublish(uint32_t i, const Effects& effects) noexcept;
 
     // The rest is for the one worker that commits, with everything below i committed.
     // Whether a run of i that saw `effects` would come out the same now.
-    bool is_valid(const Effects& effects) noexcept;
+    bool is_valid(Effects* effects) noexcept;
     // Makes the writes of i the committed state; the versions of i must be unpublished or never have been.
     bool commit(uint32_t i, Effects* effects, VersionArena* arena) noexcept;
     // Calls visit(j) for each committed transaction j that wrote what `effects` depends on: the last writer of each value.
@@ -126,6 +132,8 @@ class MultiVersion {
 
     // After the last commit, when no worker runs: writes everything to the world.
     Status fold(World* world, VersionArena* const* arenas, size_t arena_count) noexcept;
+    // Forgets the entries of the arenas, which may then be cleared.
+    void forget(VersionArena* const* arenas, size_t arena_count) noexcept;
 
   private:
     VersionedAccount* account_entry(const Address& address, VersionArena* arena) noexcept;
