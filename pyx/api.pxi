@@ -348,7 +348,6 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
     cdef uint64_t checkpoint
     cdef BlockResult result
     cdef double started
-    cdef double recover_seconds
     cdef int worker_count
     if strategy not in STRATEGIES:
         raise ValueError(f"strategy: {strategy!r} is not one of {', '.join(STRATEGIES)}")
@@ -368,7 +367,6 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
             raise errors.InvalidBlock(f"ommer of block {ommer.number} in block {core.context.number}", status="OMMER_AGE")
         core.ommers.push_back(ommer)
     worker_count = _worker_count(workers)
-    recover_workers = worker_count if strategy != "sequential" else 1
     core.wants_state_roots = ((block.pre_state is None or block.is_pre_state_complete) if state_roots is None
                                else bool(state_roots))
     if strategy in ("recorded", "recorded-hint") and accesses is None:
@@ -386,9 +384,6 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
         strategy = "sequential"  # one worker at the frontier is the sequential order
     if strategy == "sequential":
         worker_count = 1
-    recover_seconds = evmcore_seconds()
-    recover_senders(job.transactions, fork=header.fork, workers=recover_workers)
-    recover_seconds = evmcore_seconds() - recover_seconds
 
     world = state.writer()
     core.world = world
@@ -428,7 +423,7 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
     result.statistics = {
         "transactions": core.transactions.size(), "gas_used": core.room.gas_used, "workers": worker_count,
         "strategy": strategy, "executions": core.execution_count, "conflicts": core.conflict_count,
-        "recover_seconds": recover_seconds, "execute_seconds": started}
+        "recover_seconds": job.recover_seconds, "execute_seconds": started}
     if job.notes is not None:
         result.statistics.update(job.notes)
         if "critical_path_gas" in job.notes and job.notes["critical_path_gas"]:
@@ -443,10 +438,12 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
 cdef str choose_strategy(BlockJob* core, World* world, int workers):
     """The mode that pays for this block, by what it costs to start workers against what there is to share.
 
-    A plain payment takes less than a microsecond, less than handing it to a worker does: only what runs code counts.
+    A plain payment takes less than a microsecond, less than handing it to a worker does: only what runs code counts, and
+    senders that are to be recovered.
     """
     cdef uint64_t gas = 0
     cdef size_t programs = 0
+    cdef size_t unknown_senders = 0
     cdef const CTransaction* tx
     cdef const AccountRecord* receiver
     cdef size_t i
@@ -455,12 +452,15 @@ cdef str choose_strategy(BlockJob* core, World* world, int workers):
     for i in range(core.transactions.size()):
         tx = core.transactions[i]
         receiver = NULL
+        unknown_senders += not tx.knows_sender()
         if not tx.is_create:
             receiver = world.find(tx.to)
             if receiver == NULL or receiver.code == NULL:
                 continue
         programs += 1
         gas += tx.gas_limit
+    if unknown_senders >= PARALLEL_MIN_TRANSACTIONS:
+        return "optimistic"
     # Waking threads takes some 50 µs, as long as 150,000 gas.
     if gas < PARALLEL_MIN_GAS or programs < PARALLEL_MIN_TRANSACTIONS:
         return "sequential"
@@ -524,7 +524,6 @@ def _transact(Transaction tx, State state, header, tracer):
     fill_context(core, header)
     core.transactions.push_back(&tx.tx)
     core.wants_state_roots = True
-    recover_senders((tx,), fork=header.fork)
     world = core.world = state.writer()
     checkpoint = world.checkpoint()
     worker = borrow_worker()

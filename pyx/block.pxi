@@ -15,6 +15,7 @@ cdef void open_machine(Machine* m, BlockJob* job) noexcept nogil:
     """Point a worker's machine at the block."""
     m.rules = job.rules
     m.block = job.context
+    m.recover_seconds = 0
     m.tracer = NULL
 
 

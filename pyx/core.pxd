@@ -125,6 +125,8 @@ cdef extern from "core/base/transaction.hpp" namespace "evmcore" nogil:
         cbool is_create
         cbool has_chain_id
         cbool has_sender
+        cbool knows_sender()
+        void set_sender(const Address&)
         uint8_t y_parity
         uint64_t nonce
         uint64_t gas_limit
@@ -551,6 +553,7 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
         Status outcome
         int64_t gas_left
         cbool ripemd_touch_survives
+        double recover_seconds
         uint64_t missing_block_number
         cbool allocate()
     Address create_address(const Address& creator, uint64_t nonce)
@@ -705,6 +708,9 @@ cdef extern from "core/precompiles/precompiles.hpp" namespace "evmcore" nogil:
 
 # ---------------------------------------------------------------- 7 parallel
 
+cdef extern from "core/base/clock.hpp" namespace "evmcore" nogil:
+    double evmcore_seconds "evmcore::seconds_now"()
+
 cdef extern from "core/base/spin_lock.hpp" namespace "evmcore" nogil:
     void cpu_pause()
 
@@ -742,9 +748,15 @@ cdef extern from "core/parallel/scheduler.hpp" namespace "evmcore" nogil:
         cbool is_stopped()
 
 cdef extern from "core/parallel/pool.hpp" namespace "evmcore" nogil:
+    cppclass AtomicSize "std::atomic<size_t>":
+        size_t fetch_add(size_t)
+    cppclass ClaimCounter:
+        AtomicSize next
     cppclass Pool:
         int workers()
         void run(void (*work)(void* context, int worker) noexcept, void* context)
+        void start(void (*work)(void* context, int worker) noexcept, void* context)
+        void join()
 
 cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
     cppclass VersionArena:
@@ -777,6 +789,7 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
         void emplace_back()
     cppclass AtomicU32 "std::atomic<uint32_t>":
         uint32_t fetch_add(uint32_t)
+        uint32_t load()
         void store(uint32_t)
     cppclass Engine:
         Engine(int)
@@ -789,7 +802,7 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
         vector[EngineTask] tasks
         Status status
         AtomicU32 next_item
-        const Rules* rules
+        AtomicU32 gate
         cbool records
         EffectsDeque predicted
         cbool must_match

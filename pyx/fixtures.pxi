@@ -340,7 +340,7 @@ cdef class StateTest:
             self.world.revert(checkpoint)
         return self.rejected_roots[i]
 
-    cdef Status apply(self, Machine* m, const CTransaction* tx, Hash* root, Hash* logs) noexcept nogil:
+    cdef Status apply(self, Machine* m, CTransaction* tx, Hash* root, Hash* logs) noexcept nogil:
         """Run the transaction, take root and logs of what it leaves, and take it back."""
         cdef StateView view = self.world.view()
         cdef BlockRoom room

@@ -207,7 +207,7 @@ def prefetch(block, State state, *, workers=None, accesses=None):
                 break
             PyErr_CheckSignals()
     finally:
-        _idle_engines[count].append(lent)
+        return_engine(lent)
     return fetcher.batches, fetcher.keys
 
 

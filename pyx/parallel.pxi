@@ -8,27 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as _wait
 
 
-cdef extern from *:
-    """
-    #include <chrono>
-    static inline double evmcore_seconds() noexcept {
-        return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-    }
-    """
-    double evmcore_seconds() nogil
-
-
-cdef extern from *:
-    """
-    #include <atomic>
-    struct ClaimCounter { std::atomic<size_t> next{0}; };
-    """
-    cppclass AtomicSize "std::atomic<size_t>":
-        size_t fetch_add(size_t) nogil
-    cppclass ClaimCounter:
-        AtomicSize next
-
-
 cdef class _Worker:
     """A machine on loan to one thread."""
     cdef Machine* machine
@@ -128,6 +107,7 @@ cdef class _Job:
     cdef list speculating  # _Worker of each thread in `_speculate`; for `_stop_speculating`
     cdef dict notes
     cdef tuple accesses
+    cdef double recover_seconds  # of all workers together
 
     def __dealloc__(self):
         if self.claims != NULL:
@@ -141,6 +121,7 @@ cdef class _Job:
         try:
             with nogil:
                 status = run_block(worker.machine, &self.job)
+            self.recover_seconds = worker.machine.recover_seconds
             interrupt.leave(worker.machine)
         finally:
             return_worker(worker)
@@ -196,6 +177,8 @@ cdef class _Job:
                 predict(engine, accesses)
             with nogil:
                 status = run_optimistically(engine, &self.job)
+            for i in range(engine.workers.size()):
+                self.recover_seconds += engine.workers[i].machine.recover_seconds
             interrupt.leave(machine)
             self.notes = {
                 "wasted_gas": sum([engine.workers[i].wasted_gas for i in range(engine.workers.size())]),
@@ -207,7 +190,7 @@ cdef class _Job:
                 self.accesses = read_accesses(engine)
         finally:
             machine.poll.hook = NULL
-            _idle_engines[workers].append(lent)
+            return_engine(lent)
         return status
 
     def _speculate(self):
@@ -227,6 +210,7 @@ cdef class _Job:
                     speculate(worker.machine, &self.job, i)
                 if interrupt.error is not None:
                     break
+            self.recover_seconds += worker.machine.recover_seconds
             interrupt.leave(worker.machine)
         finally:
             worker.machine.poll.hook = NULL
@@ -389,6 +373,24 @@ cdef void commit_ready(Engine* e, EngineWorker* w) noexcept nogil:
     e.scheduler.end_commit()
 
 
+cdef cbool wait_at_gate(Engine* e) noexcept nogil:
+    """Wait until the block has begun; false when it couldn't."""
+    cdef uint32_t turns = 0
+    while e.gate.load() == GATE_CLOSED:
+        turns += 1
+        if turns < IDLE_SPINS:
+            cpu_pause()
+        else:
+            yield_processor()
+    return e.gate.load() == GATE_OPEN
+
+
+cdef enum:
+    GATE_CLOSED = 0
+    GATE_OPEN = 1
+    GATE_CANCELLED = 2
+
+
 cdef void work_on_block(void* context, int worker) noexcept nogil:
     """What each worker does until the block is committed."""
     cdef Engine* e = <Engine*>context
@@ -396,9 +398,12 @@ cdef void work_on_block(void* context, int worker) noexcept nogil:
     cdef Claim claim
     cdef uint32_t i = 0
     cdef uint32_t idle = 0
-    cdef double began = evmcore_seconds()
+    cdef double began
     cdef double idle_since = 0
     cdef double idle_seconds = 0
+    if not wait_at_gate(e):
+        return
+    began = evmcore_seconds()
     open_machine(&w.machine, e.job)
     schedule_enter(worker)
     while True:
@@ -441,14 +446,20 @@ cdef enum:
 cdef Status run_optimistically(Engine* e, BlockJob* job) noexcept nogil:
     """The whole block on all workers of the engine; worker 0 is the caller."""
     cdef Machine* m = &e.workers[0].machine
-    cdef Status status = begin_job(m, job)
+    cdef Status status
     cdef size_t i
+    e.gate.store(GATE_CLOSED)
+    e.pool.start(work_on_block, e)
+    status = begin_job(m, job)
+    if status == Status.RUNNING:
+        status = e.begin(job)
     if status != Status.RUNNING:
+        e.gate.store(GATE_CANCELLED)
+        e.pool.join()
         return status
-    status = e.begin(job)
-    if status != Status.RUNNING:
-        return status
-    e.pool.run(work_on_block, e)
+    e.gate.store(GATE_OPEN)
+    work_on_block(e, 0)
+    e.pool.join()
     status = e.status
     if status == Status.RUNNING and e.scheduler.is_stopped():
         status = Status.ABORTED
@@ -583,24 +594,6 @@ cdef int predict(Engine* e, object accesses) except -1:
     return 0
 
 
-cdef void recover_some(void* context, int worker) noexcept nogil:
-    """Recover senders, a few at a time, until there are none left."""
-    cdef Engine* e = <Engine*>context
-    cdef uint32_t i
-    cdef uint32_t first
-    cdef uint32_t count = <uint32_t>e.job.transactions.size()
-    while True:
-        first = e.next_item.fetch_add(RECOVER_CHUNK)
-        if first >= count:
-            break
-        for i in range(first, min(first + RECOVER_CHUNK, count)):
-            recover_transaction_sender(e.job.transactions[i], e.rules)
-
-
-cdef enum:
-    RECOVER_CHUNK = 4   # about 200 µs of work
-
-
 cdef class ScheduleFuzzer:
     """A context in which blocks run their workers one at a time, in an order that a seed decides. For tests.
 
@@ -643,6 +636,10 @@ cdef class _Engine:
 
 
 cdef dict _idle_engines = {}  # by number of workers; engines live as long as their threads, so they are never freed
+
+
+cdef void return_engine(_Engine lent):
+    _idle_engines[lent.engine.pool.workers()].append(lent)
 
 
 cdef _Engine borrow_engine(int workers):

@@ -11,7 +11,8 @@ cdef Status recover_transaction_sender(CTransaction* tx, const Rules* rules) noe
     """Fill `tx.sender` from the signature, unless it is known."""
     cdef uint8_t r[32]
     cdef uint8_t s[32]
-    if tx.has_sender:
+    cdef Address sender
+    if tx.knows_sender():
         return Status.RUNNING
     if tx.type == 0 and tx.has_chain_id and not rules.has_replay_protection:
         return Status.INVALID_SIGNATURE
@@ -21,10 +22,18 @@ cdef Status recover_transaction_sender(CTransaction* tx, const Rules* rules) noe
         return Status.INVALID_SIGNATURE
     to_big_endian(tx.r, r)
     to_big_endian(tx.s, s)
-    if recover_sender(tx.signing_hash, r, s, tx.y_parity, &tx.sender) != Status.SUCCESS:
+    if recover_sender(tx.signing_hash, r, s, tx.y_parity, &sender) != Status.SUCCESS:
         return Status.INVALID_SIGNATURE
-    tx.has_sender = True
+    tx.set_sender(sender)
     return Status.RUNNING
+
+
+cdef Status recover_timed(Machine* m, CTransaction* tx) noexcept nogil:
+    """The same, and count the time: most transactions take less to run."""
+    cdef double began = evmcore_seconds()
+    cdef Status status = recover_transaction_sender(tx, m.rules)
+    m.recover_seconds += evmcore_seconds() - began
+    return status
 
 
 cdef inline cbool is_above_half_order(const u256& s) noexcept nogil:
@@ -347,7 +356,7 @@ cdef Status settle(Machine* m, const CTransaction* tx, JournalAccount* sender, i
     return status
 
 
-cdef Status apply_transaction(Machine* m, const StateView* view, const CTransaction* tx, const BlobLimits* blobs,
+cdef Status apply_transaction(Machine* m, const StateView* view, CTransaction* tx, const BlobLimits* blobs,
                               const BlockRoom* room, cbool is_speculative, Outcome* out) noexcept nogil:
     """Validate, buy gas, run, refund, pay. The effects are in `out`; nothing outside the machine has changed.
 
@@ -368,8 +377,8 @@ cdef Status apply_transaction(Machine* m, const StateView* view, const CTransact
     status = check_form(tx, m.rules, &m.block, &cost, out)
     if status == Status.RUNNING and room != NULL:
         status = check_room(tx, &m.block, blobs, room, out)
-    if status == Status.RUNNING and not tx.has_sender:
-        status = Status.INVALID_SIGNATURE
+    if status == Status.RUNNING and not tx.knows_sender():
+        status = recover_timed(m, tx)
     if status == Status.RUNNING:
         status = check_fees(tx, m.rules, &m.block, blobs, out)
     if status != Status.RUNNING:

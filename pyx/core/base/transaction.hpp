@@ -60,6 +60,13 @@ struct Transaction {
     std::vector<Hash> blob_versioned_hashes;
     std::vector<Authorization> authorizations;
     Bytes raw;                  // as on the wire: type byte and payload, or the bare list
+
+    // Two threads may recover the sender of one transaction: both find the same, and whoever sees the flag sees the address.
+    bool knows_sender() const noexcept { return __atomic_load_n(&has_sender, __ATOMIC_ACQUIRE); }
+    void set_sender(const Address& recovered) noexcept {
+        sender = recovered;
+        __atomic_store_n(&has_sender, true, __ATOMIC_RELEASE);
+    }
 };
 
 // Decodes the wire form (EIP-2718) into `*out`, all of it overwritten. On an error `*out` is of no use and `*field`, if

@@ -57,7 +57,9 @@ struct Engine {
     std::vector<EngineTask> tasks;
     Status status = Status::RUNNING;  // owned by whoever commits
     std::atomic<uint32_t> next_item{0};
-    const Rules* rules = nullptr;
+    // Worker 0 begins the block while the others wake. published: by worker 0; what it set up goes with it.
+    enum Gate : uint32_t { CLOSED, OPEN, CANCELLED };
+    std::atomic<uint32_t> gate{CLOSED};
     bool records = false;                  // keep the effects and find dependencies
     std::deque<Effects> predicted;         // what each transaction is said to write; empty: nothing is said
     bool must_match = false;               // a prediction that isn't met is an error

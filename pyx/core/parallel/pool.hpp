@@ -17,6 +17,11 @@
 
 namespace evmcore {
 
+// The next piece of a job to whoever asks.
+struct ClaimCounter {
+    std::atomic<size_t> next{0};
+};
+
 class Pool {
   public:
     using Work = void (*)(void* context, int worker);
@@ -27,6 +32,13 @@ class Pool {
     int workers() const noexcept { return workers_; }
 
     void run(Work work, void* context) noexcept {
+        start(work, context);
+        work(context, 0);
+        join();
+    }
+
+    // The same in steps: the caller does something else while the others wake, and `work(context, 0)` before it joins.
+    void start(Work work, void* context) noexcept {
         {
             std::lock_guard<std::mutex> guard{mutex_};
             while (static_cast<int>(threads_.size()) < workers_ - 1) {
@@ -40,7 +52,9 @@ class Pool {
             ++round_;
         }
         wake_.notify_all();
-        work(context, 0);
+    }
+
+    void join() noexcept {
         // Whoever is late is at its last step or on its way here: to sleep would take longer than that.
         // Acquire: what the others did is visible to whoever called.
         for (unsigned spins = 0; running_.load(std::memory_order_acquire) != 0; ++spins) {

@@ -130,6 +130,7 @@ struct Machine {
     Status outcome = Status::RUNNING;
     int64_t gas_left = 0;
     bool ripemd_touch_survives = false;
+    double recover_seconds = 0;   // spent on senders that were not known
 
     Machine() = default;
     Machine(const Machine&) = delete;
