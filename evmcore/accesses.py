@@ -43,7 +43,9 @@ SLOT_DTYPE = np.dtype(
     [("transaction", "<u4"), ("address", "u1", 20), ("slot", "u1", 32), ("value", "u1", 32), ("is_write", "u1")]
 )
 
-WROTE_BALANCE, WROTE_NONCE, WROTE_CODE = 1, 2, 4
+WROTE_BALANCE, WROTE_NONCE, WROTE_CODE, TOUCHED, CREATED, DESTROYED = 1, 2, 4, 8, 16, 32
+VALUES = WROTE_BALANCE | WROTE_NONCE | WROTE_CODE
+LIFETIMES = {"touched": TOUCHED, "destroyed": DESTROYED}
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class Accesses:
     accounts: np.ndarray = field(default_factory=lambda: np.empty(0, ACCOUNT_DTYPE))
     slots: np.ndarray = field(default_factory=lambda: np.empty(0, SLOT_DTYPE))
     codes: tuple[bytes, ...] = ()
+    _plan: Any = field(default=None, repr=False)  # what a run made of it, for the next run; the core's
 
     @classmethod
     def from_rows(cls, transactions: bytes, accounts: bytes, slots: bytes, codes: Iterable[bytes]) -> Accesses:
@@ -77,7 +80,11 @@ class Accesses:
         return self.to_json() == other.to_json()
 
     def to_json(self) -> list[dict[str, Any]]:
-        """The block access list in the shape of EIP-7928: accounts by address; index 1 is the first transaction."""
+        """The block access list in the shape of EIP-7928: accounts by address; index 1 is the first transaction.
+
+        Where an account was destroyed, or only touched, it has `lifetimeChanges` too: before Cancun and Spurious Dragon
+        the values alone don't tell.
+        """
         accounts: dict[bytes, dict[str, Any]] = {}
 
         def entry(address: bytes) -> dict[str, Any]:
@@ -103,6 +110,9 @@ class Accesses:
             if row["writes"] & WROTE_CODE:
                 code = self.codes[row["code"]] if row["code"] >= 0 else b""
                 account["codeChanges"].append({"blockAccessIndex": index, "newCode": "0x" + code.hex()})
+            if row["writes"] & DESTROYED or (row["writes"] & (TOUCHED | VALUES) == TOUCHED):
+                change = {"blockAccessIndex": index, "is": "destroyed" if row["writes"] & DESTROYED else "touched"}
+                account.setdefault("lifetimeChanges", []).append(change)
         for row in self.slots:
             account = entry(row["address"].tobytes())
             slot = int.from_bytes(row["slot"].tobytes(), "big")
@@ -140,8 +150,10 @@ class Accesses:
                     changes[_number(change["blockAccessIndex"])]["nonce"] = _number(change["postNonce"])
                 for change in item.get("codeChanges", ()):
                     changes[_number(change["blockAccessIndex"])]["code"] = bytes.fromhex(change["newCode"][2:])
+                for change in item.get("lifetimeChanges", ()):
+                    changes[_number(change["blockAccessIndex"])]["writes"] = LIFETIMES[change["is"]]
                 for index, change in changes.items():
-                    writes = 0
+                    writes = change.get("writes", 0)
                     code = -1
                     if "balance" in change:
                         writes |= WROTE_BALANCE
@@ -174,14 +186,15 @@ class Accesses:
             accounts=np.array(accounts, ACCOUNT_DTYPE), slots=np.array(slots, SLOT_DTYPE), codes=tuple(codes)
         )
 
-    def limited_to(self, transactions: int) -> Accesses:
-        """Without what lies past the last transaction: the system calls at the end of a block (index n + 1)."""
-        return Accesses(
-            self.transactions,
-            self.accounts[self.accounts["transaction"] < transactions],
-            self.slots[self.slots["transaction"] < transactions],
-            self.codes,
-        )
+    def in_order(self, name: str) -> np.ndarray:
+        """`accounts` or `slots` by transaction. From now on they can't be changed: a run relies on what it has read."""
+        rows: np.ndarray = getattr(self, name)
+        order = rows["transaction"]
+        if not np.all(order[1:] >= order[:-1]):
+            rows = rows[np.argsort(order, kind="stable")]
+        rows.flags.writeable = False
+        setattr(self, name, rows)
+        return rows
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the JSON form, gzipped if the name ends in .gz."""

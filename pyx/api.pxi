@@ -394,9 +394,18 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
     try:
         if strategy == "groups":
             status = job.run_in_groups(worker_count)
-        elif strategy != "sequential" or record:
-            status = job.run_optimistically(worker_count, record, None if strategy in ("optimistic", "sequential") else accesses,
-                                            strategy == "recorded")
+        elif strategy in ("recorded", "recorded-hint"):
+            status = job.run_recorded(worker_count, accesses)
+            if status == Status.ACCESSES_DIFFER and strategy == "recorded-hint":
+                notes = job.notes
+                world.revert(checkpoint)
+                checkpoint = world.checkpoint()
+                status = job.run_optimistically(worker_count, record)
+                job.notes["mismatch"] = notes["mismatch"]
+            elif record:
+                job.accesses = (accesses,)
+        elif strategy == "optimistic" or record:
+            status = job.run_optimistically(worker_count, record)
             if status == Status.OUT_OF_MEMORY and not record:
                 # The block writes more cells than speculation may hold; in order it needs none of them.
                 world.revert(checkpoint)
@@ -430,7 +439,7 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
             result.statistics["speedup_bound"] = core.room.gas_used / job.notes["critical_path_gas"]
     if job.accesses is not None:
         from evmcore.accesses import Accesses
-        result.made["accesses"] = Accesses.from_rows(*job.accesses)
+        result.made["accesses"] = job.accesses[0] if len(job.accesses) == 1 else Accesses.from_rows(*job.accesses)
         job.accesses = None
     return result
 

@@ -758,6 +758,45 @@ cdef extern from "core/parallel/pool.hpp" namespace "evmcore" nogil:
         void start(void (*work)(void* context, int worker) noexcept, void* context)
         void join()
 
+cdef extern from "core/state/access_rows.hpp" namespace "evmcore" nogil:
+    cppclass TransactionAccess:
+        uint32_t transaction
+        uint64_t gas_used
+        uint32_t executions
+        int64_t waited_for
+        uint64_t finish_gas
+    cppclass AccountAccess:
+        uint32_t transaction
+        uint8_t* address
+        uint8_t reads
+        uint8_t writes
+        int32_t code
+        uint64_t nonce
+        uint8_t* balance
+    cppclass SlotAccess:
+        uint32_t transaction
+        uint8_t* address
+        uint8_t* slot
+        uint8_t* value
+        uint8_t is_write
+
+cdef extern from "core/state/access_plan.hpp" namespace "evmcore" nogil:
+    cppclass PlanBase:
+        const World* world
+        cbool deletes_empty
+    cppclass AccessPlan:
+        Status build(const AccountAccess*, size_t, const SlotAccess*, size_t, const Code**, size_t, const uint64_t* gas,
+                     uint32_t count)
+        uint32_t count()
+        uint32_t at_turn(size_t)
+        cbool matches(const PlanBase&, uint32_t, const Effects&)
+        Status fold(World*, cbool deletes_empty)
+    cppclass PlannedView:
+        const AccessPlan* plan
+        PlanBase base
+        uint32_t transaction
+        StateView view()
+
 cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
     cppclass VersionArena:
         pass
@@ -778,19 +817,14 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
         StateView view()
     cppclass EngineTask:
         cbool is_exact
-        cbool shows_own_writes
-        cbool meets_prediction
+        cbool is_published
         int64_t waited_for
         uint64_t finish_gas
-    cppclass EffectsDeque "std::deque<evmcore::Effects>":
-        Effects& operator[](size_t)
-        size_t size()
-        void clear()
-        void emplace_back()
     cppclass AtomicU32 "std::atomic<uint32_t>":
         uint32_t fetch_add(uint32_t)
         uint32_t load()
         void store(uint32_t)
+        cbool compare_exchange_weak(uint32_t&, uint32_t)
     cppclass Engine:
         Engine(int)
         Pool pool
@@ -804,16 +838,11 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
         AtomicU32 next_item
         AtomicU32 gate
         cbool records
-        EffectsDeque predicted
-        cbool must_match
-        int64_t mismatch
         uint64_t critical_path_gas
         void trace_dependencies(uint32_t)
         void find_conflict(uint32_t)
-        cbool meets_prediction(uint32_t)
-        void predict_account(uint32_t, const Address&, uint8_t writes, const u256& balance_after, uint64_t nonce, const Code*)
-        void predict_slot(uint32_t, const Address&, const u256& key, const u256& value)
         cbool allocate()
         Status begin(BlockJob*)
+        void begin_workers(BlockJob*)
         void end()
         void stop_all()

@@ -160,7 +160,7 @@ cdef class _Job:
             return_worker(worker)
         return status
 
-    cdef Status run_optimistically(self, int workers, bint records, object accesses, bint must_match) except *:
+    cdef Status run_optimistically(self, int workers, bint records) except *:
         cdef _Engine lent = borrow_engine(workers)
         cdef Engine* engine = lent.engine
         cdef Machine* machine = &engine.workers[0].machine
@@ -171,10 +171,6 @@ cdef class _Job:
         try:
             engine.job = &self.job
             engine.records = records
-            engine.must_match = must_match
-            engine.predicted.clear()
-            if accesses is not None:
-                predict(engine, accesses)
             with nogil:
                 status = run_optimistically(engine, &self.job)
             for i in range(engine.workers.size()):
@@ -183,12 +179,37 @@ cdef class _Job:
             self.notes = {
                 "wasted_gas": sum([engine.workers[i].wasted_gas for i in range(engine.workers.size())]),
                 "busy_seconds": [engine.workers[i].busy_seconds for i in range(engine.workers.size())],
-                "mismatch": None if engine.mismatch < 0 else engine.mismatch,
             }
             if records and status == Status.RUNNING:
                 self.notes["critical_path_gas"] = engine.critical_path_gas
                 self.accesses = read_accesses(engine)
         finally:
+            machine.poll.hook = NULL
+            return_engine(lent)
+        return status
+
+    cdef Status run_recorded(self, int workers, object accesses) except *:
+        cdef _Plan plan = _Plan.of(accesses, <uint32_t>self.job.transactions.size())
+        cdef _Engine lent = borrow_engine(workers)
+        cdef Engine* engine = lent.engine
+        cdef Machine* machine = &engine.workers[0].machine
+        cdef _Interrupt interrupt = _Interrupt()
+        cdef RecordedRun* run = new RecordedRun()
+        cdef Status status
+        cdef size_t i
+        interrupt.watch(machine)
+        try:
+            run.engine = engine
+            run.plan = &plan.plan
+            with nogil:
+                status = run_recorded(run, &self.job)
+            for i in range(engine.workers.size()):
+                self.recover_seconds += engine.workers[i].machine.recover_seconds
+            interrupt.leave(machine)
+            self.notes = {"wasted_gas": 0, "busy_seconds": [engine.workers[i].busy_seconds for i in range(engine.workers.size())],
+                          "mismatch": self.job.failed_index if status == Status.ACCESSES_DIFFER else None}
+        finally:
+            del run
             machine.poll.hook = NULL
             return_engine(lent)
         return status
@@ -282,19 +303,15 @@ cdef void execute_ahead(Engine* e, EngineWorker* w, uint32_t i) noexcept nogil:
     w.executions += 1
     if not task.is_exact and is_result(out.status):
         schedule_point(SchedulePoint.PUBLISH)
-        task.meets_prediction = i < e.predicted.size() and e.meets_prediction(i)
-        if not task.meets_prediction:
-            if i < e.predicted.size():
-                e.state.unpublish(i, e.predicted[i])
-            # Full: nobody sees it before it commits, which costs time, not truth.
-            task.shows_own_writes = True
-            e.state.publish(i, &out.effects, &w.arena)
+        # Full: nobody sees it before it commits, which costs time, not truth.
+        task.is_published = True
+        e.state.publish(i, &out.effects, &w.arena)
     e.scheduler.set_executed(i)
 
 
 cdef void withdraw(Engine* e, uint32_t i) noexcept nogil:
-    """Take the writes that transaction i shows out of sight. A prediction stays: it is still the best guess."""
-    if e.tasks[i].shows_own_writes:
+    """Take the writes that transaction i shows out of sight."""
+    if e.tasks[i].is_published:
         e.state.unpublish(i, e.job.outcomes[i].effects)
 
 
@@ -336,22 +353,13 @@ cdef Status commit_one(Engine* e, EngineWorker* w, uint32_t i, cbool* was_wasted
         w.transaction = i
         out.status = apply_transaction(&w.machine, &view, job.transactions[i], &job.blobs, &job.room, False, out)
         w.executions += 1
-        e.tasks[i].meets_prediction = False
         if not is_result(out.status):
             return fail_block(job, out.status, out, i)
     schedule_point(SchedulePoint.COMMIT)
-    if i < e.predicted.size() and e.mismatch < 0 and not e.tasks[i].meets_prediction and not e.meets_prediction(i):
-        e.mismatch = i
-        if e.must_match:
-            return fail_block(job, Status.ACCESSES_DIFFER, out, i)
     if e.records:
         e.trace_dependencies(i)
     if not e.state.commit(i, &out.effects, &w.arena):
         return Status.OUT_OF_MEMORY
-    # Only now: a commit takes each version's place at once, so that a run above never sees the value before it.
-    if i < e.predicted.size():
-        schedule_point(SchedulePoint.WITHDRAW)
-        e.state.unpublish(i, e.predicted[i])
     count_in(job, out)
     if not e.records:
         out.effects.clear()
@@ -476,122 +484,6 @@ cdef Status run_optimistically(Engine* e, BlockJob* job) noexcept nogil:
         status = end_job(m, job)
     e.end()
     return status
-
-
-# Rows as evmcore/accesses.py describes them to NumPy: packed, little-endian numbers, big-endian words.
-cdef packed struct TransactionRow_:
-    uint32_t transaction
-    uint64_t gas_used
-    uint32_t executions
-    int64_t waited_for
-    uint64_t finish_gas
-
-
-cdef packed struct AccountRow_:
-    uint32_t transaction
-    uint8_t address[20]
-    uint8_t reads
-    uint8_t writes
-    int32_t code
-    uint64_t nonce
-    uint8_t balance[32]
-
-
-cdef packed struct SlotRow_:
-    uint32_t transaction
-    uint8_t address[20]
-    uint8_t slot[32]
-    uint8_t value[32]
-    uint8_t is_write
-
-
-cdef tuple read_accesses(Engine* e):
-    """(transaction rows, account rows, slot rows, codes) of a recorded run, as bytes and a tuple of bytes."""
-    cdef vector[TransactionRow_] transactions
-    cdef vector[AccountRow_] accounts
-    cdef vector[SlotRow_] slots
-    cdef TransactionRow_ transaction
-    cdef AccountRow_ account
-    cdef SlotRow_ slot
-    cdef Effects* effects
-    cdef AccountEffect* effect
-    cdef uint32_t i
-    cdef size_t k
-    codes = []
-    for i in range(e.job.outcomes.size()):
-        effects = &e.job.outcomes[i].effects
-        transaction.transaction = i
-        transaction.gas_used = e.job.outcomes[i].gas_used
-        transaction.executions = e.job.outcomes[i].execution_count
-        transaction.waited_for = e.tasks[i].waited_for
-        transaction.finish_gas = e.tasks[i].finish_gas
-        transactions.push_back(transaction)
-        for k in range(effects.accounts.size()):
-            effect = &effects.accounts[k]
-            account.transaction = i
-            memcpy(account.address, effect.address.bytes, 20)
-            account.reads = effect.reads
-            account.writes = effect.writes
-            account.nonce = effect.nonce if effect.writes & WROTE_NONCE else 0
-            account.code = -1
-            if effect.writes & WROTE_CODE:
-                account.code = len(codes)
-                codes.append(from_view(view_of(effect.code)))
-            to_big_endian(effect.balance_after, account.balance)
-            accounts.push_back(account)
-        for k in range(effects.slots.size()):
-            slot.transaction = i
-            memcpy(slot.address, effects.accounts[effects.slots[k].account].address.bytes, 20)
-            to_big_endian(effects.slots[k].key, slot.slot)
-            to_big_endian(effects.slots[k].value, slot.value)
-            slot.is_write = effects.slots[k].is_write
-            slots.push_back(slot)
-    return ((<const char*>transactions.data())[:transactions.size() * sizeof(TransactionRow_)],
-            (<const char*>accounts.data())[:accounts.size() * sizeof(AccountRow_)],
-            (<const char*>slots.data())[:slots.size() * sizeof(SlotRow_)], tuple(codes))
-
-
-cdef int predict(Engine* e, object accesses) except -1:
-    """Tell the engine what each transaction is said to write. `accesses`: the rows that `read_accesses` gives."""
-    accesses = accesses.limited_to(e.job.transactions.size())
-    cdef bytes account_rows = accesses.accounts.tobytes()
-    cdef bytes slot_rows = accesses.slots.tobytes()
-    cdef const AccountRow_* account = <const AccountRow_*><const char*>account_rows
-    cdef const SlotRow_* slot = <const SlotRow_*><const char*>slot_rows
-    cdef size_t count = e.job.transactions.size()
-    cdef size_t i
-    cdef Address address
-    cdef Code* code
-    if len(account_rows) % sizeof(AccountRow_) or len(slot_rows) % sizeof(SlotRow_):
-        raise ValueError("accesses: rows of another shape")
-    while e.predicted.size() < count:
-        e.predicted.emplace_back()
-    for i in range(len(account_rows) // sizeof(AccountRow_)):
-        if account[i].transaction >= count:
-            raise errors.UnusableInput(f"accesses: transaction {account[i].transaction} of a block with {count}")
-        if not account[i].writes:
-            continue
-        memcpy(address.bytes, account[i].address, 20)
-        code = NULL
-        if account[i].writes & WROTE_CODE and account[i].code >= 0:
-            if account[i].code >= len(accesses.codes):
-                raise errors.UnusableInput(f"accesses: code {account[i].code} of {len(accesses.codes)}")
-            data = accesses.codes[account[i].code]
-            if data:
-                code = Code.create(view_bytes(data), NULL, False)
-                if code == NULL:
-                    raise MemoryError("accesses: a code")
-        e.predict_account(account[i].transaction, address, account[i].writes, from_big_endian(account[i].balance),
-                          account[i].nonce, code)
-        if code != NULL:
-            code.release()
-    for i in range(len(slot_rows) // sizeof(SlotRow_)):
-        if slot[i].transaction >= count:
-            raise errors.UnusableInput(f"accesses: transaction {slot[i].transaction} of a block with {count}")
-        if slot[i].is_write:
-            memcpy(address.bytes, slot[i].address, 20)
-            e.predict_slot(slot[i].transaction, address, from_big_endian(slot[i].slot), from_big_endian(slot[i].value))
-    return 0
 
 
 cdef class ScheduleFuzzer:

@@ -4,8 +4,6 @@
 
 #include "../state/multiversion.hpp"
 #include "../vm/block_job.hpp"
-#include <deque>
-
 #include "pool.hpp"
 #include "scheduler.hpp"
 
@@ -41,8 +39,7 @@ struct EngineWorker {
 // What the engine knows of a transaction beside its outcome.
 struct EngineTask {
     bool is_exact = false;      // ran with everything below it committed
-    bool shows_own_writes = false;  // in place of a prediction, if there was one
-    bool meets_prediction = false;
+    bool is_published = false;  // its writes are on show
     int64_t waited_for = -1;    // whose writes made it run again
     uint64_t finish_gas = 0;    // when it could have finished on processors without number, in gas (recorded runs)
 };
@@ -61,9 +58,6 @@ struct Engine {
     enum Gate : uint32_t { CLOSED, OPEN, CANCELLED };
     std::atomic<uint32_t> gate{CLOSED};
     bool records = false;                  // keep the effects and find dependencies
-    std::deque<Effects> predicted;         // what each transaction is said to write; empty: nothing is said
-    bool must_match = false;               // a prediction that isn't met is an error
-    int64_t mismatch = -1;                 // the first transaction that didn't meet it
     uint64_t critical_path_gas = 0;
 
     explicit Engine(int count) noexcept : pool{count} {
@@ -86,10 +80,19 @@ struct Engine {
     // doesn't stall the others, near enough to bound what is held in store.
     static constexpr uint32_t WINDOW_PER_WORKER = 64;
 
-    // Starts on a job whose outcomes are fresh. OUT_OF_MEMORY when it can't.
-    Status begin(BlockJob* block) noexcept {
+    void begin_workers(BlockJob* block) noexcept {
         job = block;
         status = Status::RUNNING;
+        for (EngineWorker* worker : workers) {
+            worker->state = &state;
+            worker->executions = worker->conflicts = worker->wasted_gas = 0;
+            worker->busy_seconds = 0;
+        }
+    }
+
+    // Starts on a job whose outcomes are fresh. OUT_OF_MEMORY when it can't.
+    Status begin(BlockJob* block) noexcept {
+        begin_workers(block);
         const size_t count = block->transactions.size();
         uint64_t gas = 0;
         for (const Transaction* tx : block->transactions)
@@ -101,20 +104,12 @@ struct Engine {
         if (capacity > MAX_CELLS)
             capacity = MAX_CELLS;
         tasks.assign(count, EngineTask{});
-        for (EngineWorker* worker : workers) {
-            worker->state = &state;
-            worker->executions = worker->conflicts = worker->wasted_gas = 0;
-            worker->busy_seconds = 0;
-        }
         const bool is_ready = state.reset(block->world, block->rules->deletes_empty_accounts, capacity) &&
                               scheduler.reset(static_cast<uint32_t>(count),
                                               WINDOW_PER_WORKER * static_cast<uint32_t>(workers.size()));
         if (!is_ready)
             return Status::OUT_OF_MEMORY;
-        mismatch = -1;
         critical_path_gas = 0;
-        for (size_t i = 0; i < predicted.size(); ++i)
-            state.publish(static_cast<uint32_t>(i), &predicted[i], arenas[0]);
         return Status::RUNNING;
     }
 
@@ -137,16 +132,7 @@ struct Engine {
                 tasks[i].waited_for = j;
         });
     }
-    // Predictions, in the order of transactions. Balances are given as they are afterwards; `writes`: WriteBits.
-    void predict_account(uint32_t i, const Address& address, uint8_t writes, const u256& balance_after, uint64_t nonce,
-                         const Code* code) noexcept;
-    void predict_slot(uint32_t i, const Address& address, const u256& key, const u256& value) noexcept;
-    // Whether the transaction wrote just what was predicted.
-    bool meets_prediction(uint32_t i) const noexcept;
-
     void end() noexcept {
-        predicted.clear();
-        predicted_balances_.clear();
         state.forget(arenas.data(), arenas.size());
         for (EngineWorker* worker : workers)
             worker->arena.clear();
@@ -159,9 +145,6 @@ struct Engine {
 
     // The hard cap on speculative memory: 4 million accounts and as many slots, about a gigabyte.
     static constexpr size_t MAX_CELLS = size_t{1} << 22;
-
-  private:
-    FlatMap<Address, u256, SeededHash> predicted_balances_;  // after the last predicted transaction
 };
 
 }  // namespace evmcore
