@@ -543,8 +543,7 @@ def _transact(Transaction tx, State state, header, tracer):
         if traced is not None:
             traced.begin(worker.machine)
         with nogil:
-            core.reset_results()
-            outcome = run_in_order(worker.machine, core, 0)
+            outcome = run_in_order(worker.machine, core, 0) if core.reset_results() else Status.OUT_OF_MEMORY
         if traced is not None:
             traced.end(worker.machine)
         interrupt.leave(worker.machine)

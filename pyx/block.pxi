@@ -216,7 +216,8 @@ cdef Status begin_job(Machine* m, BlockJob* job) noexcept nogil:
     cdef Outcome system
     cdef Status status
     open_machine(m, job)
-    job.reset_results()
+    if not job.reset_results():
+        return Status.OUT_OF_MEMORY
     status = begin_block(m, job, &system)
     return status if status == Status.RUNNING else fail_block(job, status, &system, SIZE_MAX)
 

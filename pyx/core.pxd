@@ -643,11 +643,9 @@ cdef extern from "core/vm/outcome.hpp" namespace "evmcore" nogil:
     cbool append_deposits(const Outcome&, Bytes*)
 
 cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
-    cppclass OutcomeDeque "std::deque<evmcore::Outcome>":
+    cppclass OutcomeList:
         Outcome& operator[](size_t)
         size_t size()
-        void clear()
-        void emplace_back()
     cppclass BitVector "std::vector<bool>":
         void push_back(cbool)
         void clear()
@@ -677,7 +675,7 @@ cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
         vector[Hash] recent_hashes
         BitVector is_hash_known
         cbool wants_state_roots
-        OutcomeDeque outcomes
+        OutcomeList outcomes
         Effects system_effects
         BlockRoom room
         Bloom bloom
@@ -689,7 +687,7 @@ cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
         uint64_t missing_block_number
         uint64_t execution_count
         uint64_t conflict_count
-        void reset_results()
+        cbool reset_results()
     cbool (*job_block_hash "evmcore::BlockJob::block_hash")(void*, uint64_t, Hash*) noexcept
 
 cdef extern from "core/crypto/ethash.hpp" namespace "evmcore" nogil:

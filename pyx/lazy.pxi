@@ -180,7 +180,8 @@ def prefetch(block, State state, *, workers=None, accesses=None):
     job.transactions = tuple(block.transactions)
     for tx in job.transactions:
         job.job.transactions.push_back(&(<Transaction?>tx).tx)
-    job.job.reset_results()
+    if not job.job.reset_results():
+        raise MemoryError("the results of a block")
     lent = borrow_engine(count)
     engine = lent.engine
     engine.job = &job.job

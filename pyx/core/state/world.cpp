@@ -19,6 +19,7 @@ World* World::clone() const noexcept {
     copy->codes_.for_each([](const Hash&, const Code* code) { code->acquire(); });
     copy->records_ = records_;
     copy->next_storage_id_ = next_storage_id_;
+    copy->epoch_ = epoch_;  // as the records know it
     return copy;
 }
 
@@ -63,20 +64,26 @@ StateView World::view() const noexcept {
 }
 
 AccountRecord* World::edit(const Address& address) noexcept {
-    bool inserted;
-    uint32_t* place = index_.insert_or_find(address, &inserted);
-    if (place == nullptr)
-        return nullptr;
-    if (inserted) {
-        *place = static_cast<uint32_t>(records_.size());
-        AccountRecord record;
-        record.address = address;
-        record.storage_id = next_storage_id_++;
-        records_.push_back(record);
+    if (last_place_ == NO_PLACE || !(last_address_ == address)) {
+        bool inserted;
+        uint32_t* place = index_.insert_or_find(address, &inserted);
+        if (place == nullptr)
+            return nullptr;
+        if (inserted) {
+            *place = static_cast<uint32_t>(records_.size());
+            AccountRecord record;
+            record.address = address;
+            record.storage_id = next_storage_id_++;
+            records_.push_back(record);
+        }
+        last_address_ = address;
+        last_place_ = *place;
     }
-    AccountRecord* record = &records_[*place];
-    if (!checkpoints_.empty())
-        undo_.push_back({false, *place, {}, {}, *record});
+    AccountRecord* record = &records_[last_place_];
+    if (!checkpoints_.empty() && record->saved_in != epoch_) {
+        account_undo_.push_back({last_place_, *record});
+        record->saved_in = epoch_;
+    }
     record->is_root_dirty = true;
     return record;
 }
@@ -155,7 +162,7 @@ Status World::write_slot(AccountRecord* record, const u256& key, const u256& val
     if (stored == nullptr)
         return Status::OUT_OF_MEMORY;
     if (!checkpoints_.empty())
-        undo_.push_back({true, 0, slot_key, *stored, {}});
+        slot_undo_.push_back({slot_key, *stored});
     record->slot_count += static_cast<uint32_t>(!value.is_zero()) - static_cast<uint32_t>(!stored->is_zero());
     *stored = value;
     return Status::RUNNING;
@@ -196,24 +203,22 @@ Status World::set_storage_complete(const Address& address, bool is_complete) noe
 }
 
 uint64_t World::checkpoint() noexcept {
-    checkpoints_.push_back(undo_.size());
+    ++epoch_;
+    checkpoints_.push_back({account_undo_.size(), slot_undo_.size()});
     return checkpoints_.size() - 1;
 }
 
 bool World::revert(uint64_t checkpoint) noexcept {
     if (checkpoint >= checkpoints_.size())
         return false;
-    const uint64_t size = checkpoints_[checkpoint];
-    while (undo_.size() > size) {
-        const Undo& undo = undo_.back();
-        if (undo.is_slot) {
-            *slots_.find(undo.key) = undo.value;
-        } else {
-            AccountRecord& record = records_[undo.place];
-            record = undo.record;
-            record.is_root_dirty = true;
-        }
-        undo_.pop_back();
+    ++epoch_;
+    const Checkpoint& to = checkpoints_[checkpoint];
+    for (; slot_undo_.size() > to.slot_undo_size; slot_undo_.pop_back())
+        *slots_.find(slot_undo_.back().key) = slot_undo_.back().value;
+    for (; account_undo_.size() > to.account_undo_size; account_undo_.pop_back()) {
+        AccountRecord& record = records_[account_undo_.back().place];
+        record = account_undo_.back().record;
+        record.is_root_dirty = true;
     }
     checkpoints_.resize(checkpoint);
     return true;
@@ -222,9 +227,12 @@ bool World::revert(uint64_t checkpoint) noexcept {
 bool World::release(uint64_t checkpoint) noexcept {
     if (checkpoint >= checkpoints_.size())
         return false;
+    ++epoch_;
     checkpoints_.resize(checkpoint);
-    if (checkpoints_.empty())
-        undo_.clear();
+    if (checkpoints_.empty()) {
+        account_undo_.clear();
+        slot_undo_.clear();
+    }
     return true;
 }
 
@@ -292,7 +300,8 @@ Status World::set_slot_of(const Address& address, const u256& key, const u256& v
 
 size_t World::size_bytes() const noexcept {
     size_t size = index_.size_bytes() + slots_.size_bytes() + codes_.size_bytes() +
-                  records_.capacity() * sizeof(AccountRecord) + undo_.capacity() * sizeof(Undo);
+                  records_.capacity() * sizeof(AccountRecord) + account_undo_.capacity() * sizeof(AccountUndo) +
+                  slot_undo_.capacity() * sizeof(SlotUndo);
     codes_.for_each([&](const Hash&, const Code* code) { size += sizeof(Code) + code->size; });
     return size;
 }

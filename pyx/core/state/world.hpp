@@ -17,6 +17,7 @@ struct AccountRecord {
     bool exists = false;
     bool is_storage_complete = false;  // in a strict state: a slot that is not there is zero, not missing
     bool is_root_dirty = false;        // changed since the last root
+    uint64_t saved_in = 0;             // the World's epoch in which the undo log last took it
 };
 
 class World {
@@ -84,13 +85,19 @@ class World {
     size_t size_bytes() const noexcept;
 
   private:
-    struct Undo {
-        bool is_slot;
+    struct AccountUndo {
         uint32_t place;
-        SlotKey key;
-        u256 value;
         AccountRecord record;
     };
+    struct SlotUndo {
+        SlotKey key;
+        u256 value;
+    };
+    struct Checkpoint {
+        size_t account_undo_size;
+        size_t slot_undo_size;
+    };
+    static constexpr uint32_t NO_PLACE = UINT32_MAX;
     struct HashHasher {
         uint64_t operator()(const Hash& hash) const noexcept {
             uint64_t word;
@@ -112,8 +119,12 @@ class World {
     FlatMap<SlotKey, u256, SeededHash> slots_;
     FlatMap<Hash, const Code*, HashHasher> codes_;
     std::vector<AccountRecord> records_;
-    std::vector<Undo> undo_;
-    std::vector<uint64_t> checkpoints_;  // sizes of undo_; a checkpoint's number is its place here
+    std::vector<AccountUndo> account_undo_;  // each record once an epoch: the first value is the one to go back to
+    std::vector<SlotUndo> slot_undo_;
+    std::vector<Checkpoint> checkpoints_;    // a checkpoint's number is its place here
+    uint64_t epoch_ = 1;                     // another one with each checkpoint, revert and release
+    Address last_address_{};                 // the account edited last: writes come in runs
+    uint32_t last_place_ = NO_PLACE;
 };
 
 }  // namespace evmcore

@@ -2,8 +2,6 @@
 // Filled under the GIL, then owned by the block procedure until it ends.
 #pragma once
 
-#include <deque>
-
 #include "../state/world.hpp"
 #include "outcome.hpp"
 
@@ -30,6 +28,48 @@ struct BlockOmmer {
     uint64_t number;
 };
 
+// A place a transaction for what comes of it; each is made by whoever first comes to it, in that worker's cache.
+// One worker at a time may use a place.
+class OutcomeList {
+  public:
+    OutcomeList() = default;
+    OutcomeList(const OutcomeList&) = delete;
+    OutcomeList& operator=(const OutcomeList&) = delete;
+    ~OutcomeList() { clear(); }
+
+    // False without memory; it is empty then.
+    bool reset(size_t count) noexcept {
+        clear();
+        places_ = static_cast<Outcome*>(std::malloc(count * sizeof(Outcome) + 1));
+        is_made_ = static_cast<bool*>(std::calloc(count + 1, sizeof(bool)));
+        size_ = places_ != nullptr && is_made_ != nullptr ? count : 0;
+        return size_ == count;
+    }
+    void clear() noexcept {
+        for (size_t i = 0; i < size_; ++i)
+            if (is_made_[i])
+                places_[i].~Outcome();
+        std::free(places_);
+        std::free(is_made_);
+        places_ = nullptr;
+        is_made_ = nullptr;
+        size_ = 0;
+    }
+    size_t size() const noexcept { return size_; }
+    Outcome& operator[](size_t i) noexcept {
+        if (!is_made_[i]) {
+            new (places_ + i) Outcome();
+            is_made_[i] = true;
+        }
+        return places_[i];
+    }
+
+  private:
+    Outcome* places_ = nullptr;
+    bool* is_made_ = nullptr;
+    size_t size_ = 0;
+};
+
 struct BlockJob {
     const Rules* rules = nullptr;
     BlockContext context;
@@ -45,7 +85,7 @@ struct BlockJob {
     std::vector<bool> is_hash_known;
     bool wants_state_roots = false;          // in receipts, before Byzantium
 
-    std::deque<Outcome> outcomes;            // one a transaction; a deque, since outcomes don't move
+    OutcomeList outcomes;
     Effects system_effects;
     BlockRoom room;
     Bloom bloom{};
@@ -57,15 +97,16 @@ struct BlockJob {
     uint64_t execution_count = 0;
     uint64_t conflict_count = 0;
 
-    void reset_results() noexcept {
-        outcomes.clear();
-        for (size_t i = 0; i < transactions.size(); ++i)
-            outcomes.emplace_back();
+    // False without memory.
+    bool reset_results() noexcept {
+        if (!outcomes.reset(transactions.size()))
+            return false;
         room = BlockRoom{};
         bloom.fill(0);
         requests.clear();
         failed_index = SIZE_MAX;
         execution_count = conflict_count = 0;
+        return true;
     }
 
     static bool block_hash(void* context, uint64_t number, Hash* out) noexcept {
