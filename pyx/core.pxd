@@ -735,7 +735,7 @@ cdef extern from "core/parallel/scheduler.hpp" namespace "evmcore" nogil:
         WAIT
         DONE
     cppclass Scheduler:
-        Claim claim(uint32_t* index)
+        Claim claim(uint32_t* first, uint32_t* count)
         uint32_t frontier()
         void set_executed(uint32_t)
         cbool try_begin_commit()
@@ -787,6 +787,9 @@ cdef extern from "core/state/access_plan.hpp" namespace "evmcore" nogil:
                      uint32_t count)
         uint32_t count()
         uint32_t at_turn(size_t)
+        size_t batch_count()
+        size_t batch_begin(size_t)
+        size_t batch_end(size_t)
         cbool matches(const PlanBase&, uint32_t, const Effects&)
         Status fold(World*, cbool deletes_empty)
     cppclass PlannedView:

@@ -404,7 +404,9 @@ cdef void work_on_block(void* context, int worker) noexcept nogil:
     cdef Engine* e = <Engine*>context
     cdef EngineWorker* w = e.workers[worker]
     cdef Claim claim
-    cdef uint32_t i = 0
+    cdef uint32_t first = 0
+    cdef uint32_t count = 0
+    cdef uint32_t i
     cdef uint32_t idle = 0
     cdef double began
     cdef double idle_since = 0
@@ -416,12 +418,15 @@ cdef void work_on_block(void* context, int worker) noexcept nogil:
     schedule_enter(worker)
     while True:
         commit_ready(e, w)
-        claim = e.scheduler.claim(&i)
+        claim = e.scheduler.claim(&first, &count)
         if idle != 0 and claim != Claim.WAIT:
             idle_seconds += evmcore_seconds() - idle_since
         if claim == Claim.CLAIMED:
             idle = 0
-            execute_ahead(e, w, i)
+            for i in range(first, first + count):
+                execute_ahead(e, w, i)
+                if i + 1 < first + count:
+                    commit_ready(e, w)
             if w.machine.poll.abort.load():
                 e.stop_all()
                 break

@@ -122,6 +122,7 @@ cdef void work_on_plan(void* context, int worker) noexcept nogil:
     cdef PlannedView planned
     cdef StateView view
     cdef Outcome* out
+    cdef size_t batch
     cdef size_t turn
     cdef uint32_t i
     cdef double began
@@ -135,20 +136,21 @@ cdef void work_on_plan(void* context, int worker) noexcept nogil:
     planned.base.deletes_empty = job.rules.deletes_empty_accounts
     view = planned.view()
     while not w.machine.poll.abort.load():
-        turn = run.claims.next.fetch_add(1)
-        if turn >= job.transactions.size():
+        batch = run.claims.next.fetch_add(1)
+        if batch >= run.plan.batch_count():
             break
-        i = run.plan.at_turn(turn)
-        if i > run.first_wrong.load():
-            continue  # what comes after a wrong one is not needed
-        planned.transaction = i
-        out = &job.outcomes[i]
-        out.status = apply_transaction(&w.machine, &view, job.transactions[i], &job.blobs, NULL, False, out)
-        w.executions += 1
-        run.is_met[i] = is_result(out.status) and run.plan.matches(planned.base, i, out.effects)
-        out.effects.clear()
-        if not run.is_met[i]:
-            lower(&run.first_wrong, i)
+        for turn in range(run.plan.batch_begin(batch), run.plan.batch_end(batch)):
+            i = run.plan.at_turn(turn)
+            if i > run.first_wrong.load():
+                continue  # what comes after a wrong one is not needed
+            planned.transaction = i
+            out = &job.outcomes[i]
+            out.status = apply_transaction(&w.machine, &view, job.transactions[i], &job.blobs, NULL, False, out)
+            w.executions += 1
+            run.is_met[i] = is_result(out.status) and run.plan.matches(planned.base, i, out.effects)
+            out.effects.clear()
+            if not run.is_met[i]:
+                lower(&run.first_wrong, i)
     if w.machine.poll.abort.load():
         e.stop_all()
     w.busy_seconds = evmcore_seconds() - began

@@ -24,12 +24,15 @@ class Scheduler {
     bool reset(uint32_t count, uint32_t window) noexcept {
         if (count > capacity_) {
             executed_.reset(new (std::nothrow) std::atomic<bool>[count]);
-            capacity_ = executed_ != nullptr ? count : 0;
-            if (executed_ == nullptr)
+            batches_.reset(new (std::nothrow) uint8_t[count]);
+            capacity_ = executed_ != nullptr && batches_ != nullptr ? count : 0;
+            if (capacity_ == 0)
                 return false;
         }
-        for (uint32_t i = 0; i < count; ++i)
+        for (uint32_t i = 0; i < count; ++i) {
             executed_[i].store(false, std::memory_order_relaxed);
+            batches_[i] = 1;
+        }
         count_ = count;
         open_window_ = window;
         window_.store(window, std::memory_order_relaxed);
@@ -40,8 +43,13 @@ class Scheduler {
         return true;
     }
 
-    // The next index for a worker. WAIT: the window is full or all are handed out; DONE: all are committed, or stopped.
-    Claim claim(uint32_t* index) noexcept {
+    // How many indices from this one on are handed out together, 1 to 255, when none has been claimed yet. Short work that
+    // neighbours do together costs one hand-over, and no two workers write to the same lines of memory.
+    void set_batch(uint32_t index, uint8_t size) noexcept { batches_[index] = size; }
+
+    // The next indices for a worker, from *first on. WAIT: the window is full or all are handed out; DONE: all are committed,
+    // or stopped.
+    Claim claim(uint32_t* first, uint32_t* count) noexcept {
         schedule_point(SchedulePoint::CLAIM);
         uint32_t next = next_.load(std::memory_order_relaxed);
         for (;;) {
@@ -49,10 +57,14 @@ class Scheduler {
             const uint32_t frontier = frontier_.load(std::memory_order_acquire);
             if (frontier >= count_ || stop_.load(std::memory_order_relaxed))
                 return Claim::DONE;
-            if (next >= count_ || next - frontier >= window_.load(std::memory_order_relaxed))
+            const uint32_t window = window_.load(std::memory_order_relaxed);
+            if (next >= count_ || next - frontier >= window)
                 return Claim::WAIT;
-            if (next_.compare_exchange_weak(next, next + 1, std::memory_order_relaxed)) {
-                *index = next;
+            const uint32_t room = window - (next - frontier);
+            const uint32_t size = batches_[next] < room ? batches_[next] : room;
+            if (next_.compare_exchange_weak(next, next + size, std::memory_order_relaxed)) {
+                *first = next;
+                *count = size;
                 return Claim::CLAIMED;
             }
         }
@@ -99,6 +111,7 @@ class Scheduler {
     static constexpr int32_t WASTE_LIMIT = WASTE_UNIT * WASTE_MEMORY * 35 / 100;
 
     std::unique_ptr<std::atomic<bool>[]> executed_;  // published: by the worker that ran the index
+    std::unique_ptr<uint8_t[]> batches_;             // frozen while workers run
     uint32_t capacity_ = 0;
     uint32_t count_ = 0;
     uint32_t open_window_ = 1;

@@ -28,8 +28,14 @@ class AccessPlan {
                  const Code* const* codes, size_t code_count, const uint64_t* gas, uint32_t count) noexcept;
 
     uint32_t count() const noexcept { return static_cast<uint32_t>(order_.size()); }
-    // Transactions with the most to do first: they are all independent.
+    // Transactions with the most to do first: they are all independent. A batch is for one worker: one long transaction, or
+    // short ones, neighbours as far as they are as short.
     uint32_t at_turn(size_t turn) const noexcept { return order_[turn]; }
+    size_t batch_count() const noexcept { return batches_.size(); }
+    size_t batch_begin(size_t batch) const noexcept { return batches_[batch]; }
+    size_t batch_end(size_t batch) const noexcept {
+        return batch + 1 < batches_.size() ? batches_[batch + 1] : order_.size();
+    }
 
     // The state before transaction i.
     Status account(const PlanBase& base, uint32_t i, const Address& address, AccountState* out) const noexcept;
@@ -90,6 +96,7 @@ class AccessPlan {
     std::vector<SlotEntry> slot_entries_;
     std::vector<uint32_t> writes_;  // how many entries each transaction has
     std::vector<uint32_t> order_;
+    std::vector<uint32_t> batches_;  // where each begins in the order
     std::vector<const Code*> codes_;
 };
 

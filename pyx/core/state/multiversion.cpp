@@ -200,6 +200,12 @@ bool MultiVersion::commit(uint32_t i, Effects* effects, VersionArena* arena) noe
             arena->codes.push_back(effect.code->acquire());
         SpinGuard guard{entry->lock};
         take_out(entry, i);
+        // A run on an older state may have taken for a birth what is a plain touch now.
+        if (effect.writes == TOUCHED && entry->committed.exists &&
+            (entry->committed.nonce != 0 || entry->committed.code != nullptr)) {
+            effect.writes = 0;
+            continue;
+        }
         const bool existed = entry->committed.exists;
         entry->is_changed = true;
         if (apply_effect(&entry->committed, effect, deletes_empty_)) {
