@@ -587,20 +587,61 @@ ACTIONS = {
     "block": "execute_block(Block(header, [tx(0)], (), ()), state, workers=1)",
     "two workers": "execute_block(Block(header, [tx(n) for n in range(4)], (), ()), state, workers=2)",
     "groups": "execute_block(Block(header, [tx(n) for n in range(4)], (), ()), state, workers=2, strategy='groups')",
-    "modexp": "call(state, Header(fork='Byzantium'), to=bytes(19) + bytes([5]), data=(10**4).to_bytes(32, 'big') * 3 + bytes([255]) * 30000, gas=2**62)",
+}
+# What takes long in a precompile: input of some precompile, and the fork. All of them take seconds, and most take minutes.
+PRECOMPILES = {
+    "blake2f": ("Istanbul", 9, "b'\\xff' * 4 + bytes(209)"),
+    "modexp with a long exponent": ("Byzantium", 5, "lengths(10**4, 10**4, 10**4) + bytes([255]) * 30_000"),
+    "modexp of long odd numbers": ("Byzantium", 5, "lengths(2**21, 9, 2**21) + bytes([255]) * (2**22 + 9)"),
+    "modexp of a long even number": ("Byzantium", 5, "lengths(2**21, 9, 2**21) + bytes([255]) * 3_000_009 + bytes(2**20)"),
+    "bn254 pairings": ("Istanbul", 8, "pair_of_bn254 * 60_000"),
+    "bls12 pairings": ("Prague", 15, "(g1 + g2) * 30_000"),
+    "bls12 sums in g1": ("Prague", 12, "(g1 + bytes([255]) * 32) * 120_000"),
+    "bls12 sums in g2": ("Prague", 14, "(g2 + bytes([255]) * 32) * 60_000"),
 }
 
 
-@pytest.mark.parametrize(
-    ("action", "program"), [*((action, "spin") for action in ACTIONS), ("block", "calls"), ("two workers", "calls")]
+LONG_PRECOMPILE = textwrap.dedent("""
+    from evmcore import *
+    def at(number):
+        return number.to_bytes(20, "big")
+    def lengths(*sizes):
+        return b"".join(size.to_bytes(32, "big") for size in sizes)
+    prague = Header(fork="Prague")
+    g1 = call(State(), prague, to=at(16), data=bytes(63) + bytes([1])).output
+    g2 = call(State(), prague, to=at(17), data=bytes(127) + bytes([1])).output
+    pair_of_bn254 = bytes.fromhex("{pair}")
+    given = {given}
+    state = State()
+    before = state.root()
+    print("ready", flush=True)
+    try:
+        call(state, Header(fork="{fork}"), to=at({number}), data=given, gas=2**62)
+    except KeyboardInterrupt:
+        print("interrupted", state.root() == before, flush=True)
+        assert run(assemble("PUSH 1")).succeeded
+    else:
+        print("went on", flush=True)
+""")
+# The generators of its groups.
+PAIR_OF_BN254 = (
+    "0000000000000000000000000000000000000000000000000000000000000001"
+    "0000000000000000000000000000000000000000000000000000000000000002"
+    "198e9393920d483a7260bfb731fb5d25f1aa493335a9e71297e485b7aef312c2"
+    "1800deef121f1e76426a00665e5c4479674322d4f75edadd46debd5cd992f6ed"
+    "090689d0585ff075ec9e99ad690c3395bc4b313370b38ef355acdadcd122975b"
+    "12c85ea5db8c6deb4aab71808dcb408fe3d1e7690c43d37b4ce6cc0166fa7daa"
 )
-def test_ctrl_c_ends_an_endless_run_at_once_and_the_state_is_as_before(action, program):
-    """In a process of its own, a moment after it says that it began. The bound is for busy machines."""
-    script = ENDLESS.format(action=ACTIONS[action], program=program)
+
+
+def interrupt(script: str) -> float:
+    """Run a script in a process of its own, press Ctrl-C a moment after it says that it began, and check that it
+    stopped and says so; the seconds that took."""
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.3)
+        sent = time.monotonic()
         process.send_signal(signal.SIGINT)
         try:
             output, _ = process.communicate(timeout=20)
@@ -608,6 +649,22 @@ def test_ctrl_c_ends_an_endless_run_at_once_and_the_state_is_as_before(action, p
             process.kill()
             raise
     assert (output, process.returncode) == ("interrupted True\n", 0)
+    return time.monotonic() - sent
+
+
+@pytest.mark.parametrize(
+    ("action", "program"), [*((action, "spin") for action in ACTIONS), ("block", "calls"), ("two workers", "calls")]
+)
+def test_ctrl_c_ends_an_endless_run_at_once_and_the_state_is_as_before(action, program):
+    """The bound is for busy machines."""
+    interrupt(ENDLESS.format(action=ACTIONS[action], program=program))
+
+
+@pytest.mark.parametrize("name", PRECOMPILES)
+def test_ctrl_c_ends_a_long_precompile(name):
+    """The bound is for busy machines, and for the process to end: the call itself ends within a tenth of a second."""
+    fork, number, given = PRECOMPILES[name]
+    assert interrupt(LONG_PRECOMPILE.format(fork=fork, number=number, given=given, pair=PAIR_OF_BN254)) < 5
 
 
 # ---------------------------------------------------------------- threads

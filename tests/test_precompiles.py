@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from random import Random
 
 import pytest
 from helpers import shared
@@ -117,3 +118,47 @@ def test_modexp_of_absurd_lengths_has_no_price_and_takes_no_time():
             gas, output = price_and_run_precompile(5, given, fork=fork, gas=30_000_000)
             assert output is None
             assert gas is None or gas > 30_000_000 or fork_index(fork) >= fork_index("Osaka")
+
+
+@pytest.mark.parametrize("size", [1, 8, 33, 300, 4095, 4096, 4200, 9000])
+def test_modexp_is_what_python_says(size):
+    """Odd, even and power-of-two moduli, on both sides of the length from which its products ask whether to stop."""
+    random = Random(size)
+    top = 1 << (8 * size - 1)
+    for modulus in (
+        random.getrandbits(8 * size) | top | 1,
+        (random.getrandbits(4 * size) | 1) << (4 * size - 1),
+        top,
+        (random.getrandbits(8 * size) | top) & ~6,
+        1,
+    ):
+        base, exponent = random.getrandbits(8 * size + 70), random.getrandbits(40)
+        given = b"".join(n.to_bytes(32, "big") for n in (size + 9, 5, size))
+        given += base.to_bytes(size + 9, "big") + exponent.to_bytes(5, "big") + modulus.to_bytes(size, "big")
+        _, output = price_and_run_precompile(5, given, fork="Byzantium")
+        assert output == pow(base, exponent, modulus).to_bytes(size, "big")
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 9, 10, 11, 19, 20, 999, 1000, 1001, 2023])
+def test_blake2f_is_what_the_specification_says(rounds):
+    blake2 = pytest.importorskip("ethereum.crypto.blake2", reason="ethereum-execution is not installed").Blake2b()
+    for final in (0, 1):
+        given = rounds.to_bytes(4, "big") + Random(rounds).randbytes(208) + bytes([final])
+        gas, output = price_and_run_precompile(9, given, fork="Istanbul")
+        assert (gas, output) == (rounds, blake2.compress(*blake2.get_blake2_parameters(given)))
+
+
+@pytest.mark.parametrize(("address", "point_bytes", "vectors"), [(0x0C, 128, "blsG1MultiExp"), (0x0E, 256, "blsG2MultiExp")])
+def test_a_long_sum_is_the_sum_of_its_parts(address, point_bytes, vectors):
+    """More points than are added up in one go, some of them worth nothing: one point times the sum of its factors."""
+    point = bytes.fromhex(json.loads(shared("precompile-vectors", f"{vectors}.json").read_text())[0]["Input"])[:point_bytes]
+    factors = [0 if n % 7 == 0 else 3**n for n in range(1, 1100)]
+    order = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF00000001
+    given = [(bytes(point_bytes) if n % 5 == 0 else point) + (f % 2**256).to_bytes(32, "big") for n, f in enumerate(factors)]
+    total = sum(f % 2**256 for n, f in enumerate(factors) if n % 5 != 0) % order
+    for count in (1099, 1098):
+        part = total if count == 1099 else (total - factors[1098] % 2**256) % order
+        _, expected = price_and_run_precompile(address, point + part.to_bytes(32, "big"), fork="Prague")
+        assert price_and_run_precompile(address, b"".join(given[:count]), fork="Prague")[1] == expected
+    off_curve = given[0][:-33] + bytes([given[0][-33] ^ 1]) + given[0][-32:]
+    assert price_and_run_precompile(address, b"".join([*given, off_curve]), fork="Prague")[1] is None

@@ -66,13 +66,19 @@ void compress(uint32_t state[5], const uint8_t* block) noexcept {
     state[0] = t;
 }
 
+// What a block is worth in polled jumps (4 ns).
+constexpr uint32_t BLOCK_WEIGHT = 64;
+
 }  // namespace
 
-void ripemd160(const uint8_t* data, size_t size, uint8_t output[20]) noexcept {
+bool ripemd160(const uint8_t* data, size_t size, uint8_t output[20], Poll& poll) noexcept {
     uint32_t state[5] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
     size_t left = size;
-    for (; left >= 64; left -= 64, data += 64)
+    for (; left >= 64; left -= 64, data += 64) {
+        if (poll.poll(BLOCK_WEIGHT))
+            return false;
         compress(state, data);
+    }
 
     // The tail: what is left, a one bit, zeros, and the length in bits as 64 little-endian bits.
     uint8_t tail[128] = {};
@@ -88,6 +94,7 @@ void ripemd160(const uint8_t* data, size_t size, uint8_t output[20]) noexcept {
 
     for (int i = 0; i < 20; ++i)
         output[i] = static_cast<uint8_t>(state[i / 4] >> (8 * (i % 4)));
+    return true;
 }
 
 }  // namespace evmcore

@@ -2,10 +2,12 @@
 // Depends on base only. Safe from any thread.
 #pragma once
 
+#include "../base/poll.hpp"
 #include "../base/types.hpp"
 
 namespace evmcore {
 
-void ripemd160(const uint8_t* data, size_t size, uint8_t output[20]) noexcept;
+// False: `poll` said stop, and there is no hash.
+bool ripemd160(const uint8_t* data, size_t size, uint8_t output[20], Poll& poll) noexcept;
 
 }  // namespace evmcore

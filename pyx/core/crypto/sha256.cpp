@@ -45,13 +45,20 @@ void compress(uint32_t state[8], const uint8_t* block) noexcept {
     state[4] += e, state[5] += f, state[6] += g, state[7] += h;
 }
 
-}  // namespace
+// What a block is worth in polled jumps (4 ns).
+constexpr uint32_t BLOCK_WEIGHT = 64;
 
-void sha256_portable(const uint8_t* data, size_t size, Hash* output) noexcept {
+// More than this is hashed here, where it can be stopped: blst is asked once for all of it.
+constexpr size_t LONG_BYTES = size_t{1} << 24;
+
+bool hash(const uint8_t* data, size_t size, Hash* output, Poll* poll) noexcept {
     uint32_t state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
     size_t left = size;
-    for (; left >= 64; left -= 64, data += 64)
+    for (; left >= 64; left -= 64, data += 64) {
+        if (poll != nullptr && poll->poll(BLOCK_WEIGHT))
+            return false;
         compress(state, data);
+    }
 
     // The tail: what is left, a one bit, zeros, and the length in bits as 64 big-endian bits.
     uint8_t tail[128] = {};
@@ -67,6 +74,18 @@ void sha256_portable(const uint8_t* data, size_t size, Hash* output) noexcept {
 
     for (int i = 0; i < 32; ++i)
         output->bytes[i] = static_cast<uint8_t>(state[i / 4] >> (24 - 8 * (i % 4)));
+    return true;
+}
+
+}  // namespace
+
+void sha256_portable(const uint8_t* data, size_t size, Hash* output) noexcept { hash(data, size, output, nullptr); }
+
+bool sha256(const uint8_t* data, size_t size, Hash* output, Poll& poll) noexcept {
+    if (size > LONG_BYTES)
+        return hash(data, size, output, &poll);
+    sha256(data, size, output);
+    return true;
 }
 
 void sha256(const uint8_t* data, size_t size, Hash* output) noexcept {

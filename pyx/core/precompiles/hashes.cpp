@@ -17,19 +17,19 @@ int64_t words(ByteView input) noexcept { return static_cast<int64_t>((input.size
 
 int64_t price_sha256(ByteView input, const Rules&) noexcept { return SHA256_GAS + SHA256_WORD_GAS * words(input); }
 
-Status run_sha256(ByteView input, Bytes& output, Poll&) noexcept {
+Status run_sha256(ByteView input, Bytes& output, Poll& poll) noexcept {
     Hash hash;
-    sha256(input.data, input.size, &hash);
+    if (!sha256(input.data, input.size, &hash, poll))
+        return Status::ABORTED;
     output.assign(hash.bytes, hash.bytes + 32);
     return Status::SUCCESS;
 }
 
 int64_t price_ripemd160(ByteView input, const Rules&) noexcept { return RIPEMD160_GAS + RIPEMD160_WORD_GAS * words(input); }
 
-Status run_ripemd160(ByteView input, Bytes& output, Poll&) noexcept {
+Status run_ripemd160(ByteView input, Bytes& output, Poll& poll) noexcept {
     output.assign(32, 0);
-    ripemd160(input.data, input.size, output.data() + 12);
-    return Status::SUCCESS;
+    return ripemd160(input.data, input.size, output.data() + 12, poll) ? Status::SUCCESS : Status::ABORTED;
 }
 
 int64_t price_identity(ByteView input, const Rules&) noexcept { return IDENTITY_GAS + IDENTITY_WORD_GAS * words(input); }

@@ -1,5 +1,6 @@
 // Powers modulo m = odd * 2^s: one power modulo the odd part (Montgomery), one modulo 2^s (low limbs only), joined by the
 // Chinese remainder theorem. Sliding windows over the exponent. Moduli of one to four limbs have unrolled arithmetic.
+// Once poll said stop, every step below ends at once and what it leaves means nothing: modular_power looks last of all.
 #include "modular_power.hpp"
 
 #include <cstdlib>
@@ -39,6 +40,12 @@ uint64_t Operand::size_bits() const noexcept {
 namespace {
 
 using uint128 = unsigned __int128;
+
+// Jumps (4 ns) that multiplying a number of n limbs by one limb is worth.
+uint32_t row_weight(size_t n) noexcept { return static_cast<uint32_t>(n / 8); }
+
+// One product of numbers this long takes a tenth of a millisecond: from here on, each row of it asks whether to stop.
+constexpr size_t LONG_LIMBS = 512;
 
 // Numbers below an odd modulus of N limbs, x held as x * R mod m with R = 2^(64 N).
 template <int N>
@@ -93,21 +100,28 @@ struct MontgomeryAny {
     uint64_t inverse;
     size_t n;
     uint64_t* scratch;
+    Poll& poll;
 
     size_t size() const noexcept { return n; }
 
     void multiply(uint64_t* r, const uint64_t* a, const uint64_t* b) const noexcept {
         std::memset(scratch, 0, n * sizeof(uint64_t));
-        for (size_t i = 0; i < n; ++i)
+        for (size_t i = 0; i < n; ++i) {
             scratch[n + i] = limbs::multiply_add(scratch + i, a, n, b[i]);
+            if (must_stop())
+                return;
+        }
         reduce(r);
     }
 
     void square(uint64_t* r, const uint64_t* a) const noexcept {
         // The products above the diagonal once, doubled, plus the squares on it.
         std::memset(scratch, 0, 2 * n * sizeof(uint64_t));
-        for (size_t i = 0; i + 1 < n; ++i)
+        for (size_t i = 0; i + 1 < n; ++i) {
             scratch[n + i] = limbs::multiply_add(scratch + 2 * i + 1, a + i + 1, n - i - 1, a[i]);
+            if (must_stop())
+                return;
+        }
         uint64_t shifted_out = 0, carry = 0;
         for (size_t i = 0; i < n; ++i) {
             const uint64_t low = scratch[2 * i], high = scratch[2 * i + 1];
@@ -123,10 +137,15 @@ struct MontgomeryAny {
     }
 
   private:
+    bool must_stop() const noexcept { return n >= LONG_LIMBS && poll.poll(row_weight(n)); }
+
     // r = scratch / R mod modulus. Each row clears the lowest limb and leaves its carry there, to be added at the end.
     void reduce(uint64_t* r) const noexcept {
-        for (size_t i = 0; i < n; ++i)
+        for (size_t i = 0; i < n; ++i) {
             scratch[i] = limbs::multiply_add(scratch + i, modulus, n, scratch[i] * inverse);
+            if (must_stop())
+                return;
+        }
         const uint64_t carry = limbs::add(r, scratch + n, scratch, n);
         if (carry != 0 || !limbs::is_less(r, modulus, n))
             limbs::subtract(r, r, modulus, n);
@@ -137,13 +156,17 @@ struct MontgomeryAny {
 struct LowLimbs {
     size_t n;
     uint64_t* scratch;
+    Poll& poll;
 
     size_t size() const noexcept { return n; }
 
     void multiply(uint64_t* r, const uint64_t* a, const uint64_t* b) const noexcept {
         std::memset(scratch, 0, n * sizeof(uint64_t));
-        for (size_t i = 0; i < n; ++i)
+        for (size_t i = 0; i < n; ++i) {
             limbs::multiply_add(scratch + i, a, n - i, b[i]);
+            if (n >= LONG_LIMBS && poll.poll(row_weight(n - i)))
+                return;
+        }
         std::memcpy(r, scratch, n * sizeof(uint64_t));
     }
     void square(uint64_t* r, const uint64_t* a) const noexcept { multiply(r, a, a); }
@@ -232,8 +255,11 @@ bool odd_power(const Ring& ring, uint64_t* result, const Operand& base, const Op
         --top;
     const size_t size_bits = 64 * top + 64 - static_cast<size_t>(__builtin_clzll(modulus[top]));
     square_of_r[(size_bits - 1) / 64] = uint64_t{1} << ((size_bits - 1) % 64);
-    for (size_t i = size_bits - 1; i < 64 * n + n; ++i)
+    for (size_t i = size_bits - 1; i < 64 * n + n; ++i) {
+        if (n >= LONG_LIMBS && poll.poll(row_weight(n)))
+            return false;
         double_modulo(square_of_r, modulus, n);
+    }
     for (int i = 0; i < 6; ++i)
         ring.square(square_of_r, square_of_r);
 
@@ -269,7 +295,7 @@ bool odd_power_any(const uint64_t* modulus, size_t n, uint64_t* result, const Op
         case 2: return odd_power(MontgomeryFixed<2>{modulus, inverse}, result, base, exponent, work, poll);
         case 3: return odd_power(MontgomeryFixed<3>{modulus, inverse}, result, base, exponent, work, poll);
         case 4: return odd_power(MontgomeryFixed<4>{modulus, inverse}, result, base, exponent, work, poll);
-        default: return odd_power(MontgomeryAny{modulus, inverse, n, work}, result, base, exponent, work + 2 * n, poll);
+        default: return odd_power(MontgomeryAny{modulus, inverse, n, work, poll}, result, base, exponent, work + 2 * n, poll);
     }
 }
 
@@ -278,12 +304,12 @@ bool low_power(size_t n, uint64_t* result, const Operand& base, const Operand& e
     uint64_t* table = work + 2 * n;
     for (size_t i = 0; i < n; ++i)
         table[i] = base.limb(i);
-    return power(LowLimbs{n, work}, result, table, exponent, work + n, poll);
+    return power(LowLimbs{n, work, poll}, result, table, exponent, work + n, poll);
 }
 
 // x = 1 / odd mod 2^(64 n), by Newton's iteration. work: 3 n limbs; `odd` has odd_size limbs.
-void invert_low(uint64_t* x, const uint64_t* odd, size_t odd_size, size_t n, uint64_t* work) noexcept {
-    const LowLimbs ring{n, work};
+void invert_low(uint64_t* x, const uint64_t* odd, size_t odd_size, size_t n, uint64_t* work, Poll& poll) noexcept {
+    const LowLimbs ring{n, work, poll};
     uint64_t *product = work + n, *odd_low = work + 2 * n;
     std::memset(odd_low, 0, n * sizeof(uint64_t));
     std::memcpy(odd_low, odd, (odd_size < n ? odd_size : n) * sizeof(uint64_t));
@@ -331,12 +357,14 @@ Status odd_times_two_power(const Operand& base, const Operand& exponent, const O
             return Status::ABORTED;
         // result + odd * ((low - result) / odd mod 2^twos)
         uint64_t *inverse = work, *quotient = work + low_size;
-        invert_low(inverse, odd, odd_size, low_size, work + 2 * low_size);
+        invert_low(inverse, odd, odd_size, low_size, work + 2 * low_size, poll);
         limbs::subtract(low, low, result, low_size);
-        LowLimbs{low_size, work + 2 * low_size}.multiply(quotient, low, inverse);
+        LowLimbs{low_size, work + 2 * low_size, poll}.multiply(quotient, low, inverse);
         if (twos % 64 != 0)
             quotient[low_size - 1] &= (uint64_t{1} << (twos % 64)) - 1;
         for (size_t i = 0; i < low_size; ++i) {
+            if (low_size >= LONG_LIMBS && poll.poll(row_weight(odd_size)))
+                return Status::ABORTED;
             // The sum stays below the modulus, so carries end within n limbs; rows may reach one zero limb beyond.
             uint64_t carry = limbs::multiply_add(result + i, odd, odd_size, quotient[i]);
             for (size_t at = i + odd_size; carry != 0 && at <= n; ++at) {
@@ -370,7 +398,7 @@ Status modular_power(const Operand& base, const Operand& exponent, const Operand
     const Status status = odd_times_two_power(b, e, m, output, modulus.length, memory, n, poll);
     if (memory != stack_memory)
         std::free(memory);
-    return status;
+    return poll.abort.load(std::memory_order_relaxed) ? Status::ABORTED : status;
 }
 
 }  // namespace evmcore
