@@ -18,12 +18,30 @@ from helpers import SHARED
 
 from evmcore import Header, State, Transaction, keccak256, transact
 from evmcore import rlp as rlp_module
-from evmcore._core import STATUSES
 from evmcore.__main__ import main
+from evmcore._core import STATUSES
 from evmcore.conformance import state_blocks, state_tests, transaction_tests
-from evmcore.conformance.discovery import Selection, Skip, cache_folder, find_corpus, kind_of, load_skips, suites_of, fixture_files
+from evmcore.conformance.discovery import (
+    Selection,
+    Skip,
+    cache_folder,
+    find_corpus,
+    fixture_files,
+    kind_of,
+    load_skips,
+    suites_of,
+)
 from evmcore.conformance.exceptions import is_expected, labels_of, statuses_of
-from evmcore.conformance.report import BEGIN, END, Tally, conformance_page, fork_order, short_table, write_between
+from evmcore.conformance.report import (
+    BEGIN,
+    END,
+    Speed,
+    Tally,
+    conformance_page,
+    fork_order,
+    short_table,
+    write_between,
+)
 from evmcore.conformance.results import CaseResult
 from evmcore.conformance.runner import run_files
 from evmcore.errors import EvmError, UnusableInput
@@ -130,7 +148,9 @@ def classic() -> dict:
                 "hash": "0x" + state.root().hex(),
                 "logs": "0x1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347",
                 "indexes": {"data": 0, "gas": 1, "value": 0},
-                "expectException": "TR_IntrinsicGas" if fork == "Homestead" else "TransactionException.INTRINSIC_GAS_TOO_LOW",
+                "expectException": "TR_IntrinsicGas"
+                if fork == "Homestead"
+                else "TransactionException.INTRINSIC_GAS_TOO_LOW",
             }
         )
     transaction = {
@@ -213,7 +233,10 @@ def test_what_differs_is_told_and_fails(own_file, capsys, change, says):
 def test_a_rejection_of_another_kind_fails(own_file, capsys):
     changed(own_file, lambda test: test["post"]["Berlin"][2].update(expectException="TR_NoFunds|TR_NonceTooLow"))
     assert main(["statetest", str(own_file)]) == 1
-    assert "rejected: TransactionException.INTRINSIC_GAS_TOO_LOW, wants TR_NoFunds|TR_NonceTooLow" in capsys.readouterr().err
+    assert (
+        "rejected: TransactionException.INTRINSIC_GAS_TOO_LOW, wants TR_NoFunds|TR_NonceTooLow"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_rejection_that_nothing_wants_fails(own_file, capsys):
@@ -333,7 +356,9 @@ def test_the_field_counts_where_a_label_names_it():
     assert not is_expected("TransactionException.RLP_LEADING_ZEROS_NONCE", "RLP_LEADING_ZEROS", "gas_limit")
     assert is_expected("TransactionException.TYPE_3_TX_PRE_FORK", "TYPE_NOT_SUPPORTED", "3")
     assert not is_expected("TransactionException.TYPE_3_TX_PRE_FORK", "TYPE_NOT_SUPPORTED", "2")
-    assert is_expected("TransactionException.TYPE_4_INVALID_AUTHORIZATION_FORMAT", "RLP_WRONG_LENGTH", "authorization_list.address")
+    assert is_expected(
+        "TransactionException.TYPE_4_INVALID_AUTHORIZATION_FORMAT", "RLP_WRONG_LENGTH", "authorization_list.address"
+    )
 
 
 def test_every_rejection_goes_by_the_name_in_its_row():
@@ -343,7 +368,7 @@ def test_every_rejection_goes_by_the_name_in_its_row():
             assert labels_of(row.name)
 
 
-@pytest.mark.parametrize("kind", ["state", "transaction"])
+@pytest.mark.parametrize("kind", ["state", "blockchain", "transaction"])
 def test_every_label_of_the_fixtures_is_in_the_table(kind):
     labels = set()
     for suite in suites_of(corpus()):
@@ -406,7 +431,15 @@ def test_skipped_cases_are_counted_and_not_run(own_file):
 
 
 def test_forks_come_in_the_order_of_the_chain():
-    names = ["Prague", "BPO2ToAmsterdamAtTime15k", "Homestead", "HomesteadToDaoAt5", "Amsterdam", "Frontier", "PragueToOsakaAtTime15k"]
+    names = [
+        "Prague",
+        "BPO2ToAmsterdamAtTime15k",
+        "Homestead",
+        "HomesteadToDaoAt5",
+        "Amsterdam",
+        "Frontier",
+        "PragueToOsakaAtTime15k",
+    ]
     assert sorted(names, key=fork_order) == [
         "Frontier", "Homestead", "HomesteadToDaoAt5", "Prague", "PragueToOsakaAtTime15k", "BPO2ToAmsterdamAtTime15k", "Amsterdam",
     ]  # fmt: skip
@@ -414,7 +447,10 @@ def test_forks_come_in_the_order_of_the_chain():
 
 def test_the_table_is_put_between_the_markers(tmp_path):
     tally = Tally()
-    tally.add("suite", [CaseResult("a", "Berlin", 0, True, None, None, "f"), CaseResult("b", "London", 0, False, None, "x", "f")])
+    tally.add(
+        "suite",
+        [CaseResult("a", "Berlin", 0, True, None, None, "f"), CaseResult("b", "London", 0, False, None, "x", "f")],
+    )
     page = tmp_path / "README.md"
     assert not write_between(page, "text")
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
@@ -444,7 +480,82 @@ def test_files_run_in_several_processes(tmp_path):
     for path in paths:
         Path(path).write_text(json.dumps(content))
     Path(paths[1]).write_text("{" + " " * 1_500_000)
-    found = dict(run_files(state_tests.run_file, paths, 2))
+    found = {path: results for path, results, _ in run_files(state_tests.run_file, paths, 2)}
     assert isinstance(found[paths[1]], UnusableInput)
     assert [result.is_passed for result in found[paths[0]]] == [True] * 6
     assert found[paths[0]][0].file == paths[0]
+
+
+def test_slow_folders_do_not_count_for_the_rate():
+    speed = Speed()
+    speed.add("a/stTimeConsuming/slow.json", "state", 1, 90.0)
+    speed.add("a/stExample/quick.json", "state", 1000, 0.5)
+    assert speed.rate() == ""
+    speed.add("a/stRandom/quick.json", "state", 2000, 1.0)
+    speed.add("b/chain.json", "blockchain", 5, 3.0)
+    assert "2,000 cases a second" in speed.rate()
+    assert speed.slowest() == "Slowest files: slow.json 90 s, chain.json 3 s, quick.json 1 s"
+
+
+@pytest.fixture
+def small_corpus(tmp_path, monkeypatch):
+    """A project with two suites of one file each, one of them with a skipped case; the current folder."""
+    for suite, content in {
+        "GeneralStateTests": classic(),
+        "TransactionTests": transaction_test(),
+    }.items():
+        folder = tmp_path / "fixtures" / suite / "own"
+        folder.mkdir(parents=True)
+        (folder / "own.json").write_text(json.dumps(content))
+    (tmp_path / "ethereum-tests").mkdir()
+    (tmp_path / "ethereum-tests" / "skips.txt").write_text("Homestead  *  because\n")
+    (tmp_path / "README.md").write_text(f"before\n{BEGIN}\n{END}\nafter\n")
+    monkeypatch.setenv("EVMCORE_TESTS", str(tmp_path / "fixtures"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_whole_corpus_is_run_and_the_pages_are_written(small_corpus, capsys):
+    assert main(["conformance"]) == 0
+    printed = capsys.readouterr().out
+    assert "4 passed, 0 failed, 3 skipped" in printed
+    page = (small_corpus / "conformance.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    assert "| GeneralStateTests | Homestead – Berlin | 3 | 0 | 3 |" in rows
+    assert "| GeneralStateTests | Homestead | 0 | 0 | 3 |" in rows
+    assert "| TransactionTests | London | 1 | 0 | 0 |" in rows
+    assert "- 3 cases: because" in page
+    readme = (small_corpus / "README.md").read_text()
+    assert "| **everything** | | **4** | **0** | **3** |" in readme
+    assert readme.startswith("before\n")
+    assert readme.endswith("after\n")
+
+
+def test_a_failure_in_the_corpus_is_named_and_fails_the_run(small_corpus, capsys):
+    changed(
+        small_corpus / "fixtures/GeneralStateTests/own/own.json",
+        lambda test: test["post"]["Berlin"][0].update(hash="0x"),
+    )
+    assert main(["conformance", "--no-write"]) == 1
+    printed = capsys.readouterr()
+    assert "3 passed, 1 failed, 3 skipped" in printed.out
+    assert "own.json: own Berlin 0: state root" in printed.err
+    assert not (small_corpus / "conformance.md").exists()
+    (small_corpus / "fixtures/TransactionTests/own/own.json").write_text("{")
+    assert main(["conformance", "--no-write"]) == 2
+    assert "own.json: not JSON" in capsys.readouterr().err
+
+
+def test_a_part_of_the_corpus_is_never_taken_for_the_whole(small_corpus):
+    for words in (["--suite", "Transaction"], ["--sample", "10"], ["--strategy", "optimistic"]):
+        assert main(["conformance", *words]) == 0
+    assert not (small_corpus / "conformance.md").exists()
+
+
+def test_without_fixtures_it_says_what_is_missing(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("EVMCORE_TESTS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert main(["conformance"]) == 2
+    assert "no fixtures" in capsys.readouterr().err
+    assert main(["conformance", "--optional"]) == 0
+    assert "no fixtures: neither $EVMCORE_TESTS" in capsys.readouterr().out

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .results import CaseResult
+from .runner import is_slow
 
-__all__ = ["Count", "Tally", "conformance_page", "short_table", "write_between"]
+__all__ = ["Count", "Speed", "Tally", "conformance_page", "readme_section", "short_table", "write_between"]
 
 
 @dataclass(slots=True)
@@ -44,7 +45,9 @@ class Count:
 class Tally:
     """Counts by (group, fork): a group is a folder or a suite."""
 
-    def __init__(self) -> None:
+    def __init__(self, groups: Sequence[str] = ()) -> None:
+        """`groups`: the order in which they are reported; any other comes after them, as it comes."""
+        self.groups = tuple(groups)
         self.counts: defaultdict[tuple[str, str], Count] = defaultdict(Count)
         self.reasons: defaultdict[str, int] = defaultdict(int)
 
@@ -64,13 +67,46 @@ class Tally:
         return total
 
     def rows(self) -> list[tuple[str, str, Count]]:
-        """(group, fork, count): groups in the order they came, forks in that of the chain."""
-        groups = list(dict.fromkeys(group for group, _ in self.counts))
+        """(group, fork, count): groups in their order, forks in that of the chain."""
         return [
             (group, fork, self.counts[group, fork])
-            for group in groups
+            for group in dict.fromkeys((*self.groups, *(group for group, _ in self.counts)))
             for fork in sorted((fork for of, fork in self.counts if of == group), key=fork_order)
         ]
+
+
+class Speed:
+    """How fast state tests run, the folders aside that are there to take long; and which files took longest."""
+
+    # Below this a rate is noise.
+    FEWEST_SECONDS = 1.0
+    TOLD_FILES = 5
+
+    def __init__(self) -> None:
+        self.cases = 0
+        self.cpu_seconds = 0.0
+        self.files: list[tuple[float, str]] = []
+
+    def add(self, path: str, kind: str, cases: int, cpu_seconds: float) -> None:
+        """Count a file, which took so many seconds of one processor from its JSON to its results."""
+        self.files = sorted([*self.files, (cpu_seconds, path)], reverse=True)[: self.TOLD_FILES]
+        if kind == "state" and not is_slow(path):
+            self.cases += cases
+            self.cpu_seconds += cpu_seconds
+
+    def rate(self) -> str:
+        """The rate, as a sentence; empty where too little ran."""
+        if self.cpu_seconds < self.FEWEST_SECONDS:
+            return ""
+        rate = self.cases / self.cpu_seconds
+        return (
+            f"State tests: {rate:,.0f} cases a second of one core, their JSON included and folders of slow tests aside."
+        )
+
+    def slowest(self) -> str:
+        """The files that took longest, in seconds of one processor."""
+        named = ", ".join(f"{Path(path).name} {seconds:.0f} s" for seconds, path in self.files if seconds >= 1)
+        return f"Slowest files: {named}" if named else ""
 
 
 def fork_order(name: str) -> tuple[int, str]:
@@ -98,7 +134,9 @@ def markdown_table(tally: Tally) -> str:
             sum_ = Count()
             for _, count in own:
                 sum_ += count
-            lines.append(f"| **{group}** | **all** | **{sum_.passed:,}** | **{sum_.failed:,}** | **{sum_.skipped:,}** |")
+            lines.append(
+                f"| **{group}** | **all** | **{sum_.passed:,}** | **{sum_.failed:,}** | **{sum_.skipped:,}** |"
+            )
     total = tally.total
     lines.append(f"| **everything** | **all** | **{total.passed:,}** | **{total.failed:,}** | **{total.skipped:,}** |")
     return "\n".join(lines) + "\n"
@@ -124,17 +162,27 @@ def short_table(tally: Tally) -> str:
     return "\n".join(lines) + "\n"
 
 
-def conformance_page(tally: Tally, command: str) -> str:
-    """The whole of conformance.md."""
+def conformance_page(tally: Tally, command: str, how: str = "") -> str:
+    """The whole of conformance.md. `how`: a sentence on how the run went."""
     from .. import __version__
 
     reasons = "".join(f"- {count:,} cases: {reason}\n" for reason, count in sorted(tally.reasons.items()))
     return (
         f"# Conformance\n\nevmcore {__version__}, `{command}`. A case is one transaction of a state test under one fork, a "
-        "blockchain test, or what one fork says of a transaction test.\n\n"
+        "blockchain test, or what one fork says of a transaction test; it passes if state root and logs, head and state, or "
+        "hash, sender and gas are those of the test, or the rejection is of the kind that the test names. RLP, trie, "
+        f"difficulty and basic tests are part of `make test`.{' ' if how else ''}{how}\n\n"
         f"{short_table(tally)}\n"
         + (f"Skipped, from `ethereum-tests/skips.txt`:\n\n{reasons}\n" if reasons else "Nothing is skipped.\n\n")
         + f"## By suite and fork\n\n{markdown_table(tally)}"
+    )
+
+
+def readme_section(tally: Tally, command: str, how: str = "") -> str:
+    """What README.md shows between its markers."""
+    return (
+        f"{short_table(tally)}\nWritten by `{command}`; by fork in [conformance.md](conformance.md). {how}".rstrip()
+        + "\n"
     )
 
 

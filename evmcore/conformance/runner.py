@@ -5,16 +5,28 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from typing import NamedTuple
 
 from ..errors import EvmError, UnusableInput
 from .results import CaseResult
 
-__all__ = ["run_files"]
+__all__ = ["FileOutcome", "is_slow", "run_files"]
 
 RunFile = Callable[[str], list[CaseResult]]
+
+
+class FileOutcome(NamedTuple):
+    """What a file came to: its results, or what is wrong with it; and how long it took, in seconds of one processor."""
+
+    path: str
+    results: list[CaseResult] | UnusableInput
+    cpu_seconds: float
+
+
 # A process takes a third of a second to start: below this many bytes of tests, one does it all sooner.
 _BYTES_WORTH_A_PROCESS = 2_000_000
 # Files that wait at each process: enough that none idles, few enough that an interrupt or a death loses little.
@@ -23,8 +35,13 @@ _FILES_AHEAD = 4
 _SLOW_FOLDERS = ("stTimeConsuming", "stQuadraticComplexityTest", "stStaticCall", "stAttackTest", "vmPerformance")
 
 
-def run_files(run_file: RunFile, paths: Sequence[str], workers: int) -> Iterator[tuple[str, list[CaseResult] | UnusableInput]]:
-    """(path, its results or what was wrong with it) for each file, in the order in which they are done.
+def is_slow(path: str) -> bool:
+    """Whether a file lies in one of the folders whose cases are there to take long."""
+    return any(name in path for name in _SLOW_FOLDERS)
+
+
+def run_files(run_file: RunFile, paths: Sequence[str], workers: int) -> Iterator[FileOutcome]:
+    """What each file came to, in the order in which they are done.
 
     run_file  goes through pickle: a module's function, or a `functools.partial` of one
     """
@@ -32,25 +49,26 @@ def run_files(run_file: RunFile, paths: Sequence[str], workers: int) -> Iterator
     workers = min(workers, len(paths), 1 + sum(sizes.values()) // _BYTES_WORTH_A_PROCESS)
     if workers <= 1:
         for path in paths:
-            yield path, _outcome(run_file, path)
+            yield _outcome(run_file, path)
         return
-    ordered = sorted(paths, key=lambda path: (not any(name in path for name in _SLOW_FOLDERS), -sizes[path]))
+    ordered = sorted(paths, key=lambda path: (not is_slow(path), -sizes[path]))
     yield from _run_in_processes(run_file, ordered, workers)
 
 
-def _outcome(run_file: RunFile, path: str) -> list[CaseResult] | UnusableInput:
+def _outcome(run_file: RunFile, path: str) -> FileOutcome:
+    started = time.process_time()
+    results: list[CaseResult] | UnusableInput
     try:
-        return run_file(path)
+        results = run_file(path)
     except UnusableInput as error:
-        return error
+        results = error
+    return FileOutcome(path, results, time.process_time() - started)
 
 
-def _run_in_processes(
-    run_file: RunFile, paths: list[str], workers: int
-) -> Iterator[tuple[str, list[CaseResult] | UnusableInput]]:
+def _run_in_processes(run_file: RunFile, paths: list[str], workers: int) -> Iterator[FileOutcome]:
     pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start)
     waiting = iter(paths)
-    running: dict[Future[list[CaseResult] | UnusableInput], str] = {}
+    running: dict[Future[FileOutcome], str] = {}
     try:
         while True:
             while len(running) < workers * _FILES_AHEAD and (path := next(waiting, None)) is not None:
@@ -59,8 +77,10 @@ def _run_in_processes(
                 break
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                path = running.pop(future)
-                yield path, future.result()
+                # Still among those that run while its result is taken: a worker that died is told by its files.
+                outcome = future.result()
+                del running[future]
+                yield outcome
     except BrokenProcessPool:
         raise EvmError("a worker process died at one of: " + ", ".join(sorted(running.values()))) from None
     finally:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from ..conformance.discovery import Selection, Suite, cache_folder, find_corpus, load_skips, suites_of, fixture_files
-from ..conformance.report import Tally, conformance_page, short_table, write_between
+from ..conformance.discovery import Selection, Suite, cache_folder, find_corpus, fixture_files, load_skips, suites_of
+from ..conformance.report import Speed, Tally, conformance_page, readme_section, short_table, write_between
 from ..conformance.results import CaseResult
 from ..conformance.runner import run_files
 from ..errors import UnusableInput
 from . import testing
-from .output import EXIT_MISMATCH, EXIT_OK, EXIT_UNUSABLE, Progress, complain, positive, processors
+from .output import EXIT_MISMATCH, EXIT_OK, EXIT_UNUSABLE, Progress, positive, processors
 
 SUMMARY = "run all test fixtures and write conformance.md"
 DESCRIPTION = """\
@@ -46,7 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--suite", type=testing.pattern, metavar="REGEX", help="only suites whose name has a match")
     parser.add_argument(
-        "--sample", type=positive, default=1, metavar="N", help="one test in N, by its name, and all of the newest forks"
+        "--sample",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="one test in N, by its name, and all of the newest forks",
     )
     parser.add_argument("--workers", type=positive, metavar="N", help="processes (default: one a processor)")
     parser.add_argument(
@@ -56,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run state tests as blocks, and blocks with 2 and 4 threads, against the sequential result",
     )
     parser.add_argument("--no-write", action="store_true", help="print the table and write no file")
+    parser.add_argument("--optional", action="store_true", help="where there are no fixtures, say so and exit with 0")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -63,60 +69,82 @@ def main(arguments: argparse.Namespace) -> int:
     project = Path.cwd()
     root = find_corpus(project, arguments.archives, cache_folder())
     if root is None:
-        raise UnusableInput("no fixtures: set EVMCORE_TESTS, or fetch them with ethereum-tests/fetch")
+        missing = f"no fixtures: neither $EVMCORE_TESTS, nor ethereum-tests/fetch'ed ones, nor archives in {arguments.archives}"
+        if not arguments.optional:
+            raise UnusableInput(missing)
+        print(f"{missing}: nothing is run")
+        return EXIT_OK
     suites = [suite for suite in suites_of(root) if arguments.suite is None or arguments.suite.search(suite.name)]
     selection = Selection(skips=load_skips(project / SKIPS), sample=arguments.sample)
     workers = processors() if arguments.workers is None else arguments.workers
-    tally = Tally()
+    run_file = partial(
+        run_suite_file,
+        kinds=tuple((str(suite.folder), suite.kind) for suite in suites),
+        selection=selection,
+        strategy=arguments.strategy,
+    )
+    tally = Tally(tuple(suite.name for suite in suites))
+    speed = Speed()
     started = time.perf_counter()
-    is_unusable = False
-    for suite in suites:
-        is_unusable |= not _run_suite(suite, _runner(suite.kind, selection, arguments.strategy), workers, tally)
+    is_usable = _run_suites(suites, run_file, workers, tally, speed)
     seconds = time.perf_counter() - started
     total = tally.total
     print(short_table(tally))
-    print(f"{total.passed:,} passed, {total.failed:,} failed, {total.skipped:,} skipped in {seconds:.0f} s, {workers} processes")
+    for line in (speed.rate(), speed.slowest()):
+        if line:
+            print(line)
+    print(
+        f"{total.passed:,} passed, {total.failed:,} failed, {total.skipped:,} skipped in {seconds:.0f} s, {workers} processes"
+    )
     if not arguments.no_write and arguments.suite is None and arguments.sample == 1 and arguments.strategy is None:
-        (project / "conformance.md").write_text(conformance_page(tally, COMMAND), "utf-8")
-        write_between(project / "README.md", short_table(tally))
-    if is_unusable:
+        how = f"On {processors()} cores it takes {seconds / 60:.0f} minutes. {speed.rate()}"
+        (project / "conformance.md").write_text(conformance_page(tally, COMMAND, how), "utf-8")
+        write_between(project / "README.md", readme_section(tally, COMMAND, how))
+    if not is_usable:
         return EXIT_UNUSABLE
     return EXIT_OK if total.failed == 0 else EXIT_MISMATCH
 
 
-def _run_suite(suite: Suite, run_file: Callable[[str], list[CaseResult]], workers: int, tally: Tally) -> bool:
-    """Run a suite's files, count them, and tell what failed; False if a file was unusable."""
-    files = [path for path, _ in fixture_files([str(suite.folder)])]
-    progress = Progress(len(files))
-    is_good = True
-    for done, (path, results) in enumerate(run_files(run_file, files, workers), 1):
+def _run_suites(
+    suites: list[Suite], run_file: Callable[[str], list[CaseResult]], workers: int, tally: Tally, speed: Speed
+) -> bool:
+    """Run all suites' files, count them, and tell what failed; False if a file was unusable."""
+    suite_of = {path: suite for suite in suites for path, _ in fixture_files([str(suite.folder)])}
+    progress = Progress(len(suite_of))
+    is_usable = True
+    for done, (path, results, cpu_seconds) in enumerate(run_files(run_file, list(suite_of), workers), 1):
+        suite = suite_of[path]
         progress.show(done, f"{suite.name}: {Path(path).parent.name}")
         if isinstance(results, UnusableInput):
-            progress.clear()
-            complain(str(results))
-            is_good = False
+            progress.complain(str(results))
+            is_usable = False
             continue
         tally.add(suite.name, results)
+        speed.add(path, suite.kind, len(results), cpu_seconds)
         for result in results:
             if not result.is_passed and result.skipped is None:
                 progress.complain(f"{result.file}: {result.name} {result.fork} {result.index}: {result.error}")
     progress.clear()
-    return is_good
+    return is_usable
 
 
-def _runner(kind: str, selection: Selection, strategy: str | None) -> Callable[[str], list[CaseResult]]:
+def run_suite_file(
+    path: str, kinds: tuple[tuple[str, str], ...], selection: Selection, strategy: str | None
+) -> list[CaseResult]:
+    """The cases of a file of one of the suites, which are given by folder and kind; several run beside each other."""
+    kind = next(kind for folder, kind in kinds if path.startswith(folder + os.sep))
     if kind == "transaction":
         from ..conformance import transaction_tests
 
-        return partial(transaction_tests.run_file, selection=selection)
+        return transaction_tests.run_file(path, selection)
     if kind == "blockchain":
         from ..conformance import block_tests
 
-        return partial(block_tests.run_file, selection=selection, strategy=strategy)
+        return block_tests.run_file(path, selection, strategy=strategy)
     if strategy is not None:
         from ..conformance import state_blocks
 
-        return partial(state_blocks.run_file, selection=selection, strategy=strategy)
+        return state_blocks.run_file(path, selection, strategy)
     from ..conformance import state_tests
 
-    return partial(state_tests.run_file, selection=selection)
+    return state_tests.run_file(path, selection)

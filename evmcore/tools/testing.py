@@ -62,7 +62,7 @@ def run(run_file: Callable[[str], list[CaseResult]], arguments: argparse.Namespa
     is_unusable = False
     started = time.perf_counter()
     workers = processors() if arguments.workers is None else arguments.workers
-    for done, (path, results) in enumerate(run_files(run_file, list(files), workers), 1):
+    for done, (path, results, _) in enumerate(run_files(run_file, list(files), workers), 1):
         progress.show(done, path)
         if isinstance(results, UnusableInput):
             progress.complain(str(results))
@@ -83,7 +83,9 @@ def run(run_file: Callable[[str], list[CaseResult]], arguments: argparse.Namespa
     if arguments.json:
         order = {path: place for place, path in enumerate(files)}
         listed.sort(key=lambda result: order[result.file])
-        sys.stdout.write(orjson.dumps([result.as_json() for result in listed], option=orjson.OPT_INDENT_2).decode() + "\n")
+        sys.stdout.write(
+            orjson.dumps([result.as_json() for result in listed], option=orjson.OPT_INDENT_2).decode() + "\n"
+        )
         sys.stdout.flush()
     _summarise(tally, time.perf_counter() - started, told)
     if is_unusable:
