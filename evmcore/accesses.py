@@ -167,7 +167,9 @@ class Accesses:
                         balance = np.frombuffer(change.get("balance", 0).to_bytes(32, "big"), "u1")
                         accounts.append((index - 1, address, 0, writes, code, change.get("nonce", 0), balance))
                 if not changes:
-                    accounts.append((0, address, 0, 0, -1, 0, np.zeros(32, "u1")))  # which transaction read it isn't said
+                    accounts.append(
+                        (0, address, 0, 0, -1, 0, np.zeros(32, "u1"))
+                    )  # which transaction read it isn't said
                 for slot in item.get("storageReads", ()):
                     key = np.frombuffer(_number(slot).to_bytes(32, "big"), "u1")
                     slots.append((0, address, key, np.zeros(32, "u1"), 0))
@@ -182,9 +184,7 @@ class Accesses:
                 raise UnusableInput(f"accesses of {item!r:.80}: {type(error).__name__}: {error}") from None
         accounts.sort(key=lambda row: row[0])
         slots.sort(key=lambda row: row[0])
-        return cls(
-            accounts=np.array(accounts, ACCOUNT_DTYPE), slots=np.array(slots, SLOT_DTYPE), codes=tuple(codes)
-        )
+        return cls(accounts=np.array(accounts, ACCOUNT_DTYPE), slots=np.array(slots, SLOT_DTYPE), codes=tuple(codes))
 
     def in_order(self, name: str) -> np.ndarray:
         """`accounts` or `slots` by transaction. From now on they can't be changed: a run relies on what it has read."""

@@ -120,7 +120,7 @@ def _by_ctypes(file: str) -> Lookup | None:
 def _by_cffi() -> Lookup | None:
     """coincurve's functions through cffi, for platforms where its extension does not export them."""
     try:
-        from coincurve._libsecp256k1 import ffi, lib  # type: ignore[import-untyped]
+        from coincurve._libsecp256k1 import ffi, lib
     except ImportError:
         return None
 

@@ -38,7 +38,9 @@ WATCHER = assemble("COINBASE BALANCE PUSH 0 SSTORE SELFBALANCE PUSH 1 SSTORE STO
 # Sends what it has to the caller and is gone (until Cancun).
 MORTAL = assemble("PUSH 7 PUSH 3 SSTORE CALLER SELFDESTRUCT")
 # CREATE2 with salt 0 of a contract that stores 1 in slot 5 and has the code of MORTAL.
-MORTAL_INIT = assemble(f"PUSH 1 PUSH 5 SSTORE PUSH {len(MORTAL)} PUSH 0x{MORTAL.hex()} PUSH 0 MSTORE PUSH {32 - len(MORTAL)} RETURN")
+MORTAL_INIT = assemble(
+    f"PUSH 1 PUSH 5 SSTORE PUSH {len(MORTAL)} PUSH 0x{MORTAL.hex()} PUSH 0 MSTORE PUSH {32 - len(MORTAL)} RETURN"
+)
 FACTORY = assemble(f"""
     PUSH {len(MORTAL_INIT) + 1} PUSH @init PUSH 0 CODECOPY
     PUSH 0 PUSH {len(MORTAL_INIT) + 1} PUSH 0 CALLVALUE CREATE2
@@ -56,10 +58,23 @@ INSPECTOR = assemble("""
     PUSH 0 PUSH 0 PUSH 0 PUSH 0 PUSH 0 DUP6 GAS CALL PUSH 2 SSTORE STOP
 """)
 
-CONTRACTS = {name: bytes([0xC0 + i]) * 20 for i, name in enumerate(
-    ("counter", "token", "pool", "pool2", "watcher", "factory", "toucher", "inspector", "mortal"))}
-CODES = {"counter": COUNTER, "token": TOKEN, "pool": POOL, "pool2": POOL, "watcher": WATCHER, "factory": FACTORY,
-         "toucher": TOUCHER, "inspector": INSPECTOR, "mortal": MORTAL}
+CONTRACTS = {
+    name: bytes([0xC0 + i]) * 20
+    for i, name in enumerate(
+        ("counter", "token", "pool", "pool2", "watcher", "factory", "toucher", "inspector", "mortal")
+    )
+}
+CODES = {
+    "counter": COUNTER,
+    "token": TOKEN,
+    "pool": POOL,
+    "pool2": POOL,
+    "watcher": WATCHER,
+    "factory": FACTORY,
+    "toucher": TOUCHER,
+    "inspector": INSPECTOR,
+    "mortal": MORTAL,
+}
 
 
 def word(value: int | bytes) -> bytes:
@@ -81,7 +96,14 @@ def address_of(number: int) -> bytes:
 def authorization(number: int, target: bytes, nonce: int, chain_id: int = 1) -> tuple:
     message = keccak256(b"\x05" + rlp.encode_list([rlp.number(chain_id), rlp.encode(target), rlp.number(nonce)]))
     signature = key_of(number).sign_recoverable(message, hasher=None)
-    return (chain_id, target, nonce, signature[64], int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big"))
+    return (
+        chain_id,
+        target,
+        nonce,
+        signature[64],
+        int.from_bytes(signature[:32], "big"),
+        int.from_bytes(signature[32:64], "big"),
+    )
 
 
 class HardBlock:
@@ -93,10 +115,17 @@ class HardBlock:
         self.state = State()
         self.size = size
         self.flaw = flaw
-        self.has_base_fee = fork.lower() not in ("homestead", "spuriousdragon", "byzantium", "petersburg", "istanbul", "berlin")
+        self.has_base_fee = fork.lower() not in (
+            "homestead",
+            "spuriousdragon",
+            "byzantium",
+            "petersburg",
+            "istanbul",
+            "berlin",
+        )
         self.base_fee = 7 if self.has_base_fee else None
         self.senders = [address_of(i) for i in range(senders)]
-        self.nonces = {address: 0 for address in self.senders}
+        self.nonces = dict.fromkeys(self.senders, 0)
         self.nonces[COINBASE] = 0
         for address in self.senders:
             self.state.set_balance(address, 10 * ETHER)
@@ -141,8 +170,12 @@ class HardBlock:
             lambda: self.send(sender, to=CONTRACTS["factory"], value=r.choice((0, 9)), gas_limit=400_000),
             lambda: self.send(sender, to=self.mortal, value=r.choice((0, 4))),
             lambda: self.send(sender, to=CONTRACTS["mortal"], value=r.choice((0, 4))),
-            lambda: self.send(sender, to=CONTRACTS["toucher"], data=word(r.choice((other, bytes([0] * 19 + [r.randrange(1, 9)]))))),
-            lambda: self.send(sender, to=CONTRACTS["inspector"], data=word(r.choice((other, self.mortal, *self.senders)))),
+            lambda: self.send(
+                sender, to=CONTRACTS["toucher"], data=word(r.choice((other, bytes([0] * 19 + [r.randrange(1, 9)]))))
+            ),
+            lambda: self.send(
+                sender, to=CONTRACTS["inspector"], data=word(r.choice((other, self.mortal, *self.senders)))
+            ),
             lambda: self.send(sender, to=None, data=MORTAL_INIT, value=r.choice((0, 2)), gas_limit=300_000),
             lambda: self.send(sender, to=CONTRACTS["counter"], gas_limit=30_000),  # runs out of gas
         ]
@@ -153,8 +186,12 @@ class HardBlock:
 
             def delegate() -> None:
                 own = self.senders[authority] == sender
-                self.send(sender, to=r.choice((other, self.senders[authority])), gas_limit=300_000,
-                          authorization_list=(authorization(authority, target, nonce + own),))
+                self.send(
+                    sender,
+                    to=r.choice((other, self.senders[authority])),
+                    gas_limit=300_000,
+                    authorization_list=(authorization(authority, target, nonce + own),),
+                )
                 # The authority's own transactions go on behind the delegation.
                 self.nonces[self.senders[authority]] += 1
 
@@ -190,19 +227,42 @@ class HardBlock:
                 flaw_at = -1
             self.step()
         is_new = self.fork.lower() in ("shanghai", "cancun", "prague", "osaka", "bpo2")
-        header = Header(number=1000, timestamp=1_700_000_000, coinbase=COINBASE, gas_limit=30_000_000, fork=self.fork,
-                        base_fee_per_gas=self.base_fee, excess_blob_gas=0 if is_new else None,
-                        parent_beacon_block_root=bytes(32) if is_new else None)
+        header = Header(
+            number=1000,
+            timestamp=1_700_000_000,
+            coinbase=COINBASE,
+            gas_limit=30_000_000,
+            fork=self.fork,
+            base_fee_per_gas=self.base_fee,
+            excess_blob_gas=0 if is_new else None,
+            parent_beacon_block_root=bytes(32) if is_new else None,
+        )
         withdrawals = (Withdrawal(0, 0, self.senders[0], 5), Withdrawal(1, 1, self.poor, 0)) if is_new else None
         if self.fork.lower() in ("prague", "osaka", "bpo2"):
             for contract in ("00000961ef480eb55e80d19ad83579a64c007002", "0000bbddc7ce488642fb579f8b00f3a590007251"):
                 self.state.set_code(bytes.fromhex(contract), b"\x00")  # no requests
                 self.state.set_nonce(bytes.fromhex(contract), 1)
-        return Block(header=header, transactions=tuple(self.transactions), withdrawals=withdrawals, pre_state=self.state,
-                     is_pre_state_complete=False)
+        return Block(
+            header=header,
+            transactions=tuple(self.transactions),
+            withdrawals=withdrawals,
+            pre_state=self.state,
+            is_pre_state_complete=False,
+        )
 
 
-FORKS = ("SpuriousDragon", "Homestead", "Byzantium", "Istanbul", "Berlin", "London", "Shanghai", "Cancun", "Prague", "BPO2")
+FORKS = (
+    "SpuriousDragon",
+    "Homestead",
+    "Byzantium",
+    "Istanbul",
+    "Berlin",
+    "London",
+    "Shanghai",
+    "Cancun",
+    "Prague",
+    "BPO2",
+)
 FLAWS = (None, None, None, "nonce", "exactly enough", "one wei short", "funded in the block", "gas limit")
 
 

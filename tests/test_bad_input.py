@@ -593,7 +593,11 @@ PRECOMPILES = {
     "blake2f": ("Istanbul", 9, "b'\\xff' * 4 + bytes(209)"),
     "modexp with a long exponent": ("Byzantium", 5, "lengths(10**4, 10**4, 10**4) + bytes([255]) * 30_000"),
     "modexp of long odd numbers": ("Byzantium", 5, "lengths(2**21, 9, 2**21) + bytes([255]) * (2**22 + 9)"),
-    "modexp of a long even number": ("Byzantium", 5, "lengths(2**21, 9, 2**21) + bytes([255]) * 3_000_009 + bytes(2**20)"),
+    "modexp of a long even number": (
+        "Byzantium",
+        5,
+        "lengths(2**21, 9, 2**21) + bytes([255]) * 3_000_009 + bytes(2**20)",
+    ),
     "bn254 pairings": ("Istanbul", 8, "pair_of_bn254 * 60_000"),
     "bls12 pairings": ("Prague", 15, "(g1 + g2) * 30_000"),
     "bls12 sums in g1": ("Prague", 12, "(g1 + bytes([255]) * 32) * 120_000"),

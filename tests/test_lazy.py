@@ -71,7 +71,12 @@ def test_no_key_is_asked_for_twice():
 
 
 def test_calls_and_transactions_fetch_too():
-    whole = State({SENDER: {"balance": 10**18}, CONTRACT: {"code": assemble("PUSH 7 SLOAD PUSH 0 MSTORE PUSH 32 PUSH 0 RETURN"), "storage": {7: 42}}})
+    whole = State(
+        {
+            SENDER: {"balance": 10**18},
+            CONTRACT: {"code": assemble("PUSH 7 SLOAD PUSH 0 MSTORE PUSH 32 PUSH 0 RETURN"), "storage": {7: 42}},
+        }
+    )
     assert call(State(source=Source(whole)), HEADER, sender=SENDER, to=CONTRACT, gas=100_000).word == 42
     tx = Transaction(to=CONTRACT, gas_limit=100_000, gas_price=1, sender=SENDER)
     state = State(source=Source(whole))

@@ -148,13 +148,19 @@ def test_blake2f_is_what_the_specification_says(rounds):
         assert (gas, output) == (rounds, blake2.compress(*blake2.get_blake2_parameters(given)))
 
 
-@pytest.mark.parametrize(("address", "point_bytes", "vectors"), [(0x0C, 128, "blsG1MultiExp"), (0x0E, 256, "blsG2MultiExp")])
+@pytest.mark.parametrize(
+    ("address", "point_bytes", "vectors"), [(0x0C, 128, "blsG1MultiExp"), (0x0E, 256, "blsG2MultiExp")]
+)
 def test_a_long_sum_is_the_sum_of_its_parts(address, point_bytes, vectors):
     """More points than are added up in one go, some of them worth nothing: one point times the sum of its factors."""
-    point = bytes.fromhex(json.loads(shared("precompile-vectors", f"{vectors}.json").read_text())[0]["Input"])[:point_bytes]
+    point = bytes.fromhex(json.loads(shared("precompile-vectors", f"{vectors}.json").read_text())[0]["Input"])[
+        :point_bytes
+    ]
     factors = [0 if n % 7 == 0 else 3**n for n in range(1, 1100)]
     order = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF00000001
-    given = [(bytes(point_bytes) if n % 5 == 0 else point) + (f % 2**256).to_bytes(32, "big") for n, f in enumerate(factors)]
+    given = [
+        (bytes(point_bytes) if n % 5 == 0 else point) + (f % 2**256).to_bytes(32, "big") for n, f in enumerate(factors)
+    ]
     total = sum(f % 2**256 for n, f in enumerate(factors) if n % 5 != 0) % order
     for count in (1099, 1098):
         part = total if count == 1099 else (total - factors[1098] % 2**256) % order

@@ -42,7 +42,9 @@ def check_schedule(seed: int) -> None:
     with ScheduleFuzzer(seed, workers):
         parallel = outcome(block, workers=workers, strategy="optimistic")
     sequential = outcome(block, workers=1, strategy="sequential")
-    assert parallel == sequential, f"seed {seed}: block {seed // SEEDS_PER_BLOCK} of {SIZE}, {block.header.fork}, {workers} workers"
+    assert parallel == sequential, (
+        f"seed {seed}: block {seed // SEEDS_PER_BLOCK} of {SIZE}, {block.header.fork}, {workers} workers"
+    )
 
 
 @pytest.mark.parametrize("first", range(0, 1000, 100))
@@ -66,7 +68,9 @@ def test_a_schedule_is_the_same_each_time():
 def test_any_number_of_workers_gives_the_sequential_result(strategy, workers):
     for seed in range(60):
         block = hard_block(seed, size=24)
-        assert outcome(block, workers=workers, strategy=strategy) == outcome(block, workers=1, strategy="sequential"), f"seed {seed}"
+        assert outcome(block, workers=workers, strategy=strategy) == outcome(block, workers=1, strategy="sequential"), (
+            f"seed {seed}"
+        )
 
 
 def test_recorded_accesses_give_the_sequential_result_with_no_conflict():

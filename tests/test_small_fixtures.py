@@ -100,7 +100,7 @@ def test_keys_come_in_order():
         trie = FixtureTrie()
         for key in test["in"]:
             trie[key.encode()] = key.encode()
-        keys = [key.decode() for key in trie.keys()]
+        keys = [key.decode() for key in trie.keys()]  # noqa: SIM118
         assert keys == sorted(test["in"])
         for key, previous, following in test["tests"]:
             assert max((k for k in keys if k < key), default="") == previous
@@ -149,14 +149,26 @@ def test_transactions_are_signed_and_read_back():
 
 @pytest.mark.parametrize(
     "name",
-    ["difficulty", "difficultyCustomHomestead", "difficultyCustomMainNetwork", "difficultyMainNetwork", "difficultyRopsten"],
+    [
+        "difficulty",
+        "difficultyCustomHomestead",
+        "difficultyCustomMainNetwork",
+        "difficultyMainNetwork",
+        "difficultyRopsten",
+    ],
 )
 def test_difficulty_of_the_basic_tests(name):
     count = 0
     for title, test in cases_of(f"BasicTests/{name}.json"):
         number, timestamp, parent_timestamp, parent, expected = (
             int(test[key], 16 if test[key].startswith("0x") else 10)
-            for key in ("currentBlockNumber", "currentTimestamp", "parentTimestamp", "parentDifficulty", "currentDifficulty")
+            for key in (
+                "currentBlockNumber",
+                "currentTimestamp",
+                "parentTimestamp",
+                "parentDifficulty",
+                "currentDifficulty",
+            )
         )
         # No chain has a block below the minimum; what follows one is told differently by each client.
         if parent < PARAMETERS["difficulty_minimum"]:

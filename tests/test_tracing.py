@@ -233,7 +233,13 @@ def test_the_command_writes_a_trace_to_standard_error(capsys):
     assert main(["run", "--code", ADDS.hex(), "--trace", "--json"]) == 0
     printed = capsys.readouterr()
     assert json.loads(printed.out)["gas_used"] == 9
-    assert [json.loads(line).get("opName") for line in printed.err.splitlines()] == ["PUSH1", "PUSH1", "ADD", "STOP", None]
+    assert [json.loads(line).get("opName") for line in printed.err.splitlines()] == [
+        "PUSH1",
+        "PUSH1",
+        "ADD",
+        "STOP",
+        None,
+    ]
 
 
 def test_a_tracer_serves_one_run_at_a_time():

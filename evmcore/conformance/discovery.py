@@ -22,6 +22,7 @@ from .._core import fork_index
 from ..errors import UnusableInput
 
 __all__ = [
+    "EVERYTHING",
     "Selection",
     "Skip",
     "Suite",
@@ -97,6 +98,8 @@ class Selection:
                 return skip.reason
         return None
 
+
+EVERYTHING = Selection()
 
 # Forks, and transitions from them, that a sample takes whole.
 _NEWEST = ("Osaka", "BPO")

@@ -25,7 +25,9 @@ def header_of(env: dict[str, Any], fork: int, chain_id: int, blob_schedule: tupl
         gas_limit=quantity(env["currentGasLimit"], "currentGasLimit", 64),
         timestamp=quantity(env["currentTimestamp"], "currentTimestamp", 64),
         mix_hash=quantity(random, "currentRandom").to_bytes(32, "big") if rules["is_proof_of_stake"] else bytes(32),
-        base_fee_per_gas=quantity(env.get("currentBaseFee", "0x0a"), "currentBaseFee") if rules["has_base_fee"] else None,
+        base_fee_per_gas=quantity(env.get("currentBaseFee", "0x0a"), "currentBaseFee")
+        if rules["has_base_fee"]
+        else None,
         excess_blob_gas=quantity(env.get("currentExcessBlobGas", "0x00"), "currentExcessBlobGas", 64)
         if rules["has_blobs"]
         else None,

@@ -18,7 +18,7 @@ class CaseResult(NamedTuple):
 
     name: str
     fork: str
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple's method, which nobody calls on a result
     is_passed: bool
     state_root: str | None
     error: str | None

@@ -16,7 +16,7 @@ from ..block import Block
 from ..errors import DecodeError, EvmError, InvalidBlock, InvalidTransaction, UnusableInput
 from ..header import Header
 from ..hexadecimal import data
-from .discovery import Selection, load_tests
+from .discovery import EVERYTHING, Selection, load_tests
 from .objects import header_of, sender_of, state_of, transaction_of
 from .results import CaseResult
 from .state_tests import config_of
@@ -35,7 +35,7 @@ _SYSTEM_CONTRACTS = ("0x00000961ef480eb55e80d19ad83579a64c007002", "0x0000bbddc7
 _OTHER_SENDERS = (b"\xe1" * 20, b"\xe2" * 20)
 
 
-def run_file(path: str, selection: Selection = Selection(), strategy: str = "auto") -> list[CaseResult]:
+def run_file(path: str, selection: Selection = EVERYTHING, strategy: str = "auto") -> list[CaseResult]:
     """All cases of a file that are wanted, as blocks. Raises UnusableInput."""
     results: list[CaseResult] = []
     for name, test in load_tests(path, "state").items():
@@ -98,7 +98,7 @@ class _Test:
             return None if "expectException" in case else f"rejected: {result}"
         if "expectException" in case:
             return f"accepted, wants {case['expectException']}"
-        logs = [[log.address, list(log.topics), log.data] for log in result.receipts[0].logs]
+        logs: rlp.Item = [[log.address, list[rlp.Item](log.topics), log.data] for log in result.receipts[0].logs]
         if keccak256(rlp.encode(logs)).hex() != case["logs"][2:]:
             return f"logs hash differs from {case['logs']}"
         if self.is_root_comparable and result.state_root.hex() != case["hash"][2:]:

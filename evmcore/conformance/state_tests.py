@@ -12,7 +12,7 @@ from typing import Any
 from .._core import STATUSES, StateTest, fork_index, transact
 from ..errors import EvmError, InvalidTransaction, UnusableInput
 from ..tracing import Eip3155
-from .discovery import Selection, load_tests
+from .discovery import EVERYTHING, Selection, load_tests
 from .exceptions import is_expected
 from .objects import header_of, sender_of, state_of, transaction_of
 from .results import CaseResult
@@ -24,7 +24,7 @@ _KINDS = tuple(row.kind for row in STATUSES)
 _TEXTS = tuple(row.text for row in STATUSES)
 
 
-def run_file(path: str, selection: Selection = Selection()) -> list[CaseResult]:
+def run_file(path: str, selection: Selection = EVERYTHING) -> list[CaseResult]:
     """All cases of a file that are wanted; a file without state tests gives none. Raises UnusableInput."""
     results: list[CaseResult] = []
     for name, test in load_tests(path, "state").items():
@@ -36,7 +36,7 @@ def run_file(path: str, selection: Selection = Selection()) -> list[CaseResult]:
     return results
 
 
-def trace_file(path: str, selection: Selection = Selection()) -> list[CaseResult]:
+def trace_file(path: str, selection: Selection = EVERYTHING) -> list[CaseResult]:
     """The same, and each case runs once more for its EIP-3155 lines on standard error, the last with its state root."""
     tests = load_tests(path, "state")
     results = run_file(path, selection)
@@ -95,8 +95,8 @@ def _run_case(
         status, root, logs, detail, note = native.run(
             transaction, chosen["data"], chosen["gas"], chosen["value"], case.get("txbytes")
         )
-    except EvmError as error:
-        return CaseResult(name, fork, index, False, None, str(error), path)
+    except EvmError as problem:
+        return CaseResult(name, fork, index, False, None, str(problem), path)
     expected = case.get("expectException")
     state_root = "0x" + root.hex()
     error: str | None
@@ -106,7 +106,8 @@ def _run_case(
         if expected is None:
             error = f"rejected: {_TEXTS[status]}"
         else:
-            error = None if is_expected(expected, _NAMES[status], detail) else f"rejected: {_TEXTS[status]}, wants {expected}"
+            is_right = is_expected(expected, _NAMES[status], detail)
+            error = None if is_right else f"rejected: {_TEXTS[status]}, wants {expected}"
     else:
         error = None if expected is None else f"accepted, wants {expected}"
     if error is None:
@@ -130,4 +131,3 @@ def config_of(test: dict[str, Any], fork: str) -> tuple[int, tuple[int, int, int
         int(schedule["max"], 16),
         int(schedule["baseFeeUpdateFraction"], 16),
     )
-

@@ -6,14 +6,14 @@ from typing import Any
 
 from .._core import check_transaction, fork_index
 from ..errors import UnusableInput
-from .discovery import Selection, load_tests
+from .discovery import EVERYTHING, Selection, load_tests
 from .exceptions import is_expected
 from .results import CaseResult
 
 __all__ = ["run_file"]
 
 
-def run_file(path: str, selection: Selection = Selection()) -> list[CaseResult]:
+def run_file(path: str, selection: Selection = EVERYTHING) -> list[CaseResult]:
     """All results of a file that are wanted; a file without transaction tests gives none. Raises UnusableInput."""
     results = []
     for name, test in load_tests(path, "transaction").items():
@@ -52,10 +52,9 @@ def _difference(raw: str, fork: int, expected: dict[str, Any]) -> str | None:
         return f"rejected: {said}, wants {wanted}"
     if faults:
         return f"rejected: {said}"
-    if hash_ != bytes.fromhex(expected["hash"][2:]):
-        return f"hash 0x{hash_.hex()}, wants {expected['hash']}"
-    if sender != bytes.fromhex(expected["sender"][2:]):
-        return f"sender 0x{sender.hex()}, wants {expected['sender']}"
+    for what, have in (("hash", hash_), ("sender", sender)):
+        if have is None or have != bytes.fromhex(expected[what][2:]):
+            return f"{what} {'unknown' if have is None else '0x' + have.hex()}, wants {expected[what]}"
     if gas != int(expected["intrinsicGas"], 16):
         return f"intrinsic gas {gas}, wants {int(expected['intrinsicGas'], 16)}"
     return None

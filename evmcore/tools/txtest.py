@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     testing.add_arguments(parser)
     parser.add_argument("--fork", type=fork, metavar="F", help="only this fork's results")
     parser.add_argument("--run", type=testing.pattern, metavar="REGEX", help="only tests whose name has a match")
-    parser.add_argument("--workers", type=positive, default=1, metavar="N", help="processes to run files in (default: 1)")
+    parser.add_argument(
+        "--workers", type=positive, default=1, metavar="N", help="processes to run files in (default: 1)"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
