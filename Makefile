@@ -83,6 +83,11 @@ tsan: $(TEST_PACKAGES) $(BUILT) ## run the parallel tests with ThreadSanitizer
 	  TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1 PYTHONPATH=build/tsan \
 	  $(BIN)/pytest $(if $(ARGS),$(ARGS),-k parallel)
 
+.PHONY: fuzz
+fuzz: $(TEST_PACKAGES) $(BUILT) ## fuzz decoders and programs with sanitizers, and against the specification: ARGS="programs --minutes 40"
+	@echo "Fuzzing"
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
 .PHONY: clean
 clean: ## remove what was built, and the virtual environment
 	rm -rf $(VENV) build evmcore.egg-info evmcore/_core*.so pyx/_core.cpp

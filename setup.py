@@ -43,6 +43,8 @@ MODULE_FLAGS = ["-Wno-unused-function", "-Wno-cpp", "-Wno-sign-compare"]
 # gcc merges the indirect jumps of threaded code into one, and the branch predictor then sees one jump for all opcodes;
 # and it would pack program counter and stack pointer into one vector register, a detour at every instruction.
 GCC_INTERPRETER_FLAGS = ["-fno-gcse", "--param=max-goto-duplication-insns=64", "-fno-tree-slp-vectorize"]
+# Cython calls a subclass's method through the type that the base class gave it; clang's check of that is not gcc's.
+CLANG_SANITIZED_MODULE_FLAGS = ["-fno-sanitize=function"]
 LINK_FLAGS = ["-pthread"] + ([f"-fsanitize={SANITIZE}"] if SANITIZE else [])
 
 
@@ -77,6 +79,8 @@ class BuildCore(build_ext):
 
         def flags_of(source: str) -> list[str]:
             own = CORE_FLAGS if "pyx/core/" in source else MODULE_FLAGS
+            if own is MODULE_FLAGS and SANITIZE and not gcc:
+                own = MODULE_FLAGS + CLANG_SANITIZED_MODULE_FLAGS
             return COMMON_FLAGS + own + (GCC_INTERPRETER_FLAGS if gcc and source == INTERPRETER else [])
 
         def compile_one(source: str) -> str:

@@ -1,20 +1,35 @@
-"""Fuzz the decoders with libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer. Needs clang.
+"""Fuzz evmcore: coverage-guided with AddressSanitizer and UndefinedBehaviorSanitizer, and against the executable specification.
 
-    python -m tests.fuzz --seconds 60
+    python -m tests.fuzz                               ten minutes of each of the three
+    python -m tests.fuzz programs --minutes 40
+    python -m tests.fuzz decoders programs specification --minutes 60 --together
 
-Starts from sound transactions of each type and a block. An input that finds something stays in the folder it prints.
+decoders       bytes as a transaction, a header and a block: refused, or decoded to what encodes to the same bytes
+programs       bytes as a block on a small world: in order, with two workers and traced, it comes out the same
+specification  random blocks, compared in full with the executable specification
+
+The first two are libFuzzer's and need clang. They go on where they stopped: inputs that reach new code are kept in
+build/fuzz. An input that finds something lies in build/fuzz too; with its fault mended it belongs into tests/fuzz/found.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import shutil
 import subprocess
 import sys
+import sysconfig
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = [
+FOLDER = ROOT / "build" / "fuzz"
+FOUND = Path(__file__).parent / "found"
+KINDS = ("decoders", "programs", "specification")
+FLAGS = ["-std=c++20", "-O1", "-g", "-Ipyx", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
+DECODERS = [
     "tests/fuzz/decode.cpp",
     *(
         str(path.relative_to(ROOT))
@@ -23,53 +38,126 @@ SOURCES = [
     ),
     "pyx/core/crypto/keccak.cpp",
 ]
-FLAGS = ["-std=c++20", "-O1", "-g", "-Ipyx", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
+# Python's own small allocations would hide what is read beyond their end; and it never gives all of its memory back.
+ENVIRONMENT = {
+    "PYTHONMALLOC": "malloc",
+    "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0:malloc_context_size=6",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+}
 
 
-def write_corpus(folder: Path) -> None:
-    """Sound inputs to change, so that the fuzzer needn't find RLP by itself."""
-    from evmcore import Block, Header, Transaction, Withdrawal
+def build_decoders() -> Path:
+    program = FOLDER / "decoders"
+    subprocess.run(["clang++", *FLAGS, *DECODERS, "-o", str(program)], cwd=ROOT, check=True)
+    return program
 
-    blob, to = b"\x01" * 32, b"\x02" * 20
-    signed = {"to": to, "r": 5, "s": 7, "y_parity": 1}
-    transactions = [
-        Transaction(**signed, gas_price=9),
-        Transaction(**signed, gas_price=9, chain_id=1, data=b"data"),
-        Transaction(**signed, type=1, access_list=[(to, [1, 2]), (to, [])]),
-        Transaction(**signed, type=2, max_fee_per_gas=9),
-        Transaction(**signed, type=3, max_fee_per_gas=9, max_fee_per_blob_gas=2, blob_versioned_hashes=[blob]),
-        Transaction(**signed, type=4, max_fee_per_gas=9, authorization_list=[(1, to, 2, 0, 5, 6)]),
-    ]
-    newest = Header(
-        base_fee_per_gas=7, withdrawals_root=bytes(32), blob_gas_used=0, excess_blob_gas=0,
-        parent_beacon_block_root=bytes(32), requests_hash=bytes(32),
-    )  # fmt: skip
-    block = Block(newest, transactions, (Header(),), (Withdrawal(1, 2, to, 3),))
-    for number, raw in enumerate(
-        [*(tx.encode() for tx in transactions), Header().encode(), newest.encode(), block.encode()]
-    ):
-        (folder / f"sound-{number}").write_bytes(raw)
+
+def build_programs() -> Path:
+    """The extension with sanitizers and coverage, and a program that embeds Python to load it."""
+    environment = {"CC": "clang", "CXX": "clang++", "EVMCORE_SANITIZE": "address,undefined,fuzzer-no-link"}
+    places = ["--build-lib", str(FOLDER / "lib"), "--build-temp", str(FOLDER / "temp")]
+    command = [sys.executable, "setup.py", "-q", "build", *places]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=True)
+    program = FOLDER / "programs"
+    library, folder = sysconfig.get_config_var("LDVERSION"), sysconfig.get_config_var("LIBDIR")
+    python = [f"-I{sysconfig.get_path('include')}", f"-L{folder}", f"-Wl,-rpath,{folder}", f"-lpython{library}"]
+    # The extension takes the sanitizers and libFuzzer's counters from the program.
+    source = "tests/fuzz/programs.cpp"
+    subprocess.run(
+        ["clang++", *FLAGS, "-rdynamic", source, *python, "-ldl", "-lm", "-o", str(program)], cwd=ROOT, check=True
+    )
+    return program
+
+
+def sound_inputs(kind: str) -> list[bytes]:
+    """Inputs to change, so that the fuzzer needn't find RLP or calls by itself."""
+    if kind == "programs":
+        from fuzz.programs import sound_inputs
+
+        return sound_inputs(500)
+    from fuzz.encodings import sound_inputs as sound_encodings
+
+    return sound_encodings()
+
+
+def start_libfuzzer(kind: str, seconds: int, seed: int) -> tuple[list[str], dict[str, str]]:
+    """The command that fuzzes, and its environment."""
+    program = build_decoders() if kind == "decoders" else build_programs()
+    corpus = FOLDER / f"{kind}-corpus"
+    corpus.mkdir(exist_ok=True)
+    for number, data in enumerate(sound_inputs(kind)):
+        (corpus / f"sound-{number}").write_bytes(data)
+    kept = [str(path) for path in (corpus, FOUND / kind) if path.is_dir()]
+    limits = [f"-max_total_time={seconds}", f"-seed={seed}", "-max_len=4096", "-timeout=20", "-print_final_stats=1"]
+    # Weighing inputs by how rare what they reach is takes a third of the time, with as much to reach as here.
+    limits.append("-entropic=0")
+    command = [str(program), *limits, f"-artifact_prefix={FOLDER}/{kind}-", *kept]
+    paths = os.pathsep.join([str(FOLDER / "lib"), str(ROOT / "tests")])
+    return command, {**os.environ, **ENVIRONMENT, "PYTHONPATH": paths, "EVMCORE_FUZZ_PYTHON": sys.executable}
+
+
+def start_specification(seconds: int, seed: int) -> tuple[list[str], dict[str, str]]:
+    command = [sys.executable, "-m", "tests.differential", "--minutes", str(seconds / 60), "--shrink"]
+    if seed:
+        command += ["--seed", str(seed)]
+    return [*command, "--save", str(FOLDER / "specification-case.json")], {**os.environ}
+
+
+def executions(kind: str, output: str) -> int:
+    """How many inputs a log tells of."""
+    pattern = r"^(\d+) cases," if kind == "specification" else r"stat::number_of_executed_units: (\d+)"
+    found = re.search(pattern, output, re.MULTILINE)
+    return int(found[1]) if found else 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seconds", type=int, default=60, help="how long to look (default 60)")
-    parser.add_argument("--seed", type=int, default=0, help="libFuzzer's seed; 0: a random one")
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"of {', '.join(KINDS)} (default: all)")
+    parser.add_argument("--minutes", type=float, default=10, help="how long for each (default %(default)g)")
+    parser.add_argument("--seed", type=int, default=0, help="to begin with; 0: a random one")
+    parser.add_argument("--together", action="store_true", help="all kinds side by side, not one after the other")
     options = parser.parse_args()
-    if shutil.which("clang++") is None:
-        print("fuzzing needs clang++ with libFuzzer", file=sys.stderr)
+    kinds = options.kinds or list(KINDS)
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown:
+        parser.error(f"{unknown[0]}: one of {', '.join(KINDS)}")
+    if set(kinds) - {"specification"} and shutil.which("clang++") is None:
+        print("fuzzing needs clang++ and its runtime with libFuzzer;", file=sys.stderr)
+        print(
+            "on Debian and Ubuntu: apt install clang libclang-rt-14-dev (or the version that clang has)",
+            file=sys.stderr,
+        )
         return 2
-    folder = ROOT / "build" / "fuzz"
-    corpus = folder / "corpus"
-    corpus.mkdir(parents=True, exist_ok=True)
-    write_corpus(corpus)
-    program = folder / "decode"
-    subprocess.run(["clang++", *FLAGS, *SOURCES, "-o", str(program)], cwd=ROOT, check=True)
-    print(f"inputs that find something: {folder}", flush=True)
-    limits = [f"-max_total_time={options.seconds}", f"-seed={options.seed}", "-max_len=4096", "-timeout=10"]
-    return subprocess.run(
-        [str(program), *limits, f"-artifact_prefix={folder}/", str(corpus)], cwd=ROOT, check=False
-    ).returncode
+    sys.path.insert(0, str(ROOT / "tests"))
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    seconds = max(1, round(options.minutes * 60))
+    running: list[tuple[str, subprocess.Popen[bytes], float]] = []
+    status = 0
+    for kind in kinds:
+        start = (
+            start_specification if kind == "specification" else lambda *limits, of=kind: start_libfuzzer(of, *limits)
+        )
+        command, environment = start(seconds, options.seed)
+        print(f"{kind}: {options.minutes:g} minutes; what it says goes to {FOLDER / kind}.log", flush=True)
+        with open(FOLDER / f"{kind}.log", "wb") as log:
+            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        running.append((kind, process, time.monotonic()))
+        if not options.together:
+            status |= finish(*running.pop())
+    for entry in running:
+        status |= finish(*entry)
+    return status
+
+
+def finish(kind: str, process: subprocess.Popen[bytes], started: float) -> int:
+    """Wait for one, and say what came of it; 1 if it found something."""
+    process.wait()
+    output = (FOLDER / f"{kind}.log").read_text("utf-8", "replace")
+    found = "nothing found" if process.returncode == 0 else f"ended with {process.returncode}"
+    print(f"{kind}: {executions(kind, output):,} executions in {time.monotonic() - started:.0f} s, {found}", flush=True)
+    if process.returncode != 0:
+        print(output[-4000:], flush=True)
+    return int(process.returncode != 0)
 
 
 if __name__ == "__main__":
