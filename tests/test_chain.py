@@ -24,6 +24,7 @@ from evmcore.chain.header_rules import difficulty_after, excess_blob_gas, seal_h
 from evmcore.errors import EvmError, ResourceLimit
 from evmcore.header import Header
 from evmcore.rlp import encode_list, read_item
+from evmcore.tools.importing import _pieces
 
 CHAIN_HEAD = "0xd226371d0b1551adb03fb52b71f08e3e11247fe9b1af994768af8cdaa8e7dcd7"
 
@@ -618,6 +619,20 @@ def test_a_file_that_is_cut_off_is_imported_as_far_as_it_is_whole(tmp_path, caps
         if rest:
             assert lines[-2]["rest_bytes"] == rest
             assert f"{rest} bytes from byte {cut - rest} on" in errors
+
+
+def test_a_cut_at_any_byte_leaves_whole_blocks_and_names_the_rest(chain_files):
+    """Where the file is parted; what is done with the parts doesn't depend on the place."""
+    content = chain_files[1]
+    ends = block_ends(content)
+    for begin, end in zip([0, *ends], ends):
+        for cut in range(begin + 1, end):
+            [piece] = _pieces(content[begin:cut])
+            assert piece.fault == f"cut off: {cut - begin} bytes from byte 0 on are no whole block"
+        # The last whole block, and a byte of the next.
+        pieces = list(_pieces(content[begin : end + 1]))
+        assert (pieces[0].offset, pieces[0].encoded, pieces[0].fault) == (0, content[begin:end], "")
+        assert len(pieces) == (1 if end == len(content) else 2)
 
 
 def block_ends(content: bytes) -> list[int]:
