@@ -9,6 +9,10 @@ import io
 import json
 import os
 import re
+import subprocess
+import sys
+import textwrap
+import time
 import zlib
 from functools import cache
 from pathlib import Path
@@ -484,6 +488,46 @@ def test_files_run_in_several_processes(tmp_path):
     assert isinstance(found[paths[1]], UnusableInput)
     assert [result.is_passed for result in found[paths[0]]] == [True] * 6
     assert found[paths[0]][0].file == paths[0]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+def test_workers_end_with_a_run_that_is_killed(tmp_path):
+    script = textwrap.dedent("""
+        import os, sys, time
+        from evmcore.conformance.runner import run_files
+        def work(path):
+            with open(path, "w") as file:
+                file.write(str(os.getpid()))
+            time.sleep(60)
+        if __name__ == "__main__":
+            list(run_files(work, sys.argv[1:], 2))
+    """)
+    program = tmp_path / "program.py"
+    program.write_text(script)
+    paths = [tmp_path / name for name in "ab"]
+    for path in paths:
+        path.write_text(" " * 1_500_000)
+    with subprocess.Popen([sys.executable, program, *paths]) as process:
+        wait_until(lambda: all(0 < path.stat().st_size < 20 for path in paths))
+        process.kill()
+    pids = [int(path.read_text()) for path in paths]
+    wait_until(lambda: not any(is_running(pid) for pid in pids))
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process, and it is more than an entry that nobody has waited for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until(is_so) -> None:
+    """The bound is for busy machines."""
+    end = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_slow_folders_do_not_count_for_the_rate():

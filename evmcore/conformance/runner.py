@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -92,5 +93,13 @@ def _run_in_processes(run_file: RunFile, paths: list[str], workers: int) -> Iter
 
 
 def _start() -> None:
-    """In a worker: Ctrl-C ends it at once; the parent says so once, for all."""
+    """In a worker: Ctrl-C ends it at once; the parent says so once, for all. And nobody works for a parent that died."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
