@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from evmcore.__main__ import COMMANDS
+from evmcore.conformance.report import BEGIN, END
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -39,3 +40,22 @@ def test_every_verb_of_the_makefile_is_explained():
     verbs = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
     guide = (ROOT / "CONTRIBUTING.md").read_text() + README
     assert [verb for verb in verbs if verb != "help" and f"make {verb}" not in guide] == []
+
+
+def table_rows(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("|")]
+
+
+def test_the_conformance_table_is_that_of_the_last_run_and_nothing_fails_in_it():
+    page = (ROOT / "conformance.md").read_text()
+    short, by_fork = page.split("## By suite and fork")
+    shown = README[README.index(BEGIN) : README.index(END)]
+    assert table_rows(shown) == table_rows(short)
+    totals = []
+    for line in [*table_rows(short)[2:], *table_rows(by_fork)[2:]]:
+        passed, failed, skipped = (int(cell.strip(" *").replace(",", "")) for cell in line.split("|")[3:6])
+        assert failed == 0, line
+        assert passed + skipped > 0, line
+        totals.append((passed, skipped))
+    assert totals[-1] == totals[len(table_rows(short)) - 3]
+    assert totals[-1] == tuple(map(sum, zip(*totals[: len(table_rows(short)) - 3])))

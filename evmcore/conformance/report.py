@@ -180,10 +180,9 @@ def conformance_page(tally: Tally, command: str, how: str = "") -> str:
 
 def readme_section(tally: Tally, command: str, how: str = "") -> str:
     """What README.md shows between its markers."""
-    return (
-        f"{short_table(tally)}\nWritten by `{command}`; by fork in [conformance.md](conformance.md). {how}".rstrip()
-        + "\n"
-    )
+    skipped = "".join(f" Skipped, {count:,}: {reason}." for reason, count in sorted(tally.reasons.items()))
+    text = f"Written by `{command}`; by fork in [conformance.md](conformance.md). {how}{skipped}"
+    return f"{short_table(tally)}\n{text.strip()}\n"
 
 
 BEGIN = "<!-- conformance: written by make conformance -->"
