@@ -365,6 +365,19 @@ def test_the_field_counts_where_a_label_names_it():
     )
 
 
+@pytest.mark.parametrize(
+    ("label", "status", "field"),
+    [
+        ("BlockException.INVALID_GAS_USED_ABOVE_LIMIT", "BLOCK_GAS_USED_ABOVE_LIMIT", None),
+        ("BlockException.GAS_USED_OVERFLOW", "GAS_ALLOWANCE_EXCEEDED", None),
+        ("BlockException.IMPORT_IMPOSSIBLE_LONDON_OVER_PARIS", "BLOCK_DIFFICULTY_NOT_ZERO", None),
+        ("TransactionException.TYPE_3_TX_ZERO_BLOBS_PRE_FORK", "TYPE_NOT_SUPPORTED", "3"),
+    ],
+)
+def test_labels_that_only_other_releases_have(label, status, field):
+    assert is_expected(label, status, field)
+
+
 def test_every_rejection_goes_by_the_name_in_its_row():
     for row in STATUSES:
         if row.kind == "INVALID":

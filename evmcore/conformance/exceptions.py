@@ -65,7 +65,7 @@ RLP_WRONG_LENGTH access_list.storage_keys  RLP_INVALID_ACCESS_LIST_STORAGE_TOO_L
 TYPE_NOT_SUPPORTED                       TR_TypeNotSupported TR_TypeNotSupportedBlob
 TYPE_NOT_SUPPORTED 1                     TYPE_1_TX_PRE_FORK
 TYPE_NOT_SUPPORTED 2                     TYPE_2_TX_PRE_FORK
-TYPE_NOT_SUPPORTED 3                     TYPE_3_TX_PRE_FORK
+TYPE_NOT_SUPPORTED 3                     TYPE_3_TX_PRE_FORK TYPE_3_TX_ZERO_BLOBS_PRE_FORK
 TYPE_NOT_SUPPORTED 4                     TYPE_4_TX_PRE_FORK
 INVALID_SIGNATURE v                      INVALID_CHAINID
 INVALID_SIGNATURE                        EC_RECOVERY_FAIL InvalidSignature
@@ -94,7 +94,7 @@ RLP_LEADING_ZEROS header.excess_blob_gas INCORRECT_BLOCK_FORMAT
 RLP_NUMBER_TOO_LARGE header.blob_gas_used  INCORRECT_BLOCK_FORMAT
 RLP_NUMBER_TOO_LARGE header.excess_blob_gas  INCORRECT_BLOCK_FORMAT
 RLP_WRONG_LENGTH header.parent_beacon_block_root  INCORRECT_BLOCK_FORMAT
-GAS_ALLOWANCE_EXCEEDED                   BlockGasLimitReached
+GAS_ALLOWANCE_EXCEEDED                   BlockGasLimitReached GAS_USED_OVERFLOW
 BLOCK_PARENT_UNKNOWN                     UnknownParent
 BLOCK_PARENT_ZERO                        UnknownParent UnknownParent2
 BLOCK_NUMBER                             InvalidNumber
@@ -102,12 +102,12 @@ BLOCK_TIMESTAMP                          InvalidTimestamp InvalidTimestampOlderP
 BLOCK_EXTRA_DATA_TOO_LONG                ExtraDataTooBig
 BLOCK_GAS_LIMIT_TOO_HIGH                 InvalidGasLimit
 BLOCK_GAS_LIMIT                          InvalidGasLimit InvalidGasLimit2 TooMuchGasUsed
-BLOCK_GAS_USED_ABOVE_LIMIT               TooMuchGasUsed
+BLOCK_GAS_USED_ABOVE_LIMIT               TooMuchGasUsed INVALID_GAS_USED_ABOVE_LIMIT
 BLOCK_BASE_FEE                           1559BlockImportImpossible_BaseFeeWrong
 BLOCK_DIFFICULTY                         InvalidDifficulty 3675PoSBlockRejected
 BLOCK_BEFORE_PARIS                       3675PoSBlockRejected
 BLOCK_DIFFICULTY_NOT_ZERO                PostParisDifficultyIsNot0 3675PreParis1559BlockRejected
-BLOCK_DIFFICULTY_NOT_ZERO                IMPORT_IMPOSSIBLE_PARIS_WRONG_POW INVALID_DIFFICULTY
+BLOCK_DIFFICULTY_NOT_ZERO                IMPORT_IMPOSSIBLE_PARIS_WRONG_POW IMPORT_IMPOSSIBLE_LONDON_OVER_PARIS INVALID_DIFFICULTY
 BLOCK_OMMERS_NOT_EMPTY                   PostParisUncleHashIsNotEmpty 3675PreParis1559BlockRejected
 BLOCK_MIX_HASH                           InvalidBlockNonce
 BLOCK_SEAL                               InvalidBlockNonce
