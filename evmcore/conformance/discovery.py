@@ -181,6 +181,7 @@ _FOLDERS = (
     ("BlockchainTests/ValidBlocks", "blockchain"),
     ("BlockchainTests/InvalidBlocks", "blockchain"),
     ("BlockchainTests/TransitionTests", "blockchain"),
+    ("BlockchainTests/GeneralStateTests", "blockchain"),  # the state tests again, each as a block
     ("TransactionTests", "transaction"),
     ("LegacyTests/Cancun/GeneralStateTests", "state"),
     ("LegacyTests/Cancun/BlockchainTests", "blockchain"),
