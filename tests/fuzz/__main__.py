@@ -88,7 +88,9 @@ def start_libfuzzer(kind: str, seconds: int, seed: int) -> tuple[list[str], dict
     for number, data in enumerate(sound_inputs(kind)):
         (corpus / f"sound-{number}").write_bytes(data)
     kept = [str(path) for path in (corpus, FOUND / kind) if path.is_dir()]
-    limits = [f"-max_total_time={seconds}", f"-seed={seed}", "-max_len=4096", "-timeout=20", "-print_final_stats=1"]
+    limits = [f"-max_total_time={seconds}", f"-seed={seed}", "-max_len=4096", "-print_final_stats=1"]
+    # Long enough for a process that was stopped for a while, or swapped out; what hangs does so for ever.
+    limits.append("-timeout=600")
     # Weighing inputs by how rare what they reach is takes a third of the time, with as much to reach as here.
     limits.append("-entropic=0")
     command = [str(program), *limits, f"-artifact_prefix={FOLDER}/{kind}-", *kept]

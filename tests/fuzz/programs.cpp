@@ -27,6 +27,7 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
         fail("EVMCORE_FUZZ_PYTHON has to name the Python whose packages are to be used");
     PyConfig config;
     PyConfig_InitPythonConfig(&config);
+    config.install_signal_handlers = 0;  // Ctrl-C is libFuzzer's
     // From its place Python finds the virtual environment.
     if (PyStatus_Exception(PyConfig_SetBytesString(&config, &config.program_name, python)) ||
         PyStatus_Exception(PyConfig_SetBytesString(&config, &config.executable, python)) ||
