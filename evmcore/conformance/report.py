@@ -84,12 +84,14 @@ class Speed:
 
     def __init__(self) -> None:
         self.cases = 0
-        self.cpu_seconds = 0.0
+        self.cpu_seconds = 0.0  # of those cases
+        self.all_seconds = 0.0
         self.files: list[tuple[float, str]] = []
 
     def add(self, path: str, kind: str, cases: int, cpu_seconds: float) -> None:
         """Count a file, which took so many seconds of one processor from its JSON to its results."""
         self.files = sorted([*self.files, (cpu_seconds, path)], reverse=True)[: self.TOLD_FILES]
+        self.all_seconds += cpu_seconds
         if kind == "state" and not is_slow(path):
             self.cases += cases
             self.cpu_seconds += cpu_seconds

@@ -97,7 +97,7 @@ def main(arguments: argparse.Namespace) -> int:
         f"{total.passed:,} passed, {total.failed:,} failed, {total.skipped:,} skipped in {seconds:.0f} s, {workers} processes"
     )
     if not arguments.no_write and arguments.suite is None and arguments.sample == 1 and arguments.strategy is None:
-        how = f"On {processors()} cores it takes {seconds / 60:.0f} minutes. {speed.rate()}"
+        how = f"All of it takes {speed.all_seconds / 60:.0f} minutes of one core. {speed.rate()}"
         (project / "conformance.md").write_text(conformance_page(tally, COMMAND, how), "utf-8")
         write_between(project / "README.md", readme_section(tally, COMMAND, how))
     if not is_usable:
