@@ -38,6 +38,7 @@ class ConcurrentIndex {
                 return false;
         }
         std::memset(static_cast<void*>(slots_), 0, size_ * sizeof(std::atomic<Entry*>));
+        clear_filter();
         count_.store(0, std::memory_order_relaxed);
         return true;
     }
@@ -51,11 +52,17 @@ class ConcurrentIndex {
     }
     void set_empty() noexcept {
         is_empty_ = true;
+        clear_filter();
         count_.store(0, std::memory_order_relaxed);
     }
 
+    // Most keys that are looked for were never added: the filter, which fits the nearest cache, says so for nearly all.
     Entry* find(const Key& key) const noexcept {
-        for (size_t i = Hasher{}(key);; ++i) {
+        const uint64_t hash = Hasher{}(key);
+        // Relaxed: whoever has to see an entry came after its release, and so after the filter's bit.
+        if (!(filter_[word_of(hash)].load(std::memory_order_relaxed) >> bit_of(hash) & 1))
+            return nullptr;
+        for (size_t i = hash;; ++i) {
             // Acquire: the entry's fields were written before its pointer was published.
             Entry* entry = slots_[i & (size_ - 1)].load(std::memory_order_acquire);
             if (entry == nullptr || entry->key == key)
@@ -68,7 +75,11 @@ class ConcurrentIndex {
     template <class Make>
     Entry* find_or_add(const Key& key, Make make) noexcept {
         Entry* made = nullptr;
-        for (size_t i = Hasher{}(key);; ++i) {
+        const uint64_t hash = Hasher{}(key);
+        const uint64_t bit = uint64_t{1} << bit_of(hash);
+        if (!(filter_[word_of(hash)].load(std::memory_order_relaxed) & bit))
+            filter_[word_of(hash)].fetch_or(bit, std::memory_order_relaxed);
+        for (size_t i = hash;; ++i) {
             std::atomic<Entry*>& slot = slots_[i & (size_ - 1)];
             Entry* entry = slot.load(std::memory_order_acquire);
             if (entry == nullptr) {
@@ -90,6 +101,16 @@ class ConcurrentIndex {
     }
 
   private:
+    // By the hash's upper bits: the lower ones choose the slot.
+    static constexpr size_t FILTER_WORDS = 1024;
+    static size_t word_of(uint64_t hash) noexcept { return hash >> 54; }
+    static unsigned bit_of(uint64_t hash) noexcept { return hash >> 48 & 63; }
+    void clear_filter() noexcept {
+        for (std::atomic<uint64_t>& word : filter_)
+            word.store(0, std::memory_order_relaxed);
+    }
+
+    std::atomic<uint64_t> filter_[FILTER_WORDS] = {};
     std::atomic<Entry*>* slots_ = nullptr;  // published: by whoever wins a slot
     size_t size_ = 0;
     bool is_empty_ = false;

@@ -64,7 +64,11 @@ void take_logs(Machine* machine, Outcome* outcome) noexcept {
     outcome->logs.swap(journal->logs);
     outcome->topics.swap(journal->topics);
     outcome->log_data.swap(journal->log_data);
-    outcome->bloom.fill(0);
+    if (outcome->has_bloom)
+        outcome->bloom.fill(0);
+    outcome->has_bloom = !outcome->logs.empty();
+    if (!outcome->has_bloom)
+        return;
     BloomFiller filler{machine, &outcome->bloom};
     for (const Log& log : outcome->logs) {
         filler.add({log.address.bytes, 20});

@@ -24,6 +24,7 @@ struct Outcome {
     bool has_state_root = false;      // before Byzantium the receipt holds the root after the transaction
     Hash state_root{};
     Bloom bloom{};
+    bool has_bloom = false;           // some bit of it is set
     Bytes output;
     std::vector<Log> logs;
     std::vector<Hash> topics;
