@@ -153,6 +153,59 @@ cdef object make_receipt(const Outcome* out):
     )
 
 
+cdef cppclass ListRoots:
+    BlockJob* job
+    cbool has_receipts
+    vector[Bytes] encoded
+    ClaimCounter parts
+    ClaimCounter tries
+    Hash receipts_root
+    Hash transactions_root
+
+    void begin() noexcept nogil:
+        this.encoded.resize(this.job.outcomes.size() if this.has_receipts else 0)
+
+
+cdef enum:
+    RECEIPTS_A_PART = 32
+    PARALLEL_MIN_RECEIPTS = 64  # fewer take less time than waking a worker does
+
+
+cdef void encode_some_receipts(void* context, int worker) noexcept nogil:
+    """Encode receipts, a part at a time, until there are none left."""
+    cdef ListRoots* roots = <ListRoots*>context
+    cdef size_t first
+    cdef size_t i
+    while True:
+        first = roots.parts.next.fetch_add(RECEIPTS_A_PART)
+        if first >= roots.encoded.size():
+            break
+        for i in range(first, min(first + RECEIPTS_A_PART, roots.encoded.size())):
+            encode_receipt(roots.job.outcomes[i], &roots.encoded[i])
+
+
+cdef void make_some_root(void* context, int worker) noexcept nogil:
+    """Make the receipts' root, the transactions' root, or both."""
+    cdef ListRoots* roots = <ListRoots*>context
+    cdef vector[ByteView] views
+    cdef size_t trie
+    cdef size_t i
+    while True:
+        trie = roots.tries.next.fetch_add(1)
+        if trie > 1:
+            break
+        views.clear()
+        if trie == 0:
+            for i in range(roots.encoded.size()):
+                views.push_back(ByteView(roots.encoded[i].data(), roots.encoded[i].size()))
+            if roots.has_receipts:
+                roots.receipts_root = c_ordered_trie_root(views.data(), views.size())
+        else:
+            for i in range(roots.job.transactions.size()):
+                views.push_back(ByteView(roots.job.transactions[i].raw.data(), roots.job.transactions[i].raw.size()))
+            roots.transactions_root = c_ordered_trie_root(views.data(), views.size())
+
+
 cdef class BlockResult:
     """What a block came to. Receipts and roots are made when they are first asked for, and kept.
 
@@ -197,39 +250,39 @@ cdef class BlockResult:
     @property
     def receipts_root(self):
         """Of the receipts trie. None before Byzantium when the state roots that receipts held then were not asked for."""
-        return self.once("receipts_root", self._make_receipts_root)
-
-    def _make_receipts_root(self):
-        cdef BlockJob* job = &self.job.job
-        cdef vector[Bytes] encoded
-        cdef vector[ByteView] views
-        cdef Hash root
-        cdef size_t i
-        if not job.rules.receipt_has_status and not job.wants_state_roots:
-            return None
-        with nogil:
-            encoded.resize(job.outcomes.size())
-            for i in range(job.outcomes.size()):
-                encode_receipt(job.outcomes[i], &encoded[i])
-                views.push_back(ByteView(encoded[i].data(), encoded[i].size()))
-            root = c_ordered_trie_root(views.data(), views.size())
-        return from_hash_bytes(root)
+        return self._list_root("receipts_root")
 
     @property
     def transactions_root(self):
         """Of the trie of the block's transactions."""
-        return self.once("transactions_root", self._make_transactions_root)
+        return self._list_root("transactions_root")
 
-    def _make_transactions_root(self):
-        cdef BlockJob* job = &self.job.job
-        cdef vector[ByteView] views
-        cdef Hash root
-        cdef size_t i
-        with nogil:
-            for i in range(job.transactions.size()):
-                views.push_back(ByteView(job.transactions[i].raw.data(), job.transactions[i].raw.size()))
-            root = c_ordered_trie_root(views.data(), views.size())
-        return from_hash_bytes(root)
+    def _list_root(self, str name):
+        if name not in self.made:
+            self._make_list_roots()
+        return self.made[name]
+
+    def _make_list_roots(self):
+        """Both roots at once, by the workers that the block had: receipts are encoded in parts, then there is a trie each."""
+        cdef ListRoots roots
+        cdef _Engine lent
+        cdef int workers = self.statistics["workers"]
+        roots.job = &self.job.job
+        roots.has_receipts = roots.job.rules.receipt_has_status or roots.job.wants_state_roots
+        if workers > 1 and roots.job.outcomes.size() >= PARALLEL_MIN_RECEIPTS:
+            lent = borrow_engine(workers)
+            with nogil:
+                roots.begin()
+                lent.engine.pool.run(encode_some_receipts, &roots)
+                lent.engine.pool.run(make_some_root, &roots)
+            return_engine(lent)
+        else:
+            with nogil:
+                roots.begin()
+                encode_some_receipts(&roots, 0)
+                make_some_root(&roots, 0)
+        self.made["receipts_root"] = from_hash_bytes(roots.receipts_root) if roots.has_receipts else None
+        self.made["transactions_root"] = from_hash_bytes(roots.transactions_root)
 
     @property
     def withdrawals_root(self):
