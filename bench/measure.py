@@ -30,6 +30,7 @@ class Measured:
     gas: int
     accesses: Accesses
     bound: float
+    senders: list[bytes]
     seconds: dict[Mode, list[float]] = field(default_factory=dict)
     recovering: dict[Mode, list[float]] = field(default_factory=dict)
     said: dict[Mode, dict] = field(default_factory=dict)
@@ -84,6 +85,7 @@ def measure(block: Block, plan: Plan, modes: list[Mode], name: str | None = None
         recorded.gas_used,
         accesses,
         recorded.statistics.get("speedup_bound", 1.0),
+        [tx.sender for tx in block.transactions],
     )
 
     def timed(mode: Mode) -> Callable[[], float]:

@@ -1,0 +1,69 @@
+"""What each kind of merge saves: how many transactions would have to wait for an earlier one, or run again, without it.
+
+Works on a recorded run. A transaction depends on the last one before it that wrote what it read; what counts as a read is
+the model's. Each model adds one kind of merge to the one before it; the last two rows are what is built, and what merging
+slots that a transaction reads and writes back could still save at the most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from evmcore.accesses import Accesses
+
+READ_BALANCE, READ_MINIMUM, READ_NONCE = 1, 2, 4
+READ_IDENTITY = 8 | 16 | 32 | 64
+WROTE_BALANCE, WROTE_NONCE, WROTE_IDENTITY = 1, 2, 4 | 16 | 32
+
+MODELS = (
+    "every value exactly",
+    "the fee is credited unseen",
+    "credits are changes",
+    "debits need a minimum",
+    "the sender's nonce is its own",
+    "and slots that are written back, all of them",
+)
+
+
+_WRITES = (("balance", WROTE_BALANCE), ("nonce", WROTE_NONCE), ("identity", WROTE_IDENTITY))
+
+
+def dependents(accesses: Accesses, senders: Sequence[bytes]) -> list[int]:
+    """For each of MODELS, how many transactions depend on an earlier one."""
+    waiting = [0] * len(MODELS)
+    written: set[tuple] = set()  # by the transactions before
+    accounts, slots = _by_transaction(accesses.accounts), _by_transaction(accesses.slots)
+    for index, sender in enumerate(senders):
+        strictness = 0  # so many of the models make it wait, the strictest first
+        writes = set()
+        for row in accounts.get(index, ()):
+            address, read, wrote = row["address"].tobytes(), int(row["reads"]), int(row["writes"])
+            if ("balance", address) in written:
+                if read & READ_BALANCE:
+                    strictness = len(MODELS)
+                elif read & READ_MINIMUM:
+                    strictness = max(strictness, 3)
+                elif wrote & WROTE_BALANCE:
+                    strictness = max(strictness, 2 if read else 1)
+            if read & READ_NONCE and ("nonce", address) in written:
+                strictness = max(strictness, 4 if address == sender else len(MODELS))
+            if read & READ_IDENTITY and ("identity", address) in written:
+                strictness = len(MODELS)
+            writes.update((name, address) for name, bit in _WRITES if wrote & bit)
+        for row in slots.get(index, ()):
+            key = ("slot", row["address"].tobytes(), row["slot"].tobytes())
+            if key in written:
+                strictness = max(strictness, 5 if row["is_write"] else len(MODELS))
+            if row["is_write"]:
+                writes.add(key)
+        written |= writes
+        for model in range(strictness):
+            waiting[model] += 1
+    return waiting
+
+
+def _by_transaction(rows: np.ndarray) -> dict[int, np.ndarray]:
+    numbers, starts = np.unique(rows["transaction"], return_index=True)
+    return dict(zip(numbers.tolist(), np.split(rows, starts[1:])))
