@@ -25,8 +25,8 @@ from .bounds import speedup_bound
 from .machine import ROOT, cores, description
 from .measure import LARGE_GAS, LARGE_TRANSACTIONS, SEQUENTIAL, Measured, Mode, Plan, measure, measure_recovery
 from .paired import median, paired, ratio
-from .repairs import MODELS, dependents
 from .published import PEVM_BLOCKS, PEVM_GIGAGAS
+from .repairs import MODELS, dependents
 from .synthetic import DEPENDENT_BLOCKS, GIGAGAS_BLOCKS
 from .tables import ms, table, times
 
