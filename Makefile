@@ -56,6 +56,11 @@ bench-parallel: $(BUILT) $(TEST_PACKAGES) ## measure the parallel engine against
 	@echo "Measuring the parallel engine"
 	@$(BIN)/python -m bench.parallel $(ARGS)
 
+.PHONY: law
+law: $(BUILT) $(TEST_PACKAGES) ## run real and generated blocks in parallel, many times, against the sequential result
+	@echo "Running blocks in parallel against their sequential result"
+	@$(BIN)/python -m tests.law $(if $(ARGS),$(ARGS),--generated 10000)
+
 .PHONY: style
 style: $(BUILT) $(STYLE_PACKAGES) ## look at the Python code's form and types
 	@$(BIN)/ruff check .
