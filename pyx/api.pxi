@@ -375,11 +375,14 @@ def execute_block(block, State state, *, workers=None, strategy="auto", state_ro
     state        the state before the block; afterwards the state after it
     workers      threads; None: as many as there are processors
     strategy     "sequential", "groups", "optimistic", "recorded" (accesses are given, and one that differs is an error),
-                 "recorded-hint" (they are a prediction) or "auto"
+                 "recorded-hint" (where one differs the block runs optimistically) or "auto"
     record       whether to keep what each transaction read and wrote, in `BlockResult.accesses`
     accesses     an Accesses of an earlier run, or in the shape of EIP-7928; makes "auto" choose "recorded-hint"
     state_roots  whether receipts before Byzantium get their state root; None: yes, unless the block's own state is partial
-    return       BlockResult
+    return       BlockResult; in its `statistics`: `strategy` and `workers` as they were; `executions`, and `conflicts`, those
+                 of them that were discarded, with their `wasted_gas`; `execute_seconds` in all, `busy_seconds` of each
+                 worker, `recover_seconds` of all together; `mismatch`, the first transaction whose accesses were not the
+                 given ones; of a recorded run `critical_path_gas` and `speedup_bound`
     raise        InvalidTransaction with its index, InvalidBlock, MissingState, MissingBlockHash; the state is then as before
 
     Parallel and sequential execution give the same result. The GIL is free while transactions run.

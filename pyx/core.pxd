@@ -754,6 +754,7 @@ cdef extern from "core/parallel/pool.hpp" namespace "evmcore" nogil:
         int workers()
         void run(void (*work)(void* context, int worker) noexcept, void* context)
         void start(void (*work)(void* context, int worker) noexcept, void* context)
+        cbool is_done()
         void join()
 
 cdef extern from "core/state/access_rows.hpp" namespace "evmcore" nogil:

@@ -203,10 +203,16 @@ cdef Status run_recorded(RecordedRun* run, BlockJob* job) noexcept nogil:
     e.gate.store(GATE_OPEN if status == Status.RUNNING else GATE_CANCELLED)
     if status == Status.RUNNING:
         work_on_plan(run, 0)
+        # Nothing is left for this worker but to look for signals, which reach it alone.
+        while not e.pool.is_done():
+            if m.poll.poll(IDLE_POLL_WEIGHT):
+                e.stop_all()
+                break
+            cpu_pause()
     e.pool.join()
     for i in range(e.workers.size()):
         job.execution_count += e.workers[i].executions
-        if e.workers[i].machine.poll.abort.load():
+        if e.workers[i].machine.poll.abort.load() and status == Status.RUNNING:
             status = Status.ABORTED
         e.workers[i].machine.poll.abort.store(False)
     if status == Status.RUNNING:

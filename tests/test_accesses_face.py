@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import pickle
 
 import numpy as np
 import orjson
@@ -222,6 +223,48 @@ def test_as_a_hint_they_may_be_wrong(block, recorded, strategy):
     assert result.state_root == block.header.state_root
     assert result.statistics["strategy"] == "recorded-hint"
     assert result.statistics["mismatch"] == index
+
+
+def test_accesses_may_be_given_in_any_order_and_pickled(block, recorded):
+    mixed = Accesses(accounts=recorded.accounts[::-1].copy(), slots=recorded.slots[::-1].copy(), codes=recorded.codes)
+    for _ in range(2):  # the second run finds the plan that the first one made
+        result, _ = executed_by(block, mixed, workers=2)
+        assert result.state_root == block.header.state_root
+        assert result.statistics["mismatch"] is None
+    again = pickle.loads(pickle.dumps(mixed))
+    assert again == mixed
+    result, _ = executed_by(block, again, workers=2)
+    assert result.state_root == block.header.state_root
+
+
+def test_a_missing_and_a_spurious_write_are_found(block, recorded):
+    writes = np.flatnonzero(recorded.accounts["writes"] & 1)
+    fewer = Accesses(recorded.transactions, np.delete(recorded.accounts, writes[5]), recorded.slots, recorded.codes)
+    more = Accesses(
+        recorded.transactions,
+        np.insert(recorded.accounts, writes[5], recorded.accounts[writes[5]]),
+        recorded.slots,
+        recorded.codes,
+    )
+    stranger = np.insert(recorded.accounts, writes[5], recorded.accounts[writes[5]])
+    stranger["address"][writes[5]] = 0x77
+    other = Accesses(recorded.transactions, stranger, recorded.slots, recorded.codes)
+    for wrong in (fewer, more, other):
+        state = block.pre_state.copy()
+        with pytest.raises(AccessesDiffer):
+            execute_block(block, state, workers=2, strategy="recorded", accesses=wrong)
+        assert state == block.pre_state
+        result, _ = executed_by(block, wrong, "recorded-hint")
+        assert result.state_root == block.header.state_root
+
+
+def test_a_code_that_is_not_given_is_unusable(block, recorded):
+    accounts = recorded.accounts.copy()
+    accounts["writes"][0] |= 4
+    accounts["code"][0] = len(recorded.codes)
+    wrong = Accesses(recorded.transactions, accounts, recorded.slots, recorded.codes)
+    with pytest.raises(UnusableInput, match="a code that is not among"):
+        execute_block(block, block.pre_state.copy(), strategy="recorded", accesses=wrong)
 
 
 def test_an_empty_hint_is_only_no_help(block):

@@ -54,6 +54,8 @@ class Pool {
         wake_.notify_all();
     }
 
+    bool is_done() const noexcept { return running_.load(std::memory_order_acquire) == 0; }
+
     void join() noexcept {
         // Whoever is late is at its last step or on its way here: to sleep would take longer than that.
         // Acquire: what the others did is visible to whoever called.
