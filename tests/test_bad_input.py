@@ -559,6 +559,7 @@ def test_a_log_and_an_output_of_many_megabytes():
 ENDLESS = textwrap.dedent("""
     import sys, time
     from evmcore import *
+    from evmcore.accesses import Accesses
     spin = assemble("again: PUSH @again JUMP")
     calls = assemble("again: PUSH1 0 PUSH1 0 PUSH1 0 PUSH1 0 PUSH1 0 PUSH1 99 GAS CALL POP PUSH @again JUMP")
     code = {{"spin": spin, "calls": calls}}["{program}"]
@@ -587,6 +588,8 @@ ACTIONS = {
     "block": "execute_block(Block(header, [tx(0)], (), ()), state, workers=1)",
     "two workers": "execute_block(Block(header, [tx(n) for n in range(4)], (), ()), state, workers=2)",
     "groups": "execute_block(Block(header, [tx(n) for n in range(4)], (), ()), state, workers=2, strategy='groups')",
+    "recorded": "execute_block(Block(header, [tx(n) for n in range(4)], (), ()), state, workers=2, strategy='recorded', "
+    "accesses=Accesses())",
 }
 # What takes long in a precompile: input of some precompile, and the fork. All of them take seconds, and most take minutes.
 PRECOMPILES = {
