@@ -1,0 +1,550 @@
+# Floor 8: a block as Python calls it, and what it came to. Convert, release, work, take back, convert.
+from hashlib import sha256 as _sha256
+
+_types_module = None
+
+
+def _types():
+    global _types_module
+    if _types_module is None:
+        import evmcore.types as module
+        _types_module = module
+    return _types_module
+
+
+cdef int raise_outcome(Status status, const u256& have, const u256& want, const MissingKey& missing,
+                       uint64_t missing_block_number, object index) except -1:
+    """The exception of an INVALID or BROKEN status."""
+    if kind_of(status) == Kind.INVALID:
+        raise errors.rejection(status_name(status), status_text(status), index=index, have=to_int(have), want=to_int(want))
+    if status == Status.MISSING_STATE:
+        raise errors.MissingState(from_address_bytes(missing.address), to_int(missing.slot) if missing.is_slot else None)
+    if status == Status.MISSING_BLOCK_HASH:
+        raise errors.MissingBlockHash(missing_block_number)
+    if status == Status.PRECOMPILE_UNAVAILABLE:
+        raise errors.PrecompileUnavailable("ckzg")
+    if status == Status.OUT_OF_MEMORY:
+        raise MemoryError("evmcore ran out of memory")
+    if status == Status.MEMORY_LIMIT:
+        raise errors.ResourceLimit("the program needs more than 4 GiB of EVM memory")
+    if status == Status.ACCESSES_DIFFER:
+        raise errors.AccessesDiffer(index)
+    if status == Status.ABORTED:
+        raise errors.ExecutionAborted("the run was told to stop")
+    raise errors.EvmError(f"evmcore failed: {status_text(status)}")
+
+
+# ---------------------------------------------------------------- the block's context
+
+
+# e^177.4 is 2^256. Without a bound the series would go on for as many terms as the exponent is large.
+BLOB_FEE_EXPONENT_MAX = 178
+
+
+def fake_exponential(factor, numerator, denominator):
+    """factor · e^(numerator / denominator), by its Taylor series in integers (EIP-4844).
+
+    raise   ValueError where the price would not fit 256 bits, as no chain's does
+    """
+    if denominator <= 0:
+        raise ValueError(f"blob_schedule: an update fraction of {denominator}")
+    if numerator > BLOB_FEE_EXPONENT_MAX * denominator:
+        raise ValueError(f"excess_blob_gas: {numerator} makes a blob base fee of more than 256 bits")
+    i = 1
+    output = 0
+    term = factor * denominator
+    while term > 0:
+        output += term
+        term = term * numerator // (denominator * i)
+        i += 1
+    return output // denominator
+
+
+def blob_base_fee(excess_blob_gas, fork, update_fraction=None):
+    """Blob base fee in wei a blob gas for a block's excess blob gas (EIP-4844)."""
+    if update_fraction is None:
+        update_fraction = fork_rules(fork)["blob_fee_update_fraction"]
+    return fake_exponential(blob_base_fee_minimum_wei, excess_blob_gas, update_fraction)
+
+
+cdef int fill_context(BlockJob* job, object header) except -1:
+    """The parts of a job that come from the header."""
+    cdef BlockContext* context = &job.context
+    cdef int number
+    cdef const Rules* rules = &rules_of(<Fork><uint8_t>(<int>fork_index(header.fork)))
+    cdef Hash unknown
+    job.rules = rules
+    context.number = to_u64(header.number, "number")
+    context.timestamp = to_u64(header.timestamp, "timestamp")
+    context.gas_limit = to_u64(header.gas_limit, "gas_limit")
+    context.coinbase = to_address_value(header.coinbase, "coinbase")
+    if rules.is_proof_of_stake:
+        context.prev_randao = to_word(int.from_bytes(fixed_bytes(header.mix_hash, 32, "mix_hash"), "big"), "mix_hash")
+    else:
+        context.prev_randao = to_word(header.difficulty, "difficulty")
+    context.base_fee = to_word(header.base_fee_per_gas or 0, "base_fee_per_gas")
+    context.chain_id = to_word(header.chain_id, "chain_id")
+    job.blobs.max_blobs = rules.blob_max
+    job.blobs.update_fraction = rules.blob_fee_update_fraction
+    if header.blob_schedule is not None:
+        target, job.blobs.max_blobs, job.blobs.update_fraction = header.blob_schedule
+    if rules.has_blobs:
+        excess = to_u64(header.excess_blob_gas or 0, "excess_blob_gas")
+        fee = fake_exponential(blob_base_fee_minimum_wei, excess, job.blobs.update_fraction)
+        if fee >> 256:
+            raise ValueError(f"excess_blob_gas: {excess} makes a blob base fee of {fee.bit_length()} bits")
+        context.blob_base_fee = to_word(fee, "blob_base_fee")
+    job.parent_hash = to_hash_value(header.parent_hash, "parent_hash")
+    job.has_beacon_root = header.parent_beacon_block_root is not None
+    if job.has_beacon_root:
+        job.beacon_root = to_hash_value(header.parent_beacon_block_root, "parent_beacon_block_root")
+    memset(&unknown, 0, sizeof(unknown))
+    hashes = header.block_hashes
+    for number in range(block_hash_window if hashes else 1):
+        wanted = context.number - 1 - number
+        if wanted < 0:
+            break
+        known = hashes.get(wanted)
+        if known is None and number == 0 and header.parent_hash != ZERO_HASH:
+            known = header.parent_hash
+        job.is_hash_known.push_back(known is not None)
+        job.recent_hashes.push_back(unknown if known is None else to_hash_value(known, "block_hashes"))
+    context.block_hash = job_block_hash
+    context.block_hash_context = job
+    return 0
+
+
+ZERO_HASH = bytes(32)
+
+
+# ---------------------------------------------------------------- results
+
+
+cdef object make_logs(const Outcome* out):
+    cdef size_t i
+    cdef uint32_t t
+    cdef const Log* log
+    Log_ = _types().Log
+    logs = []
+    for i in range(out.logs.size()):
+        log = &out.logs[i]
+        topics = tuple(from_hash_bytes(out.topics[log.topic_begin + t]) for t in range(log.topic_count))
+        logs.append(Log_(from_address_bytes(log.address), topics,
+                         (<const char*>out.log_data.data())[log.data_begin:log.data_begin + log.data_size]))
+    return tuple(logs)
+
+
+cdef object make_receipt(const Outcome* out):
+    return _types().Receipt(
+        type=out.type,
+        status=None if out.has_state_root else int(out.status == Status.SUCCESS),
+        cumulative_gas_used=out.cumulative_gas,
+        gas_used=out.gas_used,
+        logs=make_logs(out),
+        logs_bloom=(<const char*>(<Outcome*>out).bloom.data())[:256],
+        contract_address=from_address_bytes(out.contract) if out.has_contract else None,
+        output=from_bytes(out.output),
+        outcome=status_name(out.status),
+        gas_refund=out.gas_refund,
+        effective_gas_price=to_int(out.effective_gas_price),
+        state_root=from_hash_bytes(out.state_root) if out.has_state_root else None,
+        blob_gas_used=out.blob_gas,
+    )
+
+
+cdef cppclass ListRoots:
+    BlockJob* job
+    cbool has_receipts
+    vector[Bytes] encoded
+    ClaimCounter parts
+    ClaimCounter tries
+    Hash receipts_root
+    Hash transactions_root
+
+    void begin() noexcept nogil:
+        this.encoded.resize(this.job.outcomes.size() if this.has_receipts else 0)
+
+
+cdef enum:
+    RECEIPTS_A_PART = 32
+    PARALLEL_MIN_RECEIPTS = 64  # fewer take less time than waking a worker does
+
+
+cdef void encode_some_receipts(void* context, int worker) noexcept nogil:
+    """Encode receipts, a part at a time, until there are none left."""
+    cdef ListRoots* roots = <ListRoots*>context
+    cdef size_t first
+    cdef size_t i
+    while True:
+        first = roots.parts.next.fetch_add(RECEIPTS_A_PART)
+        if first >= roots.encoded.size():
+            break
+        for i in range(first, min(first + RECEIPTS_A_PART, roots.encoded.size())):
+            encode_receipt(roots.job.outcomes[i], &roots.encoded[i])
+
+
+cdef void make_some_root(void* context, int worker) noexcept nogil:
+    """Make the receipts' root, the transactions' root, or both."""
+    cdef ListRoots* roots = <ListRoots*>context
+    cdef vector[ByteView] views
+    cdef size_t trie
+    cdef size_t i
+    while True:
+        trie = roots.tries.next.fetch_add(1)
+        if trie > 1:
+            break
+        views.clear()
+        if trie == 0:
+            for i in range(roots.encoded.size()):
+                views.push_back(ByteView(roots.encoded[i].data(), roots.encoded[i].size()))
+            if roots.has_receipts:
+                roots.receipts_root = c_ordered_trie_root(views.data(), views.size())
+        else:
+            for i in range(roots.job.transactions.size()):
+                views.push_back(ByteView(roots.job.transactions[i].raw.data(), roots.job.transactions[i].raw.size()))
+            roots.transactions_root = c_ordered_trie_root(views.data(), views.size())
+
+
+cdef class BlockResult:
+    """What a block came to. Receipts and roots are made when they are first asked for, and kept.
+
+    Two results are equal if the block came out the same; how the work went doesn't count.
+    """
+    cdef _Job job
+    cdef object withdrawals
+    cdef dict made
+    cdef readonly dict statistics
+
+    # What has to be the same whatever the strategy and the number of workers.
+    CONSENSUS = ("receipts", "gas_used", "blob_gas_used", "logs_bloom", "receipts_root", "transactions_root",
+                 "withdrawals_root", "requests", "requests_hash", "state_root")
+
+    cdef object once(self, str name, make):
+        if name not in self.made:
+            self.made[name] = make()
+        return self.made[name]
+
+    @property
+    def gas_used(self):
+        return self.job.job.room.gas_used
+
+    @property
+    def blob_gas_used(self):
+        return self.job.job.room.blob_gas_used
+
+    @property
+    def logs_bloom(self):
+        """256 bytes: the blooms of all receipts, or-ed (Yellow Paper 4.4.1)."""
+        return (<const char*>self.job.job.bloom.data())[:256]
+
+    @property
+    def receipts(self):
+        """A Receipt a transaction, in order."""
+        return self.once("receipts", self._make_receipts)
+
+    def _make_receipts(self):
+        cdef size_t i
+        return tuple([make_receipt(&self.job.job.outcomes[i]) for i in range(self.job.job.outcomes.size())])
+
+    @property
+    def receipts_root(self):
+        """Of the receipts trie. None before Byzantium when the state roots that receipts held then were not asked for."""
+        return self._list_root("receipts_root")
+
+    @property
+    def transactions_root(self):
+        """Of the trie of the block's transactions."""
+        return self._list_root("transactions_root")
+
+    def _list_root(self, str name):
+        if name not in self.made:
+            self._make_list_roots()
+        return self.made[name]
+
+    def _make_list_roots(self):
+        """Both roots at once, by the workers that the block had: receipts are encoded in parts, then there is a trie each."""
+        cdef ListRoots roots
+        cdef _Engine lent
+        cdef int workers = self.statistics["workers"]
+        roots.job = &self.job.job
+        roots.has_receipts = roots.job.rules.receipt_has_status or roots.job.wants_state_roots
+        if workers > 1 and roots.job.outcomes.size() >= PARALLEL_MIN_RECEIPTS:
+            lent = borrow_engine(workers)
+            with nogil:
+                roots.begin()
+                lent.engine.pool.run(encode_some_receipts, &roots)
+                lent.engine.pool.run(make_some_root, &roots)
+            return_engine(lent)
+        else:
+            with nogil:
+                roots.begin()
+                encode_some_receipts(&roots, 0)
+                make_some_root(&roots, 0)
+        self.made["receipts_root"] = from_hash_bytes(roots.receipts_root) if roots.has_receipts else None
+        self.made["transactions_root"] = from_hash_bytes(roots.transactions_root)
+
+    @property
+    def withdrawals_root(self):
+        """Of the trie of withdrawals; None before Shanghai (EIP-4895)."""
+        if self.withdrawals is None:
+            return None
+        return self.once("withdrawals_root", lambda: withdrawals_root(self.withdrawals))
+
+    @property
+    def requests(self):
+        """Type byte and data of each kind that is not empty; None before Prague (EIP-7685)."""
+        cdef size_t i
+        if not self.job.job.rules.has_requests:
+            return None
+        return tuple([from_bytes(self.job.job.requests[i]) for i in range(self.job.job.requests.size())])
+
+    @property
+    def requests_hash(self):
+        """sha256 over the sha256 of each request; None before Prague (EIP-7685)."""
+        requests = self.requests
+        if requests is None:
+            return None
+        return _sha256(b"".join(_sha256(request).digest() for request in requests)).digest()
+
+    @property
+    def state_root(self):
+        """Root of the state after the block. Right only if the state was given whole."""
+        return self.once("state_root", self._make_state_root)
+
+    def _make_state_root(self):
+        cdef shared_ptr[World] world = self.job.world
+        cdef Hash root
+        with nogil:
+            root = world.get().root()
+        self.job.world.reset()  # the result keeps it; the state need not be copied when it changes next
+        return from_hash_bytes(root)
+
+    @property
+    def accesses(self):
+        """Accesses: what each transaction read and wrote; None unless the block was executed with `record=True`."""
+        return self.made.get("accesses")
+
+    def differences(self, BlockResult other):
+        """The names of what came out differently, most telling first."""
+        return [name for name in self.CONSENSUS if getattr(self, name) != getattr(other, name)]
+
+    def __eq__(self, other):
+        if not isinstance(other, BlockResult):
+            return NotImplemented
+        return not self.differences(other)
+
+    __hash__ = None
+
+    def __repr__(self):
+        return f"<BlockResult: {self.job.job.transactions.size()} transactions, {self.gas_used} gas>"
+
+
+def withdrawals_root(withdrawals):
+    """Root of the trie of withdrawals (EIP-4895)."""
+    cdef vector[Bytes] encoded
+    cdef vector[ByteView] views
+    cdef Bytes item
+    cdef RlpWriter* writer
+    cdef size_t i, begin
+    for withdrawal in withdrawals:
+        item.clear()
+        writer = new RlpWriter(&item)
+        begin = writer.begin_list()
+        writer.number(to_u64(withdrawal.index, "index"))
+        writer.number(to_u64(withdrawal.validator_index, "validator_index"))
+        writer.fixed(to_address_value(withdrawal.address, "address"))
+        writer.number(to_u64(withdrawal.amount_gwei, "amount_gwei"))
+        writer.end_list(begin)
+        del writer
+        encoded.push_back(item)
+    for i in range(encoded.size()):
+        views.push_back(ByteView(encoded[i].data(), encoded[i].size()))
+    return from_hash_bytes(c_ordered_trie_root(views.data(), views.size()))
+
+
+# ---------------------------------------------------------------- blocks
+
+STRATEGIES = ("auto", "sequential", "groups", "optimistic", "recorded", "recorded-hint")
+
+
+def execute_block(block, State state, *, workers=None, strategy="auto", state_roots=None, record=False, accesses=None):
+    """Execute a block's transactions on a state, and return what it came to.
+
+    block        header, transactions, ommers, withdrawals; senders are recovered if they are not known
+    state        the state before the block; afterwards the state after it
+    workers      threads; None: as many as there are processors
+    strategy     "sequential", "groups", "optimistic", "recorded" (accesses are given, and one that differs is an error),
+                 "recorded-hint" (where one differs the block runs optimistically) or "auto"
+    record       whether to keep what each transaction read and wrote, in `BlockResult.accesses`
+    accesses     an Accesses of an earlier run, or in the shape of EIP-7928; makes "auto" choose "recorded-hint"
+    state_roots  whether receipts before Byzantium get their state root; None: yes, unless the block's own state is partial
+    return       BlockResult; in its `statistics`: `strategy` and `workers` as they were; `executions`, and `conflicts`, those
+                 of them that were discarded, with their `wasted_gas`; `execute_seconds` in all, `busy_seconds` of each
+                 worker, `recover_seconds` of all together; `mismatch`, the first transaction whose accesses were not the
+                 given ones; of a recorded run `critical_path_gas` and `speedup_bound`
+    raise        InvalidTransaction with its index, InvalidBlock, MissingState, MissingBlockHash; the state is then as before
+
+    Parallel and sequential execution give the same result. The GIL is free while transactions run.
+    Source: Yellow Paper section 11.
+    """
+    if state.source is not None:
+        return execute_lazily(block, state, workers=workers, strategy=strategy, state_roots=state_roots, record=record,
+                              accesses=accesses)
+    return _execute_block(block, state, workers, strategy, state_roots, record, accesses)
+
+
+def _execute_block(block, State state, workers, strategy, state_roots, record, accesses):
+    cdef _Job job = _Job()
+    cdef BlockJob* core = &job.job
+    cdef World* world
+    cdef BlockWithdrawal withdrawal
+    cdef BlockOmmer ommer
+    cdef Status status
+    cdef uint64_t checkpoint
+    cdef BlockResult result
+    cdef double started
+    cdef int worker_count
+    if strategy not in STRATEGIES:
+        raise ValueError(f"strategy: {strategy!r} is not one of {', '.join(STRATEGIES)}")
+    header = block.header
+    fill_context(core, header)
+    job.transactions = tuple(block.transactions)
+    for tx in job.transactions:
+        core.transactions.push_back(&(<Transaction?>tx).tx)
+    for item in block.withdrawals or ():
+        withdrawal.address = to_address_value(item.address, "withdrawal")
+        withdrawal.amount_gwei = to_u64(item.amount_gwei, "amount_gwei")
+        core.withdrawals.push_back(withdrawal)
+    for item in block.ommers:
+        ommer.coinbase = to_address_value(item.coinbase, "ommer")
+        ommer.number = to_u64(item.number, "ommer")
+        if not core.context.number > ommer.number or core.context.number - ommer.number > 8:
+            raise errors.InvalidBlock(f"ommer of block {ommer.number} in block {core.context.number}", status="OMMER_AGE")
+        core.ommers.push_back(ommer)
+    worker_count = _worker_count(workers)
+    core.wants_state_roots = ((block.pre_state is None or block.is_pre_state_complete) if state_roots is None
+                               else bool(state_roots))
+    if strategy in ("recorded", "recorded-hint") and accesses is None:
+        raise ValueError(f"strategy: {strategy!r} needs accesses")
+    if accesses is not None and strategy == "auto":
+        strategy = "recorded-hint"
+    if strategy == "auto":
+        strategy = choose_strategy(core, state.reader(), worker_count)
+    if record and strategy == "groups":
+        raise ValueError("record: strategy 'groups' doesn't; 'optimistic' and 'sequential' do")
+    if record and needs_order(core):
+        raise ValueError("record: a block before Byzantium on a whole state gets a root after each transaction; "
+                         "pass state_roots=False to record it")
+    if needs_order(core) or worker_count == 1 and strategy == "optimistic":
+        strategy = "sequential"  # one worker at the frontier is the sequential order
+    if strategy == "sequential":
+        worker_count = 1
+
+    world = state.writer()
+    core.world = world
+    checkpoint = world.checkpoint()
+    state.busy = True
+    status = Status.INTERNAL
+    started = evmcore_seconds()
+    try:
+        if strategy == "groups":
+            status = job.run_in_groups(worker_count)
+        elif strategy in ("recorded", "recorded-hint"):
+            status = job.run_recorded(worker_count, accesses)
+            if status == Status.ACCESSES_DIFFER and strategy == "recorded-hint":
+                notes = job.notes
+                world.revert(checkpoint)
+                checkpoint = world.checkpoint()
+                status = job.run_optimistically(worker_count, record)
+                job.notes["mismatch"] = notes["mismatch"]
+            elif record:
+                job.accesses = (accesses,)
+        elif strategy == "optimistic" or record:
+            status = job.run_optimistically(worker_count, record)
+            if status == Status.OUT_OF_MEMORY and not record:
+                # The block writes more cells than speculation may hold; in order it needs none of them.
+                world.revert(checkpoint)
+                checkpoint = world.checkpoint()
+                strategy = "sequential"
+                status = job.run_sequentially()
+        else:
+            status = job.run_sequentially()
+    finally:
+        started = evmcore_seconds() - started
+        state.busy = False
+        if status == Status.RUNNING:
+            world.release(checkpoint)
+        else:
+            world.revert(checkpoint)
+    if status != Status.RUNNING:
+        raise_outcome(status, core.have, core.want, core.missing, core.missing_block_number,
+                      None if core.failed_index == SIZE_MAX else core.failed_index)
+    result = BlockResult.__new__(BlockResult)
+    result.made = {}
+    result.job = job
+    result.withdrawals = None if block.withdrawals is None else tuple(block.withdrawals)
+    job.world = state.world
+    result.statistics = {
+        "transactions": core.transactions.size(), "gas_used": core.room.gas_used, "workers": worker_count,
+        "strategy": strategy, "executions": core.execution_count, "conflicts": core.conflict_count,
+        "recover_seconds": job.recover_seconds, "execute_seconds": started}
+    if job.notes is not None:
+        result.statistics.update(job.notes)
+        if "critical_path_gas" in job.notes and job.notes["critical_path_gas"]:
+            result.statistics["speedup_bound"] = core.room.gas_used / job.notes["critical_path_gas"]
+    if job.accesses is not None:
+        from evmcore.accesses import Accesses
+        result.made["accesses"] = job.accesses[0] if len(job.accesses) == 1 else Accesses.from_rows(*job.accesses)
+        job.accesses = None
+    return result
+
+
+cdef str choose_strategy(BlockJob* core, World* world, int workers):
+    """The mode that pays for this block, by what it costs to start workers against what there is to share.
+
+    A plain payment takes less than a microsecond, less than handing it to a worker does: only what runs code counts, and
+    senders that are to be recovered.
+    """
+    cdef uint64_t gas = 0
+    cdef size_t programs = 0
+    cdef size_t unknown_senders = 0
+    cdef const CTransaction* tx
+    cdef const AccountRecord* receiver
+    cdef size_t i
+    if workers == 1:
+        return "sequential"
+    for i in range(core.transactions.size()):
+        tx = core.transactions[i]
+        receiver = NULL
+        unknown_senders += not tx.knows_sender()
+        if not tx.is_create:
+            receiver = world.find(tx.to)
+            if receiver == NULL or receiver.code == NULL:
+                continue
+        programs += 1
+        gas += tx.gas_limit
+    if unknown_senders >= PARALLEL_MIN_TRANSACTIONS:
+        return "optimistic"
+    # Waking threads takes some 50 µs, as long as 150,000 gas.
+    if gas < PARALLEL_MIN_GAS or programs < PARALLEL_MIN_TRANSACTIONS:
+        return "sequential"
+    return "optimistic"
+
+
+cdef enum:
+    PARALLEL_MIN_GAS = 1000000
+    PARALLEL_MIN_TRANSACTIONS = 4
+
+
+cdef inline bint needs_order(BlockJob* job):
+    """Whether receipts hold a state root after each transaction, so that each has to be in the world before the next."""
+    return job.wants_state_roots and not job.rules.receipt_has_status
+
+
+def _worker_count(workers):
+    if workers is None:
+        import os
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not isinstance(workers, int) or workers < 1:
+        raise ValueError(f"workers: {workers!r} is not a number of threads")
+    return min(workers, 256)
