@@ -733,14 +733,15 @@ cdef extern from "core/parallel/scheduler.hpp" namespace "evmcore" nogil:
     cdef enum class Claim "evmcore::Scheduler::Claim"(uint8_t):
         CLAIMED
         WAIT
+        REST
         DONE
     cppclass Scheduler:
-        Claim claim(uint32_t* first, uint32_t* count)
+        Claim claim(int worker, uint32_t* first, uint32_t* count)
         uint32_t frontier()
         void set_executed(uint32_t)
         cbool try_begin_commit()
         cbool ready(uint32_t* index)
-        void advance(cbool was_wasted)
+        void advance(int worker, cbool was_wasted)
         void end_commit()
         void stop()
         cbool is_stopped()

@@ -366,7 +366,7 @@ cdef Status commit_one(Engine* e, EngineWorker* w, uint32_t i, cbool* was_wasted
     return Status.RUNNING
 
 
-cdef void commit_ready(Engine* e, EngineWorker* w) noexcept nogil:
+cdef void commit_ready(Engine* e, EngineWorker* w, int worker) noexcept nogil:
     """Commit as far as transactions have been executed, unless another worker is at it."""
     cdef uint32_t i
     cdef cbool was_wasted
@@ -377,7 +377,7 @@ cdef void commit_ready(Engine* e, EngineWorker* w) noexcept nogil:
         if e.status != Status.RUNNING:
             e.stop_all()
             break
-        e.scheduler.advance(was_wasted)
+        e.scheduler.advance(worker, was_wasted)
     e.scheduler.end_commit()
 
 
@@ -417,16 +417,16 @@ cdef void work_on_block(void* context, int worker) noexcept nogil:
     open_machine(&w.machine, e.job)
     schedule_enter(worker)
     while True:
-        commit_ready(e, w)
-        claim = e.scheduler.claim(&first, &count)
-        if idle != 0 and claim != Claim.WAIT:
+        commit_ready(e, w, worker)
+        claim = e.scheduler.claim(worker, &first, &count)
+        if idle != 0 and claim != Claim.WAIT and claim != Claim.REST:
             idle_seconds += evmcore_seconds() - idle_since
         if claim == Claim.CLAIMED:
             idle = 0
             for i in range(first, first + count):
                 execute_ahead(e, w, i)
                 if i + 1 < first + count:
-                    commit_ready(e, w)
+                    commit_ready(e, w, worker)
             if w.machine.poll.abort.load():
                 e.stop_all()
                 break
@@ -439,12 +439,26 @@ cdef void work_on_block(void* context, int worker) noexcept nogil:
             if w.machine.poll.poll(IDLE_POLL_WEIGHT):
                 e.stop_all()
                 break
-            if idle < IDLE_SPINS:
+            if claim == Claim.REST:
+                rest()
+            elif idle < IDLE_SPINS:
                 cpu_pause()
             else:
                 yield_processor()
     w.busy_seconds = evmcore_seconds() - began - idle_seconds
     schedule_leave()
+
+
+cdef void rest() noexcept nogil:
+    """Some microseconds in which a worker that goes on alone has the memory to itself."""
+    cdef int i
+    for i in range(REST_PAUSES):
+        cpu_pause()
+    yield_processor()
+
+
+cdef enum:
+    REST_PAUSES = 200
 
 
 cdef extern from "<thread>" namespace "std::this_thread" nogil:

@@ -4,8 +4,9 @@
 //   READY(i) ----------------------------> EXECUTING(i) --------------> EXECUTED(i) ---------------> COMMITTED(i)
 //
 // Whoever commits finds everything below committed, so what it runs again there is right at once: an index runs twice at
-// the most. Work that turned out in vain closes the window: when more than a third of the recent runs were discarded,
-// only the frontier itself is handed out, and the block goes on sequentially until it has calmed down.
+// the most. Work that turned out in vain closes the window: when more than a third of the recent runs were discarded, one
+// worker goes on alone, index by index, in its own caches, and the others rest. After a while all may try again; each time
+// that this fails the worker stays alone for twice as long.
 #pragma once
 
 #include <memory>
@@ -18,7 +19,7 @@ namespace evmcore {
 
 class Scheduler {
   public:
-    enum class Claim : uint8_t { CLAIMED, WAIT, DONE };
+    enum class Claim : uint8_t { CLAIMED, WAIT, REST, DONE };
 
     // Starts on `count` indices. False without memory.
     bool reset(uint32_t count, uint32_t window) noexcept {
@@ -37,6 +38,9 @@ class Scheduler {
         open_window_ = window;
         window_.store(window, std::memory_order_relaxed);
         recent_waste_ = 0;
+        alone_left_ = 0;
+        alone_length_ = ALONE_LEAST;
+        alone_.store(NOBODY, std::memory_order_relaxed);
         next_.store(0, std::memory_order_relaxed);
         frontier_.store(0, std::memory_order_relaxed);
         stop_.store(false, std::memory_order_relaxed);
@@ -47,9 +51,9 @@ class Scheduler {
     // neighbours do together costs one hand-over, and no two workers write to the same lines of memory.
     void set_batch(uint32_t index, uint8_t size) noexcept { batches_[index] = size; }
 
-    // The next indices for a worker, from *first on. WAIT: the window is full or all are handed out; DONE: all are committed,
-    // or stopped.
-    Claim claim(uint32_t* first, uint32_t* count) noexcept {
+    // The next indices for a worker, from *first on. WAIT: the window is full or all are handed out; REST: another worker goes
+    // on alone; DONE: all are committed, or stopped.
+    Claim claim(int worker, uint32_t* first, uint32_t* count) noexcept {
         schedule_point(SchedulePoint::CLAIM);
         uint32_t next = next_.load(std::memory_order_relaxed);
         for (;;) {
@@ -57,6 +61,9 @@ class Scheduler {
             const uint32_t frontier = frontier_.load(std::memory_order_acquire);
             if (frontier >= count_ || stop_.load(std::memory_order_relaxed))
                 return Claim::DONE;
+            const int alone = alone_.load(std::memory_order_relaxed);
+            if (alone != NOBODY && alone != worker)
+                return Claim::REST;
             const uint32_t window = window_.load(std::memory_order_relaxed);
             if (next >= count_ || next - frontier >= window)
                 return Claim::WAIT;
@@ -88,11 +95,17 @@ class Scheduler {
         return is_ready(*index) && !stop_.load(std::memory_order_relaxed);
     }
     // Release: the committed state goes with the frontier. `was_wasted`: a run of this index was discarded.
-    void advance(bool was_wasted) noexcept {
+    void advance(int worker, bool was_wasted) noexcept {
         schedule_point(SchedulePoint::ADVANCE);
         recent_waste_ += (was_wasted ? WASTE_UNIT : 0) - recent_waste_ / WASTE_MEMORY;
-        const bool is_wasteful = recent_waste_ > WASTE_LIMIT;
-        window_.store(is_wasteful ? 1 : open_window_, std::memory_order_relaxed);
+        if (alone_left_ != 0) {
+            if (--alone_left_ == 0)
+                set_alone(NOBODY);
+        } else if (recent_waste_ > WASTE_LIMIT) {
+            alone_left_ = alone_length_;
+            alone_length_ = alone_length_ < ALONE_MOST ? alone_length_ * 2 : ALONE_MOST;
+            set_alone(worker);
+        }
         frontier_.store(frontier_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
     }
     void end_commit() noexcept { commit_lock_.unlock(); }
@@ -101,6 +114,11 @@ class Scheduler {
     bool is_stopped() const noexcept { return stop_.load(std::memory_order_relaxed); }
 
   private:
+    void set_alone(int worker) noexcept {
+        recent_waste_ = 0;
+        window_.store(worker == NOBODY ? open_window_ : 1, std::memory_order_relaxed);
+        alone_.store(worker, std::memory_order_relaxed);
+    }
     bool is_ready(uint32_t index) const noexcept {
         return index < count_ && executed_[index].load(std::memory_order_acquire);
     }
@@ -109,13 +127,18 @@ class Scheduler {
     static constexpr int32_t WASTE_UNIT = 1024;
     static constexpr int32_t WASTE_MEMORY = 16;
     static constexpr int32_t WASTE_LIMIT = WASTE_UNIT * WASTE_MEMORY * 35 / 100;
+    static constexpr int NOBODY = -1;
+    static constexpr uint32_t ALONE_LEAST = 32, ALONE_MOST = 4096;  // how many indices one worker does alone
 
     std::unique_ptr<std::atomic<bool>[]> executed_;  // published: by the worker that ran the index
     std::unique_ptr<uint8_t[]> batches_;             // frozen while workers run
     uint32_t capacity_ = 0;
     uint32_t count_ = 0;
     uint32_t open_window_ = 1;
-    int32_t recent_waste_ = 0;                 // owned by whoever commits
+    int32_t recent_waste_ = 0;                 // these three owned by whoever commits
+    uint32_t alone_left_ = 0;
+    uint32_t alone_length_ = ALONE_LEAST;
+    std::atomic<int> alone_{NOBODY};           // published: by whoever commits
     std::atomic<uint32_t> window_{1};          // published: by whoever commits
     alignas(64) std::atomic<uint32_t> next_{0};
     alignas(64) std::atomic<uint32_t> frontier_{0};  // published: by whoever commits
