@@ -94,7 +94,9 @@ cdef Status run_in_order(Machine* m, BlockJob* job, size_t i) noexcept nogil:
     """Run transaction i on the state as it is, and commit it."""
     cdef StateView view = job.world.view()
     cdef Outcome* out = &job.outcomes[i]
-    cdef Status status = apply_transaction(m, &view, job.transactions[i], &job.blobs, &job.room, False, out)
+    cdef Status status
+    job.prefetch_after(i)
+    status = apply_transaction(m, &view, job.transactions[i], &job.blobs, &job.room, False, out)
     job.execution_count += 1
     out.status = status
     if kind_of(status) == Kind.INVALID or kind_of(status) == Kind.BROKEN:

@@ -522,17 +522,21 @@ cdef str choose_strategy(BlockJob* core, World* world, int workers):
             if receiver == NULL or receiver.code == NULL:
                 continue
         programs += 1
-        gas += tx.gas_limit
+        gas += min(tx.gas_limit, <uint64_t>PROGRAM_GAS_MOST)
     if unknown_senders >= PARALLEL_MIN_TRANSACTIONS:
         return "optimistic"
-    # Waking threads takes some 50 µs, as long as 150,000 gas.
-    if gas < PARALLEL_MIN_GAS or programs < PARALLEL_MIN_TRANSACTIONS:
+    if (gas < PARALLEL_MIN_GAS + PAYMENT_GAS * (core.transactions.size() - programs)
+            or programs < PARALLEL_MIN_TRANSACTIONS):
         return "sequential"
     return "optimistic"
 
 
+# In gas that programs are given, of which they use a half, at 4 gas a nanosecond: what starting the workers costs, and
+# what a payment loses by being handed over. Beyond the most, a limit says nothing of the use.
 cdef enum:
     PARALLEL_MIN_GAS = 1000000
+    PAYMENT_GAS = 2500
+    PROGRAM_GAS_MOST = 300000
     PARALLEL_MIN_TRANSACTIONS = 4
 
 

@@ -688,6 +688,7 @@ cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
         uint64_t execution_count
         uint64_t conflict_count
         cbool reset_results()
+        void prefetch_after(size_t)
     cbool (*job_block_hash "evmcore::BlockJob::block_hash")(void*, uint64_t, Hash*) noexcept
 
 cdef extern from "core/crypto/ethash.hpp" namespace "evmcore" nogil:

@@ -297,6 +297,7 @@ cdef void execute_ahead(Engine* e, EngineWorker* w, uint32_t i) noexcept nogil:
     cdef EngineTask* task = &e.tasks[i]
     cdef StateView view = w.view()
     w.transaction = i
+    e.job.prefetch_after(i)
     task.is_exact = e.scheduler.frontier() == i
     out.status = apply_transaction(&w.machine, &view, e.job.transactions[i], &e.job.blobs,
                                    &e.job.room if task.is_exact else NULL, not task.is_exact, out)

@@ -43,6 +43,9 @@ class World {
     Status slot(const Address& address, const u256& key, u256* out) const noexcept;
     StateView view() const noexcept;
 
+    // Asks for the memory where an account is looked up.
+    void prefetch(const Address& address) const noexcept { index_.prefetch(address); }
+
     // Writes. OUT_OF_MEMORY leaves the state as it was.
     Status set_balance(const Address& address, const u256& balance) noexcept;
     Status set_nonce(const Address& address, uint64_t nonce) noexcept;

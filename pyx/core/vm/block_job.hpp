@@ -109,6 +109,19 @@ struct BlockJob {
         return true;
     }
 
+    // Asks for what the transactions after i will need first: of the next but one its fields, of the next its accounts. Short
+    // ones would otherwise spend most of their time waiting for memory that another core wrote last.
+    void prefetch_after(size_t i) const noexcept {
+        if (i + 2 < transactions.size())
+            for (size_t line = 0; line < sizeof(Transaction); line += 64)
+                __builtin_prefetch(reinterpret_cast<const char*>(transactions[i + 2]) + line);
+        if (i + 1 < transactions.size()) {
+            if (transactions[i + 1]->knows_sender())
+                world->prefetch(transactions[i + 1]->sender);
+            world->prefetch(transactions[i + 1]->to);
+        }
+    }
+
     static bool block_hash(void* context, uint64_t number, Hash* out) noexcept {
         const auto* job = static_cast<const BlockJob*>(context);
         const uint64_t age = job->context.number - 1 - number;
