@@ -737,6 +737,9 @@ cdef extern from "core/parallel/scheduler.hpp" namespace "evmcore" nogil:
         REST
         DONE
     cppclass Scheduler:
+        Scheduler()
+        cbool reset(uint32_t count, uint32_t window)
+        void set_batch(uint32_t, uint8_t)
         Claim claim(int worker, uint32_t* first, uint32_t* count)
         uint32_t frontier()
         void set_executed(uint32_t)
@@ -750,6 +753,8 @@ cdef extern from "core/parallel/scheduler.hpp" namespace "evmcore" nogil:
 cdef extern from "core/parallel/pool.hpp" namespace "evmcore" nogil:
     cppclass AtomicSize "std::atomic<size_t>":
         size_t fetch_add(size_t)
+        size_t load()
+        void store(size_t)
     cppclass ClaimCounter:
         AtomicSize next
     cppclass Pool:

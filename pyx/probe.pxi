@@ -109,3 +109,85 @@ def probe_keccak_of_four(messages):
         out[i] = &hashes[i]
     c_keccak256_x4(data, sizes, out)
     return tuple(from_hash_bytes(hashes[i]) for i in range(4))
+
+
+# ---------------------------------------------------------------- the scheduler, with counters for work
+
+from libc.stdlib cimport calloc, free
+
+
+cdef cppclass Counters:
+    Scheduler scheduler
+    vector[uint32_t] needs     # of each index, the lower one whose value it adds 1 to; itself: none
+    AtomicSize* committed
+    vector[uint64_t] seen
+    uint64_t runs
+    uint64_t discarded
+    uint64_t order             # the indices as they were committed, hashed in turn
+
+
+cdef void count_ahead(Counters* c, uint32_t i) noexcept nogil:
+    """Run i on what is committed so far: without waiting for what it needs."""
+    c.seen[i] = 0 if c.needs[i] == i else c.committed[c.needs[i]].load()
+    c.scheduler.set_executed(i)
+
+
+cdef void commit_counters(Counters* c, int worker) noexcept nogil:
+    cdef uint32_t i
+    cdef uint64_t now
+    cdef cbool was_wasted
+    if not c.scheduler.try_begin_commit():
+        return
+    while c.scheduler.ready(&i):
+        now = 0 if c.needs[i] == i else c.committed[c.needs[i]].load()
+        was_wasted = now != c.seen[i]
+        c.runs += 1 + was_wasted
+        c.discarded += was_wasted
+        c.committed[i].store(now + 1)
+        c.order = c.order * 31 + i
+        c.scheduler.advance(worker, was_wasted)
+    c.scheduler.end_commit()
+
+
+cdef void work_on_counters(void* context, int worker) noexcept nogil:
+    cdef Counters* c = <Counters*>context
+    cdef Claim claim
+    cdef uint32_t first = 0
+    cdef uint32_t count = 0
+    cdef uint32_t i
+    schedule_enter(worker)
+    while True:
+        commit_counters(c, worker)
+        claim = c.scheduler.claim(worker, &first, &count)
+        if claim == Claim.DONE:
+            break
+        if claim == Claim.CLAIMED:
+            for i in range(first, first + count):
+                count_ahead(c, i)
+        else:
+            yield_processor()
+    schedule_leave()
+
+
+def probe_scheduler(needs, int workers, int window, int batch):
+    """(values, runs, discarded, order): counters run by the scheduler. `needs[i]`: the index, i at the most, that i counts on."""
+    cdef Counters* c = new Counters()
+    cdef _Engine lent = borrow_engine(workers)
+    cdef uint32_t i
+    try:
+        c.needs = needs
+        c.committed = <AtomicSize*>calloc(c.needs.size() + 1, sizeof(AtomicSize))
+        if c.committed == NULL:
+            raise MemoryError("counters")
+        c.seen.resize(c.needs.size())
+        if not c.scheduler.reset(<uint32_t>c.needs.size(), <uint32_t>window):
+            raise MemoryError("a scheduler")
+        for i in range(<uint32_t>c.needs.size()):
+            c.scheduler.set_batch(i, <uint8_t>min(<size_t>batch, c.needs.size() - i))
+        with nogil:
+            lent.engine.pool.run(work_on_counters, c)
+        return [c.committed[i].load() for i in range(<uint32_t>c.needs.size())], c.runs, c.discarded, c.order
+    finally:
+        free(c.committed)
+        del c
+        return_engine(lent)

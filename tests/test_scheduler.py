@@ -1,0 +1,66 @@
+"""The scheduler alone, with counters for work: each index counts on from a lower one, and may have to count again."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from evmcore._core import ScheduleFuzzer, probe_scheduler
+
+
+def values_of(needs: list[int]) -> list[int]:
+    values: list[int] = []
+    for index, needed in enumerate(needs):
+        values.append(1 if needed == index else values[needed] + 1)
+    return values
+
+
+def order_of(count: int) -> int:
+    order = 0
+    for index in range(count):
+        order = (order * 31 + index) % 2**64
+    return order
+
+
+NEEDS = {
+    "nobody": lambda random, index: index,
+    "the one before": lambda random, index: max(0, index - 1),
+    "one far below": lambda random, index: max(0, index - 100),
+    "anybody below": lambda random, index: random.randrange(index + 1),
+    "the one before, now and then": lambda random, index: max(0, index - 1) if random.random() < 0.1 else index,
+}
+
+
+@pytest.mark.parametrize("batch", [1, 8, 255])
+@pytest.mark.parametrize("workers", [1, 2, 5])
+@pytest.mark.parametrize("needed", NEEDS)
+def test_every_index_is_committed_once_in_order_on_what_is_final(needed, workers, batch):
+    random = Random(workers * 1000 + batch)
+    for count in (0, 1, 2, 3000):
+        needs = [NEEDS[needed](random, index) for index in range(count)]
+        for window in (1, 2, 64):
+            values, runs, discarded, order = probe_scheduler(needs, workers, window, batch)
+            assert values == values_of(needs)
+            assert order == order_of(count)
+            assert runs == count + discarded  # twice at the most
+            assert discarded == 0 or (needed != "nobody" and workers * window * batch > 1)
+
+
+def test_independent_work_is_never_discarded_and_dependent_work_closes_the_window():
+    independent = list(range(5000))
+    assert probe_scheduler(independent, 4, 128, 1)[2] == 0
+    chain = [max(0, index - 1) for index in range(5000)]
+    # Without the window's closing nearly all that is run ahead would be.
+    assert probe_scheduler(chain, 4, 128, 1)[2] < 1500
+
+
+def test_any_order_of_the_workers_will_do():
+    for seed in range(200):
+        random = Random(seed)
+        needs = [NEEDS["anybody below"](random, index) for index in range(40)]
+        with ScheduleFuzzer(seed, 3):
+            values, runs, discarded, order = probe_scheduler(needs, 3, 1 + seed % 9, 1 + seed % 4)
+        assert values == values_of(needs), f"seed {seed}"
+        assert order == order_of(len(needs)), f"seed {seed}"
+        assert runs == len(needs) + discarded
