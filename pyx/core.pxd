@@ -745,7 +745,7 @@ cdef extern from "core/parallel/scheduler.hpp" namespace "evmcore" nogil:
         void set_executed(uint32_t)
         cbool try_begin_commit()
         cbool ready(uint32_t* index)
-        void advance(int worker, cbool was_wasted)
+        void advance(cbool was_wasted)
         void end_commit()
         void stop()
         cbool is_stopped()

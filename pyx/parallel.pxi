@@ -367,7 +367,7 @@ cdef Status commit_one(Engine* e, EngineWorker* w, uint32_t i, cbool* was_wasted
     return Status.RUNNING
 
 
-cdef void commit_ready(Engine* e, EngineWorker* w, int worker) noexcept nogil:
+cdef void commit_ready(Engine* e, EngineWorker* w) noexcept nogil:
     """Commit as far as transactions have been executed, unless another worker is at it."""
     cdef uint32_t i
     cdef cbool was_wasted
@@ -378,7 +378,7 @@ cdef void commit_ready(Engine* e, EngineWorker* w, int worker) noexcept nogil:
         if e.status != Status.RUNNING:
             e.stop_all()
             break
-        e.scheduler.advance(worker, was_wasted)
+        e.scheduler.advance(was_wasted)
     e.scheduler.end_commit()
 
 
@@ -418,7 +418,7 @@ cdef void work_on_block(void* context, int worker) noexcept nogil:
     open_machine(&w.machine, e.job)
     schedule_enter(worker)
     while True:
-        commit_ready(e, w, worker)
+        commit_ready(e, w)
         claim = e.scheduler.claim(worker, &first, &count)
         if idle != 0 and claim != Claim.WAIT and claim != Claim.REST:
             idle_seconds += evmcore_seconds() - idle_since
@@ -427,7 +427,7 @@ cdef void work_on_block(void* context, int worker) noexcept nogil:
             for i in range(first, first + count):
                 execute_ahead(e, w, i)
                 if i + 1 < first + count:
-                    commit_ready(e, w, worker)
+                    commit_ready(e, w)
             if w.machine.poll.abort.load():
                 e.stop_all()
                 break

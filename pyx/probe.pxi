@@ -132,7 +132,7 @@ cdef void count_ahead(Counters* c, uint32_t i) noexcept nogil:
     c.scheduler.set_executed(i)
 
 
-cdef void commit_counters(Counters* c, int worker) noexcept nogil:
+cdef void commit_counters(Counters* c) noexcept nogil:
     cdef uint32_t i
     cdef uint64_t now
     cdef cbool was_wasted
@@ -145,7 +145,7 @@ cdef void commit_counters(Counters* c, int worker) noexcept nogil:
         c.discarded += was_wasted
         c.committed[i].store(now + 1)
         c.order = c.order * 31 + i
-        c.scheduler.advance(worker, was_wasted)
+        c.scheduler.advance(was_wasted)
     c.scheduler.end_commit()
 
 
@@ -157,7 +157,7 @@ cdef void work_on_counters(void* context, int worker) noexcept nogil:
     cdef uint32_t i
     schedule_enter(worker)
     while True:
-        commit_counters(c, worker)
+        commit_counters(c)
         claim = c.scheduler.claim(worker, &first, &count)
         if claim == Claim.DONE:
             break

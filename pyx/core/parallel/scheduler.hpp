@@ -6,7 +6,7 @@
 // Whoever commits finds everything below committed, so what it runs again there is right at once: an index runs twice at
 // the most. Work that turned out in vain closes the window: when more than a third of the recent runs were discarded, one
 // worker goes on alone, index by index, in its own caches, and the others rest. After a while all may try again; each time
-// that this fails the worker stays alone for twice as long.
+// that this fails the worker stays alone for four times as long.
 #pragma once
 
 #include <memory>
@@ -95,7 +95,7 @@ class Scheduler {
         return is_ready(*index) && !stop_.load(std::memory_order_relaxed);
     }
     // Release: the committed state goes with the frontier. `was_wasted`: a run of this index was discarded.
-    void advance(int worker, bool was_wasted) noexcept {
+    void advance(bool was_wasted) noexcept {
         schedule_point(SchedulePoint::ADVANCE);
         recent_waste_ += (was_wasted ? WASTE_UNIT : 0) - recent_waste_ / WASTE_MEMORY;
         if (alone_left_ != 0) {
@@ -103,8 +103,8 @@ class Scheduler {
                 set_alone(NOBODY);
         } else if (recent_waste_ > WASTE_LIMIT) {
             alone_left_ = alone_length_;
-            alone_length_ = alone_length_ < ALONE_MOST ? alone_length_ * 2 : ALONE_MOST;
-            set_alone(worker);
+            alone_length_ = alone_length_ < ALONE_MOST ? alone_length_ * 4 : ALONE_MOST;
+            set_alone(CALLER);
         }
         frontier_.store(frontier_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
     }
@@ -128,7 +128,8 @@ class Scheduler {
     static constexpr int32_t WASTE_MEMORY = 16;
     static constexpr int32_t WASTE_LIMIT = WASTE_UNIT * WASTE_MEMORY * 35 / 100;
     static constexpr int NOBODY = -1;
-    static constexpr uint32_t ALONE_LEAST = 32, ALONE_MOST = 4096;  // how many indices one worker does alone
+    static constexpr int CALLER = 0;  // what the work is about is in its caches, which made it
+    static constexpr uint32_t ALONE_LEAST = 64, ALONE_MOST = 4096;  // how many indices one worker does alone
 
     std::unique_ptr<std::atomic<bool>[]> executed_;  // published: by the worker that ran the index
     std::unique_ptr<uint8_t[]> batches_;             // frozen while workers run
