@@ -71,14 +71,16 @@ style: $(BUILT) $(STYLE_PACKAGES) ## look at the Python code's form and types
 example: $(BUILT) ## make the example block anew
 	@$(BIN)/python -m evmcore.example.generate
 
-# The sanitizers' builds live beside the normal one; their runtime has to be loaded before Python.
+# The sanitizers' builds live beside the normal one; their runtime has to be loaded before Python, and no library may hide
+# from it. Their reports go to a file: pytest would swallow them.
 .PHONY: sanitize
 sanitize: $(TEST_PACKAGES) $(BUILT) ## run the tests with AddressSanitizer and UndefinedBehaviorSanitizer
 	@echo "Building with sanitizers"
 	@EVMCORE_SANITIZE=address,undefined $(BIN)/python setup.py -q build --build-lib build/sanitize
 	@LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
-	  ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=build/sanitize \
-	  $(BIN)/pytest $(ARGS)
+	  PYCRYPTODOME_DISABLE_DEEPBIND=1 PYTHONPATH=build/sanitize UBSAN_OPTIONS=print_stacktrace=1 \
+	  ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:log_path=build/sanitize/report $(BIN)/pytest $(ARGS) \
+	  || { cat build/sanitize/report.* 2>/dev/null; exit 1; }
 
 .PHONY: tsan
 tsan: $(TEST_PACKAGES) $(BUILT) ## run the parallel tests with ThreadSanitizer
