@@ -733,6 +733,7 @@ cdef extern from "core/parallel/schedule_point.hpp" namespace "evmcore" nogil:
 cdef extern from "core/parallel/scheduler.hpp" namespace "evmcore" nogil:
     cdef enum class Claim "evmcore::Scheduler::Claim"(uint8_t):
         CLAIMED
+        ALONE
         WAIT
         REST
         DONE
@@ -747,6 +748,7 @@ cdef extern from "core/parallel/scheduler.hpp" namespace "evmcore" nogil:
         cbool ready(uint32_t* index)
         void advance(cbool was_wasted)
         void end_commit()
+        void end_alone(uint32_t count)
         void stop()
         cbool is_stopped()
 
@@ -814,7 +816,6 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
         void unpublish(uint32_t, const Effects&)
         cbool is_valid(Effects*)
         cbool commit(uint32_t, Effects*, VersionArena*)
-        Status fold(World*, VersionArena**, size_t)
     cppclass EngineWorker:
         Machine machine
         VersionArena arena
@@ -825,6 +826,7 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
         double busy_seconds
         StateView view()
     cppclass EngineTask:
+        EngineTask()
         cbool is_exact
         cbool is_published
         int64_t waited_for
@@ -850,6 +852,7 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
         uint64_t critical_path_gas
         void trace_dependencies(uint32_t)
         void find_conflict(uint32_t)
+        Status settle()
         cbool allocate()
         Status begin(BlockJob*)
         void begin_workers(BlockJob*)

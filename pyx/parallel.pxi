@@ -298,11 +298,12 @@ cdef void execute_ahead(Engine* e, EngineWorker* w, uint32_t i) noexcept nogil:
     cdef StateView view = w.view()
     w.transaction = i
     e.job.prefetch_after(i)
+    task[0] = EngineTask()
     task.is_exact = e.scheduler.frontier() == i
     out.status = apply_transaction(&w.machine, &view, e.job.transactions[i], &e.job.blobs,
                                    &e.job.room if task.is_exact else NULL, not task.is_exact, out)
     w.executions += 1
-    if not task.is_exact and is_result(out.status):
+    if not task.is_exact and is_result(out.status) and e.scheduler.frontier() != i:
         schedule_point(SchedulePoint.PUBLISH)
         # Full: nobody sees it before it commits, which costs time, not truth.
         task.is_published = True
@@ -338,8 +339,6 @@ cdef Status commit_one(Engine* e, EngineWorker* w, uint32_t i, cbool* was_wasted
     """Commit transaction i, at the frontier; run it again first if what it saw has changed."""
     cdef BlockJob* job = e.job
     cdef Outcome* out = &job.outcomes[i]
-    cdef StateView view
-    cdef Status status
     was_wasted[0] = False
     if not is_still_right(e, i):
         withdraw(e, i)
@@ -350,12 +349,25 @@ cdef Status commit_one(Engine* e, EngineWorker* w, uint32_t i, cbool* was_wasted
             e.find_conflict(i)
         w.conflicts += 1
         w.wasted_gas += <uint64_t>out.gas_used if is_result(out.status) else 0
-        view = w.view()
-        w.transaction = i
-        out.status = apply_transaction(&w.machine, &view, job.transactions[i], &job.blobs, &job.room, False, out)
-        w.executions += 1
+        execute_at_frontier(e, w, i)
         if not is_result(out.status):
             return fail_block(job, out.status, out, i)
+    return commit_result(e, w, i)
+
+
+cdef void execute_at_frontier(Engine* e, EngineWorker* w, uint32_t i) noexcept nogil:
+    """Run transaction i on what is committed, which is all below it."""
+    cdef Outcome* out = &e.job.outcomes[i]
+    cdef StateView view = w.view()
+    w.transaction = i
+    out.status = apply_transaction(&w.machine, &view, e.job.transactions[i], &e.job.blobs, &e.job.room, False, out)
+    w.executions += 1
+
+
+cdef Status commit_result(Engine* e, EngineWorker* w, uint32_t i) noexcept nogil:
+    """Make what transaction i wrote the committed state."""
+    cdef BlockJob* job = e.job
+    cdef Outcome* out = &job.outcomes[i]
     schedule_point(SchedulePoint.COMMIT)
     if e.records:
         e.trace_dependencies(i)
@@ -380,6 +392,28 @@ cdef void commit_ready(Engine* e, EngineWorker* w) noexcept nogil:
             break
         e.scheduler.advance(was_wasted)
     e.scheduler.end_commit()
+
+
+cdef Status run_alone(Engine* e, EngineWorker* w, uint32_t first, uint32_t count) noexcept nogil:
+    """Run and commit transactions in order, sequentially, while the other workers rest."""
+    cdef uint32_t i
+    cdef Status status = Status.RUNNING
+    if e.records:  # the versions tell who depends on whom
+        for i in range(first, first + count):
+            e.tasks[i] = EngineTask()
+            execute_at_frontier(e, w, i)
+            if not is_result(e.job.outcomes[i].status):
+                return fail_block(e.job, e.job.outcomes[i].status, &e.job.outcomes[i], i)
+            status = commit_result(e, w, i)
+            if status != Status.RUNNING:
+                return status
+        return status
+    status = e.settle()
+    for i in range(first, first + count):
+        if status != Status.RUNNING:
+            break
+        status = run_in_order(&w.machine, e.job, i)
+    return status
 
 
 cdef cbool wait_at_gate(Engine* e) noexcept nogil:
@@ -431,6 +465,13 @@ cdef void work_on_block(void* context, int worker) noexcept nogil:
             if w.machine.poll.abort.load():
                 e.stop_all()
                 break
+        elif claim == Claim.ALONE:
+            idle = 0
+            e.status = run_alone(e, w, first, count)
+            if e.status != Status.RUNNING:
+                e.stop_all()
+                break
+            e.scheduler.end_alone(count)
         elif claim == Claim.DONE:
             break
         else:
@@ -496,10 +537,7 @@ cdef Status run_optimistically(Engine* e, BlockJob* job) noexcept nogil:
         job.conflict_count += e.workers[i].conflicts
         e.workers[i].machine.poll.abort.store(False)
     if status == Status.RUNNING:
-        status = e.state.fold(job.world, e.arenas.data(), e.arenas.size())
-        if status == Status.MISSING_STATE:
-            job.missing.address = job.context.coinbase
-            job.missing.is_slot = False
+        status = e.settle()
     if status == Status.RUNNING:
         status = end_job(m, job)
     e.end()

@@ -126,25 +126,32 @@ cdef cppclass Counters:
     uint64_t order             # the indices as they were committed, hashed in turn
 
 
+cdef uint64_t value_below(Counters* c, uint32_t i) noexcept nogil:
+    """What i counts on, as it is now."""
+    return 0 if c.needs[i] == i else c.committed[c.needs[i]].load()
+
+
+cdef void commit_counter(Counters* c, uint32_t i) noexcept nogil:
+    c.committed[i].store(value_below(c, i) + 1)
+    c.order = c.order * 31 + i
+
+
 cdef void count_ahead(Counters* c, uint32_t i) noexcept nogil:
     """Run i on what is committed so far: without waiting for what it needs."""
-    c.seen[i] = 0 if c.needs[i] == i else c.committed[c.needs[i]].load()
+    c.seen[i] = value_below(c, i)
     c.scheduler.set_executed(i)
 
 
 cdef void commit_counters(Counters* c) noexcept nogil:
     cdef uint32_t i
-    cdef uint64_t now
     cdef cbool was_wasted
     if not c.scheduler.try_begin_commit():
         return
     while c.scheduler.ready(&i):
-        now = 0 if c.needs[i] == i else c.committed[c.needs[i]].load()
-        was_wasted = now != c.seen[i]
+        was_wasted = c.seen[i] != value_below(c, i)
         c.runs += 1 + was_wasted
         c.discarded += was_wasted
-        c.committed[i].store(now + 1)
-        c.order = c.order * 31 + i
+        commit_counter(c, i)
         c.scheduler.advance(was_wasted)
     c.scheduler.end_commit()
 
@@ -164,6 +171,11 @@ cdef void work_on_counters(void* context, int worker) noexcept nogil:
         if claim == Claim.CLAIMED:
             for i in range(first, first + count):
                 count_ahead(c, i)
+        elif claim == Claim.ALONE:
+            for i in range(first, first + count):
+                c.runs += 1
+                commit_counter(c, i)
+            c.scheduler.end_alone(count)
         else:
             yield_processor()
     schedule_leave()

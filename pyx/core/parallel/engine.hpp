@@ -37,7 +37,7 @@ struct EngineWorker {
 };
 
 // What the engine knows of a transaction beside its outcome.
-struct EngineTask {
+struct alignas(64) EngineTask {
     bool is_exact = false;      // ran with everything below it committed
     bool is_published = false;  // its writes are on show
     int64_t waited_for = -1;    // whose writes made it run again
@@ -57,6 +57,7 @@ struct Engine {
     // Worker 0 begins the block while the others wake. published: by worker 0; what it set up goes with it.
     enum Gate : uint32_t { CLOSED, OPEN, CANCELLED };
     std::atomic<uint32_t> gate{CLOSED};
+    size_t capacity = 0;                   // of the multi-version state, in accounts and in slots
     bool records = false;                  // keep the effects and find dependencies
     uint64_t critical_path_gas = 0;
 
@@ -100,10 +101,11 @@ struct Engine {
         if (gas > block->context.gas_limit)
             gas = block->context.gas_limit;  // limits may sum up to more than is used
         // The cheapest new cell is a slot in an access list, 1,900 gas, that is written, 2,900; and some are never committed.
-        size_t capacity = static_cast<size_t>(gas / 3000) + 6 * count + 1024;
+        capacity = static_cast<size_t>(gas / 3000) + 6 * count + 1024;
         if (capacity > MAX_CELLS)
             capacity = MAX_CELLS;
-        tasks.assign(count, EngineTask{});
+        if (tasks.size() < count)
+            tasks.resize(count);  // each is reset by whoever runs it first
         const bool is_ready = state.reset(block->world, block->rules->deletes_empty_accounts, capacity) &&
                               scheduler.reset(static_cast<uint32_t>(count),
                                               WINDOW_PER_WORKER * static_cast<uint32_t>(workers.size()));
@@ -149,6 +151,18 @@ struct Engine {
             if (static_cast<int64_t>(j) > tasks[i].waited_for && j < i)
                 tasks[i].waited_for = j;
         });
+    }
+    // Writes what is committed to the world and starts again on it. When no other worker is at work.
+    Status settle() noexcept {
+        Status status = state.fold(job->world, arenas.data(), arenas.size());
+        if (status == Status::MISSING_STATE) {
+            job->missing.address = job->context.coinbase;  // the one account that is credited unseen
+            job->missing.is_slot = false;
+        }
+        end();
+        if (status == Status::RUNNING && !state.reset(job->world, job->rules->deletes_empty_accounts, capacity))
+            status = Status::OUT_OF_MEMORY;
+        return status;
     }
     void end() noexcept {
         state.forget(arenas.data(), arenas.size());

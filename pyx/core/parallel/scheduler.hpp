@@ -4,9 +4,9 @@
 //   READY(i) ----------------------------> EXECUTING(i) --------------> EXECUTED(i) ---------------> COMMITTED(i)
 //
 // Whoever commits finds everything below committed, so what it runs again there is right at once: an index runs twice at
-// the most. Work that turned out in vain closes the window: when more than a third of the recent runs were discarded, one
-// worker goes on alone, index by index, in its own caches, and the others rest. After a while all may try again; each time
-// that this fails the worker stays alone for four times as long.
+// the most. Work that turned out in vain closes the window: when more than a third of the recent runs were discarded, no
+// more is handed out until all that was is committed; then one worker has the next indices to itself, as if there were no
+// others, who rest. Afterwards all may try again; each time that this fails the stretch alone is four times as long.
 #pragma once
 
 #include <memory>
@@ -19,7 +19,7 @@ namespace evmcore {
 
 class Scheduler {
   public:
-    enum class Claim : uint8_t { CLAIMED, WAIT, REST, DONE };
+    enum class Claim : uint8_t { CLAIMED, ALONE, WAIT, REST, DONE };
 
     // Starts on `count` indices. False without memory.
     bool reset(uint32_t count, uint32_t window) noexcept {
@@ -38,9 +38,8 @@ class Scheduler {
         open_window_ = window;
         window_.store(window, std::memory_order_relaxed);
         recent_waste_ = 0;
-        alone_left_ = 0;
         alone_length_ = ALONE_LEAST;
-        alone_.store(NOBODY, std::memory_order_relaxed);
+        is_alone_.store(false, std::memory_order_relaxed);
         next_.store(0, std::memory_order_relaxed);
         frontier_.store(0, std::memory_order_relaxed);
         stop_.store(false, std::memory_order_relaxed);
@@ -51,29 +50,32 @@ class Scheduler {
     // neighbours do together costs one hand-over, and no two workers write to the same lines of memory.
     void set_batch(uint32_t index, uint8_t size) noexcept { batches_[index] = size; }
 
-    // The next indices for a worker, from *first on. WAIT: the window is full or all are handed out; REST: another worker goes
-    // on alone; DONE: all are committed, or stopped.
+    // The next indices for a worker, from *first on. CLAIMED: to execute; whoever commits comes later. ALONE: to execute and
+    // commit in order, without another word to the scheduler until `end_alone`; everything below is committed, and nobody
+    // else is at work. WAIT: the window is full or all are handed out; REST: another worker goes on alone, or is about to;
+    // DONE: all are committed, or stopped.
     Claim claim(int worker, uint32_t* first, uint32_t* count) noexcept {
         schedule_point(SchedulePoint::CLAIM);
-        uint32_t next = next_.load(std::memory_order_relaxed);
+        uint32_t next = next_.load(std::memory_order_acquire);
         for (;;) {
             // Acquire: what was committed below the frontier is visible to the run that starts here.
             const uint32_t frontier = frontier_.load(std::memory_order_acquire);
             if (frontier >= count_ || stop_.load(std::memory_order_relaxed))
                 return Claim::DONE;
-            const int alone = alone_.load(std::memory_order_relaxed);
-            if (alone != NOBODY && alone != worker)
+            // Acquire: so is what was done alone, once that is over.
+            const bool is_alone = is_alone_.load(std::memory_order_acquire);
+            if (is_alone && worker != CALLER)
                 return Claim::REST;
-            const uint32_t window = window_.load(std::memory_order_relaxed);
+            const uint32_t window = is_alone ? 1 : window_.load(std::memory_order_relaxed);
             if (next >= count_ || next - frontier >= window)
                 return Claim::WAIT;
-            const uint32_t room = window - (next - frontier);
-            const uint32_t size = batches_[next] < room ? batches_[next] : room;
-            if (next_.compare_exchange_weak(next, next + size, std::memory_order_relaxed)) {
-                *first = next;
-                *count = size;
-                return Claim::CLAIMED;
-            }
+            const uint32_t wanted = is_alone ? alone_length_ : batches_[next];
+            const uint32_t room = is_alone ? count_ - next : window - (next - frontier);
+            *first = next;
+            *count = wanted < room ? wanted : room;
+            // Release and acquire: whoever finds that the caller took a stretch for itself knows that it is alone.
+            if (next_.compare_exchange_weak(next, next + *count, std::memory_order_acq_rel, std::memory_order_acquire))
+                return is_alone ? Claim::ALONE : Claim::CLAIMED;
         }
     }
 
@@ -98,27 +100,30 @@ class Scheduler {
     void advance(bool was_wasted) noexcept {
         schedule_point(SchedulePoint::ADVANCE);
         recent_waste_ += (was_wasted ? WASTE_UNIT : 0) - recent_waste_ / WASTE_MEMORY;
-        if (alone_left_ != 0) {
-            if (--alone_left_ == 0)
-                set_alone(NOBODY);
-        } else if (recent_waste_ > WASTE_LIMIT) {
-            alone_left_ = alone_length_;
-            alone_length_ = alone_length_ < ALONE_MOST ? alone_length_ * 4 : ALONE_MOST;
-            set_alone(CALLER);
-        }
+        if (recent_waste_ > WASTE_LIMIT)
+            is_alone_.store(true, std::memory_order_relaxed);
+        const uint32_t window = window_.load(std::memory_order_relaxed);
+        if (!was_wasted && window < open_window_)
+            window_.store(window + 1, std::memory_order_relaxed);
         frontier_.store(frontier_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
     }
     void end_commit() noexcept { commit_lock_.unlock(); }
+
+    // After ALONE: its `count` indices are committed, and all may try again.
+    void end_alone(uint32_t count) noexcept {
+        schedule_point(SchedulePoint::ADVANCE);
+        recent_waste_ = WASTE_AFTERWARDS;
+        window_.store(PROBE_WINDOW < open_window_ ? PROBE_WINDOW : open_window_, std::memory_order_relaxed);
+        alone_length_ = alone_length_ < ALONE_MOST ? alone_length_ * 4 : ALONE_MOST;
+        // Release: what was done alone goes with these.
+        frontier_.store(frontier_.load(std::memory_order_relaxed) + count, std::memory_order_release);
+        is_alone_.store(false, std::memory_order_release);
+    }
 
     void stop() noexcept { stop_.store(true, std::memory_order_relaxed); }
     bool is_stopped() const noexcept { return stop_.load(std::memory_order_relaxed); }
 
   private:
-    void set_alone(int worker) noexcept {
-        recent_waste_ = 0;
-        window_.store(worker == NOBODY ? open_window_ : 1, std::memory_order_relaxed);
-        alone_.store(worker, std::memory_order_relaxed);
-    }
     bool is_ready(uint32_t index) const noexcept {
         return index < count_ && executed_[index].load(std::memory_order_acquire);
     }
@@ -127,7 +132,8 @@ class Scheduler {
     static constexpr int32_t WASTE_UNIT = 1024;
     static constexpr int32_t WASTE_MEMORY = 16;
     static constexpr int32_t WASTE_LIMIT = WASTE_UNIT * WASTE_MEMORY * 35 / 100;
-    static constexpr int NOBODY = -1;
+    static constexpr int32_t WASTE_AFTERWARDS = WASTE_LIMIT * 3 / 4;  // what was in vain before needs less proof
+    static constexpr uint32_t PROBE_WINDOW = 4;  // afterwards; one more with each index that was not in vain
     static constexpr int CALLER = 0;  // what the work is about is in its caches, which made it
     static constexpr uint32_t ALONE_LEAST = 64, ALONE_MOST = 4096;  // how many indices one worker does alone
 
@@ -136,11 +142,10 @@ class Scheduler {
     uint32_t capacity_ = 0;
     uint32_t count_ = 0;
     uint32_t open_window_ = 1;
-    int32_t recent_waste_ = 0;                 // these three owned by whoever commits
-    uint32_t alone_left_ = 0;
-    uint32_t alone_length_ = ALONE_LEAST;
-    std::atomic<int> alone_{NOBODY};           // published: by whoever commits
     std::atomic<uint32_t> window_{1};          // published: by whoever commits
+    int32_t recent_waste_ = 0;                 // owned by whoever commits
+    uint32_t alone_length_ = ALONE_LEAST;      // owned by the caller
+    std::atomic<bool> is_alone_{false};        // published: set by whoever commits, taken back by the caller
     alignas(64) std::atomic<uint32_t> next_{0};
     alignas(64) std::atomic<uint32_t> frontier_{0};  // published: by whoever commits
     alignas(64) SpinLock commit_lock_;

@@ -167,9 +167,16 @@ bool MultiVersion::is_valid(Effects* effects) noexcept {
     for (AccountEffect& effect : effects->accounts) {
         if (effect.entry == nullptr)
             effect.entry = accounts_.find(effect.address);
-        // No lock: only the committer, who asks, writes `committed`.
-        if (effect.entry != nullptr && effect.reads != 0 && !still_holds(effect, effect.entry->committed))
-            return false;
+        if (effect.entry != nullptr) {
+            // No lock: only the committer, who asks, writes `committed`.
+            if (effect.reads != 0 && !still_holds(effect, effect.entry->committed))
+                return false;
+        } else if (effect.reads & READ_NONCE) {
+            // Nobody wrote it, but a sender's nonce may be what its transaction says, and not what the world does.
+            AccountState state;
+            if (world_->account(effect.address, &state) != Status::RUNNING || !still_holds(effect, state))
+                return false;
+        }
     }
     for (SlotEffect& effect : effects->slots) {
         const VersionedAccount* account = effects->accounts[effect.account].entry;

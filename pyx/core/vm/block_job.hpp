@@ -40,33 +40,38 @@ class OutcomeList {
     // False without memory; it is empty then.
     bool reset(size_t count) noexcept {
         clear();
-        places_ = static_cast<Outcome*>(std::malloc(count * sizeof(Outcome) + 1));
-        is_made_ = static_cast<bool*>(std::calloc(count + 1, sizeof(bool)));
-        size_ = places_ != nullptr && is_made_ != nullptr ? count : 0;
+        places_ = static_cast<Place*>(std::aligned_alloc(alignof(Place), (count + 1) * sizeof(Place)));
+        size_ = places_ != nullptr ? count : 0;
+        for (size_t i = 0; i < size_; ++i)
+            places_[i].is_made = false;
         return size_ == count;
     }
     void clear() noexcept {
         for (size_t i = 0; i < size_; ++i)
-            if (is_made_[i])
-                places_[i].~Outcome();
+            if (places_[i].is_made)
+                places_[i].outcome()->~Outcome();
         std::free(places_);
-        std::free(is_made_);
         places_ = nullptr;
-        is_made_ = nullptr;
         size_ = 0;
     }
     size_t size() const noexcept { return size_; }
     Outcome& operator[](size_t i) noexcept {
-        if (!is_made_[i]) {
-            new (places_ + i) Outcome();
-            is_made_[i] = true;
+        Place& place = places_[i];
+        if (!place.is_made) {
+            new (place.bytes) Outcome();
+            place.is_made = true;
         }
-        return places_[i];
+        return *place.outcome();
     }
 
   private:
-    Outcome* places_ = nullptr;
-    bool* is_made_ = nullptr;
+    // In cache lines of its own, since neighbours are different workers'.
+    struct alignas(64) Place {
+        bool is_made;
+        alignas(Outcome) unsigned char bytes[sizeof(Outcome)];
+        Outcome* outcome() noexcept { return reinterpret_cast<Outcome*>(bytes); }
+    };
+    Place* places_ = nullptr;
     size_t size_ = 0;
 };
 
