@@ -152,59 +152,6 @@ cdef object make_receipt(const Outcome* out):
     )
 
 
-cdef cppclass ListRoots:
-    BlockJob* job
-    cbool has_receipts
-    vector[Bytes] encoded
-    ClaimCounter parts
-    ClaimCounter tries
-    Hash receipts_root
-    Hash transactions_root
-
-    void begin() noexcept nogil:
-        this.encoded.resize(this.job.outcomes.size() if this.has_receipts else 0)
-
-
-cdef enum:
-    RECEIPTS_A_PART = 32
-    PARALLEL_MIN_RECEIPTS = 64  # fewer take less time than waking a worker does
-
-
-cdef void encode_some_receipts(void* context, int worker) noexcept nogil:
-    """Encode receipts, a part at a time, until there are none left."""
-    cdef ListRoots* roots = <ListRoots*>context
-    cdef size_t first
-    cdef size_t i
-    while True:
-        first = roots.parts.next.fetch_add(RECEIPTS_A_PART)
-        if first >= roots.encoded.size():
-            break
-        for i in range(first, min(first + RECEIPTS_A_PART, roots.encoded.size())):
-            encode_receipt(roots.job.outcomes[i], &roots.encoded[i])
-
-
-cdef void make_some_root(void* context, int worker) noexcept nogil:
-    """Make the receipts' root, the transactions' root, or both."""
-    cdef ListRoots* roots = <ListRoots*>context
-    cdef vector[ByteView] views
-    cdef size_t trie
-    cdef size_t i
-    while True:
-        trie = roots.tries.next.fetch_add(1)
-        if trie > 1:
-            break
-        views.clear()
-        if trie == 0:
-            for i in range(roots.encoded.size()):
-                views.push_back(ByteView(roots.encoded[i].data(), roots.encoded[i].size()))
-            if roots.has_receipts:
-                roots.receipts_root = c_ordered_trie_root(views.data(), views.size())
-        else:
-            for i in range(roots.job.transactions.size()):
-                views.push_back(ByteView(roots.job.transactions[i].raw.data(), roots.job.transactions[i].raw.size()))
-            roots.transactions_root = c_ordered_trie_root(views.data(), views.size())
-
-
 cdef class BlockResult:
     """What a block came to. Receipts and roots are made when they are first asked for, and kept.
 
@@ -263,25 +210,13 @@ cdef class BlockResult:
 
     def _make_list_roots(self):
         """Both roots at once, by the workers that the block had: receipts are encoded in parts, then there is a trie each."""
-        cdef ListRoots roots
-        cdef _Engine lent
-        cdef int workers = self.statistics["workers"]
-        roots.job = &self.job.job
-        roots.has_receipts = roots.job.rules.receipt_has_status or roots.job.wants_state_roots
-        if workers > 1 and roots.job.outcomes.size() >= PARALLEL_MIN_RECEIPTS:
-            lent = borrow_engine(workers)
-            with nogil:
-                roots.begin()
-                lent.engine.pool.run(encode_some_receipts, &roots)
-                lent.engine.pool.run(make_some_root, &roots)
-            return_engine(lent)
-        else:
-            with nogil:
-                roots.begin()
-                encode_some_receipts(&roots, 0)
-                make_some_root(&roots, 0)
-        self.made["receipts_root"] = from_hash_bytes(roots.receipts_root) if roots.has_receipts else None
-        self.made["transactions_root"] = from_hash_bytes(roots.transactions_root)
+        cdef Hash receipts_root, transactions_root
+        cdef cbool has_receipts = self.job.job.rules.receipt_has_status or self.job.job.wants_state_roots
+        cdef double began = evmcore_seconds()
+        make_list_roots(&self.job.job, has_receipts, self.statistics["workers"], &receipts_root, &transactions_root)
+        self.statistics["list_roots_seconds"] = evmcore_seconds() - began
+        self.made["receipts_root"] = from_hash_bytes(receipts_root) if has_receipts else None
+        self.made["transactions_root"] = from_hash_bytes(transactions_root)
 
     @property
     def withdrawals_root(self):
@@ -313,9 +248,9 @@ cdef class BlockResult:
 
     def _make_state_root(self):
         cdef shared_ptr[World] world = self.job.world
-        cdef Hash root
-        with nogil:
-            root = world.get().root()
+        cdef double began = evmcore_seconds()
+        cdef Hash root = make_state_root(world.get(), self.statistics["workers"])
+        self.statistics["state_root_seconds"] = evmcore_seconds() - began
         self.job.world.reset()  # the result keeps it; the state need not be copied when it changes next
         return from_hash_bytes(root)
 
@@ -381,7 +316,8 @@ def execute_block(block, State state, *, workers=None, strategy="auto", state_ro
     return       BlockResult; in its `statistics`: `strategy` and `workers` as they were; `executions`, and `conflicts`, those
                  of them that were discarded, with their `wasted_gas`; `execute_seconds` in all, `busy_seconds` of each
                  worker, `recover_seconds` of all together; `mismatch`, the first transaction whose accesses were not the
-                 given ones; of a recorded run `critical_path_gas` and `speedup_bound`
+                 given ones; of a recorded run `critical_path_gas` and `speedup_bound`; once the result was asked for them,
+                 `list_roots_seconds` of receipts and transactions, and `state_root_seconds`
     raise        InvalidTransaction with its index, InvalidBlock, MissingState, MissingBlockHash; the state is then as before
 
     Parallel and sequential execution give the same result. The GIL is free while transactions run.

@@ -439,6 +439,7 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
         World* clone()
         cbool is_strict()
         size_t account_count()
+        size_t slot_places()
         const AccountRecord& record(size_t i)
         const AccountRecord* find(const Address&)
         Status account(const Address&, AccountState*)
@@ -751,6 +752,16 @@ cdef extern from "core/parallel/scheduler.hpp" namespace "evmcore" nogil:
         void end_alone(uint32_t count)
         void stop()
         cbool is_stopped()
+
+cdef extern from "core/state/state_root.hpp" namespace "evmcore" nogil:
+    cdef enum RootStep "evmcore::StateRoot::Step":
+        ROOT_KEYS "evmcore::StateRoot::KEYS"
+        ROOT_DONE "evmcore::StateRoot::DONE"
+    cppclass StateRoot:
+        StateRoot(const World*)
+        size_t begin(RootStep)
+        void run(RootStep, size_t part)
+        Hash root()
 
 cdef extern from "core/parallel/pool.hpp" namespace "evmcore" nogil:
     cppclass AtomicSize "std::atomic<size_t>":

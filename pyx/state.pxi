@@ -193,14 +193,14 @@ cdef class State:
     def __repr__(self):
         return f"<State: {len(self)} accounts{', strict' if self.is_strict else ''}>"
 
-    def root(self):
-        """The state root, 32 bytes (Yellow Paper 4.1)."""
+    def root(self, *, workers=None):
+        """The state root, 32 bytes (Yellow Paper 4.1).
+
+        workers   threads, for a state that is worth it; None: as many as there are processors
+        """
         cdef shared_ptr[World] world = self.world
-        cdef Hash root
         self.reader()
-        with nogil:
-            root = world.get().root()
-        return from_hash_bytes(root)
+        return from_hash_bytes(make_state_root(world.get(), _worker_count(workers)))
 
     def to_alloc(self):
         """geth's alloc form: address to {balance, nonce, code, storage}, hex strings, defaults left out."""

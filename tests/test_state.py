@@ -227,6 +227,26 @@ def test_root_of_one_storage_of_many_sizes():
     assert state.root() == root_without
 
 
+@pytest.mark.parametrize("accounts", [1, 2, 17, 400])
+def test_root_is_the_same_on_any_number_of_threads(accounts):
+    """In parts by account and by the first nibble of its hashed address: one large storage, many small, some none."""
+    random = Random(accounts)
+    sizes = [2000, *(random.choice([0, 1, 30]) for _ in range(accounts - 1))]
+    state = State(
+        {
+            random.randbytes(20): {
+                "balance": random.getrandbits(90),
+                "storage": {random.getrandbits(256): random.getrandbits(60) + 1 for _ in range(size)},
+            }
+            for size in sizes
+        }
+    )
+    expected = state_root(dump(state))
+    assert [state.root(workers=workers) for workers in (1, 2, 3, 8, None)] == [expected] * 5
+    with pytest.raises(ValueError, match="workers: 0"):
+        state.root(workers=0)
+
+
 def test_root_after_a_revert_is_the_one_before():
     state = State({bytes([n]) * 20: {"balance": n, "storage": {n: n}} for n in range(1, 50)})
     before = state.root()

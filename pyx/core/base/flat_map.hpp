@@ -177,7 +177,12 @@ public:
     }
     template <typename Visit>
     void for_each(Visit&& visit) const noexcept {
-        for (size_t i = 0; i < capacity_; ++i) {
+        for_each_in(0, capacity_, visit);
+    }
+    // The same for a part of the array, [begin, end) of 0 to capacity(): parts together are the whole.
+    template <typename Visit>
+    void for_each_in(size_t begin, size_t end, Visit&& visit) const noexcept {
+        for (size_t i = begin; i < end && i < capacity_; ++i) {
             if (slots_[i].generation == generation_)
                 visit(static_cast<const Key&>(slots_[i].key), static_cast<const Value&>(slots_[i].value));
         }

@@ -1,53 +1,37 @@
-// The Merkle root of the committed state. Yellow Paper 4.1, appendix D.
+// The Merkle root of the committed state.
 #include <algorithm>
 
 #include "../base/rlp.hpp"
-#include "trie.hpp"
-#include "world.hpp"
+#include "state_root.hpp"
 
 namespace evmcore {
 
 namespace {
 
-struct StorageEntry {
-    uint32_t storage_id;
-    Hash key;  // hashed
-    u256 value;
-};
-
-struct AccountEntry {
-    Hash key;  // hashed
-    size_t record;
-};
-
-bool earlier(const StorageEntry& a, const StorageEntry& b) noexcept {
-    return a.storage_id != b.storage_id ? a.storage_id < b.storage_id : a.key < b.key;
-}
-
-// Lays encoded values end to end; views are made when all are there, since the buffer moves.
-struct Values {
-    Bytes bytes;
-    std::vector<size_t> ends;
-
-    void clear() noexcept { bytes.clear(), ends.clear(); }
-    void close() noexcept { ends.push_back(bytes.size()); }
-    void views(std::vector<ByteView>* out) const noexcept {
-        out->clear();
-        size_t begin = 0;
-        for (const size_t end : ends) {
-            out->emplace_back(bytes.data() + begin, end - begin);
-            begin = end;
+// Hashes messages of one size, four side by side; each must stay where it is until the end.
+class KeyHasher {
+  public:
+    explicit KeyHasher(size_t size) noexcept : size_{size} {}
+    ~KeyHasher() {
+        for (unsigned i = 0; i < count_; ++i)
+            keccak256(data_[i], size_, out_[i]);
+    }
+    void add(const uint8_t* data, Hash* out) noexcept {
+        data_[count_] = data;
+        out_[count_] = out;
+        if (++count_ == 4) {
+            const size_t sizes[4] = {size_, size_, size_, size_};
+            keccak256_x4(data_, sizes, out_);
+            count_ = 0;
         }
     }
-};
 
-Hash hash_word(const u256& word) noexcept {
-    uint8_t bytes[32];
-    to_big_endian(word, bytes);
-    Hash hash;
-    keccak256(bytes, 32, &hash);
-    return hash;
-}
+  private:
+    size_t size_;
+    unsigned count_ = 0;
+    const uint8_t* data_[4];
+    Hash* out_[4];
+};
 
 }  // namespace
 
@@ -60,56 +44,163 @@ void World::collect_slots(const AccountRecord& record, std::vector<u256>* keys,
 }
 
 Hash World::root() const noexcept {
-    std::vector<StorageEntry> slots;
-    slots.reserve(slots_.size());
-    slots_.for_each([&](const SlotKey& key, const u256& value) {
-        if (!value.is_zero())
-            slots.push_back({key.account, hash_word(key.slot), value});
-    });
-    std::sort(slots.begin(), slots.end(), earlier);
+    StateRoot work{this};
+    for (int step = StateRoot::KEYS; step != StateRoot::DONE; ++step) {
+        const size_t parts = work.begin(static_cast<StateRoot::Step>(step));
+        for (size_t part = 0; part < parts; ++part)
+            work.run(static_cast<StateRoot::Step>(step), part);
+    }
+    return work.root();
+}
 
-    std::vector<AccountEntry> accounts;
-    for (size_t i = 0; i < records_.size(); ++i)
-        if (records_[i].exists) {
-            Hash key;
-            keccak256(records_[i].address.bytes, 20, &key);
-            accounts.push_back({key, i});
+size_t StateRoot::begin(Step step) noexcept {
+    const size_t record_count = world_->account_count();
+    if (step == KEYS) {
+        slots_.resize((world_->slot_places() + PLACES_A_PART - 1) / PLACES_A_PART);
+        address_hashes_.resize(record_count);
+        return slots_.size() + (record_count + RECORDS_A_PART - 1) / RECORDS_A_PART;
+    }
+    if (step == STORAGE) {
+        begins_.assign(size_t{world_->storage_ids()} + 1, 0);
+        for (const std::vector<Slot>& part : slots_)
+            for (const Slot& slot : part)
+                ++begins_[slot.storage_id + 1];
+        for (size_t id = 1; id < begins_.size(); ++id)
+            begins_[id] += begins_[id - 1];
+        std::vector<size_t> next{begins_};
+        slots_in_order_.resize(begins_.back());
+        for (const std::vector<Slot>& part : slots_)
+            for (const Slot& slot : part)
+                slots_in_order_[next[slot.storage_id]++] = &slot;
+        encoded_.resize(record_count);
+        size_t room = 0;
+        for (size_t i = 0; i < record_count; ++i) {
+            const size_t work = 1 + world_->record(i).slot_count;
+            if (room < work) {
+                storage_parts_.push_back(i);
+                room = SLOTS_A_PART;
+            }
+            room -= work < room ? work : room;
         }
-    std::sort(accounts.begin(), accounts.end(),
-              [](const AccountEntry& a, const AccountEntry& b) { return a.key < b.key; });
+        return storage_parts_.size();
+    }
+    for (size_t i = 0; i < record_count; ++i)
+        if (world_->record(i).exists)
+            shelves_[address_hashes_[i].bytes[0] >> 4].records.push_back(static_cast<uint32_t>(i));
+    return trie_node::CHILDREN;
+}
 
-    Values values;
+void StateRoot::run(Step step, size_t part) noexcept {
+    if (step == KEYS) {
+        if (part < slots_.size())
+            hash_slots(part);
+        else
+            hash_addresses(part - slots_.size());
+    } else if (step == STORAGE) {
+        hash_storage(part);
+    } else if (!shelves_[part].records.empty()) {
+        std::vector<Hash> keys;
+        std::vector<ByteView> values;
+        sort_shelf(&shelves_[part], &keys, &values);
+        shelves_[part].reference = trie_reference_of_sorted(keys.data(), values.data(), keys.size(), 1);
+    }
+}
+
+void StateRoot::hash_slots(size_t part) noexcept {
+    std::vector<Slot>& slots = slots_[part];
+    world_->for_each_slot_in(part * PLACES_A_PART, (part + 1) * PLACES_A_PART,
+                             [&](const SlotKey& key, const u256& value) {
+                                 if (value.is_zero())
+                                     return;
+                                 slots.push_back({key.account, {}, value});
+                                 to_big_endian(key.slot, slots.back().key.bytes);
+                             });
+    std::vector<Hash> plain(slots.size());
+    KeyHasher hasher{32};
+    for (size_t i = 0; i < slots.size(); ++i) {
+        plain[i] = slots[i].key;
+        hasher.add(plain[i].bytes, &slots[i].key);
+    }
+}
+
+void StateRoot::hash_addresses(size_t part) noexcept {
+    KeyHasher hasher{20};
+    const size_t end = std::min((part + 1) * RECORDS_A_PART, world_->account_count());
+    for (size_t i = part * RECORDS_A_PART; i < end; ++i)
+        if (world_->record(i).exists)
+            hasher.add(world_->record(i).address.bytes, &address_hashes_[i]);
+}
+
+void StateRoot::hash_storage(size_t part) noexcept {
+    const size_t end = part + 1 < storage_parts_.size() ? storage_parts_[part + 1] : world_->account_count();
+    Bytes bytes;
+    std::vector<size_t> ends;
     std::vector<ByteView> views;
     std::vector<Hash> keys;
-    Values account_values;
-    std::vector<Hash> account_keys;
-    for (const AccountEntry& entry : accounts) {
-        const AccountRecord& record = records_[entry.record];
+    for (size_t i = storage_parts_[part]; i < end; ++i) {
+        const AccountRecord& record = world_->record(i);
+        if (!record.exists)
+            continue;
         Hash storage_root = EMPTY_TRIE_ROOT;
         if (record.slot_count != 0) {
-            values.clear();
-            keys.clear();
-            auto slot = std::lower_bound(slots.begin(), slots.end(), StorageEntry{record.storage_id, {}, {}}, earlier);
-            for (; slot != slots.end() && slot->storage_id == record.storage_id; ++slot) {
-                keys.push_back(slot->key);
-                RlpWriter{&values.bytes}.number(slot->value);
-                values.close();
+            const Slot** first = slots_in_order_.data() + begins_[record.storage_id];
+            const Slot** last = slots_in_order_.data() + begins_[record.storage_id + 1];
+            std::sort(first, last, [](const Slot* a, const Slot* b) { return a->key < b->key; });
+            bytes.clear(), ends.clear(), views.clear(), keys.clear();
+            for (const Slot** slot = first; slot != last; ++slot) {
+                keys.push_back((*slot)->key);
+                RlpWriter{&bytes}.number((*slot)->value);
+                ends.push_back(bytes.size());
             }
-            values.views(&views);
+            size_t begin = 0;  // views are made when all are there, since the buffer moves
+            for (const size_t value_end : ends) {
+                views.emplace_back(bytes.data() + begin, value_end - begin);
+                begin = value_end;
+            }
             storage_root = trie_root_of_sorted(keys.data(), views.data(), keys.size());
         }
-        RlpWriter writer{&account_values.bytes};
-        const size_t list = writer.begin_list();
-        writer.number(record.nonce);
-        writer.number(record.balance);
-        writer.fixed(storage_root);
-        writer.fixed(hash_of(record.code));
-        writer.end_list(list);
-        account_values.close();
-        account_keys.push_back(entry.key);
+        encode_account(i, storage_root);
     }
-    account_values.views(&views);
-    return trie_root_of_sorted(account_keys.data(), views.data(), account_keys.size());
+}
+
+void StateRoot::encode_account(size_t i, const Hash& storage_root) noexcept {
+    const AccountRecord& record = world_->record(i);
+    RlpWriter writer{&encoded_[i]};
+    const size_t list = writer.begin_list();
+    writer.number(record.nonce);
+    writer.number(record.balance);
+    writer.fixed(storage_root);
+    writer.fixed(hash_of(record.code));
+    writer.end_list(list);
+}
+
+void StateRoot::sort_shelf(Shelf* shelf, std::vector<Hash>* keys, std::vector<ByteView>* values) noexcept {
+    std::sort(shelf->records.begin(), shelf->records.end(),
+              [&](uint32_t a, uint32_t b) { return address_hashes_[a] < address_hashes_[b]; });
+    for (const uint32_t i : shelf->records) {
+        keys->push_back(address_hashes_[i]);
+        values->emplace_back(encoded_[i].data(), encoded_[i].size());
+    }
+}
+
+Hash StateRoot::root() noexcept {
+    trie_node::Reference children[trie_node::CHILDREN];
+    size_t filled = 0;
+    Shelf* last = nullptr;
+    for (size_t i = 0; i < trie_node::CHILDREN; ++i)
+        if (!shelves_[i].records.empty()) {
+            ++filled;
+            last = &shelves_[i];
+            children[i] = shelves_[i].reference;
+        }
+    if (filled > 1)
+        return trie_root_of_children(children);
+    // The root is no branch at the first nibble: the few accounts there are once more, from the beginning.
+    std::vector<Hash> keys;
+    std::vector<ByteView> values;
+    if (last != nullptr)
+        sort_shelf(last, &keys, &values);
+    return trie_root_of_sorted(keys.data(), values.data(), keys.size());
 }
 
 }  // namespace evmcore

@@ -9,6 +9,15 @@ namespace {
 
 using namespace trie_node;
 
+Hash hash_of_node(const Reference& node) noexcept {
+    Hash hash;
+    if (node.size == Reference::HASHED)
+        std::memcpy(hash.bytes, node.bytes, 32);
+    else
+        keccak256(node.bytes, node.size, &hash);
+    return hash;
+}
+
 // Over keys that are not beginnings of one another, so that no branch carries a value.
 // `Items`: count(), key(i) -> const uint8_t*, nibbles(i) -> size_t, value(i) -> ByteView; keys strictly ascending.
 template <class Items>
@@ -20,20 +29,21 @@ public:
         const size_t n = items_.count();
         if (n == 0)
             return EMPTY_TRIE_ROOT;
+        return hash_of_node(reference(0));
+    }
+
+    // How a parent names the node over all keys, which begin with the same `depth` nibbles. There is one key at least.
+    Reference reference(size_t depth) noexcept {
+        const size_t n = items_.count();
         leaves_.resize(n);
-        hash_leaves();
+        hash_leaves(depth);
         Reference top;
         if (n == 1)
             top = leaves_[0];
         else
-            node(0, n, 0, &top);
+            node(0, n, depth, &top);
         hasher_.flush();
-        Hash hash;
-        if (top.size == Reference::HASHED)
-            std::memcpy(hash.bytes, top.bytes, 32);
-        else
-            keccak256(top.bytes, top.size, &hash);
-        return hash;
+        return top;
     }
 
 private:
@@ -42,9 +52,9 @@ private:
         return first_difference(items_.key(i), items_.key(j), from, end);
     }
 
-    void hash_leaves() noexcept {
+    void hash_leaves(size_t depth) noexcept {
         const size_t n = items_.count();
-        size_t shared_before = 0;  // with the key before, plus the nibble that chooses; 0 when there is none
+        size_t shared_before = depth;  // with the key before, plus the nibble that chooses
         for (size_t i = 0; i < n; ++i) {
             const size_t shared_after = i + 1 < n ? common_prefix(i, i + 1, 0) + 1 : 0;
             const size_t begin = shared_before > shared_after ? shared_before : shared_after;
@@ -164,6 +174,24 @@ Hash ordered_trie_root(const ByteView* items, size_t n) noexcept {
 Hash trie_root_of_sorted(const Hash* keys, const ByteView* values, size_t n) noexcept {
     const HashedItems hashed{keys, values, n};
     return SortedRoot<HashedItems>{hashed}.root();
+}
+
+Reference trie_reference_of_sorted(const Hash* keys, const ByteView* values, size_t n, size_t depth) noexcept {
+    const HashedItems hashed{keys, values, n};
+    return SortedRoot<HashedItems>{hashed}.reference(depth);
+}
+
+Hash trie_root_of_children(const Reference children[CHILDREN]) noexcept {
+    const Reference* named[CHILDREN];
+    for (unsigned i = 0; i < CHILDREN; ++i)
+        named[i] = children[i].size != 0 ? &children[i] : nullptr;
+    const size_t payload = branch_payload(named, {});
+    Reference top;
+    Hasher hasher;
+    put_branch(hasher.room(rlp_header_size(payload) + payload), named, {}, payload);
+    hasher.submit(&top);
+    hasher.flush();
+    return hash_of_node(top);
 }
 
 }  // namespace evmcore

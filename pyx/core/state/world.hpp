@@ -84,6 +84,14 @@ class World {
     // Appends the slots that are not zero, in no order.
     void collect_slots(const AccountRecord& record, std::vector<u256>* keys, std::vector<u256>* values) const noexcept;
 
+    // The slots as they lie in memory, zero ones too, in parts of a whole of `slot_places()`.
+    size_t slot_places() const noexcept { return slots_.capacity(); }
+    uint32_t storage_ids() const noexcept { return next_storage_id_; }  // all are below
+    template <class Visit>
+    void for_each_slot_in(size_t begin, size_t end, Visit visit) const noexcept {
+        slots_.for_each_in(begin, end, visit);
+    }
+
     Hash root() const noexcept;
     size_t size_bytes() const noexcept;
 
