@@ -314,7 +314,10 @@ def execute_block(block, State state, *, workers=None, strategy="auto", state_ro
     accesses     an Accesses of an earlier run, or in the shape of EIP-7928; makes "auto" choose "recorded-hint"
     state_roots  whether receipts before Byzantium get their state root; None: yes, unless the block's own state is partial
     return       BlockResult; in its `statistics`: `strategy` and `workers` as they were; `executions`, and `conflicts`, those
-                 of them that were discarded, with their `wasted_gas`; `execute_seconds` in all, `busy_seconds` of each
+                 of them that were discarded, with their `wasted_gas`: of these `early_conflicts` found before the
+                 transaction's turn, and `aborted_runs` stopped while they ran; `repairs`, transactions that stand although a
+                 balance they checked or changed was another by their turn; `alone`, how many ran while the other workers
+                 rested, since too much was in vain; `execute_seconds` in all, `busy_seconds` of each
                  worker, `recover_seconds` of all together; `mismatch`, the first transaction whose accesses were not the
                  given ones; of a recorded run `critical_path_gas` and `speedup_bound`; once the result was asked for them,
                  `list_roots_seconds` of receipts and transactions, and `state_root_seconds`

@@ -97,6 +97,7 @@ cdef extern from "core/base/poll.hpp" namespace "evmcore" nogil:
         cbool (*hook)(void*) noexcept
         void* hook_context
         uint32_t countdown
+        uint32_t interval
         cbool poll(uint32_t)
 
 cdef extern from "core/base/rlp.hpp" namespace "evmcore" nogil:
@@ -750,6 +751,8 @@ cdef extern from "core/parallel/scheduler.hpp" namespace "evmcore" nogil:
         void advance(cbool was_wasted)
         void end_commit()
         void end_alone(uint32_t count)
+        cbool take(uint32_t)
+        uint32_t claimed()
         void stop()
         cbool is_stopped()
 
@@ -825,6 +828,8 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
     cppclass MultiVersion:
         cbool publish(uint32_t, Effects*, VersionArena*)
         void unpublish(uint32_t, const Effects&)
+        uint64_t repairs
+        cbool is_current(uint32_t, const Effects&, const Address& sender)
         cbool is_valid(Effects*)
         cbool commit(uint32_t, Effects*, VersionArena*)
     cppclass EngineWorker:
@@ -832,7 +837,13 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
         VersionArena arena
         uint32_t transaction
         uint64_t executions
+        cbool is_speculative
+        uint32_t looks
+        const Address* sender
         uint64_t conflicts
+        uint64_t early_conflicts
+        uint64_t aborted_runs
+        uint64_t alone
         uint64_t wasted_gas
         double busy_seconds
         StateView view()
@@ -840,6 +851,7 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
         EngineTask()
         cbool is_exact
         cbool is_published
+        cbool was_wasted
         int64_t waited_for
         uint64_t finish_gas
     cppclass AtomicU32 "std::atomic<uint32_t>":
@@ -864,6 +876,8 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
         void trace_dependencies(uint32_t)
         void find_conflict(uint32_t)
         Status settle()
+        cbool take_doom(EngineWorker*)
+        uint32_t patience
         cbool allocate()
         Status begin(BlockJob*)
         void begin_workers(BlockJob*)

@@ -98,6 +98,22 @@ cdef class _Interrupt:
         return 0
 
 
+cdef dict engine_notes(Engine* engine):
+    """What the workers counted in a block."""
+    cdef EngineWorker* worker
+    cdef size_t i
+    notes = {"wasted_gas": 0, "early_conflicts": 0, "aborted_runs": 0, "alone": 0, "repairs": engine.state.repairs,
+             "busy_seconds": []}
+    for i in range(engine.workers.size()):
+        worker = engine.workers[i]
+        notes["wasted_gas"] += worker.wasted_gas
+        notes["early_conflicts"] += worker.early_conflicts
+        notes["aborted_runs"] += worker.aborted_runs
+        notes["alone"] += worker.alone
+        notes["busy_seconds"].append(worker.busy_seconds)
+    return notes
+
+
 cdef class _Job:
     """A block at work: the core's job, and the Python objects it borrows from."""
     cdef BlockJob job
@@ -176,10 +192,7 @@ cdef class _Job:
             for i in range(engine.workers.size()):
                 self.recover_seconds += engine.workers[i].machine.recover_seconds
             interrupt.leave(machine)
-            self.notes = {
-                "wasted_gas": sum([engine.workers[i].wasted_gas for i in range(engine.workers.size())]),
-                "busy_seconds": [engine.workers[i].busy_seconds for i in range(engine.workers.size())],
-            }
+            self.notes = engine_notes(engine)
             if records and status == Status.RUNNING:
                 self.notes["critical_path_gas"] = engine.critical_path_gas
                 self.accesses = read_accesses(engine)
@@ -293,28 +306,86 @@ cdef Status commit_in_order(Machine* m, BlockJob* job) noexcept nogil:
 
 cdef void execute_ahead(Engine* e, EngineWorker* w, uint32_t i) noexcept nogil:
     """Run transaction i on what is committed and published below it, and show its writes to those above."""
+    e.job.prefetch_after(i)
+    e.tasks[i] = EngineTask()
+    speculate_on(e, w, i)
+    e.scheduler.set_executed(i)
+
+
+cdef void speculate_on(Engine* e, EngineWorker* w, uint32_t i) noexcept nogil:
+    """The run itself, again if it was stopped because of what others wrote meanwhile."""
+    cdef CTransaction* tx = e.job.transactions[i]
     cdef Outcome* out = &e.job.outcomes[i]
     cdef EngineTask* task = &e.tasks[i]
     cdef StateView view = w.view()
+    cdef uint32_t turn
     w.transaction = i
-    e.job.prefetch_after(i)
-    task[0] = EngineTask()
-    task.is_exact = e.scheduler.frontier() == i
-    out.status = apply_transaction(&w.machine, &view, e.job.transactions[i], &e.job.blobs,
-                                   &e.job.room if task.is_exact else NULL, not task.is_exact, out)
-    w.executions += 1
+    w.sender = &tx.sender
+    for turn in range(DOOMED_RUNS_MOST + 1):
+        w.looks = 0
+        task.is_exact = e.scheduler.frontier() == i
+        w.is_speculative = not task.is_exact and turn < DOOMED_RUNS_MOST
+        out.status = apply_transaction(&w.machine, &view, tx, &e.job.blobs,
+                                       &e.job.room if task.is_exact else NULL, not task.is_exact, out)
+        w.is_speculative = False
+        w.executions += 1
+        if not e.take_doom(w):
+            break
+        task.was_wasted = True
+        w.conflicts += 1
+        w.aborted_runs += 1
+        w.wasted_gas += <uint64_t>w.looks * w.machine.poll.interval
     if not task.is_exact and is_result(out.status) and e.scheduler.frontier() != i:
         schedule_point(SchedulePoint.PUBLISH)
         # Full: nobody sees it before it commits, which costs time, not truth.
         task.is_published = True
         e.state.publish(i, &out.effects, &w.arena)
-    e.scheduler.set_executed(i)
+
+
+cdef enum:
+    DOOMED_RUNS_MOST = 3  # of one transaction, one after the other; the next one goes on to its end
 
 
 cdef void withdraw(Engine* e, uint32_t i) noexcept nogil:
     """Take the writes that transaction i shows out of sight."""
     if e.tasks[i].is_published:
+        e.tasks[i].is_published = False
         e.state.unpublish(i, e.job.outcomes[i].effects)
+
+
+cdef void discard(Engine* e, EngineWorker* w, uint32_t i) noexcept nogil:
+    """Take back the run of transaction i, and count it as wasted."""
+    cdef Outcome* out = &e.job.outcomes[i]
+    withdraw(e, i)
+    e.tasks[i].was_wasted = True
+    w.conflicts += 1
+    if is_result(out.status):
+        w.wasted_gas += <uint64_t>out.gas_used
+
+
+cdef void look_ahead(Engine* e, EngineWorker* w, uint32_t* looked_at, uint32_t* known_frontier) noexcept nogil:
+    """What a worker does that has nothing to claim: see whether a run ahead of the frontier still stands, and if not run it
+    again, before its turn comes and all wait for it. Each run is looked at once while the frontier stays where it is."""
+    cdef uint32_t frontier = e.scheduler.frontier()
+    cdef uint32_t i
+    if frontier != known_frontier[0]:
+        known_frontier[0] = looked_at[0] = frontier
+    i = looked_at[0] + 1
+    if i - frontier > LOOK_AHEAD_MOST or i >= e.scheduler.claimed():
+        return
+    looked_at[0] = i
+    if not e.scheduler.take(i):
+        return
+    if (not e.tasks[i].is_exact and is_result(e.job.outcomes[i].status)
+            and not e.state.is_current(i, e.job.outcomes[i].effects, e.job.transactions[i].sender)):
+        discard(e, w, i)
+        w.early_conflicts += 1
+        speculate_on(e, w, i)
+    e.scheduler.set_executed(i)
+
+
+cdef enum:
+    LOOK_AHEAD_MOST = 32
 
 
 cdef inline cbool is_result(Status status) noexcept nogil:
@@ -339,19 +410,19 @@ cdef Status commit_one(Engine* e, EngineWorker* w, uint32_t i, cbool* was_wasted
     """Commit transaction i, at the frontier; run it again first if what it saw has changed."""
     cdef BlockJob* job = e.job
     cdef Outcome* out = &job.outcomes[i]
-    was_wasted[0] = False
     if not is_still_right(e, i):
-        withdraw(e, i)
         if e.tasks[i].is_exact:
+            withdraw(e, i)
             return fail_block(job, out.status, out, i)
-        was_wasted[0] = True
         if is_result(out.status):
             e.find_conflict(i)
-        w.conflicts += 1
-        w.wasted_gas += <uint64_t>out.gas_used if is_result(out.status) else 0
+        discard(e, w, i)
         execute_at_frontier(e, w, i)
         if not is_result(out.status):
             return fail_block(job, out.status, out, i)
+    was_wasted[0] = e.tasks[i].was_wasted
+    if e.tasks[i].was_wasted and e.tasks[i].waited_for < 0:
+        e.find_conflict(i)
     return commit_result(e, w, i)
 
 
@@ -382,7 +453,7 @@ cdef Status commit_result(Engine* e, EngineWorker* w, uint32_t i) noexcept nogil
 cdef void commit_ready(Engine* e, EngineWorker* w) noexcept nogil:
     """Commit as far as transactions have been executed, unless another worker is at it."""
     cdef uint32_t i
-    cdef cbool was_wasted
+    cdef cbool was_wasted = False
     if not e.scheduler.try_begin_commit():
         return
     while e.scheduler.ready(&i):
@@ -443,6 +514,8 @@ cdef void work_on_block(void* context, int worker) noexcept nogil:
     cdef uint32_t count = 0
     cdef uint32_t i
     cdef uint32_t idle = 0
+    cdef uint32_t looked_at = 0
+    cdef uint32_t known_frontier = 0
     cdef double began
     cdef double idle_since = 0
     cdef double idle_seconds = 0
@@ -471,6 +544,7 @@ cdef void work_on_block(void* context, int worker) noexcept nogil:
             if e.status != Status.RUNNING:
                 e.stop_all()
                 break
+            w.alone += count
             e.scheduler.end_alone(count)
         elif claim == Claim.DONE:
             break
@@ -483,10 +557,14 @@ cdef void work_on_block(void* context, int worker) noexcept nogil:
                 break
             if claim == Claim.REST:
                 rest()
-            elif idle < IDLE_SPINS:
+            elif idle < e.patience:
                 cpu_pause()
             else:
-                yield_processor()
+                look_ahead(e, w, &looked_at, &known_frontier)
+                if idle < IDLE_SPINS:
+                    cpu_pause()
+                else:
+                    yield_processor()
     w.busy_seconds = evmcore_seconds() - began - idle_seconds
     schedule_leave()
 

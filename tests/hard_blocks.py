@@ -52,6 +52,17 @@ init:
 CREATED_INIT = b"\x5b" + MORTAL_INIT
 # Calls the address in its input with no value: a touch.
 TOUCHER = assemble("PUSH 0 PUSH 0 PUSH 0 PUSH 0 PUSH 0 PUSH 0 CALLDATALOAD GAS CALL PUSH 0 SSTORE STOP")
+# Adds 1 to slot 0 as the counter does, but looks at many slots and takes its time between reading and writing.
+SLOW = assemble("""
+    PUSH 0 SLOAD PUSH 12                        ; x k
+next:
+    DUP1 SLOAD POP
+    PUSH 100
+spin:
+    PUSH 1 SWAP1 SUB DUP1 PUSH @spin JUMPI POP
+    PUSH 1 SWAP1 SUB DUP1 PUSH @next JUMPI POP
+    PUSH 1 ADD PUSH 0 SSTORE STOP
+""")
 # Stores what EXTCODEHASH, EXTCODESIZE and BALANCE say of the address in its input.
 INSPECTOR = assemble("""
     PUSH 0 CALLDATALOAD DUP1 DUP1 EXTCODESIZE PUSH 0 SSTORE BALANCE PUSH 1 SSTORE
@@ -61,7 +72,7 @@ INSPECTOR = assemble("""
 CONTRACTS = {
     name: bytes([0xC0 + i]) * 20
     for i, name in enumerate(
-        ("counter", "token", "pool", "pool2", "watcher", "factory", "toucher", "inspector", "mortal")
+        ("counter", "token", "pool", "pool2", "watcher", "factory", "toucher", "inspector", "mortal", "slow")
     )
 }
 CODES = {
@@ -74,6 +85,7 @@ CODES = {
     "toucher": TOUCHER,
     "inspector": INSPECTOR,
     "mortal": MORTAL,
+    "slow": SLOW,
 }
 
 
@@ -163,6 +175,7 @@ class HardBlock:
             lambda: self.send(COINBASE, to=other, value=r.choice((0, 10**12)), gas_limit=60_000),
             lambda: self.send(sender, to=COINBASE, value=5, gas_limit=60_000),
             lambda: self.send(sender, to=CONTRACTS["counter"]),
+            lambda: self.send(sender, to=CONTRACTS["slow"]),
             lambda: self.send(sender, to=CONTRACTS["token"], data=word(other) + word(r.choice((1, 300, 2000)))),
             lambda: self.send(sender, to=CONTRACTS["token"], data=word(r.choice(self.senders)) + word(900)),
             lambda: self.send(sender, to=CONTRACTS[r.choice(("pool", "pool2"))], data=word(r.randrange(1, 10**6))),

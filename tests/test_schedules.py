@@ -53,6 +53,23 @@ def test_any_schedule_gives_the_sequential_result(first):
         check_schedule(seed)
 
 
+def test_the_schedules_come_by_all_that_is_rare():
+    """What is discarded early, stopped, merged and run alone: none of it would be tested by blocks that never get there."""
+    counts = dict.fromkeys(("conflicts", "early_conflicts", "aborted_runs", "repairs", "alone"), 0)
+    for seed in range(400):
+        block = hard_block(seed // SEEDS_PER_BLOCK, SIZE)
+        try:
+            with ScheduleFuzzer(seed, 2 + seed % 3):
+                result = execute_block(block, block.pre_state.copy(), workers=2 + seed % 3, strategy="optimistic")
+        except EvmError:
+            continue
+        if result.statistics["strategy"] == "optimistic":  # roots after each transaction need the order
+            for name in counts:
+                counts[name] += result.statistics[name]
+            assert result.statistics["executions"] == len(block.transactions) + result.statistics["conflicts"]
+    assert all(counts.values()), counts
+
+
 def test_a_schedule_is_the_same_each_time():
     def points(seed: int) -> int:
         with ScheduleFuzzer(seed, 3) as fuzzer:

@@ -14,10 +14,38 @@ struct EngineWorker {
     VersionArena arena;
     MultiVersion* state = nullptr;
     uint32_t transaction = 0;    // which one it runs: what the view answers depends on it
+    // Of the run that is going on: whether what it sees may change, and how often its worker has looked up from it.
+    bool is_speculative = false;
+    bool is_doomed = false;
+    uint32_t looks = 0;
+    const Address* sender = nullptr;
+    bool (*signals)(void*) = nullptr;  // the poll hook of the thread that Python's signals reach
+    void* signals_context = nullptr;
+
     uint64_t executions = 0;
-    uint64_t conflicts = 0;
+    uint64_t conflicts = 0;        // runs that were discarded:
+    uint64_t early_conflicts = 0;  // of these, found before the transaction's turn,
+    uint64_t aborted_runs = 0;     // and stopped while they ran
+    uint64_t alone = 0;            // transactions that ran while the other workers rested
     uint64_t wasted_gas = 0;
     double busy_seconds = 0;     // at work on the block, not waiting for it
+
+    void clear_counts() noexcept {
+        executions = conflicts = early_conflicts = aborted_runs = alone = wasted_gas = 0;
+        busy_seconds = 0;
+    }
+
+    // The poll hook: signals, and whether the run is doomed, since something that it read has been written below it. A run
+    // looks from the second time on, when it has gone on for tens of microseconds: a short one ends before that pays.
+    static bool look_up(void* context) noexcept {
+        auto* worker = static_cast<EngineWorker*>(context);
+        if (worker->signals != nullptr && worker->signals(worker->signals_context))
+            return true;
+        if (!worker->is_speculative || ++worker->looks < 2)
+            return false;
+        worker->is_doomed = !worker->state->is_current(worker->transaction, &worker->machine.journal, *worker->sender);
+        return worker->is_doomed;
+    }
 
     StateView view() noexcept {
         StateView view;
@@ -40,6 +68,7 @@ struct EngineWorker {
 struct alignas(64) EngineTask {
     bool is_exact = false;      // ran with everything below it committed
     bool is_published = false;  // its writes are on show
+    bool was_wasted = false;    // a run of it was discarded
     int64_t waited_for = -1;    // whose writes made it run again
     uint64_t finish_gas = 0;    // when it could have finished on processors without number, in gas (recorded runs)
 };
@@ -60,6 +89,8 @@ struct Engine {
     size_t capacity = 0;                   // of the multi-version state, in accounts and in slots
     bool records = false;                  // keep the effects and find dependencies
     uint64_t critical_path_gas = 0;
+    uint32_t patience = 0;
+    bool is_fuzzed = false;                // by schedules: blocks are small, so all that is rare comes at once
 
     explicit Engine(int count) noexcept : pool{count} {
         for (int i = 0; i < count; ++i) {
@@ -81,19 +112,35 @@ struct Engine {
     // doesn't stall the others, near enough to bound what is held in store.
     static constexpr uint32_t WINDOW_PER_WORKER = 64;
 
+    // Turns of waiting before a worker looks ahead: most waits are shorter.
+    static constexpr uint32_t PATIENCE = 64;
+
     void begin_workers(BlockJob* block) noexcept {
         job = block;
         status = Status::RUNNING;
+        is_fuzzed = schedule_controller.load(std::memory_order_relaxed) != nullptr;
+        patience = is_fuzzed ? 0 : PATIENCE;
         for (EngineWorker* worker : workers) {
             worker->state = &state;
-            worker->executions = worker->conflicts = worker->wasted_gas = 0;
-            worker->busy_seconds = 0;
+            worker->clear_counts();
+            worker->is_speculative = worker->is_doomed = false;
+            worker->signals = nullptr;
+            Poll& poll = worker->machine.poll;
+            if (worker == workers[0] && poll.hook != EngineWorker::look_up) {
+                worker->signals = poll.hook;
+                worker->signals_context = poll.hook_context;
+            }
+            poll.hook = EngineWorker::look_up;
+            poll.hook_context = worker;
+            poll.interval = is_fuzzed ? 1 : Poll::HOOK_INTERVAL;
+            poll.countdown = poll.interval;
         }
     }
 
     // Starts on a job whose outcomes are fresh. OUT_OF_MEMORY when it can't.
     Status begin(BlockJob* block) noexcept {
         begin_workers(block);
+        state.repairs = 0;
         const size_t count = block->transactions.size();
         uint64_t gas = 0;
         for (const Transaction* tx : block->transactions)
@@ -108,7 +155,8 @@ struct Engine {
             tasks.resize(count);  // each is reset by whoever runs it first
         const bool is_ready = state.reset(block->world, block->rules->deletes_empty_accounts, capacity) &&
                               scheduler.reset(static_cast<uint32_t>(count),
-                                              WINDOW_PER_WORKER * static_cast<uint32_t>(workers.size()));
+                                              WINDOW_PER_WORKER * static_cast<uint32_t>(workers.size()),
+                                              is_fuzzed ? 2 : Scheduler::ALONE_LEAST, is_fuzzed ? 2 : Scheduler::WASTE_MEMORY);
         if (!is_ready)
             return Status::OUT_OF_MEMORY;
         // From the end, so that a batch goes to the end of its run at the most.
@@ -171,8 +219,20 @@ struct Engine {
     }
     void stop_all() noexcept {
         scheduler.stop();
+        // Release: a worker that takes back its own abort finds that the scheduler was stopped.
         for (EngineWorker* worker : workers)
-            worker->machine.poll.abort.store(true, std::memory_order_relaxed);
+            worker->machine.poll.abort.store(true, std::memory_order_release);
+    }
+    // After a run of the worker: whether it was stopped because it was doomed; then it may be run again.
+    bool take_doom(EngineWorker* worker) noexcept {
+        if (!worker->is_doomed)
+            return false;
+        worker->is_doomed = false;
+        worker->machine.poll.abort.exchange(false, std::memory_order_acq_rel);
+        if (!scheduler.is_stopped())
+            return true;
+        worker->machine.poll.abort.store(true, std::memory_order_relaxed);
+        return false;
     }
 
     // The hard cap on speculative memory: 4 million accounts and as many slots, about a gigabyte.

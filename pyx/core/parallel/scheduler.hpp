@@ -1,10 +1,11 @@
 // Hands out the indices of a block to workers and lets them commit in order. Knows no EVM: work is a number.
 //
-//   claim: next, within a window ahead of the frontier     EXECUTED(i)     commit, one worker at a time, at the frontier
-//   READY(i) ----------------------------> EXECUTING(i) --------------> EXECUTED(i) ---------------> COMMITTED(i)
+//   claim: next, within a window ahead of the frontier     set_executed      commit, one worker at a time, at the frontier
+//   READY(i) ----------------------------> EXECUTING(i) ----------------> EXECUTED(i) ---------------> COMMITTED(i)
+//                                               ^-------------------------------'  take: a worker that has nothing to claim
 //
-// Whoever commits finds everything below committed, so what it runs again there is right at once: an index runs twice at
-// the most. Work that turned out in vain closes the window: when more than a third of the recent runs were discarded, no
+// Whoever commits finds everything below committed, so what it runs again there is right at once. Before its turn comes an
+// index may be taken by a worker without work, to see whether its run still stands, and to run it again if not. Work that turned out in vain closes the window: when more than a third of the recent runs were discarded, no
 // more is handed out until all that was is committed; then one worker has the next indices to itself, as if there were no
 // others, who rest. Afterwards all may try again; each time that this fails the stretch alone is four times as long.
 #pragma once
@@ -21,24 +22,30 @@ class Scheduler {
   public:
     enum class Claim : uint8_t { CLAIMED, ALONE, WAIT, REST, DONE };
 
+    // A decaying average of wasted runs over about this many commits decides when one worker goes on alone.
+    static constexpr int32_t WASTE_MEMORY = 16;
+    static constexpr uint32_t ALONE_LEAST = 64, ALONE_MOST = 4096;  // how many indices it then has to itself
+
     // Starts on `count` indices. False without memory.
-    bool reset(uint32_t count, uint32_t window) noexcept {
+    bool reset(uint32_t count, uint32_t window, uint32_t alone_least = ALONE_LEAST,
+               int32_t waste_memory = WASTE_MEMORY) noexcept {
         if (count > capacity_) {
-            executed_.reset(new (std::nothrow) std::atomic<bool>[count]);
+            steps_.reset(new (std::nothrow) std::atomic<uint8_t>[count]);
             batches_.reset(new (std::nothrow) uint8_t[count]);
-            capacity_ = executed_ != nullptr && batches_ != nullptr ? count : 0;
+            capacity_ = steps_ != nullptr && batches_ != nullptr ? count : 0;
             if (capacity_ == 0)
                 return false;
         }
         for (uint32_t i = 0; i < count; ++i) {
-            executed_[i].store(false, std::memory_order_relaxed);
+            steps_[i].store(OPEN, std::memory_order_relaxed);
             batches_[i] = 1;
         }
         count_ = count;
         open_window_ = window;
         window_.store(window, std::memory_order_relaxed);
         recent_waste_ = 0;
-        alone_length_ = ALONE_LEAST;
+        alone_length_ = alone_least;
+        waste_memory_ = waste_memory;
         is_alone_.store(false, std::memory_order_relaxed);
         next_.store(0, std::memory_order_relaxed);
         frontier_.store(0, std::memory_order_relaxed);
@@ -85,22 +92,29 @@ class Scheduler {
     // Release: the run's result is read by whoever commits it.
     void set_executed(uint32_t index) noexcept {
         schedule_point(SchedulePoint::EXECUTED);
-        executed_[index].store(true, std::memory_order_release);
+        steps_[index].store(EXECUTED, std::memory_order_release);
     }
 
-    // One worker at a time may commit. `ready`: the index at the frontier has been executed.
-    bool try_begin_commit() noexcept {
-        return is_ready(frontier_.load(std::memory_order_relaxed)) && commit_lock_.try_lock();
+    // Takes an index that has been executed and whose turn has not come: nobody else touches it until `set_executed`.
+    bool take(uint32_t index) noexcept {
+        schedule_point(SchedulePoint::CLAIM);
+        return is_executed(index) && move_on(index, TAKEN);
     }
-    bool ready(uint32_t* index) const noexcept {
+    uint32_t claimed() const noexcept { return next_.load(std::memory_order_relaxed); }  // all of these and none above
+
+    // One worker at a time may commit. `ready`: the index at the frontier has been executed; it is the committer's now.
+    bool try_begin_commit() noexcept {
+        return is_executed(frontier_.load(std::memory_order_relaxed)) && commit_lock_.try_lock();
+    }
+    bool ready(uint32_t* index) noexcept {
         *index = frontier_.load(std::memory_order_relaxed);
-        return is_ready(*index) && !stop_.load(std::memory_order_relaxed);
+        return !stop_.load(std::memory_order_relaxed) && is_executed(*index) && move_on(*index, COMMITTING);
     }
     // Release: the committed state goes with the frontier. `was_wasted`: a run of this index was discarded.
     void advance(bool was_wasted) noexcept {
         schedule_point(SchedulePoint::ADVANCE);
-        recent_waste_ += (was_wasted ? WASTE_UNIT : 0) - recent_waste_ / WASTE_MEMORY;
-        if (recent_waste_ > WASTE_LIMIT)
+        recent_waste_ += (was_wasted ? WASTE_UNIT : 0) - recent_waste_ / waste_memory_;
+        if (recent_waste_ > waste_limit())
             is_alone_.store(true, std::memory_order_relaxed);
         const uint32_t window = window_.load(std::memory_order_relaxed);
         if (!was_wasted && window < open_window_)
@@ -112,7 +126,7 @@ class Scheduler {
     // After ALONE: its `count` indices are committed, and all may try again.
     void end_alone(uint32_t count) noexcept {
         schedule_point(SchedulePoint::ADVANCE);
-        recent_waste_ = WASTE_AFTERWARDS;
+        recent_waste_ = waste_limit() * 3 / 4;  // what was in vain before needs less proof
         window_.store(PROBE_WINDOW < open_window_ ? PROBE_WINDOW : open_window_, std::memory_order_relaxed);
         alone_length_ = alone_length_ < ALONE_MOST ? alone_length_ * 4 : ALONE_MOST;
         // Release: what was done alone goes with these.
@@ -124,26 +138,31 @@ class Scheduler {
     bool is_stopped() const noexcept { return stop_.load(std::memory_order_relaxed); }
 
   private:
-    bool is_ready(uint32_t index) const noexcept {
-        return index < count_ && executed_[index].load(std::memory_order_acquire);
+    enum Step : uint8_t { OPEN, EXECUTED, TAKEN, COMMITTING };
+
+    bool is_executed(uint32_t index) const noexcept {
+        return index < count_ && steps_[index].load(std::memory_order_relaxed) == EXECUTED;
+    }
+    // Acquire: with the step comes what the run left.
+    bool move_on(uint32_t index, Step to) noexcept {
+        uint8_t from = EXECUTED;
+        return steps_[index].compare_exchange_strong(from, to, std::memory_order_acquire, std::memory_order_relaxed);
     }
 
-    // A decaying average of wasted runs over about the last 16 commits, in 1/1024.
+    // More than a third, in 1/1024.
     static constexpr int32_t WASTE_UNIT = 1024;
-    static constexpr int32_t WASTE_MEMORY = 16;
-    static constexpr int32_t WASTE_LIMIT = WASTE_UNIT * WASTE_MEMORY * 35 / 100;
-    static constexpr int32_t WASTE_AFTERWARDS = WASTE_LIMIT * 3 / 4;  // what was in vain before needs less proof
+    int32_t waste_limit() const noexcept { return WASTE_UNIT * waste_memory_ * 35 / 100; }
     static constexpr uint32_t PROBE_WINDOW = 4;  // afterwards; one more with each index that was not in vain
     static constexpr int CALLER = 0;  // what the work is about is in its caches, which made it
-    static constexpr uint32_t ALONE_LEAST = 64, ALONE_MOST = 4096;  // how many indices one worker does alone
 
-    std::unique_ptr<std::atomic<bool>[]> executed_;  // published: by the worker that ran the index
+    std::unique_ptr<std::atomic<uint8_t>[]> steps_;  // published: by the worker whose the index is
     std::unique_ptr<uint8_t[]> batches_;             // frozen while workers run
     uint32_t capacity_ = 0;
     uint32_t count_ = 0;
     uint32_t open_window_ = 1;
     std::atomic<uint32_t> window_{1};          // published: by whoever commits
     int32_t recent_waste_ = 0;                 // owned by whoever commits
+    int32_t waste_memory_ = WASTE_MEMORY;
     uint32_t alone_length_ = ALONE_LEAST;      // owned by the caller
     std::atomic<bool> is_alone_{false};        // published: set by whoever commits, taken back by the caller
     alignas(64) std::atomic<uint32_t> next_{0};

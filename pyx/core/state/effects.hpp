@@ -48,6 +48,15 @@ struct AccountEffect {
     const Code* seen_code = nullptr;  // borrowed from the view
     const Code* code = nullptr;       // owned when WROTE_CODE; null: no code
     VersionedAccount* entry = nullptr;  // where a multi-version state has it, once it has been looked for
+
+    void see(const AccountState& state, const u256& minimum) noexcept {
+        seen_exists = state.exists;
+        seen_has_storage = state.has_storage;
+        seen_nonce = state.nonce;
+        seen_balance = state.balance;
+        seen_code = state.code;
+        balance_minimum = minimum;
+    }
 };
 
 // The account after the effect, as one that committed next would see it; true when its storage was wiped.
@@ -71,9 +80,8 @@ inline bool apply_effect(AccountState* account, const AccountEffect& effect, boo
     return is_wiped;
 }
 
-// Whether what was read still holds of the account as it is now.
-inline bool still_holds(const AccountEffect& effect, const AccountState& now) noexcept {
-    const uint8_t reads = effect.reads;
+// Whether what was read (of that, the bits in `reads`) still holds of the account as it is now.
+inline bool still_holds(const AccountEffect& effect, const AccountState& now, uint8_t reads) noexcept {
     if ((reads & READ_BALANCE) && now.balance != effect.seen_balance)
         return false;
     if ((reads & READ_BALANCE_MINIMUM) && now.balance < effect.balance_minimum)
@@ -98,6 +106,10 @@ inline bool still_holds(const AccountEffect& effect, const AccountState& now) no
             return false;
     }
     return true;
+}
+
+inline bool still_holds(const AccountEffect& effect, const AccountState& now) noexcept {
+    return still_holds(effect, now, effect.reads);
 }
 
 struct SlotEffect {

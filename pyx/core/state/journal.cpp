@@ -267,12 +267,7 @@ void Journal::extract(Effects* effects) noexcept {
         AccountEffect effect;
         effect.address = account.address;
         effect.reads = account.reads;
-        effect.seen_exists = account.original.exists;
-        effect.seen_has_storage = account.original.has_storage;
-        effect.seen_nonce = account.original.nonce;
-        effect.seen_balance = account.original.balance;
-        effect.seen_code = account.original.code;
-        effect.balance_minimum = account.balance_minimum;
+        effect.see(account.original, account.balance_minimum);
         if (account.balance != account.original.balance) {
             effect.writes |= WROTE_BALANCE;
             effect.balance_change = account.balance - account.original.balance;

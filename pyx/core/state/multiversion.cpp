@@ -163,7 +163,45 @@ void MultiVersion::unpublish(uint32_t i, const Effects& effects) noexcept {
     }
 }
 
+bool MultiVersion::is_current(uint32_t i, const Effects& effects, const Address& sender) noexcept {
+    AccountState now;
+    for (const AccountEffect& effect : effects.accounts) {
+        const uint8_t reads = effect.address == sender ? effect.reads & ~READ_NONCE : effect.reads;
+        if (reads != 0 && (account(i, effect.address, &now) != Status::RUNNING || !still_holds(effect, now, reads)))
+            return false;
+    }
+    u256 value;
+    for (const SlotEffect& effect : effects.slots)
+        if (slot(i, effects.accounts[effect.account].address, effect.key, &value) != Status::RUNNING ||
+            value != effect.seen)
+            return false;
+    return true;
+}
+
+bool MultiVersion::is_current(uint32_t i, Journal* journal, const Address& sender) noexcept {
+    AccountState now;
+    for (size_t k = 0; k < journal->account_count(); ++k) {
+        const JournalAccount& entry = journal->account_at(k);
+        const uint8_t reads = entry.address == sender ? entry.reads & ~READ_NONCE : entry.reads;
+        if (reads == 0 || !entry.is_loaded)
+            continue;
+        AccountEffect effect;
+        effect.see(entry.original, entry.balance_minimum);
+        if (account(i, entry.address, &now) != Status::RUNNING || !still_holds(effect, now, reads))
+            return false;
+    }
+    u256 value;
+    for (size_t k = 0; k < journal->slot_count(); ++k) {
+        const JournalSlot& entry = journal->slot_at(k);
+        if (entry.is_read_through &&
+            (slot(i, entry.account->address, entry.key, &value) != Status::RUNNING || value != entry.original))
+            return false;
+    }
+    return true;
+}
+
 bool MultiVersion::is_valid(Effects* effects) noexcept {
+    bool is_repaired = false;
     for (AccountEffect& effect : effects->accounts) {
         if (effect.entry == nullptr)
             effect.entry = accounts_.find(effect.address);
@@ -171,6 +209,9 @@ bool MultiVersion::is_valid(Effects* effects) noexcept {
             // No lock: only the committer, who asks, writes `committed`.
             if (effect.reads != 0 && !still_holds(effect, effect.entry->committed))
                 return false;
+            // A beneficiary that was only paid has read nothing.
+            is_repaired |= effect.reads != 0 && effect.entry->committed.balance != effect.seen_balance &&
+                           ((effect.writes & WROTE_BALANCE) || (effect.reads & READ_BALANCE_MINIMUM));
         } else if (effect.reads & READ_NONCE) {
             // Nobody wrote it, but a sender's nonce may be what its transaction says, and not what the world does.
             AccountState state;
@@ -192,6 +233,7 @@ bool MultiVersion::is_valid(Effects* effects) noexcept {
         if (now != effect.seen)
             return false;
     }
+    repairs += is_repaired;
     return true;
 }
 

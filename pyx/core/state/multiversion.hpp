@@ -96,8 +96,14 @@ class MultiVersion {
     bool publish(uint32_t i, Effects* effects, VersionArena* arena) noexcept;
     void unpublish(uint32_t i, const Effects& effects) noexcept;
 
+    // Whether a run of i that saw this would see the same now, as far as transactions below i have run. Any worker may ask.
+    // The sender's nonce doesn't count: the transaction says it.
+    bool is_current(uint32_t i, const Effects& effects, const Address& sender) noexcept;
+    bool is_current(uint32_t i, Journal* journal, const Address& sender) noexcept;  // of a run that goes on
+
     // The rest is for the one worker that commits, with everything below i committed.
-    // Whether a run of i that saw `effects` would come out the same now.
+    // Whether a run of i that saw `effects` would come out the same now. Counted in `repairs` if a balance that it changed or
+    // checked is another by now, and all the same it stands.
     bool is_valid(Effects* effects) noexcept;
     // Makes the writes of i the committed state; the versions of i must be unpublished or never have been.
     bool commit(uint32_t i, Effects* effects, VersionArena* arena) noexcept;
@@ -134,6 +140,8 @@ class MultiVersion {
     Status fold(World* world, VersionArena* const* arenas, size_t arena_count) noexcept;
     // Forgets the entries of the arenas, which may then be cleared.
     void forget(VersionArena* const* arenas, size_t arena_count) noexcept;
+
+    uint64_t repairs = 0;  // owned by whoever commits
 
   private:
     VersionedAccount* account_entry(const Address& address, VersionArena* arena) noexcept;
