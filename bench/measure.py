@@ -12,10 +12,12 @@ from evmcore import Block, BlockResult, execute_block, recover_senders
 from evmcore.accesses import Accesses
 
 from .machine import cores
+from .neighbours import Neighbours
 from .paired import paired, ratio
 
 Mode = tuple[str, int]
 SEQUENTIAL: Mode = ("sequential", 1)
+BESIDE: Mode = ("sequential, beside others", 1)
 # The blocks that the design's bounds are given for: smaller ones are over before a second thread is awake.
 LARGE_GAS, LARGE_TRANSACTIONS = 4_000_000, 12
 
@@ -70,8 +72,13 @@ class Plan:
         ]
 
 
-def measure(block: Block, plan: Plan, modes: list[Mode], name: str | None = None) -> Measured:
-    """Record the block once, then run all modes in turn; senders are known, and the copy of the state is not timed."""
+def measure(
+    block: Block, plan: Plan, modes: list[Mode], name: str | None = None, path: Path | None = None
+) -> Measured:
+    """Record the block once, then run all modes in turn; senders are known, and the copy of the state is not timed.
+
+    path      its file: measures, too, a sequential run while all other cores run the same block by themselves
+    """
     assert block.pre_state is not None
     recover_senders(block.transactions, fork=block.header.fork)
     run = _runner(block)
@@ -92,6 +99,8 @@ def measure(block: Block, plan: Plan, modes: list[Mode], name: str | None = None
         options = {"accesses": accesses} if mode[0].startswith("recorded") else {}
 
         def once() -> float:
+            # Twice, and the second counts: each mode finds the caches, and the workers, as it leaves them itself.
+            run(mode, **options)
             result = run(mode, **options)
             if result.gas_used != found.gas:
                 raise RuntimeError(f"block {found.name}: {mode} used {result.gas_used} gas instead of {found.gas}")
@@ -100,7 +109,20 @@ def measure(block: Block, plan: Plan, modes: list[Mode], name: str | None = None
 
         return once
 
-    found.seconds = paired({mode: timed(mode) for mode in modes}, plan.rounds)
+    runs = {mode: timed(mode) for mode in modes}
+    if path is None or plan.most < 2:
+        found.seconds = paired(runs, plan.rounds)
+        return found
+    with Neighbours(path, plan.most - 1) as neighbours:
+
+        def beside() -> float:
+            neighbours.start()
+            try:
+                return runs[SEQUENTIAL]()
+            finally:
+                neighbours.stop()
+
+        found.seconds = paired({**runs, BESIDE: beside}, plan.rounds)
     return found
 
 
@@ -122,11 +144,13 @@ def measure_recovery(found: Measured, block: Block, plan: Plan) -> None:
     def timed(mode: Mode) -> Callable[[], float]:
         def once() -> float:
             strategy, workers = mode
-            unknown = replace(block, transactions=tuple(tx.forget_sender() for tx in block.transactions))
-            state = block.pre_state.copy()  # type: ignore[union-attr]
-            started = time.perf_counter()
-            execute_block(unknown, state, strategy=strategy, workers=workers, state_roots=False)
-            return time.perf_counter() - started
+            for _ in range(2):  # the second counts
+                unknown = replace(block, transactions=tuple(tx.forget_sender() for tx in block.transactions))
+                state = block.pre_state.copy()  # type: ignore[union-attr]
+                started = time.perf_counter()
+                execute_block(unknown, state, strategy=strategy, workers=workers, state_roots=False)
+                seconds = time.perf_counter() - started
+            return seconds
 
         return once
 

@@ -21,12 +21,12 @@ from evmcore.example.generate import EXAMPLE_FILE
 from evmcore.fixtures import block_paths
 
 from . import memory
-from .bounds import speedup_bound
+from .bounds import bound_of, speedup_bound
 from .machine import ROOT, cores, description
-from .measure import LARGE_GAS, LARGE_TRANSACTIONS, SEQUENTIAL, Measured, Mode, Plan, measure, measure_recovery
+from .measure import BESIDE, LARGE_GAS, LARGE_TRANSACTIONS, SEQUENTIAL, Measured, Mode, Plan, measure, measure_recovery
 from .paired import median, paired, ratio
 from .published import PEVM_BLOCKS, PEVM_GIGAGAS
-from .repairs import MODELS, dependents
+from .repairs import MODELS, needs
 from .synthetic import DEPENDENT_BLOCKS, GIGAGAS_BLOCKS
 from .tables import ms, table, times
 
@@ -34,6 +34,7 @@ OUTPUT = ROOT / "bench" / "parallel.md"
 STRATEGIES = ("optimistic", "groups", "recorded", "auto")
 WORTH_SECONDS = 1e-3
 MEMORY_WORKERS = 8
+BOUND_WORKERS = (2, 4, 8, 16)
 
 
 # ---------------------------------------------------------------- blocks
@@ -45,7 +46,7 @@ def blocks_part(plan: Plan, with_recovery: bool) -> list[str]:
     for done, path in enumerate(plan.paths):
         _say(f"block {done + 1} of {len(plan.paths)}: {path.name}")
         block = Block.load(path)
-        found = measure(block, plan, plan.modes)
+        found = measure(block, plan, plan.modes, path=path)
         if with_recovery and found.is_large:
             measure_recovery(found, block, plan)
         measured.append(found)
@@ -78,6 +79,9 @@ def _totals(plan: Plan, large: list[Measured]) -> str:
             ),
         ]
     ]
+    if (beside := _total(large, BESIDE)) is not None:
+        gains = (times(count * sequential / beside) if count == plan.most else "-" for count in plan.workers)
+        rows.append(["the machine: blocks that share nothing", *gains])
     for strategy in plan.strategies:
         totals = (_total(large, (strategy, count)) for count in plan.workers)
         rows.append([strategy, *(times(sequential / total if total else None) for total in totals)])
@@ -94,7 +98,8 @@ def _totals(plan: Plan, large: list[Measured]) -> str:
         f"{gas / 1e6:.0f} Mgas, {sum(found.transactions for found in large):,} transactions. Sequential: "
         f"{sequential * 1e3:.0f} ms, {gas / sequential / 1e6:,.0f} Mgas/s"
         + (f"; senders recovered too: {recovering * 1e3:.0f} ms." if recovering is not None else ".")
-        + " The bound is list scheduling of the recorded dependencies, in gas.",
+        + " The bound is list scheduling of the recorded dependencies, in gas. The machine's row is what as many sequential runs "
+        "at once give, a process and a core each. Each run follows one of the same mode.",
         table(heads, rows),
     ]
     optimistic = ("optimistic", plan.most)
@@ -113,15 +118,27 @@ def _totals(plan: Plan, large: list[Measured]) -> str:
 
 
 def _repairs(large: list[Measured]) -> str:
-    """How many transactions each kind of merge keeps from running again."""
+    """How many transactions each kind of merge keeps from running again, and what that does to the bound."""
     total = sum(found.transactions for found in large)
-    waiting = [sum(counts) for counts in zip(*(dependents(found.accesses, found.senders) for found in large))]
-    rows = [[name, f"{count:,}", f"{100 * count / total:.1f}%"] for name, count in zip(MODELS, waiting)]
+    gas = sum(found.gas for found in large)
+    waiting = [0] * len(MODELS)
+    spans = [[0.0] * len(BOUND_WORKERS) for _ in MODELS]
+    for found in large:
+        used = found.accesses.transactions["gas_used"].tolist()
+        for model, needed in enumerate(needs(found.accesses, found.senders)):
+            waiting[model] += sum(1 for each in needed if each)
+            for place, count in enumerate(BOUND_WORKERS):
+                spans[model][place] += found.gas / bound_of(used, needed, count)
+    rows = [
+        [name, f"{count:,}", f"{100 * count / total:.1f}%", *(times(gas / span) for span in spans[model])]
+        for model, (name, count) in enumerate(zip(MODELS, waiting))
+    ]
     return (
         "## What each merge buys\n\nTransactions that depend on an earlier one of their block, by what is merged instead of "
-        "read: each row adds to the one above. The last but one is what is built. The last is the most that merging slots "
-        "could add, if every slot that a transaction reads and writes back were a plain sum; on few workers most of these "
-        "find the earlier transaction done when they start.\n\n" + table(["merged", "depend", "share"], rows)
+        "read, and the bound on the speed-up that leaves: each row adds to the one above. The last but one is what is built. The "
+        "last is the most that merging slots could add, if every slot that a transaction reads and writes back were a plain "
+        "sum under guards that always hold.\n\n"
+        + table(["merged", "depend", "share", *(f"bound, {count}" for count in BOUND_WORKERS)], rows)
     )
 
 

@@ -30,38 +30,41 @@ MODELS = (
 _WRITES = (("balance", WROTE_BALANCE), ("nonce", WROTE_NONCE), ("identity", WROTE_IDENTITY))
 
 
-def dependents(accesses: Accesses, senders: Sequence[bytes]) -> list[int]:
-    """For each of MODELS, how many transactions depend on an earlier one."""
-    waiting = [0] * len(MODELS)
-    written: set[tuple] = set()  # by the transactions before
+def needs(accesses: Accesses, senders: Sequence[bytes]) -> list[list[set[int]]]:
+    """For each of MODELS, for each transaction, the earlier ones that it depends on."""
+    needed: list[list[set[int]]] = [[set() for _ in senders] for _ in MODELS]
+    written: dict[tuple, int] = {}  # the last transaction before that wrote it
     accounts, slots = _by_transaction(accesses.accounts), _by_transaction(accesses.slots)
     for index, sender in enumerate(senders):
-        strictness = 0  # so many of the models make it wait, the strictest first
-        writes = set()
+
+        def depend(cell: tuple, strictness: int, index: int = index) -> None:
+            """So many of the models make it wait, the strictest first."""
+            for model in range(strictness):
+                needed[model][index].add(written[cell])
+
+        writes = []
         for row in accounts.get(index, ()):
             address, read, wrote = row["address"].tobytes(), int(row["reads"]), int(row["writes"])
             if ("balance", address) in written:
                 if read & READ_BALANCE:
-                    strictness = len(MODELS)
+                    depend(("balance", address), len(MODELS))
                 elif read & READ_MINIMUM:
-                    strictness = max(strictness, 3)
+                    depend(("balance", address), 3)
                 elif wrote & WROTE_BALANCE:
-                    strictness = max(strictness, 2 if read else 1)
+                    depend(("balance", address), 2 if read else 1)
             if read & READ_NONCE and ("nonce", address) in written:
-                strictness = max(strictness, 4 if address == sender else len(MODELS))
+                depend(("nonce", address), 4 if address == sender else len(MODELS))
             if read & READ_IDENTITY and ("identity", address) in written:
-                strictness = len(MODELS)
-            writes.update((name, address) for name, bit in _WRITES if wrote & bit)
+                depend(("identity", address), len(MODELS))
+            writes += [(name, address) for name, bit in _WRITES if wrote & bit]
         for row in slots.get(index, ()):
             key = ("slot", row["address"].tobytes(), row["slot"].tobytes())
             if key in written:
-                strictness = max(strictness, 5 if row["is_write"] else len(MODELS))
+                depend(key, 5 if row["is_write"] else len(MODELS))
             if row["is_write"]:
-                writes.add(key)
-        written |= writes
-        for model in range(strictness):
-            waiting[model] += 1
-    return waiting
+                writes.append(key)
+        written.update(dict.fromkeys(writes, index))
+    return needed
 
 
 def _by_transaction(rows: np.ndarray) -> dict[int, np.ndarray]:

@@ -181,7 +181,7 @@ cdef void work_on_counters(void* context, int worker) noexcept nogil:
     schedule_leave()
 
 
-def probe_scheduler(needs, int workers, int window, int batch):
+def probe_scheduler(needs, int workers, int window, int batch, early=()):
     """(values, runs, discarded, order): counters run by the scheduler. `needs[i]`: the index, i at the most, that i counts on."""
     cdef Counters* c = new Counters()
     cdef _Engine lent = borrow_engine(workers)
@@ -196,6 +196,9 @@ def probe_scheduler(needs, int workers, int window, int batch):
             raise MemoryError("a scheduler")
         for i in range(<uint32_t>c.needs.size()):
             c.scheduler.set_batch(i, <uint8_t>min(<size_t>batch, c.needs.size() - i))
+        for index in early:
+            if not 0 <= index < <Py_ssize_t>c.needs.size() or not c.scheduler.set_early(index):
+                raise ValueError(f"early: {index}")
         with nogil:
             lent.engine.pool.run(work_on_counters, c)
         return [c.committed[i].load() for i in range(<uint32_t>c.needs.size())], c.runs, c.discarded, c.order

@@ -47,6 +47,23 @@ def test_every_index_is_committed_once_in_order_on_what_is_final(needed, workers
             assert discarded == 0 or (needed != "nobody" and workers * window * batch > 1)
 
 
+@pytest.mark.parametrize("needed", NEEDS)
+def test_what_begins_early_is_committed_in_its_turn(needed):
+    random = Random(7)
+    for workers, window, batch in ((1, 1, 1), (2, 4, 8), (3, 64, 255), (5, 128, 4)):
+        for count in (1, 40, 700):
+            needs = [NEEDS[needed](random, index) for index in range(count)]
+            early = random.sample(range(count), min(count, random.choice([1, 3, 32])))
+            values, runs, discarded, order = probe_scheduler(needs, workers, window, batch, early)
+            assert values == values_of(needs)
+            assert order == order_of(count)
+            assert runs == count + discarded
+    with pytest.raises(ValueError, match="early: 3"):
+        probe_scheduler([0, 1, 2], 2, 4, 1, [3])
+    with pytest.raises(ValueError, match="early: 1"):
+        probe_scheduler([0, 1, 2], 2, 4, 1, [1, 1])
+
+
 def test_independent_work_is_never_discarded_and_dependent_work_closes_the_window():
     independent = list(range(5000))
     assert probe_scheduler(independent, 4, 128, 1)[2] == 0
@@ -60,7 +77,8 @@ def test_any_order_of_the_workers_will_do():
         random = Random(seed)
         needs = [NEEDS["anybody below"](random, index) for index in range(40)]
         with ScheduleFuzzer(seed, 3):
-            values, runs, discarded, order = probe_scheduler(needs, 3, 1 + seed % 9, 1 + seed % 4)
+            early = random.sample(range(40), seed % 5)
+            values, runs, discarded, order = probe_scheduler(needs, 3, 1 + seed % 9, 1 + seed % 4, early)
         assert values == values_of(needs), f"seed {seed}"
         assert order == order_of(len(needs)), f"seed {seed}"
         assert runs == len(needs) + discarded

@@ -2,6 +2,8 @@
 // The procedure that drives it is parallel.pxi.
 #pragma once
 
+#include <algorithm>
+
 #include "../state/multiversion.hpp"
 #include "../vm/block_job.hpp"
 #include "pool.hpp"
@@ -41,7 +43,8 @@ struct EngineWorker {
         auto* worker = static_cast<EngineWorker*>(context);
         if (worker->signals != nullptr && worker->signals(worker->signals_context))
             return true;
-        if (!worker->is_speculative || ++worker->looks < 2)
+        // The second time, the fourth, the eighth …
+        if (!worker->is_speculative || ++worker->looks < 2 || (worker->looks & (worker->looks - 1)) != 0)
             return false;
         worker->is_doomed = !worker->state->is_current(worker->transaction, &worker->machine.journal, *worker->sender);
         return worker->is_doomed;
@@ -142,11 +145,11 @@ struct Engine {
         begin_workers(block);
         state.repairs = 0;
         const size_t count = block->transactions.size();
-        uint64_t gas = 0;
+        uint64_t limits = 0;
         for (const Transaction* tx : block->transactions)
-            gas += tx->gas_limit < block->context.gas_limit ? tx->gas_limit : block->context.gas_limit;
-        if (gas > block->context.gas_limit)
-            gas = block->context.gas_limit;  // limits may sum up to more than is used
+            limits += tx->gas_limit < block->context.gas_limit ? tx->gas_limit : block->context.gas_limit;
+        // Limits may sum up to more than is used.
+        const uint64_t gas = limits < block->context.gas_limit ? limits : block->context.gas_limit;
         // The cheapest new cell is a slot in an access list, 1,900 gas, that is written, 2,900; and some are never committed.
         capacity = static_cast<size_t>(gas / 3000) + 6 * count + 1024;
         if (capacity > MAX_CELLS)
@@ -170,7 +173,27 @@ struct Engine {
                                            : (alike < ALIKE_BATCH ? alike : ALIKE_BATCH);
             scheduler.set_batch(static_cast<uint32_t>(i), static_cast<uint8_t>(batch));
         }
+        set_early(limits);
         return Status::RUNNING;
+    }
+
+    // Transactions whose gas limit is a large part of all limits begin first, on up to half of the workers: each that turns
+    // out to be long would otherwise begin late and leave the others idle. If it reads what others write it is stopped.
+    void set_early(uint64_t limits) noexcept {
+        const uint32_t count = static_cast<uint32_t>(job->transactions.size());
+        const uint32_t worker_count = static_cast<uint32_t>(workers.size());
+        if (worker_count < 2)
+            return;
+        const uint64_t least = limits / (is_fuzzed ? 8 : 4) / worker_count + 1;
+        std::vector<uint32_t> heavy;
+        for (uint32_t i = worker_count; i < count; ++i)
+            if (job->transactions[i]->gas_limit >= least)
+                heavy.push_back(i);
+        std::stable_sort(heavy.begin(), heavy.end(), [&](uint32_t a, uint32_t b) {
+            return job->transactions[a]->gas_limit > job->transactions[b]->gas_limit;
+        });
+        for (size_t k = 0; k < heavy.size() && k < worker_count / 2; ++k)
+            scheduler.set_early(heavy[k]);
     }
 
     // A payment takes about a microsecond, most programs ten and more, and a sender to be recovered fifty.

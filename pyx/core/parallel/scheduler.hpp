@@ -4,6 +4,7 @@
 //   READY(i) ----------------------------> EXECUTING(i) ----------------> EXECUTED(i) ---------------> COMMITTED(i)
 //                                               ^-------------------------------'  take: a worker that has nothing to claim
 //
+// Some indices may be claimed early, before those below them: long work that would begin last would end last.
 // Whoever commits finds everything below committed, so what it runs again there is right at once. Before its turn comes an
 // index may be taken by a worker without work, to see whether its run still stands, and to run it again if not. Work that turned out in vain closes the window: when more than a third of the recent runs were discarded, no
 // more is handed out until all that was is committed; then one worker has the next indices to itself, as if there were no
@@ -47,6 +48,9 @@ class Scheduler {
         alone_length_ = alone_least;
         waste_memory_ = waste_memory;
         is_alone_.store(false, std::memory_order_relaxed);
+        early_count_ = 0;
+        alone_from_ = 0;
+        next_early_.store(0, std::memory_order_relaxed);
         next_.store(0, std::memory_order_relaxed);
         frontier_.store(0, std::memory_order_relaxed);
         stop_.store(false, std::memory_order_relaxed);
@@ -57,12 +61,37 @@ class Scheduler {
     // neighbours do together costs one hand-over, and no two workers write to the same lines of memory.
     void set_batch(uint32_t index, uint8_t size) noexcept { batches_[index] = size; }
 
+    // Hands this index out before all others, in the order of these calls, after `set_batch` and before any is claimed: long
+    // work that would begin last would end last. False when there are enough.
+    bool set_early(uint32_t index) noexcept {
+        if (early_count_ == EARLY_MOST || batches_[index] == IS_EARLY)
+            return false;
+        early_[early_count_++] = index;
+        batches_[index] = IS_EARLY;
+        // No batch may reach it.
+        for (uint32_t i = index, distance = 1; i-- > 0 && distance < 255; ++distance)
+            if (batches_[i] > distance)
+                batches_[i] = static_cast<uint8_t>(distance);
+        if (alone_from_ <= index)
+            alone_from_ = index + 1;
+        return true;
+    }
+    static constexpr uint32_t EARLY_MOST = 32;
+
     // The next indices for a worker, from *first on. CLAIMED: to execute; whoever commits comes later. ALONE: to execute and
     // commit in order, without another word to the scheduler until `end_alone`; everything below is committed, and nobody
     // else is at work. WAIT: the window is full or all are handed out; REST: another worker goes on alone, or is about to;
     // DONE: all are committed, or stopped.
     Claim claim(int worker, uint32_t* first, uint32_t* count) noexcept {
         schedule_point(SchedulePoint::CLAIM);
+        if (next_early_.load(std::memory_order_relaxed) < early_count_ && !stop_.load(std::memory_order_relaxed)) {
+            const uint32_t turn = next_early_.fetch_add(1, std::memory_order_relaxed);
+            if (turn < early_count_) {
+                *first = early_[turn];
+                *count = 1;
+                return Claim::CLAIMED;
+            }
+        }
         uint32_t next = next_.load(std::memory_order_acquire);
         for (;;) {
             // Acquire: what was committed below the frontier is visible to the run that starts here.
@@ -73,6 +102,12 @@ class Scheduler {
             const bool is_alone = is_alone_.load(std::memory_order_acquire);
             if (is_alone && worker != CALLER)
                 return Claim::REST;
+            // All early ones have been claimed by now; they may even be committed.
+            if (next < count_ && batches_[next] == IS_EARLY) {
+                if (next_.compare_exchange_weak(next, next + 1, std::memory_order_acq_rel, std::memory_order_acquire))
+                    ++next;
+                continue;
+            }
             const uint32_t window = is_alone ? 1 : window_.load(std::memory_order_relaxed);
             if (next >= count_ || next - frontier >= window)
                 return Claim::WAIT;
@@ -100,7 +135,8 @@ class Scheduler {
         schedule_point(SchedulePoint::CLAIM);
         return is_executed(index) && move_on(index, TAKEN);
     }
-    uint32_t claimed() const noexcept { return next_.load(std::memory_order_relaxed); }  // all of these and none above
+    // All below this have been claimed, and none above but early ones.
+    uint32_t claimed() const noexcept { return next_.load(std::memory_order_relaxed); }
 
     // One worker at a time may commit. `ready`: the index at the frontier has been executed; it is the committer's now.
     bool try_begin_commit() noexcept {
@@ -114,7 +150,8 @@ class Scheduler {
     void advance(bool was_wasted) noexcept {
         schedule_point(SchedulePoint::ADVANCE);
         recent_waste_ += (was_wasted ? WASTE_UNIT : 0) - recent_waste_ / waste_memory_;
-        if (recent_waste_ > waste_limit())
+        // Not while an early run is out there: it looks at what whoever is alone would change.
+        if (recent_waste_ > waste_limit() && frontier_.load(std::memory_order_relaxed) + 1 >= alone_from_)
             is_alone_.store(true, std::memory_order_relaxed);
         const uint32_t window = window_.load(std::memory_order_relaxed);
         if (!was_wasted && window < open_window_)
@@ -152,11 +189,15 @@ class Scheduler {
     // More than a third, in 1/1024.
     static constexpr int32_t WASTE_UNIT = 1024;
     int32_t waste_limit() const noexcept { return WASTE_UNIT * waste_memory_ * 35 / 100; }
+    static constexpr uint8_t IS_EARLY = 0;       // in place of a batch
     static constexpr uint32_t PROBE_WINDOW = 4;  // afterwards; one more with each index that was not in vain
     static constexpr int CALLER = 0;  // what the work is about is in its caches, which made it
 
     std::unique_ptr<std::atomic<uint8_t>[]> steps_;  // published: by the worker whose the index is
     std::unique_ptr<uint8_t[]> batches_;             // frozen while workers run
+    uint32_t early_[EARLY_MOST] = {};                // frozen while workers run
+    uint32_t early_count_ = 0;
+    uint32_t alone_from_ = 0;                        // behind the last early one
     uint32_t capacity_ = 0;
     uint32_t count_ = 0;
     uint32_t open_window_ = 1;
@@ -165,6 +206,7 @@ class Scheduler {
     int32_t waste_memory_ = WASTE_MEMORY;
     uint32_t alone_length_ = ALONE_LEAST;      // owned by the caller
     std::atomic<bool> is_alone_{false};        // published: set by whoever commits, taken back by the caller
+    std::atomic<uint32_t> next_early_{0};
     alignas(64) std::atomic<uint32_t> next_{0};
     alignas(64) std::atomic<uint32_t> frontier_{0};  // published: by whoever commits
     alignas(64) SpinLock commit_lock_;
