@@ -67,7 +67,9 @@ VersionedAccount* MultiVersion::account_entry(const Address& address, VersionAre
             return nullptr;
         entry->key = address;
         // A strict world that doesn't know the account: a blind credit of the beneficiary. `fold` will refuse it.
-        world_->account(address, &entry->committed);
+        entry->world_place = world_->place_of(address);
+        if (entry->world_place != World::NO_PLACE)
+            entry->committed = state_of(world_->record(entry->world_place));
         return entry;
     });
 }
@@ -79,7 +81,10 @@ VersionedSlot* MultiVersion::slot_entry(const VersionedAccount* account, const u
         if (entry == nullptr)
             return nullptr;
         entry->key = {account, key};
-        world_->slot(account->key, key, &entry->committed);
+        if (account->world_place != World::NO_PLACE)
+            entry->world_slot = world_->slot_at(account->world_place, key);
+        if (entry->world_slot != nullptr)
+            entry->committed = *entry->world_slot;
         return entry;
     });
 }
@@ -296,24 +301,43 @@ bool MultiVersion::commit(uint32_t i, Effects* effects, VersionArena* arena) noe
 }
 
 Status MultiVersion::fold(World* world, VersionArena* const* arenas, size_t arena_count) noexcept {
+    // First what the world has already, where it lies; then what is to be added, which moves things.
+    new_accounts_.clear();
+    new_slots_.clear();
     for (size_t a = 0; a < arena_count; ++a)
         for (size_t k = 0; k < arenas[a]->accounts.size(); ++k) {
             const VersionedAccount& entry = arenas[a]->accounts[k];
             if (!entry.is_changed)
                 continue;
-            const Status status = world->put(entry.key, entry.committed, entry.is_wiped);
+            if (entry.world_place == World::NO_PLACE) {
+                new_accounts_.push_back(&entry);
+                continue;
+            }
+            const Status status = world->put_at(entry.world_place, entry.committed, entry.is_wiped);
             if (status != Status::RUNNING)
                 return status;
         }
+    for (const VersionedAccount* entry : new_accounts_) {
+        const Status status = world->put(entry->key, entry->committed, entry->is_wiped);
+        if (status != Status::RUNNING)
+            return status;
+    }
     for (size_t a = 0; a < arena_count; ++a)
         for (size_t k = 0; k < arenas[a]->slots.size(); ++k) {
             const VersionedSlot& entry = arenas[a]->slots[k];
-            if (!entry.is_changed || entry.written_by < entry.key.account->wiped_by)
+            const VersionedAccount& account = *entry.key.account;
+            if (!entry.is_changed || entry.written_by < account.wiped_by)
                 continue;
-            const Status status = world->set_slot_of(entry.key.account->key, entry.key.slot, entry.committed);
-            if (status != Status::RUNNING)
-                return status;
+            if (entry.world_slot == nullptr || account.is_wiped)
+                new_slots_.push_back(&entry);
+            else
+                world->set_slot_at(account.world_place, entry.key.slot, entry.world_slot, entry.committed);
         }
+    for (const VersionedSlot* entry : new_slots_) {
+        const Status status = world->set_slot_of(entry->key.account->key, entry->key.slot, entry->committed);
+        if (status != Status::RUNNING)
+            return status;
+    }
     return Status::RUNNING;
 }
 

@@ -29,6 +29,7 @@ struct VersionedAccount {
     int64_t nonce_by = -1;          // its nonce,
     int64_t identity_by = -1;       // and its code or whether it exists
     uint32_t index_place = 0;
+    uint32_t world_place = World::NO_PLACE;
     AccountState committed;         // the world's, until something commits
     AccountVersion* lowest = nullptr;
     AccountVersion* highest = nullptr;
@@ -57,6 +58,7 @@ struct VersionedSlot {
     bool is_changed = false;
     int64_t written_by = -1;  // the last committed transaction that wrote it
     uint32_t index_place = 0;
+    const u256* world_slot = nullptr;  // where the world has it
     u256 committed;           // the world's, until something commits
     SlotVersion* lowest = nullptr;
     SlotVersion* highest = nullptr;
@@ -151,6 +153,8 @@ class MultiVersion {
 
     const World* world_ = nullptr;
     bool deletes_empty_ = false;
+    std::vector<const VersionedAccount*> new_accounts_;  // these two: what `fold` has to add; kept for their memory
+    std::vector<const VersionedSlot*> new_slots_;
     std::atomic<bool> has_wipes_{false};  // published: set by whoever publishes or commits the first one
     ConcurrentIndex<Address, VersionedAccount, SeededHash> accounts_;
     ConcurrentIndex<VersionedSlot::Key, VersionedSlot, VersionedSlot::Hasher> slots_;

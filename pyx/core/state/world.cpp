@@ -29,11 +29,7 @@ Status World::account(const Address& address, AccountState* out) const noexcept 
         *out = AccountState{};
         return is_strict_ ? Status::MISSING_STATE : Status::RUNNING;
     }
-    out->balance = record->balance;
-    out->nonce = record->nonce;
-    out->code = record->code;
-    out->exists = record->exists;
-    out->has_storage = record->slot_count != 0;
+    *out = state_of(*record);
     return Status::RUNNING;
 }
 
@@ -79,9 +75,13 @@ AccountRecord* World::edit(const Address& address) noexcept {
         last_address_ = address;
         last_place_ = *place;
     }
-    AccountRecord* record = &records_[last_place_];
+    return edit_at(last_place_);
+}
+
+AccountRecord* World::edit_at(uint32_t place) noexcept {
+    AccountRecord* record = &records_[place];
     if (!checkpoints_.empty() && record->saved_in != epoch_) {
-        account_undo_.push_back({last_place_, *record});
+        account_undo_.push_back({place, *record});
         record->saved_in = epoch_;
     }
     record->is_root_dirty = true;
@@ -125,7 +125,7 @@ const Code* World::keep(const Code* code) noexcept {
 }
 
 Status World::set_code(AccountRecord* record, const Code* code) noexcept {
-    if (code != nullptr) {
+    if (code != nullptr && code != record->code) {
         code = keep(code);
         if (code == nullptr)
             return Status::OUT_OF_MEMORY;
@@ -161,11 +161,15 @@ Status World::write_slot(AccountRecord* record, const u256& key, const u256& val
     u256* stored = slots_.insert_or_find(slot_key, &inserted);
     if (stored == nullptr)
         return Status::OUT_OF_MEMORY;
+    replace_slot(record, key, stored, value);
+    return Status::RUNNING;
+}
+
+void World::replace_slot(AccountRecord* record, const u256& key, u256* stored, const u256& value) noexcept {
     if (!checkpoints_.empty())
-        slot_undo_.push_back({slot_key, *stored});
+        slot_undo_.push_back({SlotKey{record->storage_id, key}, *stored});
     record->slot_count += static_cast<uint32_t>(!value.is_zero()) - static_cast<uint32_t>(!stored->is_zero());
     *stored = value;
-    return Status::RUNNING;
 }
 
 Status World::set_slot(const Address& address, const u256& key, const u256& value) noexcept {
@@ -257,8 +261,18 @@ Status World::put(const Address& address, const AccountState& state, bool is_wip
     if (is_strict_ && find(address) == nullptr)
         return Status::MISSING_STATE;
     AccountRecord* record = edit(address);
-    if (record == nullptr)
-        return Status::OUT_OF_MEMORY;
+    return record != nullptr ? replace(record, state, is_wiped) : Status::OUT_OF_MEMORY;
+}
+
+Status World::put_at(uint32_t place, const AccountState& state, bool is_wiped) noexcept {
+    return replace(edit_at(place), state, is_wiped);
+}
+
+void World::set_slot_at(uint32_t place, const u256& key, const u256* slot, const u256& value) noexcept {
+    replace_slot(edit_at(place), key, const_cast<u256*>(slot), value);  // from our own map
+}
+
+Status World::replace(AccountRecord* record, const AccountState& state, bool is_wiped) noexcept {
     record->balance = state.balance;
     record->nonce = state.nonce;
     record->exists = state.exists;

@@ -20,6 +20,16 @@ struct AccountRecord {
     uint64_t saved_in = 0;             // the World's epoch in which the undo log last took it
 };
 
+inline AccountState state_of(const AccountRecord& record) noexcept {
+    AccountState state;
+    state.balance = record.balance;
+    state.nonce = record.nonce;
+    state.code = record.code;
+    state.exists = record.exists;
+    state.has_storage = record.slot_count != 0;
+    return state;
+}
+
 class World {
   public:
     explicit World(bool is_strict = false) noexcept : is_strict_{is_strict} {}
@@ -71,6 +81,19 @@ class World {
     // A slot of an account whose existence is settled elsewhere.
     Status set_slot_of(const Address& address, const u256& key, const u256& value) noexcept;
 
+    // The same for what was looked up before: an account's place holds as long as the state lives, a slot's until the next
+    // slot is added or its account is wiped.
+    static constexpr uint32_t NO_PLACE = UINT32_MAX;
+    uint32_t place_of(const Address& address) const noexcept {
+        const uint32_t* place = index_.find(address);
+        return place != nullptr ? *place : NO_PLACE;
+    }
+    const u256* slot_at(uint32_t place, const u256& key) const noexcept {
+        return slots_.find(SlotKey{records_[place].storage_id, key});
+    }
+    Status put_at(uint32_t place, const AccountState& state, bool is_wiped) noexcept;
+    void set_slot_at(uint32_t place, const u256& key, const u256* slot, const u256& value) noexcept;
+
     // Calls `visit(key, value)` for each slot that is not zero.
     template <class Visit>
     void for_each_slot(const AccountRecord& record, Visit visit) const noexcept {
@@ -108,7 +131,6 @@ class World {
         size_t account_undo_size;
         size_t slot_undo_size;
     };
-    static constexpr uint32_t NO_PLACE = UINT32_MAX;
     struct HashHasher {
         uint64_t operator()(const Hash& hash) const noexcept {
             uint64_t word;
@@ -119,6 +141,9 @@ class World {
 
     // The record, made if need be, with its old value in the undo log; null when there is no memory.
     AccountRecord* edit(const Address& address) noexcept;
+    AccountRecord* edit_at(uint32_t place) noexcept;
+    Status replace(AccountRecord* record, const AccountState& state, bool is_wiped) noexcept;
+    void replace_slot(AccountRecord* record, const u256& key, u256* stored, const u256& value) noexcept;
     Status write_slot(AccountRecord* record, const u256& key, const u256& value) noexcept;
     void clear_storage(AccountRecord* record) noexcept;
     const Code* keep(const Code* code) noexcept;
