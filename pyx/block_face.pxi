@@ -343,6 +343,8 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
     cdef BlockResult result
     cdef double started
     cdef int worker_count
+    cdef BlockEstimate work = BlockEstimate(0, 0, 0, 0)
+    cdef bint is_estimated = False
     if strategy not in STRATEGIES:
         raise ValueError(f"strategy: {strategy!r} is not one of {', '.join(STRATEGIES)}")
     header = block.header
@@ -368,7 +370,9 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
     if accesses is not None and strategy == "auto":
         strategy = "recorded-hint"
     if strategy == "auto":
-        strategy = choose_strategy(core, state.reader(), worker_count)
+        work = estimate_block(core, state.reader())
+        strategy = choose_strategy(work, worker_count)
+        is_estimated = True
     if record and strategy == "groups":
         raise ValueError("record: strategy 'groups' doesn't; 'optimistic' and 'sequential' do")
     if record and needs_order(core):
@@ -431,6 +435,8 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
         result.statistics.update(job.notes)
         if "critical_path_gas" in job.notes and job.notes["critical_path_gas"]:
             result.statistics["speedup_bound"] = core.room.gas_used / job.notes["critical_path_gas"]
+    if is_estimated:
+        learn_from(work, (started if job.notes is None else sum(job.notes["busy_seconds"])) - job.recover_seconds)
     if job.accesses is not None:
         from evmcore.accesses import Accesses
         result.made["accesses"] = job.accesses[0] if len(job.accesses) == 1 else Accesses.from_rows(*job.accesses)
@@ -438,45 +444,72 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
     return result
 
 
-cdef str choose_strategy(BlockJob* core, World* world, int workers):
+cdef struct BlockEstimate:
+    uint64_t program_gas  # what transactions that run code may use, as far as that says something of their use
+    size_t programs
+    size_t payments
+    size_t unknown_senders
+
+
+cdef BlockEstimate estimate_block(BlockJob* core, World* world):
+    """What there is to do, as far as it shows before the block runs."""
+    cdef BlockEstimate work = BlockEstimate(0, 0, 0, 0)
+    cdef const CTransaction* tx
+    cdef const AccountRecord* receiver
+    cdef size_t i
+    for i in range(core.transactions.size()):
+        tx = core.transactions[i]
+        work.unknown_senders += not tx.knows_sender()
+        if not tx.is_create:
+            receiver = world.find(tx.to)
+            if receiver == NULL or receiver.code == NULL:
+                work.payments += 1
+                continue
+        work.programs += 1
+        work.program_gas += min(tx.gas_limit, <uint64_t>PROGRAM_GAS_MOST)
+    return work
+
+
+# Seconds that a gas of what programs may use has taken in the blocks that this process ran last. It differs by an order of
+# magnitude between the years of a chain; the blocks of one run are mostly alike. Decides on a mode, never on a result.
+cdef double seconds_a_gas = 1.25e-10
+
+
+cdef str choose_strategy(const BlockEstimate& work, int workers):
     """The mode that pays for this block, by what it costs to start workers against what there is to share.
 
     A plain payment takes less than a microsecond, less than handing it to a worker does: only what runs code counts, and
     senders that are to be recovered.
     """
-    cdef uint64_t gas = 0
-    cdef size_t programs = 0
-    cdef size_t unknown_senders = 0
-    cdef const CTransaction* tx
-    cdef const AccountRecord* receiver
-    cdef size_t i
     if workers == 1:
         return "sequential"
-    for i in range(core.transactions.size()):
-        tx = core.transactions[i]
-        receiver = NULL
-        unknown_senders += not tx.knows_sender()
-        if not tx.is_create:
-            receiver = world.find(tx.to)
-            if receiver == NULL or receiver.code == NULL:
-                continue
-        programs += 1
-        gas += min(tx.gas_limit, <uint64_t>PROGRAM_GAS_MOST)
-    if unknown_senders >= PARALLEL_MIN_TRANSACTIONS:
+    if work.unknown_senders >= PARALLEL_MIN_TRANSACTIONS:
         return "optimistic"
-    if (gas < PARALLEL_MIN_GAS + PAYMENT_GAS * (core.transactions.size() - programs)
-            or programs < PARALLEL_MIN_TRANSACTIONS):
+    if (work.programs < PARALLEL_MIN_PROGRAMS
+            or seconds_a_gas * work.program_gas < PARALLEL_MIN_SECONDS + PAYMENT_LOSS_SECONDS * work.payments):
         return "sequential"
     return "optimistic"
 
 
-# In gas that programs are given, of which they use a half, at 4 gas a nanosecond: what starting the workers costs, and
-# what a payment loses by being handed over. Beyond the most, a limit says nothing of the use.
+cdef void learn_from(const BlockEstimate& work, double seconds):
+    """Note how long all workers together took for a block."""
+    global seconds_a_gas
+    cdef double sample
+    if work.program_gas < LEARN_MIN_GAS:
+        return
+    sample = max(seconds - PAYMENT_SECONDS * work.payments, 0) / work.program_gas
+    seconds_a_gas += (min(sample, SECONDS_A_GAS_MOST) - seconds_a_gas) / 4
+
+
+cdef double PARALLEL_MIN_SECONDS = 250e-6  # of programs: what starting the workers costs, several times over
+cdef double PAYMENT_SECONDS = 0.7e-6
+cdef double PAYMENT_LOSS_SECONDS = 0.3e-6  # by being handed over
+cdef double SECONDS_A_GAS_MOST = 1e-8
 cdef enum:
-    PARALLEL_MIN_GAS = 1000000
-    PAYMENT_GAS = 2500
-    PROGRAM_GAS_MOST = 300000
-    PARALLEL_MIN_TRANSACTIONS = 4
+    PROGRAM_GAS_MOST = 300000              # beyond this a limit says nothing of the use
+    PARALLEL_MIN_PROGRAMS = 12             # of fewer, most often one is half of the work or needs the one before
+    PARALLEL_MIN_TRANSACTIONS = 4          # whose senders are to be recovered, which takes 50 microseconds each
+    LEARN_MIN_GAS = 300000
 
 
 cdef inline bint needs_order(BlockJob* job):
