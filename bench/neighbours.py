@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from multiprocessing import get_context
 from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from types import TracebackType
 
@@ -17,18 +18,18 @@ from evmcore import Block, execute_block, recover_senders
 POLL_SECONDS = 2e-4
 
 
-def _run(path: Path, is_wanted: Synchronized, runs: Synchronized) -> None:
-    """Execute the block over and over while that is wanted. Below zero: the end."""
+def _run(path: Path, is_wanted: Event, runs: Synchronized) -> None:
+    """Execute the block over and over while that is wanted. At rest it sleeps: even one that looks up now and then would slow
+    down the core beside it."""
     block = Block.load(path)
     recover_senders(block.transactions, fork=block.header.fork)
     assert block.pre_state is not None
-    while is_wanted.value >= 0:
-        if is_wanted.value:
-            execute_block(block, block.pre_state.copy(), strategy="sequential", workers=1, state_roots=False)
-            runs.value += 1
-        else:
+    while True:
+        if not is_wanted.is_set():
             runs.value = 0
-            time.sleep(POLL_SECONDS)
+            is_wanted.wait()
+        execute_block(block, block.pre_state.copy(), strategy="sequential", workers=1, state_roots=False)
+        runs.value += 1
 
 
 class Neighbours:
@@ -36,7 +37,7 @@ class Neighbours:
 
     def __init__(self, path: Path, count: int):
         context = get_context("spawn")
-        self.is_wanted = context.Value("i", 0, lock=False)
+        self.is_wanted = context.Event()
         self.runs = [context.Value("q", -1, lock=False) for _ in range(count)]
         self.processes = [
             context.Process(target=_run, args=(path, self.is_wanted, runs), daemon=True) for runs in self.runs
@@ -49,20 +50,18 @@ class Neighbours:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.is_wanted.value = -1
         for process in self.processes:
-            process.join(10)
-            if process.is_alive():
-                process.kill()
+            process.kill()
+            process.join()
 
     def start(self) -> None:
         """Set them to work; returns when each has run its block once."""
-        self.is_wanted.value = 1
+        self.is_wanted.set()
         self._wait(1, None)
 
     def stop(self) -> None:
         """Returns when all are at rest."""
-        self.is_wanted.value = 0
+        self.is_wanted.clear()
         self._wait(0, 0)
 
     def _wait(self, least: int, most: int | None) -> None:
