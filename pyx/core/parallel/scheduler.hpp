@@ -6,9 +6,10 @@
 //
 // Some indices may be claimed early, before those below them: long work that would begin last would end last.
 // Whoever commits finds everything below committed, so what it runs again there is right at once. Before its turn comes an
-// index may be taken by a worker without work, to see whether its run still stands, and to run it again if not. Work that turned out in vain closes the window: when more than a third of the recent runs were discarded, no
-// more is handed out until all that was is committed; then one worker has the next indices to itself, as if there were no
-// others, who rest. Afterwards all may try again; each time that this fails the stretch alone is four times as long.
+// index may be taken by a worker without work, to see whether its run still stands, and to run it again if not.
+// Work that turned out in vain closes the window: when more than a third of the recent runs were discarded, no more is
+// handed out until all that was is committed; then one worker has the next indices to itself, as if there were no others,
+// who rest. Afterwards all may try again; each time that this fails the stretch alone is four times as long.
 #pragma once
 
 #include <memory>
