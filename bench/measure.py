@@ -72,9 +72,7 @@ class Plan:
         ]
 
 
-def measure(
-    block: Block, plan: Plan, modes: list[Mode], name: str | None = None, path: Path | None = None
-) -> Measured:
+def measure(block: Block, plan: Plan, modes: list[Mode], name: str | None = None, path: Path | None = None) -> Measured:
     """Record the block once, then run all modes in turn; senders are known, and the copy of the state is not timed.
 
     path      its file: measures, too, a sequential run while all other cores run the same block by themselves

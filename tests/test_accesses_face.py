@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import orjson
@@ -98,6 +99,18 @@ def test_senders_nonces_and_balances_are_those_of_the_state_afterwards(block, re
 @pytest.mark.parametrize("options", [{"workers": 2, "strategy": "optimistic"}, {"workers": 4, "strategy": "auto"}])
 def test_what_is_recorded_does_not_depend_on_how_the_block_ran(block, recorded, options):
     assert record(block, **options) == recorded
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_critical_path_is_this_block_s(block, workers):
+    """And not that of a longer one that the same workers ran before."""
+    for transactions in (block.transactions, block.transactions[:3]):
+        part = replace(block, transactions=transactions)
+        strategy = "optimistic" if workers > 1 else "sequential"
+        result = execute_block(part, block.pre_state.copy(), record=True, workers=workers, strategy=strategy)
+        longest = int(result.accesses.transactions["finish_gas"].max())
+        assert result.statistics["critical_path_gas"] == longest
+        assert result.statistics["speedup_bound"] == result.gas_used / longest >= 1
 
 
 def test_nothing_is_kept_unless_it_is_asked_for(block):

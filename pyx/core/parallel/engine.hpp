@@ -144,6 +144,7 @@ struct Engine {
     Status begin(BlockJob* block) noexcept {
         begin_workers(block);
         state.repairs = 0;
+        critical_path_gas = 0;
         const size_t count = block->transactions.size();
         uint64_t limits = 0;
         for (const Transaction* tx : block->transactions)
