@@ -84,6 +84,12 @@ struct Engine {
     std::vector<EngineWorker*> workers;
     std::vector<VersionArena*> arenas;
     std::vector<EngineTask> tasks;
+    struct Sketch {
+        uint64_t gas_limit;
+        bool is_light;
+        bool is_like_next;  // calls the same contract
+    };
+    std::vector<Sketch> sketches;  // of each transaction; used while a block begins
     Status status = Status::RUNNING;  // owned by whoever commits
     std::atomic<uint32_t> next_item{0};
     // Worker 0 begins the block while the others wake. published: by worker 0; what it set up goes with it.
@@ -146,9 +152,7 @@ struct Engine {
         state.repairs = 0;
         critical_path_gas = 0;
         const size_t count = block->transactions.size();
-        uint64_t limits = 0;
-        for (const Transaction* tx : block->transactions)
-            limits += tx->gas_limit < block->context.gas_limit ? tx->gas_limit : block->context.gas_limit;
+        const uint64_t limits = look_over();
         // Limits may sum up to more than is used.
         const uint64_t gas = limits < block->context.gas_limit ? limits : block->context.gas_limit;
         // The cheapest new cell is a slot in an access list, 1,900 gas, that is written, 2,900; and some are never committed.
@@ -160,16 +164,15 @@ struct Engine {
         const bool is_ready = state.reset(block->world, block->rules->deletes_empty_accounts, capacity) &&
                               scheduler.reset(static_cast<uint32_t>(count),
                                               WINDOW_PER_WORKER * static_cast<uint32_t>(workers.size()),
-                                              is_fuzzed ? 2 : Scheduler::ALONE_LEAST, is_fuzzed ? 2 : Scheduler::WASTE_MEMORY);
+                                              is_fuzzed ? 2 : Scheduler::ALONE_LEAST,
+                                              is_fuzzed ? 2 : Scheduler::WASTE_MEMORY);
         if (!is_ready)
             return Status::OUT_OF_MEMORY;
         // From the end, so that a batch goes to the end of its run at the most.
         size_t light = 0, alike = 0;
         for (size_t i = count; i-- > 0;) {
-            const Transaction& tx = *block->transactions[i];
-            const bool has_next = i + 1 < count;
-            light = is_light(tx) ? light + 1 : 0;
-            alike = has_next && tx.to == block->transactions[i + 1]->to ? alike + 1 : 1;
+            light = sketches[i].is_light ? light + 1 : 0;
+            alike = sketches[i].is_like_next ? alike + 1 : 1;
             const size_t batch = light > 1 ? (light < LIGHT_BATCH ? light : LIGHT_BATCH)
                                            : (alike < ALIKE_BATCH ? alike : ALIKE_BATCH);
             scheduler.set_batch(static_cast<uint32_t>(i), static_cast<uint8_t>(batch));
@@ -178,21 +181,36 @@ struct Engine {
         return Status::RUNNING;
     }
 
+    // Takes from each transaction what its handing out depends on, since they are too large to be gone through twice.
+    // Returns the sum of the gas limits, each as far as the block has room for it.
+    uint64_t look_over() noexcept {
+        const std::vector<Transaction*>& transactions = job->transactions;
+        sketches.resize(transactions.size());
+        uint64_t limits = 0;
+        for (size_t i = 0; i < transactions.size(); ++i) {
+            const Transaction& tx = *transactions[i];
+            const uint64_t limit = tx.gas_limit < job->context.gas_limit ? tx.gas_limit : job->context.gas_limit;
+            sketches[i] = {limit, is_light(tx), false};
+            if (i > 0)
+                sketches[i - 1].is_like_next = tx.to == transactions[i - 1]->to;
+            limits += limit;
+        }
+        return limits;
+    }
+
     // Transactions whose gas limit is a large part of all limits begin first, on up to half of the workers: each that turns
     // out to be long would otherwise begin late and leave the others idle. If it reads what others write it is stopped.
     void set_early(uint64_t limits) noexcept {
-        const uint32_t count = static_cast<uint32_t>(job->transactions.size());
         const uint32_t worker_count = static_cast<uint32_t>(workers.size());
         if (worker_count < 2)
             return;
         const uint64_t least = limits / (is_fuzzed ? 8 : 4) / worker_count + 1;
         std::vector<uint32_t> heavy;
-        for (uint32_t i = worker_count; i < count; ++i)
-            if (job->transactions[i]->gas_limit >= least)
+        for (uint32_t i = worker_count; i < sketches.size(); ++i)
+            if (sketches[i].gas_limit >= least)
                 heavy.push_back(i);
-        std::stable_sort(heavy.begin(), heavy.end(), [&](uint32_t a, uint32_t b) {
-            return job->transactions[a]->gas_limit > job->transactions[b]->gas_limit;
-        });
+        std::stable_sort(heavy.begin(), heavy.end(),
+                         [&](uint32_t a, uint32_t b) { return sketches[a].gas_limit > sketches[b].gas_limit; });
         for (size_t k = 0; k < heavy.size() && k < worker_count / 2; ++k)
             scheduler.set_early(heavy[k]);
     }
