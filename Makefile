@@ -82,13 +82,15 @@ sanitize: $(TEST_PACKAGES) $(BUILT) ## run the tests with AddressSanitizer and U
 	  ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:log_path=build/sanitize/report $(BIN)/pytest $(ARGS) \
 	  || { cat build/sanitize/report.* 2>/dev/null; exit 1; }
 
+PARALLEL_TESTS := parallel scheduler schedules accesses_face lazy replay ranges state
+
 .PHONY: tsan
 tsan: $(TEST_PACKAGES) $(BUILT) ## run the parallel tests with ThreadSanitizer
 	@echo "Building with ThreadSanitizer"
 	@EVMCORE_SANITIZE=thread $(BIN)/python setup.py -q build --build-lib build/tsan
 	@LD_PRELOAD="$$($(CXX) -print-file-name=libtsan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
 	  TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1 PYTHONPATH=build/tsan \
-	  $(BIN)/pytest $(if $(ARGS),$(ARGS),-k parallel)
+	  $(BIN)/pytest $(if $(ARGS),$(ARGS),$(addprefix tests/test_,$(addsuffix .py,$(PARALLEL_TESTS))))
 
 .PHONY: fuzz
 fuzz: $(TEST_PACKAGES) $(BUILT) ## fuzz decoders and programs with sanitizers, and against the specification: ARGS="programs --minutes 40"
