@@ -436,7 +436,11 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
         if "critical_path_gas" in job.notes and job.notes["critical_path_gas"]:
             result.statistics["speedup_bound"] = core.room.gas_used / job.notes["critical_path_gas"]
     if is_estimated:
-        learn_from(work, (started if job.notes is None else sum(job.notes["busy_seconds"])) - job.recover_seconds)
+        if job.notes is None:
+            learn_from(work, started - job.recover_seconds, 0)
+        else:
+            learn_from(work, sum(job.notes["busy_seconds"]) - job.recover_seconds,
+                       job.notes["wasted_gas"] / max(1, core.room.gas_used))
     if job.accesses is not None:
         from evmcore.accesses import Accesses
         result.made["accesses"] = job.accesses[0] if len(job.accesses) == 1 else Accesses.from_rows(*job.accesses)
@@ -473,6 +477,8 @@ cdef BlockEstimate estimate_block(BlockJob* core, World* world):
 # Seconds that a gas of what programs may use has taken in the blocks that this process ran last. It differs by an order of
 # magnitude between the years of a chain; the blocks of one run are mostly alike. Decides on a mode, never on a result.
 cdef double seconds_a_gas = 1.25e-10
+# The share of their gas that was wasted in the blocks that ran in parallel last; forgotten while they don't.
+cdef double wasted_share = 0
 
 
 cdef str choose_strategy(const BlockEstimate& work, int workers):
@@ -485,16 +491,17 @@ cdef str choose_strategy(const BlockEstimate& work, int workers):
         return "sequential"
     if work.unknown_senders >= PARALLEL_MIN_TRANSACTIONS:
         return "optimistic"
-    if (work.programs < PARALLEL_MIN_PROGRAMS
+    if (work.programs < PARALLEL_MIN_PROGRAMS or wasted_share > WASTED_SHARE_MOST
             or seconds_a_gas * work.program_gas < PARALLEL_MIN_SECONDS + PAYMENT_LOSS_SECONDS * work.payments):
         return "sequential"
     return "optimistic"
 
 
-cdef void learn_from(const BlockEstimate& work, double seconds):
-    """Note how long all workers together took for a block."""
-    global seconds_a_gas
+cdef void learn_from(const BlockEstimate& work, double seconds, double wasted):
+    """Note how long all workers together took for a block, and what share of its gas they wasted."""
+    global seconds_a_gas, wasted_share
     cdef double sample
+    wasted_share += (wasted - wasted_share) / 4
     if work.program_gas < LEARN_MIN_GAS:
         return
     sample = max(seconds - PAYMENT_SECONDS * work.payments, 0) / work.program_gas
@@ -503,8 +510,9 @@ cdef void learn_from(const BlockEstimate& work, double seconds):
 
 cdef double PARALLEL_MIN_SECONDS = 250e-6  # of programs: what starting the workers costs, several times over
 cdef double PAYMENT_SECONDS = 0.7e-6
-cdef double PAYMENT_LOSS_SECONDS = 0.3e-6  # by being handed over
+cdef double PAYMENT_LOSS_SECONDS = 0.6e-6  # by being handed over
 cdef double SECONDS_A_GAS_MOST = 1e-8
+cdef double WASTED_SHARE_MOST = 0.2
 cdef enum:
     PROGRAM_GAS_MOST = 300000              # beyond this a limit says nothing of the use
     PARALLEL_MIN_PROGRAMS = 12             # of fewer, most often one is half of the work or needs the one before
