@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from helpers import ALICE, BOB, COINBASE, ETHER
 
-from evmcore import Block, Header, State, Transaction, keccak256, ordered_trie_root
+from evmcore import Block, Header, InvalidBlock, InvalidTransaction, State, Transaction, keccak256, ordered_trie_root
 from evmcore._core import withdrawals_root
 from evmcore.chain import Chain, ChainBlock, Genesis, Schedule, network_schedule
 from evmcore.chain.header_rules import base_fee, difficulty_after, excess_blob_gas
@@ -117,3 +118,13 @@ def grow(chain: Chain, count: int, parent: ChainBlock | None = None, **changes) 
         parent = chain.add(block.encode())
         made.append(parent)
     return made
+
+
+def refused(chain: Chain, block) -> str:
+    """The row of status.def that a block is refused for; the chain stays as it is."""
+    head, known, root = chain.head, set(chain.blocks), chain.state_of(chain.head).root()
+    with pytest.raises((InvalidBlock, InvalidTransaction)) as caught:
+        chain.add(block.encode())
+    assert (chain.head, set(chain.blocks)) == (head, known)
+    assert chain.state_of(chain.head).root() == root
+    return caught.value.status
