@@ -10,7 +10,7 @@ from differential import subject
 from differential.scenarios import FORKS, KEYS, address_of, make_case, sign_authorization
 from helpers import ALICE, BOB, COINBASE, CONTRACT, ETHER, OTHER, assert_parallel_is_sequential, header
 
-from evmcore import Block, BlockResult, State, Transaction, assemble
+from evmcore import Block, BlockResult, State, Transaction, assemble, execute_block
 
 SENDERS = [bytes([1, n]) * 10 for n in range(20)]
 
@@ -270,3 +270,31 @@ def test_options_that_make_no_sense_are_named(wrong):
 
     with pytest.raises(ValueError, match=next(iter(wrong))):
         execute_block(block_of([]), world(), **wrong)
+
+
+# ---------------------------------------------------------------- what a run tells
+
+
+def test_what_a_run_tells_of_itself():
+    """Counts that have to agree with each other, and times of what was done, when it was done."""
+    transactions, state = own_slots()
+    result = execute_block(block_of(transactions), state.copy(), workers=2, strategy="optimistic")
+    told = result.statistics
+    assert told["executions"] == len(transactions) + told["conflicts"]
+    assert told["early_conflicts"] + told["aborted_runs"] <= told["conflicts"]
+    assert len(told["busy_seconds"]) == 2
+    assert 0 < max(told["busy_seconds"]) <= told["execute_seconds"]
+    assert not {"list_roots_seconds", "state_root_seconds"} & set(told)
+    assert len(result.receipts_root) == len(result.state_root) == 32
+    assert min(told["list_roots_seconds"], told["state_root_seconds"]) > 0
+
+
+def test_auto_leaves_a_small_block_to_one_worker_unless_its_senders_are_unknown():
+    transactions, state = own_slots()
+    few = execute_block(block_of(transactions[:11]), state.copy(), workers=2)
+    assert few.statistics["strategy"] == "sequential"
+    signed = [tx.sign(key) for tx, key in zip(transactions, KEYS)]
+    rich = State({tx.sender: {"balance": ETHER} for tx in signed})
+    recovered = execute_block(block_of([tx.forget_sender() for tx in signed]), rich, workers=2)
+    assert recovered.statistics["strategy"] == "optimistic"
+    assert recovered.statistics["recover_seconds"] > 0
