@@ -27,7 +27,6 @@ cdef class State:
 
     accounts  mapping of address to Account, or to a mapping with balance, nonce, code, storage; numbers as int or 0x strings
     strict    True: reading an account or slot that was never given raises MissingState; False: it is empty
-
     source    a function that fetches what a strict state doesn't have; makes the state strict. It gets a list of keys,
               (address, None) for an account and (address, slot) for a slot, and returns a mapping of each key to an
               Account (its storage is not looked at) or None where there is none, or to the slot's value. It is asked

@@ -1,6 +1,9 @@
 """The values: headers, blocks, receipts and exceptions, there and back, and what they refuse."""
 
+import ast
+import inspect
 import pickle
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -22,6 +25,7 @@ from evmcore import (
     Transaction,
     UnusableInput,
     Withdrawal,
+    _core,
     rlp,
     to_address,
 )
@@ -311,3 +315,21 @@ def test_missing_state_names_the_key():
     with pytest.raises(MissingState) as missing:
         State(strict=True).get_balance(ADDRESS)
     assert (missing.value.address, missing.value.slot) == (ADDRESS, None)
+
+
+def test_the_stubs_name_the_parameters_that_there_are():
+    """evmcore/_core.pyi is written by hand; editors and type checkers believe it."""
+    stub = ast.parse((Path(evmcore.__file__).parent / "_core.pyi").read_text())
+    compared = 0
+    for scope, body in [(_core, stub.body)] + [
+        (getattr(_core, node.name), node.body)
+        for node in stub.body
+        if isinstance(node, ast.ClassDef) and hasattr(_core, node.name)
+    ]:
+        for node in body:
+            if not isinstance(node, ast.FunctionDef) or node.name.startswith("__") or node.decorator_list:
+                continue
+            told = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+            assert told == list(inspect.signature(getattr(scope, node.name)).parameters), node.name
+            compared += 1
+    assert compared > 50
