@@ -552,19 +552,15 @@ cdef void work_on_block(void* context, int worker) noexcept nogil:
             if idle == 0:
                 idle_since = evmcore_seconds()
             idle += 1
-            if w.machine.poll.poll(IDLE_POLL_WEIGHT):
+            if w.machine.poll.poll(weight_of_turn(idle)):
                 e.stop_all()
                 break
-            if claim == Claim.REST:
-                rest()
-            elif idle < e.patience:
-                cpu_pause()
-            else:
+            if claim == Claim.WAIT and idle >= e.patience:
                 look_ahead(e, w, &looked_at, &known_frontier)
-                if idle < IDLE_SPINS:
-                    cpu_pause()
-                else:
-                    yield_processor()
+            if claim == Claim.REST and idle < IDLE_YIELDS:
+                rest()
+            else:
+                wait_turn(idle)
     w.busy_seconds = evmcore_seconds() - began - idle_seconds
     schedule_leave()
 
@@ -585,9 +581,37 @@ cdef extern from "<thread>" namespace "std::this_thread" nogil:
     void yield_processor "std::this_thread::yield"()
 
 
+cdef void wait_turn(uint32_t turn) noexcept nogil:
+    """The longer one waits the less it should cost: at first nothing but a pause, later the processor is given away, and
+    behind a transaction of milliseconds it sleeps."""
+    if turn < IDLE_SPINS:
+        cpu_pause()
+    elif turn < IDLE_YIELDS:
+        yield_processor()
+    else:
+        sleep_briefly()
+
+
+cdef inline uint32_t weight_of_turn(uint32_t turn) noexcept nogil:
+    """What a turn of waiting takes, in gas."""
+    return IDLE_POLL_WEIGHT if turn < IDLE_YIELDS else SLEEP_POLL_WEIGHT
+
+
+cdef extern from *:
+    """
+    #include <chrono>
+    #include <thread>
+    // At a millisecond and more of waiting, a tenth of one is soon enough.
+    static inline void evmcore_sleep_briefly() noexcept { std::this_thread::sleep_for(std::chrono::microseconds(50)); }
+    """
+    void sleep_briefly "evmcore_sleep_briefly"() noexcept nogil
+
+
 cdef enum:
-    IDLE_POLL_WEIGHT = 64   # a turn of waiting, in gas
+    IDLE_POLL_WEIGHT = 64
+    SLEEP_POLL_WEIGHT = 16384
     IDLE_SPINS = 256        # turns before the processor is given away
+    IDLE_YIELDS = 8192      # turns before the worker sleeps: some milliseconds
 
 
 cdef Status run_optimistically(Engine* e, BlockJob* job) noexcept nogil:

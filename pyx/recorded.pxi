@@ -193,6 +193,7 @@ cdef Status run_recorded(RecordedRun* run, BlockJob* job) noexcept nogil:
     cdef Engine* e = run.engine
     cdef Machine* m = &e.workers[0].machine
     cdef Status status
+    cdef uint32_t turn = 0
     cdef size_t i
     e.gate.store(GATE_CLOSED)
     e.pool.start(work_on_plan, run)
@@ -205,10 +206,11 @@ cdef Status run_recorded(RecordedRun* run, BlockJob* job) noexcept nogil:
         work_on_plan(run, 0)
         # Nothing is left for this worker but to look for signals, which reach it alone.
         while not e.pool.is_done():
-            if m.poll.poll(IDLE_POLL_WEIGHT):
+            if m.poll.poll(weight_of_turn(turn)):
                 e.stop_all()
                 break
-            cpu_pause()
+            wait_turn(turn)
+            turn += 1
     e.pool.join()
     for i in range(e.workers.size()):
         job.execution_count += e.workers[i].executions
