@@ -100,8 +100,7 @@ def _totals(plan: Plan, large: list[Measured]) -> str:
         + (f"; senders recovered too: {recovering * 1e3:.0f} ms." if recovering is not None else ".")
         + " The bound is list scheduling of the recorded dependencies, in gas. The machine's row is what as many sequential runs "
         "at once give, a process and a core each. Each run follows one of the same mode, which flatters parallel "
-        "runs: timed once each, in turn, they come out lower (optimistic 1.43, recorded 1.61, auto 1.56, with recovery 1.73, on "
-        "the same engine).",
+        "runs: timed once each, in turn, they come out lower.",
         table(heads, rows),
     ]
     optimistic = ("optimistic", plan.most)

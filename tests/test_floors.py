@@ -29,6 +29,9 @@ PROCEDURES = {
     "transaction.pxi": 5,
     "block.pxi": 6,
     "parallel.pxi": 7,
+    "optimistic.pxi": 7,
+    "recorded.pxi": 7,
+    "roots.pxi": 7,
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)

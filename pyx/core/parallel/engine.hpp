@@ -1,5 +1,5 @@
 // One block on several workers: the job, its multi-version state, the scheduler, and each worker's machine and memory.
-// The procedure that drives it is parallel.pxi.
+// The procedure that drives it is optimistic.pxi.
 #pragma once
 
 #include <algorithm>
