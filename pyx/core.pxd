@@ -334,8 +334,6 @@ cdef extern from "core/state/view.hpp" namespace "evmcore" nogil:
         cbool has_storage
     cppclass StateView:
         void* context
-        Status (*account)(void* context, const Address& address, AccountState* out) noexcept
-        Status (*slot)(void* context, const Address& address, const u256& key, u256* out) noexcept
     cppclass MissingKey:
         Address address
         u256 slot
@@ -804,9 +802,6 @@ cdef extern from "core/state/access_rows.hpp" namespace "evmcore" nogil:
         uint8_t is_write
 
 cdef extern from "core/state/access_plan.hpp" namespace "evmcore" nogil:
-    cppclass PlanBase:
-        const World* world
-        cbool deletes_empty
     cppclass AccessPlan:
         Status build(const AccountAccess*, size_t, const SlotAccess*, size_t, const Code**, size_t, const uint64_t* gas,
                      uint32_t count)
@@ -815,11 +810,14 @@ cdef extern from "core/state/access_plan.hpp" namespace "evmcore" nogil:
         size_t batch_count()
         size_t batch_begin(size_t)
         size_t batch_end(size_t)
-        cbool matches(const PlanBase&, uint32_t, const Effects&)
-        Status fold(World*, cbool deletes_empty)
+    cppclass LaidPlan:
+        LaidPlan()
+        void lay(const AccessPlan*, const World*, cbool deletes_empty)
+        void lift()
+        cbool matches(uint32_t, const Effects&)
+        Status fold(World*)
     cppclass PlannedView:
-        const AccessPlan* plan
-        PlanBase base
+        const LaidPlan* plan
         uint32_t transaction
         StateView view()
 

@@ -21,9 +21,10 @@ cdef extern from * nogil:
                     self->missing.push_back({address, {}, false});
                 return Status::RUNNING;
             };
-            view.slot = [](void* context, const Address& address, const u256& key, u256* out) noexcept {
+            view.slot = [](void* context, const Address& address, uint32_t, const u256& key, SlotState* out) noexcept {
                 auto* self = static_cast<ProbingView*>(context);
-                if (self->world->slot(address, key, out) == Status::MISSING_STATE && self->world->find(address) != nullptr)
+                const AccountRecord* record = self->world->find(address);
+                if (self->world->slot(record, key, out) == Status::MISSING_STATE && record != nullptr)
                     self->missing.push_back({address, key, true});
                 return Status::RUNNING;
             };

@@ -58,10 +58,10 @@ struct EngineWorker {
             schedule_point(SchedulePoint::READ);
             return worker->state->account(worker->transaction, address, out);
         };
-        view.slot = [](void* context, const Address& address, const u256& key, u256* out) noexcept {
+        view.slot = [](void* context, const Address& address, uint32_t place, const u256& key, SlotState* out) noexcept {
             auto* worker = static_cast<EngineWorker*>(context);
             schedule_point(SchedulePoint::READ);
-            return worker->state->slot(worker->transaction, address, key, out);
+            return worker->state->slot(worker->transaction, address, place, key, out);
         };
         return view;
     }

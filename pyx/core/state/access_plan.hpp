@@ -1,18 +1,12 @@
 // What a block is said to write, transaction by transaction, arranged for looking up: the state before transaction i is
 // the world under the last entries below i. Frozen once it is built, so any number of workers read it without locks.
-// EIP-7928 (block access lists).
+// While a block runs, a LaidPlan lies over the world's records. EIP-7928 (block access lists).
 #pragma once
 
 #include "access_rows.hpp"
 #include "world.hpp"
 
 namespace evmcore {
-
-// What a plan stands on.
-struct PlanBase {
-    const World* world;  // before the block
-    bool deletes_empty;  // touched and empty accounts go (EIP-161)
-};
 
 class AccessPlan {
   public:
@@ -37,17 +31,9 @@ class AccessPlan {
         return batch + 1 < batches_.size() ? batches_[batch + 1] : order_.size();
     }
 
-    // The state before transaction i.
-    Status account(const PlanBase& base, uint32_t i, const Address& address, AccountState* out) const noexcept;
-    Status slot(const PlanBase& base, uint32_t i, const Address& address, const u256& key, u256* out) const noexcept;
-
-    // Whether a run of transaction i wrote just what the plan says: no more, no less, the same values.
-    bool matches(const PlanBase& base, uint32_t i, const Effects& effects) const noexcept;
-
-    // Writes the state after the last transaction to the world.
-    Status fold(World* world, bool deletes_empty) const noexcept;
-
   private:
+    friend class LaidPlan;
+
     // An account after a transaction, as far as the block has settled it by then.
     struct AccountEntry {
         uint32_t transaction;
@@ -84,9 +70,10 @@ class AccessPlan {
         const uint32_t* place = account_index_.find(address);
         return place != nullptr ? &accounts_[*place] : nullptr;
     }
-    // Turns the state of an account before the block into that after an entry, or before the first (null).
-    static void settle(const PlanBase& base, const Account& account, const AccountEntry* entry, uint32_t i,
-                       AccountState* state) noexcept;
+    const Slot* find(const Account& account, const u256& key) const noexcept {
+        const uint32_t* place = slot_index_.find(SlotKey{static_cast<uint32_t>(&account - accounts_.data()), key});
+        return place != nullptr ? &slots_[*place] : nullptr;
+    }
 
     FlatMap<Address, uint32_t, SeededHash> account_index_;
     FlatMap<SlotKey, uint32_t, SeededHash> slot_index_;
@@ -100,10 +87,58 @@ class AccessPlan {
     std::vector<const Code*> codes_;
 };
 
+// A plan over the world that one block runs on. Laid by one worker before any runs, lifted when all have ended.
+class LaidPlan {
+  public:
+    LaidPlan() = default;
+    LaidPlan(const LaidPlan&) = delete;
+    LaidPlan& operator=(const LaidPlan&) = delete;
+    ~LaidPlan() { lift(); }
+
+    // `deletes_empty`: touched and empty accounts go (EIP-161). The world is frozen until `lift` or `fold`.
+    void lay(const AccessPlan* plan, const World* world, bool deletes_empty) noexcept;
+    void lift() noexcept;
+
+    // The state before transaction i.
+    Status account(uint32_t i, const Address& address, AccountState* out) const noexcept;
+    Status slot(uint32_t i, const Address& address, uint32_t place, const u256& key, SlotState* out) const noexcept;
+
+    // Whether a run of transaction i wrote just what the plan says: no more, no less, the same values.
+    bool matches(uint32_t i, const Effects& effects) const noexcept;
+
+    // Lifts the plan and writes the state after its last transaction to the world.
+    Status fold(World* world) noexcept;
+
+  private:
+    using Account = AccessPlan::Account;
+    using Slot = AccessPlan::Slot;
+    using AccountEntry = AccessPlan::AccountEntry;
+    using SlotEntry = AccessPlan::SlotEntry;
+
+    // What the plan has of an account and of a slot; null where it has nothing.
+    const Account* planned(const AccountRecord* record, const Address& address) const noexcept {
+        return record != nullptr ? record->overlay.get<Account>() : plan_->find(address);
+    }
+    const Slot* planned(const StoredSlot* stored, const Account& account, const u256& key) const noexcept {
+        return stored != nullptr ? stored->overlay.get<Slot>() : plan_->find(account, key);
+    }
+    const AccountRecord* record_of(uint32_t place, const Address& address) const noexcept {
+        return place != NO_PLACE ? &world_->record(place) : world_->find(address);
+    }
+    // Turns the state of an account before the block into that after an entry, or before the first (null).
+    void settle(const Account& account, const AccountEntry* entry, uint32_t i, AccountState* state) const noexcept;
+
+    const AccessPlan* plan_ = nullptr;
+    const World* world_ = nullptr;
+    bool deletes_empty_ = false;
+    bool is_laid_ = false;
+    std::vector<uint32_t> places_;              // of the plan's accounts in the world
+    std::vector<const StoredSlot*> stored_;     // of its slots
+};
+
 // The state before one transaction of a block whose writes are known.
 struct PlannedView {
-    const AccessPlan* plan = nullptr;
-    PlanBase base{};
+    const LaidPlan* plan = nullptr;
     uint32_t transaction = 0;
 
     StateView view() noexcept {
@@ -111,11 +146,11 @@ struct PlannedView {
         view.context = this;
         view.account = [](void* context, const Address& address, AccountState* out) noexcept {
             const auto* self = static_cast<const PlannedView*>(context);
-            return self->plan->account(self->base, self->transaction, address, out);
+            return self->plan->account(self->transaction, address, out);
         };
-        view.slot = [](void* context, const Address& address, const u256& key, u256* out) noexcept {
+        view.slot = [](void* context, const Address& address, uint32_t place, const u256& key, SlotState* out) noexcept {
             const auto* self = static_cast<const PlannedView*>(context);
-            return self->plan->slot(self->base, self->transaction, address, key, out);
+            return self->plan->slot(self->transaction, address, place, key, out);
         };
         return view;
     }

@@ -47,6 +47,7 @@ struct AccountEffect {
     u256 balance_after;   // set when it commits to a multi-version state
     const Code* seen_code = nullptr;  // borrowed from the view
     const Code* code = nullptr;       // owned when WROTE_CODE; null: no code
+    uint32_t place = NO_PLACE;          // as the view told it
     VersionedAccount* entry = nullptr;  // where a multi-version state has it, once it has been looked for
 
     void see(const AccountState& state, const u256& minimum) noexcept {
@@ -56,6 +57,7 @@ struct AccountEffect {
         seen_balance = state.balance;
         seen_code = state.code;
         balance_minimum = minimum;
+        place = state.place;
     }
 };
 
@@ -63,7 +65,7 @@ struct AccountEffect {
 // `deletes_empty`: touched and empty accounts go (EIP-161).
 inline bool apply_effect(AccountState* account, const AccountEffect& effect, bool deletes_empty) noexcept {
     if (effect.writes & DESTROYED) {
-        *account = AccountState{};
+        account->clear();
         return true;
     }
     if (effect.writes & WROTE_BALANCE)
@@ -118,6 +120,7 @@ struct SlotEffect {
     u256 key;
     u256 seen;
     u256 value;
+    const StoredSlot* stored = nullptr;  // as the view told it; holds while the world is frozen
     VersionedSlot* entry = nullptr;
 };
 

@@ -84,7 +84,9 @@ JournalSlot* Journal::peek_slot(JournalAccount* account, const u256& key) noexce
 bool Journal::load(JournalSlot* slot) noexcept {
     // A contract made by this transaction starts with empty storage, whatever the view holds.
     if (!slot->account->is_created) {
-        const Status status = view_->slot(view_->context, slot->account->address, slot->key, &slot->original);
+        SlotState state;
+        const JournalAccount& owner = *slot->account;
+        const Status status = view_->slot(view_->context, owner.address, owner.original.place, slot->key, &state);
         if (status != Status::RUNNING) {
             if (failure == Status::RUNNING) {
                 failure = status;
@@ -92,6 +94,8 @@ bool Journal::load(JournalSlot* slot) noexcept {
             }
             return false;
         }
+        copy(&slot->original, &state.value);
+        slot->stored = state.stored;
         slot->is_read_through = true;
     }
     slot->value = slot->original;
@@ -296,7 +300,7 @@ void Journal::extract(Effects* effects) noexcept {
             continue;
         const bool is_write = slot.value != slot.original;
         if (is_write || slot.is_read_through)
-            effects->slots.push_back({effect_of(*slot.account), is_write, slot.key, slot.original, slot.value});
+            effects->slots.push_back({effect_of(*slot.account), is_write, slot.key, slot.original, slot.value, slot.stored});
     }
 }
 

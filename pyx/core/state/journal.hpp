@@ -40,6 +40,7 @@ struct JournalSlot {
     bool is_loaded = false;
     bool is_warm = false;
     bool is_read_through = false;  // `original` came from the view, so the result depends on it
+    const StoredSlot* stored = nullptr;  // as the view told it
 };
 
 struct Log {

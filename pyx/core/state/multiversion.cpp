@@ -6,7 +6,9 @@ namespace evmcore {
 bool MultiVersion::reset(const World* world, bool deletes_empty, size_t capacity) noexcept {
     world_ = world;
     deletes_empty_ = deletes_empty;
+    capacity_ = capacity;
     has_wipes_.store(false, std::memory_order_relaxed);
+    is_laid_ = true;
     return accounts_.reset(capacity) && slots_.reset(capacity);
 }
 
@@ -21,19 +23,29 @@ void MultiVersion::resolve(const VersionedAccount& entry, uint32_t i, AccountSta
 }
 
 Status MultiVersion::account(uint32_t i, const Address& address, AccountState* out) noexcept {
-    VersionedAccount* entry = accounts_.find(address);
-    if (entry == nullptr)
-        return world_->account(address, out);
+    return account_at(i, world_->place_of(address), address, out);
+}
+
+Status MultiVersion::account_at(uint32_t i, uint32_t place, const Address& address, AccountState* out) const noexcept {
+    VersionedAccount* entry =
+        place != NO_PLACE ? world_->record(place).overlay.get<VersionedAccount>() : accounts_.find(address);
+    if (entry == nullptr) {
+        if (place == NO_PLACE)
+            return world_->account(address, out);
+        *out = world_->state_at(place);
+        return Status::RUNNING;
+    }
     int64_t wiped_by;
     SpinGuard guard{entry->lock};
     resolve(*entry, i, out, &wiped_by);
     return Status::RUNNING;
 }
 
-Status MultiVersion::slot(uint32_t i, const Address& address, const u256& key, u256* out) noexcept {
-    VersionedAccount* account = accounts_.find(address);
+Status MultiVersion::slot(uint32_t i, const Address& address, uint32_t place, const u256& key, SlotState* out) noexcept {
+    const AccountRecord* record = place != NO_PLACE ? &world_->record(place) : world_->find(address);
+    VersionedAccount* account = record != nullptr ? record->overlay.get<VersionedAccount>() : accounts_.find(address);
     if (account == nullptr)
-        return world_->slot(address, key, out);
+        return world_->slot(record, key, out);
     int64_t wiped_by = -1;
     // Acquire: a wipe that was published before we began is seen here.
     if (has_wipes_.load(std::memory_order_acquire)) {
@@ -41,52 +53,74 @@ Status MultiVersion::slot(uint32_t i, const Address& address, const u256& key, u
         SpinGuard guard{account->lock};
         resolve(*account, i, &state, &wiped_by);
     }
-    VersionedSlot* entry = slots_.find({account, key});
+    out->stored = stored_of(account, key);
+    VersionedSlot* entry = out->stored != nullptr ? out->stored->overlay.get<VersionedSlot>() : slots_.find({account, key});
     if (entry != nullptr) {
         SpinGuard guard{entry->lock};
         const SlotVersion* seen = entry->highest;
         while (seen != nullptr && seen->transaction >= i)
             seen = seen->below;
         if (seen != nullptr && static_cast<int64_t>(seen->transaction) >= wiped_by)
-            *out = seen->value;
+            out->value = seen->value;
         else
-            *out = entry->written_by >= wiped_by ? entry->committed : u256{};
+            out->value = entry->written_by >= wiped_by ? entry->committed : u256{};
         return Status::RUNNING;
     }
-    if (wiped_by >= 0) {
-        *out = u256{};
-        return Status::RUNNING;
+    if (wiped_by >= 0 || out->stored == nullptr) {
+        out->value = u256{};
+        return wiped_by >= 0 ? Status::RUNNING : world_->absent_slot(record);
     }
-    return world_->slot(address, key, out);
+    out->value = out->stored->value;
+    return Status::RUNNING;
 }
 
-VersionedAccount* MultiVersion::account_entry(const Address& address, VersionArena* arena) noexcept {
-    return accounts_.find_or_add(address, [&]() -> VersionedAccount* {
-        VersionedAccount* entry = arena->accounts.add();
+VersionedAccount* MultiVersion::add_entry(AccountEffect* effect, VersionArena* arena) noexcept {
+    if (effect->entry != nullptr)
+        return effect->entry;
+    // A strict world that doesn't know the account: a blind credit of the beneficiary. `fold` will refuse it.
+    const uint32_t place = effect->place != NO_PLACE ? effect->place : world_->place_of(effect->address);
+    const auto make = [&]() -> VersionedAccount* {
+        VersionedAccount* entry = arena->accounts.size() < capacity_ ? arena->accounts.add() : nullptr;
         if (entry == nullptr)
             return nullptr;
-        entry->key = address;
-        // A strict world that doesn't know the account: a blind credit of the beneficiary. `fold` will refuse it.
-        entry->world_place = world_->place_of(address);
-        if (entry->world_place != World::NO_PLACE)
-            entry->committed = state_of(world_->record(entry->world_place));
+        entry->key = effect->address;
+        if (place != NO_PLACE)
+            entry->committed = world_->state_at(place);
         return entry;
-    });
+    };
+    if (place == NO_PLACE)
+        return effect->entry = accounts_.find_or_add(effect->address, make);
+    const Overlay& overlay = world_->record(place).overlay;
+    VersionedAccount* entry = overlay.get<VersionedAccount>();
+    if (entry == nullptr && (entry = make()) != nullptr) {
+        written_accounts_.add(place);
+        entry = overlay.lay(entry);
+    }
+    return effect->entry = entry;
 }
 
-VersionedSlot* MultiVersion::slot_entry(const VersionedAccount* account, const u256& key,
-                                        VersionArena* arena) noexcept {
-    return slots_.find_or_add({account, key}, [&]() -> VersionedSlot* {
-        VersionedSlot* entry = arena->slots.add();
+VersionedSlot* MultiVersion::add_entry(SlotEffect* effect, const VersionedAccount* account, VersionArena* arena) noexcept {
+    if (effect->entry != nullptr)
+        return effect->entry;
+    const StoredSlot* stored = effect->stored != nullptr ? effect->stored : stored_of(account, effect->key);
+    const auto make = [&]() -> VersionedSlot* {
+        VersionedSlot* entry = arena->slots.size() < capacity_ ? arena->slots.add() : nullptr;
         if (entry == nullptr)
             return nullptr;
-        entry->key = {account, key};
-        if (account->world_place != World::NO_PLACE)
-            entry->world_slot = world_->slot_at(account->world_place, key);
-        if (entry->world_slot != nullptr)
-            entry->committed = *entry->world_slot;
+        entry->key = {account, effect->key};
+        entry->stored = stored;
+        if (stored != nullptr)
+            entry->committed = stored->value;
         return entry;
-    });
+    };
+    if (stored == nullptr)
+        return effect->entry = slots_.find_or_add({account, effect->key}, make);
+    VersionedSlot* entry = stored->overlay.get<VersionedSlot>();
+    if (entry == nullptr && (entry = make()) != nullptr) {
+        written_slots_.add(number_of(stored));
+        entry = stored->overlay.lay(entry);
+    }
+    return effect->entry = entry;
 }
 
 namespace {
@@ -121,7 +155,7 @@ bool MultiVersion::publish(uint32_t i, Effects* effects, VersionArena* arena) no
     for (AccountEffect& effect : effects->accounts) {
         if (effect.writes == 0)
             continue;
-        VersionedAccount* entry = effect.entry = account_entry(effect.address, arena);
+        VersionedAccount* entry = add_entry(&effect, arena);
         AccountVersion* version = entry != nullptr ? arena->account_versions.add() : nullptr;
         if (version == nullptr)
             return false;
@@ -139,16 +173,15 @@ bool MultiVersion::publish(uint32_t i, Effects* effects, VersionArena* arena) no
         AccountEffect& owner = effects->accounts[effect.account];
         if (!effect.is_write || (owner.writes & DESTROYED))
             continue;
-        if (owner.entry == nullptr)
-            owner.entry = account_entry(owner.address, arena);
-        effect.entry = owner.entry != nullptr ? slot_entry(owner.entry, effect.key, arena) : nullptr;
-        SlotVersion* version = effect.entry != nullptr ? arena->slot_versions.add() : nullptr;
+        VersionedAccount* account = add_entry(&owner, arena);
+        VersionedSlot* entry = account != nullptr ? add_entry(&effect, account, arena) : nullptr;
+        SlotVersion* version = entry != nullptr ? arena->slot_versions.add() : nullptr;
         if (version == nullptr)
             return false;
         version->transaction = i;
         version->value = effect.value;
-        SpinGuard guard{effect.entry->lock};
-        put_in(effect.entry, version);
+        SpinGuard guard{entry->lock};
+        put_in(entry, version);
     }
     return true;
 }
@@ -172,14 +205,16 @@ bool MultiVersion::is_current(uint32_t i, const Effects& effects, const Address&
     AccountState now;
     for (const AccountEffect& effect : effects.accounts) {
         const uint8_t reads = effect.address == sender ? effect.reads & ~READ_NONCE : effect.reads;
-        if (reads != 0 && (account(i, effect.address, &now) != Status::RUNNING || !still_holds(effect, now, reads)))
+        if (reads != 0 && (account_at(i, effect.place, effect.address, &now) != Status::RUNNING ||
+                           !still_holds(effect, now, reads)))
             return false;
     }
-    u256 value;
-    for (const SlotEffect& effect : effects.slots)
-        if (slot(i, effects.accounts[effect.account].address, effect.key, &value) != Status::RUNNING ||
-            value != effect.seen)
+    SlotState state;
+    for (const SlotEffect& effect : effects.slots) {
+        const AccountEffect& owner = effects.accounts[effect.account];
+        if (slot(i, owner.address, owner.place, effect.key, &state) != Status::RUNNING || state.value != effect.seen)
             return false;
+    }
     return true;
 }
 
@@ -192,14 +227,16 @@ bool MultiVersion::is_current(uint32_t i, Journal* journal, const Address& sende
             continue;
         AccountEffect effect;
         effect.see(entry.original, entry.balance_minimum);
-        if (account(i, entry.address, &now) != Status::RUNNING || !still_holds(effect, now, reads))
+        if (account_at(i, effect.place, entry.address, &now) != Status::RUNNING || !still_holds(effect, now, reads))
             return false;
     }
-    u256 value;
+    SlotState state;
     for (size_t k = 0; k < journal->slot_count(); ++k) {
         const JournalSlot& entry = journal->slot_at(k);
+        const JournalAccount& owner = *entry.account;
         if (entry.is_read_through &&
-            (slot(i, entry.account->address, entry.key, &value) != Status::RUNNING || value != entry.original))
+            (slot(i, owner.address, owner.original.place, entry.key, &state) != Status::RUNNING ||
+             state.value != entry.original))
             return false;
     }
     return true;
@@ -208,8 +245,7 @@ bool MultiVersion::is_current(uint32_t i, Journal* journal, const Address& sende
 bool MultiVersion::is_valid(Effects* effects) noexcept {
     bool is_repaired = false;
     for (AccountEffect& effect : effects->accounts) {
-        if (effect.entry == nullptr)
-            effect.entry = accounts_.find(effect.address);
+        effect.entry = written(effect);
         if (effect.entry != nullptr) {
             // No lock: only the committer, who asks, writes `committed`.
             if (effect.reads != 0 && !still_holds(effect, effect.entry->committed))
@@ -219,8 +255,8 @@ bool MultiVersion::is_valid(Effects* effects) noexcept {
                            ((effect.writes & WROTE_BALANCE) || (effect.reads & READ_BALANCE_MINIMUM));
         } else if (effect.reads & READ_NONCE) {
             // Nobody wrote it, but a sender's nonce may be what its transaction says, and not what the world does.
-            AccountState state;
-            if (world_->account(effect.address, &state) != Status::RUNNING || !still_holds(effect, state))
+            const AccountState state = effect.place != NO_PLACE ? world_->state_at(effect.place) : AccountState{};
+            if (!still_holds(effect, state))
                 return false;
         }
     }
@@ -228,8 +264,7 @@ bool MultiVersion::is_valid(Effects* effects) noexcept {
         const VersionedAccount* account = effects->accounts[effect.account].entry;
         if (account == nullptr)
             continue;
-        if (effect.entry == nullptr)
-            effect.entry = slots_.find({account, effect.key});
+        effect.entry = written(effect, account);
         u256 now;
         if (effect.entry != nullptr)
             now = effect.entry->written_by >= account->wiped_by ? effect.entry->committed : u256{};
@@ -246,10 +281,9 @@ bool MultiVersion::commit(uint32_t i, Effects* effects, VersionArena* arena) noe
     for (AccountEffect& effect : effects->accounts) {
         if (effect.writes == 0)
             continue;
-        VersionedAccount* entry = effect.entry != nullptr ? effect.entry : account_entry(effect.address, arena);
+        VersionedAccount* entry = add_entry(&effect, arena);
         if (entry == nullptr)
             return false;
-        effect.entry = entry;
         if (effect.code != nullptr)
             arena->codes.push_back(effect.code->acquire());
         SpinGuard guard{entry->lock};
@@ -279,12 +313,8 @@ bool MultiVersion::commit(uint32_t i, Effects* effects, VersionArena* arena) noe
         AccountEffect& owner = effects->accounts[effect.account];
         if (!effect.is_write || (owner.writes & DESTROYED))
             continue;
-        if (owner.entry == nullptr)
-            owner.entry = account_entry(owner.address, arena);
-        VersionedAccount* account = owner.entry;
-        if (account != nullptr && effect.entry == nullptr)
-            effect.entry = slot_entry(account, effect.key, arena);
-        VersionedSlot* entry = effect.entry;
+        VersionedAccount* account = add_entry(&owner, arena);
+        VersionedSlot* entry = account != nullptr ? add_entry(&effect, account, arena) : nullptr;
         if (entry == nullptr)
             return false;
         if (!effect.value.is_zero() && !account->committed.has_storage) {
@@ -301,55 +331,64 @@ bool MultiVersion::commit(uint32_t i, Effects* effects, VersionArena* arena) noe
 }
 
 Status MultiVersion::fold(World* world, VersionArena* const* arenas, size_t arena_count) noexcept {
-    // First what the world has already, where it lies; then what is to be added, which moves things.
+    // First what the world has already, where it lies; then what is to be added, which moves things: by then nothing lies
+    // over them any more.
     new_accounts_.clear();
     new_slots_.clear();
+    Status status = Status::RUNNING;
     for (size_t a = 0; a < arena_count; ++a)
         for (size_t k = 0; k < arenas[a]->accounts.size(); ++k) {
             const VersionedAccount& entry = arenas[a]->accounts[k];
             if (!entry.is_changed)
                 continue;
-            if (entry.world_place == World::NO_PLACE) {
+            if (entry.committed.place == NO_PLACE)
                 new_accounts_.push_back(&entry);
-                continue;
-            }
-            const Status status = world->put_at(entry.world_place, entry.committed, entry.is_wiped);
-            if (status != Status::RUNNING)
-                return status;
+            else if (status == Status::RUNNING)
+                status = world->put_at(entry.committed.place, entry.committed, entry.is_wiped);
         }
-    for (const VersionedAccount* entry : new_accounts_) {
-        const Status status = world->put(entry->key, entry->committed, entry->is_wiped);
-        if (status != Status::RUNNING)
-            return status;
-    }
     for (size_t a = 0; a < arena_count; ++a)
         for (size_t k = 0; k < arenas[a]->slots.size(); ++k) {
             const VersionedSlot& entry = arenas[a]->slots[k];
             const VersionedAccount& account = *entry.key.account;
             if (!entry.is_changed || entry.written_by < account.wiped_by)
                 continue;
-            if (entry.world_slot == nullptr || account.is_wiped)
+            if (entry.stored == nullptr || account.is_wiped)
                 new_slots_.push_back(&entry);
             else
-                world->set_slot_at(account.world_place, entry.key.slot, entry.world_slot, entry.committed);
+                world->set_slot_at(account.committed.place, entry.key.slot, entry.stored, entry.committed);
         }
-    for (const VersionedSlot* entry : new_slots_) {
-        const Status status = world->set_slot_of(entry->key.account->key, entry->key.slot, entry->committed);
-        if (status != Status::RUNNING)
-            return status;
-    }
-    return Status::RUNNING;
+    forget(arenas, arena_count);
+    for (size_t k = 0; k < new_accounts_.size() && status == Status::RUNNING; ++k)
+        status = world->put(new_accounts_[k]->key, new_accounts_[k]->committed, new_accounts_[k]->is_wiped);
+    for (size_t k = 0; k < new_slots_.size() && status == Status::RUNNING; ++k)
+        status = world->set_slot_of(new_slots_[k]->key.account->key, new_slots_[k]->key.slot, new_slots_[k]->committed);
+    return status;
 }
 
 void MultiVersion::forget(VersionArena* const* arenas, size_t arena_count) noexcept {
+    if (!is_laid_)
+        return;
+    is_laid_ = false;
     for (size_t a = 0; a < arena_count; ++a) {
-        for (size_t k = 0; k < arenas[a]->accounts.size(); ++k)
-            accounts_.forget(arenas[a]->accounts[k]);
-        for (size_t k = 0; k < arenas[a]->slots.size(); ++k)
-            slots_.forget(arenas[a]->slots[k]);
+        for (size_t k = 0; k < arenas[a]->accounts.size(); ++k) {
+            VersionedAccount& entry = arenas[a]->accounts[k];
+            if (entry.committed.place != NO_PLACE)
+                world_->record(entry.committed.place).overlay.lift();
+            else
+                accounts_.forget(entry);
+        }
+        for (size_t k = 0; k < arenas[a]->slots.size(); ++k) {
+            VersionedSlot& entry = arenas[a]->slots[k];
+            if (entry.stored != nullptr)
+                entry.stored->overlay.lift();
+            else
+                slots_.forget(entry);
+        }
     }
     accounts_.set_empty();
     slots_.set_empty();
+    written_accounts_.clear();
+    written_slots_.clear();
 }
 
 }  // namespace evmcore

@@ -2,6 +2,7 @@
 // transactions that have not committed yet would write. Transaction i sees the committed value and the versions below i.
 // Shared by all workers; the world beneath is frozen while they run. Balances are kept as changes, so that credits and
 // covered debits commute; a wiped account's older slots are out of sight of later transactions.
+// Entries lie over the world's records, so that looking there finds both; what the world doesn't have is in two indices.
 #pragma once
 
 #include "../base/spin_lock.hpp"
@@ -29,8 +30,7 @@ struct VersionedAccount {
     int64_t nonce_by = -1;          // its nonce,
     int64_t identity_by = -1;       // and its code or whether it exists
     uint32_t index_place = 0;
-    uint32_t world_place = World::NO_PLACE;
-    AccountState committed;         // the world's, until something commits
+    AccountState committed;         // the world's, until something commits; its place tells where that is
     AccountVersion* lowest = nullptr;
     AccountVersion* highest = nullptr;
 };
@@ -58,7 +58,7 @@ struct VersionedSlot {
     bool is_changed = false;
     int64_t written_by = -1;  // the last committed transaction that wrote it
     uint32_t index_place = 0;
-    const u256* world_slot = nullptr;  // where the world has it
+    const StoredSlot* stored = nullptr;  // where the world has it
     u256 committed;           // the world's, until something commits
     SlotVersion* lowest = nullptr;
     SlotVersion* highest = nullptr;
@@ -84,6 +84,30 @@ struct VersionArena {
     }
 };
 
+// A set that may say yes to what isn't in it: of places in memory that many workers add to. Small enough for the nearest
+// cache, so that asking it costs less than looking at a record that another core read.
+class PlaceFilter {
+  public:
+    void add(uint64_t place) noexcept {
+        std::atomic<uint64_t>& word = words_[place / 64 % WORDS];
+        const uint64_t bit = uint64_t{1} << place % 64;
+        // Relaxed: whoever has to see it comes after the commit that added it.
+        if (!(word.load(std::memory_order_relaxed) & bit))
+            word.fetch_or(bit, std::memory_order_relaxed);
+    }
+    bool may_have(uint64_t place) const noexcept {
+        return words_[place / 64 % WORDS].load(std::memory_order_relaxed) >> place % 64 & 1;
+    }
+    void clear() noexcept {
+        for (std::atomic<uint64_t>& word : words_)
+            word.store(0, std::memory_order_relaxed);
+    }
+
+  private:
+    static constexpr size_t WORDS = 1024;
+    std::atomic<uint64_t> words_[WORDS] = {};
+};
+
 class MultiVersion {
   public:
     // Starts a block on `world`, with room for `capacity` accounts and as many slots. False without memory.
@@ -91,7 +115,7 @@ class MultiVersion {
 
     // What transaction i sees. The world's own answer where nothing below i wrote.
     Status account(uint32_t i, const Address& address, AccountState* out) noexcept;
-    Status slot(uint32_t i, const Address& address, const u256& key, u256* out) noexcept;
+    Status slot(uint32_t i, const Address& address, uint32_t place, const u256& key, SlotState* out) noexcept;
 
     // Shows the writes of transaction i, which has run but not committed; `effects` must stay until `unpublish`.
     // False when the block's memory is full.
@@ -118,7 +142,7 @@ class MultiVersion {
                 visit(static_cast<uint32_t>(writer));
         };
         for (const AccountEffect& effect : effects.accounts) {
-            const VersionedAccount* entry = effect.reads != 0 ? accounts_.find(effect.address) : nullptr;
+            const VersionedAccount* entry = effect.reads != 0 ? written(effect) : nullptr;
             if (entry == nullptr)
                 continue;
             if (effect.reads & READ_BALANCE)
@@ -129,8 +153,8 @@ class MultiVersion {
                 tell(entry->identity_by);
         }
         for (const SlotEffect& effect : effects.slots) {
-            const VersionedAccount* account = accounts_.find(effects.accounts[effect.account].address);
-            const VersionedSlot* entry = account != nullptr ? slots_.find({account, effect.key}) : nullptr;
+            const VersionedAccount* account = written(effects.accounts[effect.account]);
+            const VersionedSlot* entry = account != nullptr ? written(effect, account) : nullptr;
             if (entry != nullptr)
                 tell(entry->written_by);
             if (account != nullptr)
@@ -140,19 +164,58 @@ class MultiVersion {
 
     // After the last commit, when no worker runs: writes everything to the world.
     Status fold(World* world, VersionArena* const* arenas, size_t arena_count) noexcept;
-    // Forgets the entries of the arenas, which may then be cleared.
+    // Forgets the entries of the arenas, which may then be cleared; the world is as it was before `reset` saw it, but for
+    // what `fold` wrote.
     void forget(VersionArena* const* arenas, size_t arena_count) noexcept;
 
     uint64_t repairs = 0;  // owned by whoever commits
 
   private:
-    VersionedAccount* account_entry(const Address& address, VersionArena* arena) noexcept;
-    VersionedSlot* slot_entry(const VersionedAccount* account, const u256& key, VersionArena* arena) noexcept;
+    // The entry of what a run saw; null where nobody wrote.
+    VersionedAccount* written(const AccountEffect& effect) const noexcept {
+        if (effect.entry != nullptr)
+            return effect.entry;
+        if (effect.place == NO_PLACE)
+            return entry_of(effect.address);
+        return written_accounts_.may_have(effect.place) ? world_->record(effect.place).overlay.get<VersionedAccount>()
+                                                        : nullptr;
+    }
+    VersionedSlot* written(const SlotEffect& effect, const VersionedAccount* account) const noexcept {
+        if (effect.entry != nullptr)
+            return effect.entry;
+        if (effect.stored == nullptr)
+            return entry_of(account, effect.key);
+        return written_slots_.may_have(number_of(effect.stored)) ? effect.stored->overlay.get<VersionedSlot>() : nullptr;
+    }
+    // The same by key, of what was seen through no view or in another life of the account.
+    VersionedAccount* entry_of(const Address& address) const noexcept {
+        const AccountRecord* record = world_->find(address);
+        return record != nullptr ? record->overlay.get<VersionedAccount>() : accounts_.find(address);
+    }
+    VersionedSlot* entry_of(const VersionedAccount* account, const u256& key) const noexcept {
+        const StoredSlot* stored = stored_of(account, key);
+        return stored != nullptr ? stored->overlay.get<VersionedSlot>() : slots_.find({account, key});
+    }
+    const StoredSlot* stored_of(const VersionedAccount* account, const u256& key) const noexcept {
+        return account->committed.place != NO_PLACE ? world_->slot_at(account->committed.place, key) : nullptr;
+    }
+    // The account, read from where `place` says, as i sees it.
+    Status account_at(uint32_t i, uint32_t place, const Address& address, AccountState* out) const noexcept;
+    static uint64_t number_of(const StoredSlot* stored) noexcept {
+        return reinterpret_cast<uintptr_t>(stored) / alignof(StoredSlot);
+    }
+
+    // The entry for writing, made if there is none; null when the block's memory is full.
+    VersionedAccount* add_entry(AccountEffect* effect, VersionArena* arena) noexcept;
+    VersionedSlot* add_entry(SlotEffect* effect, const VersionedAccount* account, VersionArena* arena) noexcept;
     // The account as i sees it, and the last transaction below i that wiped its storage (-1: none). Caller holds the lock.
     void resolve(const VersionedAccount& entry, uint32_t i, AccountState* out, int64_t* wiped_by) const noexcept;
 
     const World* world_ = nullptr;
     bool deletes_empty_ = false;
+    size_t capacity_ = 0;  // of an arena, in accounts and in slots
+    bool is_laid_ = false;  // something may lie over the world, and pointers into it hold
+    PlaceFilter written_accounts_, written_slots_;
     std::vector<const VersionedAccount*> new_accounts_;  // these two: what `fold` has to add; kept for their memory
     std::vector<const VersionedSlot*> new_slots_;
     std::atomic<bool> has_wipes_{false};  // published: set by whoever publishes or commits the first one

@@ -5,6 +5,7 @@
 #include "../base/status.hpp"
 #include "../base/types.hpp"
 #include "code.hpp"
+#include "stored.hpp"
 
 namespace evmcore {
 
@@ -14,13 +15,27 @@ struct AccountState {
     const Code* code = nullptr;  // borrowed from the view's owner; null: no code
     bool exists = false;         // before EIP-161 an account can exist and be empty
     bool has_storage = false;    // any slot that is not zero (EIP-7610)
+    uint32_t place = NO_PLACE;   // of its record in the world beneath, if it has one
+
+    // As if it had never been; its record stays.
+    void clear() noexcept {
+        const uint32_t same = place;
+        *this = AccountState{};
+        place = same;
+    }
+};
+
+struct SlotState {
+    u256 value;
+    const StoredSlot* stored = nullptr;  // where the world beneath has it, if it does
 };
 
 struct StateView {
     void* context = nullptr;
     // RUNNING and the answer, or the BROKEN status that stops the transaction (MISSING_STATE, VIEW_FAILED, ABORTED).
     Status (*account)(void* context, const Address& address, AccountState* out) noexcept = nullptr;
-    Status (*slot)(void* context, const Address& address, const u256& key, u256* out) noexcept = nullptr;
+    // `place` as `account` told it, or NO_PLACE.
+    Status (*slot)(void* context, const Address& address, uint32_t place, const u256& key, SlotState* out) noexcept = nullptr;
 };
 
 // The key that a partial state did not have.

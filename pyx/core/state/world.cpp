@@ -24,27 +24,32 @@ World* World::clone() const noexcept {
 }
 
 Status World::account(const Address& address, AccountState* out) const noexcept {
-    const AccountRecord* record = find(address);
-    if (record == nullptr) {
+    const uint32_t place = place_of(address);
+    if (place == NO_PLACE) {
         *out = AccountState{};
         return is_strict_ ? Status::MISSING_STATE : Status::RUNNING;
     }
-    *out = state_of(*record);
+    *out = state_at(place);
     return Status::RUNNING;
 }
 
 Status World::slot(const Address& address, const u256& key, u256* out) const noexcept {
-    const AccountRecord* record = find(address);
+    SlotState state;
+    const Status status = slot(find(address), key, &state);
+    *out = state.value;
+    return status;
+}
+
+Status World::slot(const AccountRecord* record, const u256& key, SlotState* out) const noexcept {
     if (record != nullptr) {
-        const u256* value = slots_.find(SlotKey{record->storage_id, key});
-        if (value != nullptr) {
-            *out = *value;
+        const StoredSlot* stored = slots_.find(SlotKey{record->storage_id, key});
+        if (stored != nullptr) {
+            *out = {stored->value, stored};
             return Status::RUNNING;
         }
     }
-    *out = u256{};
-    const bool is_known = !is_strict_ || (record != nullptr && (record->is_storage_complete || !record->exists));
-    return is_known ? Status::RUNNING : Status::MISSING_STATE;
+    *out = SlotState{};
+    return absent_slot(record);
 }
 
 StateView World::view() const noexcept {
@@ -53,8 +58,9 @@ StateView World::view() const noexcept {
     view.account = [](void* context, const Address& address, AccountState* out) noexcept {
         return static_cast<const World*>(context)->account(address, out);
     };
-    view.slot = [](void* context, const Address& address, const u256& key, u256* out) noexcept {
-        return static_cast<const World*>(context)->slot(address, key, out);
+    view.slot = [](void* context, const Address& address, uint32_t place, const u256& key, SlotState* out) noexcept {
+        const auto* world = static_cast<const World*>(context);
+        return world->slot(place != NO_PLACE ? &world->records_[place] : world->find(address), key, out);
     };
     return view;
 }
@@ -158,18 +164,18 @@ Status World::set_code(const Address& address, ByteView bytes) noexcept {
 Status World::write_slot(AccountRecord* record, const u256& key, const u256& value) noexcept {
     const SlotKey slot_key{record->storage_id, key};
     bool inserted;
-    u256* stored = slots_.insert_or_find(slot_key, &inserted);
+    StoredSlot* stored = slots_.insert_or_find(slot_key, &inserted);
     if (stored == nullptr)
         return Status::OUT_OF_MEMORY;
     replace_slot(record, key, stored, value);
     return Status::RUNNING;
 }
 
-void World::replace_slot(AccountRecord* record, const u256& key, u256* stored, const u256& value) noexcept {
+void World::replace_slot(AccountRecord* record, const u256& key, StoredSlot* stored, const u256& value) noexcept {
     if (!checkpoints_.empty())
-        slot_undo_.push_back({SlotKey{record->storage_id, key}, *stored});
-    record->slot_count += static_cast<uint32_t>(!value.is_zero()) - static_cast<uint32_t>(!stored->is_zero());
-    *stored = value;
+        slot_undo_.push_back({SlotKey{record->storage_id, key}, stored->value});
+    record->slot_count += static_cast<uint32_t>(!value.is_zero()) - static_cast<uint32_t>(!stored->value.is_zero());
+    stored->value = value;
 }
 
 Status World::set_slot(const Address& address, const u256& key, const u256& value) noexcept {
@@ -218,7 +224,7 @@ bool World::revert(uint64_t checkpoint) noexcept {
     ++epoch_;
     const Checkpoint& to = checkpoints_[checkpoint];
     for (; slot_undo_.size() > to.slot_undo_size; slot_undo_.pop_back())
-        *slots_.find(slot_undo_.back().key) = slot_undo_.back().value;
+        slots_.find(slot_undo_.back().key)->value = slot_undo_.back().value;
     for (; account_undo_.size() > to.account_undo_size; account_undo_.pop_back()) {
         AccountRecord& record = records_[account_undo_.back().place];
         record = account_undo_.back().record;
@@ -268,8 +274,8 @@ Status World::put_at(uint32_t place, const AccountState& state, bool is_wiped) n
     return replace(edit_at(place), state, is_wiped);
 }
 
-void World::set_slot_at(uint32_t place, const u256& key, const u256* slot, const u256& value) noexcept {
-    replace_slot(edit_at(place), key, const_cast<u256*>(slot), value);  // from our own map
+void World::set_slot_at(uint32_t place, const u256& key, const StoredSlot* slot, const u256& value) noexcept {
+    replace_slot(edit_at(place), key, const_cast<StoredSlot*>(slot), value);  // from our own map
 }
 
 Status World::replace(AccountRecord* record, const AccountState& state, bool is_wiped) noexcept {
@@ -285,9 +291,14 @@ Status World::apply(const Effects& effects, bool deletes_empty) noexcept {
     for (const AccountEffect& effect : effects.accounts) {
         if (effect.writes == 0)
             continue;
+        const uint32_t place = effect.place != NO_PLACE ? effect.place : place_of(effect.address);
         AccountState state;
-        Status status = account(effect.address, &state);
-        if (status == Status::RUNNING) {
+        Status status = Status::RUNNING;
+        if (place != NO_PLACE) {
+            state = state_at(place);
+            const bool is_wiped = apply_effect(&state, effect, deletes_empty);
+            status = put_at(place, state, is_wiped);
+        } else {
             const bool is_wiped = apply_effect(&state, effect, deletes_empty);
             status = put(effect.address, state, is_wiped);
         }
@@ -300,7 +311,8 @@ Status World::apply(const Effects& effects, bool deletes_empty) noexcept {
         const AccountEffect& owner = effects.accounts[effect.account];
         if (owner.writes & DESTROYED)
             continue;
-        const Status status = set_slot_of(owner.address, effect.key, effect.value);
+        const Status status = owner.place != NO_PLACE ? write_slot(edit_at(owner.place), effect.key, effect.value)
+                                                      : set_slot_of(owner.address, effect.key, effect.value);
         if (status != Status::RUNNING)
             return status;
     }

@@ -7,19 +7,6 @@
 
 namespace evmcore {
 
-struct AccountRecord {
-    Address address{};
-    u256 balance;
-    uint64_t nonce = 0;
-    const Code* code = nullptr;      // kept alive by World::codes_
-    uint32_t storage_id = 0;         // a destroyed account's next life gets another: its old slots are out of reach
-    uint32_t slot_count = 0;         // of slots that are not zero
-    bool exists = false;
-    bool is_storage_complete = false;  // in a strict state: a slot that is not there is zero, not missing
-    bool is_root_dirty = false;        // changed since the last root
-    uint64_t saved_in = 0;             // the World's epoch in which the undo log last took it
-};
-
 inline AccountState state_of(const AccountRecord& record) noexcept {
     AccountState state;
     state.balance = record.balance;
@@ -51,10 +38,14 @@ class World {
     // Reads, as a StateView answers them; MISSING_STATE where a strict state doesn't know.
     Status account(const Address& address, AccountState* out) const noexcept;
     Status slot(const Address& address, const u256& key, u256* out) const noexcept;
+    Status slot(const AccountRecord* record, const u256& key, SlotState* out) const noexcept;  // null: of none that is there
     StateView view() const noexcept;
 
     // Asks for the memory where an account is looked up.
     void prefetch(const Address& address) const noexcept { index_.prefetch(address); }
+    void prefetch(uint32_t place, const u256& key) const noexcept {
+        slots_.prefetch(SlotKey{records_[place].storage_id, key});
+    }
 
     // Writes. OUT_OF_MEMORY leaves the state as it was.
     Status set_balance(const Address& address, const u256& balance) noexcept;
@@ -83,25 +74,37 @@ class World {
 
     // The same for what was looked up before: an account's place holds as long as the state lives, a slot's until the next
     // slot is added or its account is wiped.
-    static constexpr uint32_t NO_PLACE = UINT32_MAX;
     uint32_t place_of(const Address& address) const noexcept {
         const uint32_t* place = index_.find(address);
         return place != nullptr ? *place : NO_PLACE;
     }
-    const u256* slot_at(uint32_t place, const u256& key) const noexcept {
+    AccountState state_at(uint32_t place) const noexcept {
+        AccountState state = state_of(records_[place]);
+        state.place = place;
+        return state;
+    }
+    const StoredSlot* slot_at(uint32_t place, const u256& key) const noexcept {
         return slots_.find(SlotKey{records_[place].storage_id, key});
     }
+    const StoredSlot* slot_of(const AccountRecord& record, const u256& key) const noexcept {
+        return slots_.find(SlotKey{record.storage_id, key});
+    }
+    // What is known of a slot that isn't there: it is zero, or missing.
+    Status absent_slot(const AccountRecord* record) const noexcept {
+        const bool is_known = !is_strict_ || (record != nullptr && (record->is_storage_complete || !record->exists));
+        return is_known ? Status::RUNNING : Status::MISSING_STATE;
+    }
     Status put_at(uint32_t place, const AccountState& state, bool is_wiped) noexcept;
-    void set_slot_at(uint32_t place, const u256& key, const u256* slot, const u256& value) noexcept;
+    void set_slot_at(uint32_t place, const u256& key, const StoredSlot* slot, const u256& value) noexcept;
 
     // Calls `visit(key, value)` for each slot that is not zero.
     template <class Visit>
     void for_each_slot(const AccountRecord& record, Visit visit) const noexcept {
         if (record.slot_count == 0)
             return;
-        slots_.for_each([&](const SlotKey& key, const u256& value) {
-            if (key.account == record.storage_id && !value.is_zero())
-                visit(key.slot, value);
+        slots_.for_each([&](const SlotKey& key, const StoredSlot& slot) {
+            if (key.account == record.storage_id && !slot.value.is_zero())
+                visit(key.slot, slot.value);
         });
     }
     // Appends the slots that are not zero, in no order.
@@ -112,7 +115,7 @@ class World {
     uint32_t storage_ids() const noexcept { return next_storage_id_; }  // all are below
     template <class Visit>
     void for_each_slot_in(size_t begin, size_t end, Visit visit) const noexcept {
-        slots_.for_each_in(begin, end, visit);
+        slots_.for_each_in(begin, end, [&](const SlotKey& key, const StoredSlot& slot) { visit(key, slot.value); });
     }
 
     Hash root() const noexcept;
@@ -143,7 +146,7 @@ class World {
     AccountRecord* edit(const Address& address) noexcept;
     AccountRecord* edit_at(uint32_t place) noexcept;
     Status replace(AccountRecord* record, const AccountState& state, bool is_wiped) noexcept;
-    void replace_slot(AccountRecord* record, const u256& key, u256* stored, const u256& value) noexcept;
+    void replace_slot(AccountRecord* record, const u256& key, StoredSlot* stored, const u256& value) noexcept;
     Status write_slot(AccountRecord* record, const u256& key, const u256& value) noexcept;
     void clear_storage(AccountRecord* record) noexcept;
     const Code* keep(const Code* code) noexcept;
@@ -152,7 +155,7 @@ class World {
     uint32_t next_storage_id_ = 1;
     uint64_t checkpoint_count_ = 0;
     FlatMap<Address, uint32_t, SeededHash> index_;
-    FlatMap<SlotKey, u256, SeededHash> slots_;
+    FlatMap<SlotKey, StoredSlot, SeededHash> slots_;
     FlatMap<Hash, const Code*, HashHasher> codes_;
     std::vector<AccountRecord> records_;
     std::vector<AccountUndo> account_undo_;  // each record once an epoch: the first value is the one to go back to

@@ -1,0 +1,59 @@
+// What the world keeps of an account and of a slot, and the pointer by which a block at work finds what lies over it.
+#pragma once
+
+#include <atomic>
+
+#include "../base/types.hpp"
+#include "code.hpp"
+
+namespace evmcore {
+
+// An account's place among the world's records holds as long as the world lives.
+constexpr uint32_t NO_PLACE = UINT32_MAX;
+
+// What several workers lay over a record while they run a block on the world beneath, which is frozen meanwhile: the versions
+// of a multi-version state, or the entries of a plan. The block lifts all of it when it ends; between blocks it is null.
+// One lookup in the world so finds both. Plain data for the maps' sake.
+class Overlay {
+  public:
+    // Acquire: what it points to was written before it was laid.
+    template <class Entry>
+    Entry* get() const noexcept {
+        return static_cast<Entry*>(cell().load(std::memory_order_acquire));
+    }
+    // The one that lies there from now on: mine, or that of a worker who was faster.
+    template <class Entry>
+    Entry* lay(Entry* mine) const noexcept {
+        void* there = nullptr;
+        // Release: publishes the fields of `mine`; acquire on failure: the winner's fields are read next.
+        if (cell().compare_exchange_strong(there, mine, std::memory_order_release, std::memory_order_acquire))
+            return mine;
+        return static_cast<Entry*>(there);
+    }
+    void lift() const noexcept { entry_ = nullptr; }  // when no worker runs
+
+  private:
+    std::atomic_ref<void*> cell() const noexcept { return std::atomic_ref<void*>{entry_}; }
+    mutable void* entry_ = nullptr;
+};
+
+struct AccountRecord {
+    Address address{};
+    u256 balance;
+    uint64_t nonce = 0;
+    const Code* code = nullptr;      // kept alive by World::codes_
+    uint32_t storage_id = 0;         // a destroyed account's next life gets another: its old slots are out of reach
+    uint32_t slot_count = 0;         // of slots that are not zero
+    bool exists = false;
+    bool is_storage_complete = false;  // in a strict state: a slot that is not there is zero, not missing
+    bool is_root_dirty = false;        // changed since the last root
+    uint64_t saved_in = 0;             // the World's epoch in which the undo log last took it
+    Overlay overlay;
+};
+
+struct StoredSlot {
+    u256 value;
+    Overlay overlay;
+};
+
+}  // namespace evmcore
