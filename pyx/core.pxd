@@ -689,6 +689,7 @@ cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
         uint64_t conflict_count
         cbool reset_results()
         void prefetch_after(size_t)
+        void prefetch_fields(size_t)
     cbool (*job_block_hash "evmcore::BlockJob::block_hash")(void*, uint64_t, Hash*) noexcept
 
 cdef extern from "core/crypto/ethash.hpp" namespace "evmcore" nogil:
@@ -810,15 +811,17 @@ cdef extern from "core/state/access_plan.hpp" namespace "evmcore" nogil:
         size_t batch_count()
         size_t batch_begin(size_t)
         size_t batch_end(size_t)
-    cppclass LaidPlan:
-        LaidPlan()
-        void lay(const AccessPlan*, const World*, cbool deletes_empty)
-        void lift()
+
+cdef extern from "core/state/bound_plan.hpp" namespace "evmcore" nogil:
+    cppclass BoundPlan:
+        BoundPlan()
+        void bind(const AccessPlan*, const World*, cbool deletes_empty)
+        void prefetch(uint32_t)
         cbool matches(uint32_t, const Effects&)
         Status fold(World*)
     cppclass PlannedView:
-        const LaidPlan* plan
-        uint32_t transaction
+        BoundPlan* plan
+        void begin(uint32_t)
         StateView view()
 
 cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:

@@ -108,7 +108,7 @@ cdef class _Plan:
 cdef cppclass RecordedRun:
     Engine* engine
     const AccessPlan* plan
-    LaidPlan laid
+    BoundPlan bound
     ClaimCounter claims
     vector[uint8_t] is_met  # bytes: workers write side by side
     AtomicU32 first_wrong  # the lowest transaction so far that didn't come to a result or not to the one that was said
@@ -132,7 +132,7 @@ cdef void work_on_plan(void* context, int worker) noexcept nogil:
     began = evmcore_seconds()
     job = e.job  # set by now
     open_machine(&w.machine, job)
-    planned.plan = &run.laid
+    planned.plan = &run.bound
     view = planned.view()
     while not w.machine.poll.abort.load():
         batch = run.claims.next.fetch_add(1)
@@ -142,11 +142,14 @@ cdef void work_on_plan(void* context, int worker) noexcept nogil:
             i = run.plan.at_turn(turn)
             if i > run.first_wrong.load():
                 continue  # what comes after a wrong one is not needed
-            planned.transaction = i
+            if turn + 2 < run.plan.count():
+                job.prefetch_fields(run.plan.at_turn(turn + 2))
+                run.bound.prefetch(run.plan.at_turn(turn + 1))
+            planned.begin(i)
             out = &job.outcomes[i]
             out.status = apply_transaction(&w.machine, &view, job.transactions[i], &job.blobs, NULL, False, out)
             w.executions += 1
-            run.is_met[i] = is_result(out.status) and run.laid.matches(i, out.effects)
+            run.is_met[i] = is_result(out.status) and run.bound.matches(i, out.effects)
             out.effects.clear()
             if not run.is_met[i]:
                 lower(&run.first_wrong, i)
@@ -180,7 +183,7 @@ cdef Status settle_plan(RecordedRun* run, BlockJob* job) noexcept nogil:
         if not run.is_met[i]:
             return fail_block(job, Status.ACCESSES_DIFFER, out, i)
         count_in(job, out)
-    status = run.laid.fold(job.world)
+    status = run.bound.fold(job.world)
     if status == Status.MISSING_STATE:
         job.missing.address = job.context.coinbase  # the one account that is credited unseen
         job.missing.is_slot = False
@@ -201,7 +204,7 @@ cdef Status run_recorded(RecordedRun* run, BlockJob* job) noexcept nogil:
     run.is_met.assign(job.transactions.size(), 0)
     run.first_wrong.store(<uint32_t>0xFFFFFFFF)
     if status == Status.RUNNING:
-        run.laid.lay(run.plan, job.world, job.rules.deletes_empty_accounts)
+        run.bound.bind(run.plan, job.world, job.rules.deletes_empty_accounts)
     e.gate.store(GATE_OPEN if status == Status.RUNNING else GATE_CANCELLED)
     if status == Status.RUNNING:
         work_on_plan(run, 0)
@@ -220,7 +223,6 @@ cdef Status run_recorded(RecordedRun* run, BlockJob* job) noexcept nogil:
         e.workers[i].machine.poll.abort.store(False)
     if status == Status.RUNNING:
         status = settle_plan(run, job)
-    run.laid.lift()
     if status == Status.RUNNING:
         status = end_job(m, job)
     return status

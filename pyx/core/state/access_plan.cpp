@@ -1,7 +1,6 @@
 // Building a plan out of rows, looking up in it, and holding a run against it.
 #include "access_plan.hpp"
 
-#include <algorithm>
 #include <numeric>
 
 namespace evmcore {
@@ -12,6 +11,24 @@ constexpr uint8_t VALUES = WROTE_BALANCE | WROTE_NONCE | WROTE_CODE;
 constexpr uint8_t CHANGES = VALUES | TOUCHED | CREATED | DESTROYED;
 // Into how many parts of equal cost a block falls, at most: enough for the ends of 16 workers to meet within a hundredth.
 constexpr uint64_t BATCHES = 256;
+
+// Lets the places of all things' entries follow each other, from how many each has (`end`); the sum of all.
+template <class Thing>
+uint32_t place_runs(std::vector<Thing>* things) noexcept {
+    uint32_t begin = 0;
+    for (Thing& thing : *things) {
+        const uint32_t size = thing.end;
+        thing.begin = thing.end = begin;
+        begin += size;
+    }
+    return begin;
+}
+
+// Where those transactions begin that have no steps.
+void fill_begins(std::vector<uint32_t>* begins) noexcept {
+    for (size_t i = 1; i < begins->size(); ++i)
+        (*begins)[i] = std::max((*begins)[i - 1], (*begins)[i]);
+}
 
 }  // namespace
 
@@ -38,106 +55,131 @@ Status AccessPlan::build(const AccountAccess* rows, size_t row_count, const Slot
     for (size_t i = 0; i < code_count; ++i)
         if (codes[i] != nullptr)
             codes_.push_back(codes[i]->acquire());
+    Status status = build_accounts(rows, row_count, codes, code_count, count);
+    if (status == Status::RUNNING)
+        status = build_slots(slot_rows, slot_row_count, count);
+    if (status == Status::RUNNING)
+        build_order(gas, count);
+    return status;
+}
 
-    // How many entries each account and slot has, then where they begin, then the entries themselves.
-    std::vector<uint32_t> places(row_count), slot_places(slot_row_count, NEVER);
+Status AccessPlan::build_accounts(const AccountAccess* rows, size_t row_count, const Code* const* codes, size_t code_count,
+                                  uint32_t count) noexcept {
+    // How many entries each account has, then where their places begin, then the entries and steps themselves.
+    std::vector<uint32_t> row_accounts(row_count);
     for (size_t k = 0; k < row_count; ++k) {
         const uint32_t* place = add_account(rows[k].address);
         if (place == nullptr)
             return Status::OUT_OF_MEMORY;
-        places[k] = *place;
+        row_accounts[k] = *place;
         if (rows[k].transaction < count && (rows[k].writes & CHANGES)) {
             accounts_[*place].end += 1;
+            accounts_[*place].is_ever_wiped |= (rows[k].writes & (CREATED | DESTROYED)) != 0;
             writes_[rows[k].transaction] += 1;
         }
     }
-    uint32_t begin = 0;
-    for (Account& account : accounts_) {
-        const uint32_t size = account.end;
-        account.begin = account.end = begin;
-        begin += size;
-    }
-    account_entries_.resize(begin);
+    account_places_.resize(place_runs(&accounts_));
+    account_steps_.begins.assign(count + 1, 0);
     for (size_t k = 0; k < row_count; ++k) {
         const AccountAccess& row = rows[k];
-        if (row.transaction >= count || !(row.writes & CHANGES))
+        if (row.transaction >= count)
             continue;
-        Account& account = accounts_[places[k]];
-        AccountEntry& entry = account_entries_[account.end];
-        if (account.end == account.begin)
-            entry = AccountEntry{0, 0, false, false, false, -1, 0, nullptr, {}};
-        else
-            entry = account_entries_[account.end - 1];
-        ++account.end;
-        entry.transaction = row.transaction;
-        entry.is_wiped = (row.writes & (CREATED | DESTROYED)) != 0;
-        if (entry.is_wiped) {
-            entry.wiped_by = row.transaction;
-            account.is_ever_wiped = true;
+        Account& account = accounts_[row_accounts[k]];
+        AccountStep step{account.address, false, place_below(account, row.transaction), NEVER};
+        if (row.writes & CHANGES) {
+            AccountEntry entry{0, 0, false, false, false, -1, 0, nullptr, {}};
+            if (account.end != account.begin)
+                entry = account_entries_[account_places_[account.end - 1]];
+            entry.transaction = row.transaction;
+            entry.is_wiped = (row.writes & (CREATED | DESTROYED)) != 0;
+            if (entry.is_wiped)
+                entry.wiped_by = row.transaction;
+            if (row.writes & DESTROYED) {
+                entry = AccountEntry{row.transaction, VALUES, false, true, true, entry.wiped_by, 0, nullptr, {}};
+            } else {
+                entry.settled |= row.writes & VALUES;
+                entry.is_touched = true;
+                if (row.writes & WROTE_BALANCE)
+                    entry.balance = from_big_endian(row.balance);
+                if (row.writes & WROTE_NONCE)
+                    entry.nonce = row.nonce;
+                if (row.writes & WROTE_CODE) {
+                    if (row.code >= static_cast<int64_t>(code_count))
+                        return Status::ACCESSES_DIFFER;
+                    entry.code = row.code >= 0 ? codes[row.code] : nullptr;
+                }
+            }
+            step.own = static_cast<uint32_t>(account_entries_.size());
+            account_places_[account.end++] = step.own;
+            account_entries_.push_back(entry);
         }
-        if (row.writes & DESTROYED) {
-            entry = AccountEntry{row.transaction, VALUES, false, true, true, entry.wiped_by, 0, nullptr, {}};
+        account_steps_.all.push_back(step);
+        account_steps_.begins[row.transaction + 1] = static_cast<uint32_t>(account_steps_.all.size());
+    }
+    fill_begins(&account_steps_.begins);
+    return Status::RUNNING;
+}
+
+Status AccessPlan::build_slots(const SlotAccess* rows, size_t row_count, uint32_t count) noexcept {
+    std::vector<uint32_t> row_slots(row_count);
+    std::vector<bool> is_kept(row_count);  // writes that aren't gone with their account
+    for (size_t k = 0; k < row_count; ++k) {
+        const SlotAccess& row = rows[k];
+        if (row.transaction >= count)
             continue;
+        const uint32_t* account = add_account(row.address);
+        if (account == nullptr)
+            return Status::OUT_OF_MEMORY;
+        const SlotKey key{*account, from_big_endian(row.slot)};
+        bool inserted;
+        uint32_t* place = slot_index_.insert_or_find(key, &inserted);
+        if (place == nullptr)
+            return Status::OUT_OF_MEMORY;
+        if (inserted) {
+            *place = static_cast<uint32_t>(slots_.size());
+            slots_.push_back({*account, key.slot});
         }
-        entry.settled |= row.writes & VALUES;
-        entry.is_touched = true;
-        if (row.writes & WROTE_BALANCE)
-            entry.balance = from_big_endian(row.balance);
-        if (row.writes & WROTE_NONCE)
-            entry.nonce = row.nonce;
-        if (row.writes & WROTE_CODE) {
-            if (row.code >= static_cast<int64_t>(code_count))
-                return Status::ACCESSES_DIFFER;
-            entry.code = row.code >= 0 ? codes[row.code] : nullptr;
-        }
+        row_slots[k] = *place;
+        if (!row.is_write)
+            continue;
+        Account& owner = accounts_[*account];
+        const AccountEntry* entry = account_entry(place_below(owner, row.transaction + 1));
+        if (entry != nullptr && entry->transaction == row.transaction && entry->is_reborn && entry->is_wiped &&
+            !entry->is_touched)
+            continue;  // what a destroyed account wrote goes with it
+        is_kept[k] = true;
+        slots_[*place].end += 1;
+        writes_[row.transaction] += 1;
+        if (owner.first_storage == NEVER && !from_big_endian(row.value).is_zero())
+            owner.first_storage = row.transaction;
     }
-
-    for (int pass = 0; pass < 2; ++pass) {
-        for (size_t k = 0; k < slot_row_count; ++k) {
-            const SlotAccess& row = slot_rows[k];
-            if (row.transaction >= count || !row.is_write)
-                continue;
-            if (pass == 1) {
-                if (slot_places[k] == NEVER)
-                    continue;
-                Slot& slot = slots_[slot_places[k]];
-                slot_entries_[slot.end++] = {row.transaction, from_big_endian(row.value)};
-                continue;
-            }
-            const uint32_t* account = add_account(row.address);
-            if (account == nullptr)
-                return Status::OUT_OF_MEMORY;
-            Account& owner = accounts_[*account];
-            const AccountEntry* entry = entry_below(owner, row.transaction + 1);
-            if (entry != nullptr && entry->transaction == row.transaction && entry->is_reborn && entry->is_wiped &&
-                !entry->is_touched)
-                continue;  // what a destroyed account wrote goes with it
-            const SlotKey key{*account, from_big_endian(row.slot)};
-            bool inserted;
-            uint32_t* place = slot_index_.insert_or_find(key, &inserted);
-            if (place == nullptr)
-                return Status::OUT_OF_MEMORY;
-            if (inserted) {
-                *place = static_cast<uint32_t>(slots_.size());
-                slots_.push_back({*account, key.slot});
-            }
-            slot_places[k] = *place;
-            slots_[*place].end += 1;
-            writes_[row.transaction] += 1;
-            if (owner.first_storage == NEVER && !from_big_endian(row.value).is_zero())
-                owner.first_storage = row.transaction;
+    slot_places_.resize(place_runs(&slots_));
+    slot_steps_.begins.assign(count + 1, 0);
+    for (size_t k = 0; k < row_count; ++k) {
+        const SlotAccess& row = rows[k];
+        if (row.transaction >= count)
+            continue;
+        Slot& slot = slots_[row_slots[k]];
+        const Account& owner = accounts_[slot.account];
+        SlotStep step{owner.address, owner.is_ever_wiped, place_below(slot, row.transaction), NEVER, slot.key};
+        if (is_kept[k]) {
+            step.own = static_cast<uint32_t>(slot_entries_.size());
+            slot_places_[slot.end++] = step.own;
+            slot_entries_.push_back({row.transaction, from_big_endian(row.value)});
         }
-        if (pass == 1)
-            break;
-        begin = 0;
-        for (Slot& slot : slots_) {
-            const uint32_t size = slot.end;
-            slot.begin = slot.end = begin;
-            begin += size;
-        }
-        slot_entries_.resize(begin);
+        slot_steps_.all.push_back(step);
+        slot_steps_.begins[row.transaction + 1] = static_cast<uint32_t>(slot_steps_.all.size());
     }
+    fill_begins(&slot_steps_.begins);
+    for (uint32_t i = 0; i < count; ++i)
+        for (uint32_t k = account_steps_.begins[i]; k < account_steps_.begins[i + 1]; ++k) {
+            AccountStep& step = account_steps_.all[k];
+            step.has_storage = has_storage(*find(step.address), account_entry(step.below), i);
+        }
+    return Status::RUNNING;
+}
 
+void AccessPlan::build_order(const uint64_t* gas, uint32_t count) noexcept {
     order_.resize(count);
     std::iota(order_.begin(), order_.end(), 0);
     const auto cost = [&](uint32_t i) { return gas != nullptr ? gas[i] : uint64_t{writes_[i]}; };
@@ -157,23 +199,6 @@ Status AccessPlan::build(const AccountAccess* rows, size_t row_count, const Slot
         }
         filled += cost(order_[turn]);
     }
-    return Status::RUNNING;
-}
-
-const AccessPlan::AccountEntry* AccessPlan::entry_below(const Account& account, uint32_t i) const noexcept {
-    if (account.begin == account.end)
-        return nullptr;
-    const AccountEntry* const first = account_entries_.data() + account.begin;
-    const AccountEntry* const above = std::partition_point(first, account_entries_.data() + account.end,
-                                                           [i](const AccountEntry& entry) { return entry.transaction < i; });
-    return above != first ? above - 1 : nullptr;
-}
-
-const AccessPlan::SlotEntry* AccessPlan::entry_below(const Slot& slot, uint32_t i) const noexcept {
-    const SlotEntry* const first = slot_entries_.data() + slot.begin;
-    const SlotEntry* const above = std::partition_point(first, slot_entries_.data() + slot.end,
-                                                        [i](const SlotEntry& entry) { return entry.transaction < i; });
-    return above != first ? above - 1 : nullptr;
 }
 
 }  // namespace evmcore

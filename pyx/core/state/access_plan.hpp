@@ -1,7 +1,9 @@
 // What a block is said to write, transaction by transaction, arranged for looking up: the state before transaction i is
 // the world under the last entries below i. Frozen once it is built, so any number of workers read it without locks.
-// While a block runs, a LaidPlan lies over the world's records. EIP-7928 (block access lists).
+// A BoundPlan is one on the world that a block runs on. EIP-7928 (block access lists).
 #pragma once
+
+#include <algorithm>
 
 #include "access_rows.hpp"
 #include "world.hpp"
@@ -32,9 +34,10 @@ class AccessPlan {
     }
 
   private:
-    friend class LaidPlan;
+    friend class BoundPlan;
 
-    // An account after a transaction, as far as the block has settled it by then.
+    static constexpr uint32_t NEVER = UINT32_MAX;
+    // An account after a transaction, as far as the block has settled it by then. Entries lie in the order of transactions.
     struct AccountEntry {
         uint32_t transaction;
         uint8_t settled;        // WROTE_BALANCE, WROTE_NONCE, WROTE_CODE: these no longer come from the world
@@ -52,20 +55,78 @@ class AccessPlan {
     };
     struct Account {
         Address address;
-        uint32_t begin = 0, end = 0;                   // in account_entries_
+        uint32_t begin = 0, end = 0;                   // of its entries' places, in account_places_
         uint32_t first_storage = NEVER;                // the first transaction that wrote a slot that isn't zero
         bool is_ever_wiped = false;
     };
     struct Slot {
         uint32_t account;
         u256 key;
-        uint32_t begin = 0, end = 0;                   // in slot_entries_
+        uint32_t begin = 0, end = 0;                   // of its entries' places, in slot_places_
     };
-    static constexpr uint32_t NEVER = UINT32_MAX;
+    // What a transaction is said to look at, in the order of the rows, which a run of it keeps to by and large: so most looks
+    // find in the next step, without hashing, the entry of an earlier transaction and the transaction's own; NEVER: none.
+    struct AccountStep {
+        Address address;
+        bool has_storage;    // for an earlier one wrote a slot that isn't zero
+        uint32_t below, own;
+    };
+    struct SlotStep {
+        Address address;
+        bool is_ever_wiped;  // its account
+        uint32_t below, own;
+        u256 key;
+    };
+    template <class Step>
+    struct Steps {
+        std::vector<Step> all;
+        std::vector<uint32_t> begins;  // of each transaction, and the end
+    };
+    static constexpr uint32_t STEPS_TRIED = 64;
+    // The step of transaction i that `is_it`, from the cursor on and round; null where there is none among the next.
+    template <class Step, class IsIt>
+    static const Step* find_step(const Steps<Step>& steps, uint32_t i, uint32_t* cursor, IsIt is_it) noexcept {
+        const uint32_t begin = steps.begins[i], count = steps.begins[i + 1] - begin;
+        for (uint32_t tried = 0; tried < count && tried < STEPS_TRIED; ++tried) {
+            const Step* step = &steps.all[begin + (*cursor < count ? *cursor : (*cursor = 0))];
+            ++*cursor;
+            if (is_it(*step))
+                return step;
+        }
+        return nullptr;
+    }
 
     uint32_t* add_account(const uint8_t* address) noexcept;
-    const AccountEntry* entry_below(const Account& account, uint32_t i) const noexcept;
-    const SlotEntry* entry_below(const Slot& slot, uint32_t i) const noexcept;
+    Status build_accounts(const AccountAccess* rows, size_t row_count, const Code* const* codes, size_t code_count,
+                          uint32_t count) noexcept;
+    Status build_slots(const SlotAccess* rows, size_t row_count, uint32_t count) noexcept;
+    void build_order(const uint64_t* gas, uint32_t count) noexcept;
+
+    // Of a thing's entries the last of a transaction below i, and the last of all; NEVER without one.
+    template <class Thing, class Entry>
+    static uint32_t place_below(const Thing& thing, const std::vector<uint32_t>& places, const std::vector<Entry>& entries,
+                                uint32_t i) noexcept {
+        const uint32_t* const first = places.data() + thing.begin;
+        const uint32_t* const above = std::partition_point(first, places.data() + thing.end, [&](uint32_t place) {
+            return entries[place].transaction < i;
+        });
+        return above != first ? above[-1] : NEVER;
+    }
+    uint32_t place_below(const Account& account, uint32_t i) const noexcept {
+        return place_below(account, account_places_, account_entries_, i);
+    }
+    uint32_t place_below(const Slot& slot, uint32_t i) const noexcept {
+        return place_below(slot, slot_places_, slot_entries_, i);
+    }
+    const AccountEntry* account_entry(uint32_t place) const noexcept {
+        return place != NEVER ? &account_entries_[place] : nullptr;
+    }
+    const SlotEntry* slot_entry(uint32_t place) const noexcept { return place != NEVER ? &slot_entries_[place] : nullptr; }
+    // Whether transactions below i, since the one that wiped it, wrote a slot of the account that isn't zero.
+    static bool has_storage(const Account& account, const AccountEntry* seen, uint32_t i) noexcept {
+        return account.first_storage < i &&
+               (seen == nullptr || static_cast<int64_t>(account.first_storage) >= seen->wiped_by);
+    }
     const Account* find(const Address& address) const noexcept {
         const uint32_t* place = account_index_.find(address);
         return place != nullptr ? &accounts_[*place] : nullptr;
@@ -81,79 +142,13 @@ class AccessPlan {
     std::vector<Slot> slots_;
     std::vector<AccountEntry> account_entries_;
     std::vector<SlotEntry> slot_entries_;
+    std::vector<uint32_t> account_places_, slot_places_;  // of the entries, by account and by slot
+    Steps<AccountStep> account_steps_;
+    Steps<SlotStep> slot_steps_;
     std::vector<uint32_t> writes_;  // how many entries each transaction has
     std::vector<uint32_t> order_;
     std::vector<uint32_t> batches_;  // where each begins in the order
     std::vector<const Code*> codes_;
-};
-
-// A plan over the world that one block runs on. Laid by one worker before any runs, lifted when all have ended.
-class LaidPlan {
-  public:
-    LaidPlan() = default;
-    LaidPlan(const LaidPlan&) = delete;
-    LaidPlan& operator=(const LaidPlan&) = delete;
-    ~LaidPlan() { lift(); }
-
-    // `deletes_empty`: touched and empty accounts go (EIP-161). The world is frozen until `lift` or `fold`.
-    void lay(const AccessPlan* plan, const World* world, bool deletes_empty) noexcept;
-    void lift() noexcept;
-
-    // The state before transaction i.
-    Status account(uint32_t i, const Address& address, AccountState* out) const noexcept;
-    Status slot(uint32_t i, const Address& address, uint32_t place, const u256& key, SlotState* out) const noexcept;
-
-    // Whether a run of transaction i wrote just what the plan says: no more, no less, the same values.
-    bool matches(uint32_t i, const Effects& effects) const noexcept;
-
-    // Lifts the plan and writes the state after its last transaction to the world.
-    Status fold(World* world) noexcept;
-
-  private:
-    using Account = AccessPlan::Account;
-    using Slot = AccessPlan::Slot;
-    using AccountEntry = AccessPlan::AccountEntry;
-    using SlotEntry = AccessPlan::SlotEntry;
-
-    // What the plan has of an account and of a slot; null where it has nothing.
-    const Account* planned(const AccountRecord* record, const Address& address) const noexcept {
-        return record != nullptr ? record->overlay.get<Account>() : plan_->find(address);
-    }
-    const Slot* planned(const StoredSlot* stored, const Account& account, const u256& key) const noexcept {
-        return stored != nullptr ? stored->overlay.get<Slot>() : plan_->find(account, key);
-    }
-    const AccountRecord* record_of(uint32_t place, const Address& address) const noexcept {
-        return place != NO_PLACE ? &world_->record(place) : world_->find(address);
-    }
-    // Turns the state of an account before the block into that after an entry, or before the first (null).
-    void settle(const Account& account, const AccountEntry* entry, uint32_t i, AccountState* state) const noexcept;
-
-    const AccessPlan* plan_ = nullptr;
-    const World* world_ = nullptr;
-    bool deletes_empty_ = false;
-    bool is_laid_ = false;
-    std::vector<uint32_t> places_;              // of the plan's accounts in the world
-    std::vector<const StoredSlot*> stored_;     // of its slots
-};
-
-// The state before one transaction of a block whose writes are known.
-struct PlannedView {
-    const LaidPlan* plan = nullptr;
-    uint32_t transaction = 0;
-
-    StateView view() noexcept {
-        StateView view;
-        view.context = this;
-        view.account = [](void* context, const Address& address, AccountState* out) noexcept {
-            const auto* self = static_cast<const PlannedView*>(context);
-            return self->plan->account(self->transaction, address, out);
-        };
-        view.slot = [](void* context, const Address& address, uint32_t place, const u256& key, SlotState* out) noexcept {
-            const auto* self = static_cast<const PlannedView*>(context);
-            return self->plan->slot(self->transaction, address, place, key, out);
-        };
-        return view;
-    }
 };
 
 }  // namespace evmcore

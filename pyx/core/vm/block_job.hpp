@@ -118,13 +118,17 @@ struct BlockJob {
     // ones would otherwise spend most of their time waiting for memory that another core wrote last.
     void prefetch_after(size_t i) const noexcept {
         if (i + 2 < transactions.size())
-            for (size_t line = 0; line < sizeof(Transaction); line += 64)
-                __builtin_prefetch(reinterpret_cast<const char*>(transactions[i + 2]) + line);
+            prefetch_fields(i + 2);
         if (i + 1 < transactions.size()) {
             if (transactions[i + 1]->knows_sender())
                 world->prefetch(transactions[i + 1]->sender);
             world->prefetch(transactions[i + 1]->to);
         }
+    }
+
+    void prefetch_fields(size_t i) const noexcept {
+        for (size_t line = 0; line < sizeof(Transaction); line += 64)
+            __builtin_prefetch(reinterpret_cast<const char*>(transactions[i]) + line);
     }
 
     static bool block_hash(void* context, uint64_t number, Hash* out) noexcept {

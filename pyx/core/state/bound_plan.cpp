@@ -1,0 +1,161 @@
+// A plan on a world: reading through it, holding a run against it, and writing what it comes to.
+#include "bound_plan.hpp"
+
+namespace evmcore {
+
+void BoundPlan::prefetch(uint32_t i) const noexcept {
+    const AccessPlan::Steps<AccountStep>& steps = plan_->account_steps_;
+    const uint32_t begin = steps.begins[i], end = std::min(steps.begins[i + 1], begin + PREFETCHED);
+    for (uint32_t k = begin; k < end; ++k) {
+        const AccountStep& step = steps.all[k];
+        world_->prefetch(step.address);
+        if (step.below != NEVER)
+            __builtin_prefetch(&plan_->account_entries_[step.below]);
+    }
+}
+
+AccessPlan::AccountStep BoundPlan::step_of(uint32_t i, const Address& address, uint32_t* cursor) const noexcept {
+    const AccountStep* step = AccessPlan::find_step(plan_->account_steps_, i, cursor,
+                                                    [&](const AccountStep& each) { return each.address == address; });
+    if (step != nullptr)
+        return *step;
+    const Account* account = plan_->find(address);
+    if (account == nullptr)
+        return {address, false, NEVER, NEVER};
+    const uint32_t below = plan_->place_below(*account, i), own = plan_->place_below(*account, i + 1);
+    return {address, AccessPlan::has_storage(*account, plan_->account_entry(below), i), below,
+            own != below ? own : NEVER};
+}
+
+AccessPlan::SlotStep BoundPlan::step_of(uint32_t i, const Address& address, const u256& key,
+                                        uint32_t* cursor) const noexcept {
+    const SlotStep* step = AccessPlan::find_step(plan_->slot_steps_, i, cursor, [&](const SlotStep& each) {
+        return each.key == key && each.address == address;
+    });
+    if (step != nullptr)
+        return *step;
+    const Account* account = plan_->find(address);
+    const Slot* slot = account != nullptr ? plan_->find(*account, key) : nullptr;
+    if (slot == nullptr)
+        return {address, account != nullptr && account->is_ever_wiped, NEVER, NEVER, key};
+    const uint32_t below = plan_->place_below(*slot, i), own = plan_->place_below(*slot, i + 1);
+    return {address, account->is_ever_wiped, below, own != below ? own : NEVER, key};
+}
+
+void BoundPlan::settle(const AccountEntry* entry, bool has_storage, AccountState* state) const noexcept {
+    if (entry != nullptr) {
+        if (entry->is_reborn)
+            state->clear();
+        if (entry->settled & WROTE_BALANCE)
+            state->balance = entry->balance;
+        if (entry->settled & WROTE_NONCE)
+            state->nonce = entry->nonce;
+        if (entry->settled & WROTE_CODE)
+            state->code = entry->code;
+        const bool is_empty = state->balance.is_zero() && state->nonce == 0 && state->code == nullptr;
+        state->exists = !(deletes_empty_ && is_empty) && (state->exists || entry->is_touched);
+        if (entry->wiped_by >= 0)
+            state->has_storage = false;
+    }
+    state->has_storage |= has_storage;
+}
+
+Status BoundPlan::account(uint32_t i, const Address& address, PlanCursor* cursor, AccountState* out) const noexcept {
+    const Status status = world_->account(address, out);
+    const AccountStep step = step_of(i, address, &cursor->account);
+    if (status == Status::RUNNING)
+        settle(plan_->account_entry(step.below), step.has_storage, out);
+    return status;
+}
+
+Status BoundPlan::slot(uint32_t i, const Address& address, uint32_t place, const u256& key, PlanCursor* cursor,
+                       SlotState* out) const noexcept {
+    const SlotStep step = step_of(i, address, key, &cursor->slot);
+    const SlotEntry* seen = plan_->slot_entry(step.below);
+    int64_t wiped_by = -1;
+    if (step.is_ever_wiped) {
+        const AccountEntry* life = plan_->account_entry(plan_->place_below(*plan_->find(address), i));
+        wiped_by = life != nullptr ? life->wiped_by : -1;
+    }
+    if (seen != nullptr && static_cast<int64_t>(seen->transaction) >= wiped_by) {
+        *out = {seen->value, nullptr};
+        return Status::RUNNING;
+    }
+    if (wiped_by >= 0) {
+        *out = SlotState{};
+        return Status::RUNNING;
+    }
+    return world_->slot(place != NO_PLACE ? &world_->record(place) : world_->find(address), key, out);
+}
+
+bool BoundPlan::matches(uint32_t i, const Effects& effects) const noexcept {
+    PlanCursor cursor;
+    uint32_t met = 0;
+    for (const AccountEffect& effect : effects.accounts) {
+        if (effect.writes == 0)
+            continue;
+        const AccountStep step = step_of(i, effect.address, &cursor.account);
+        const AccountEntry* seen = plan_->account_entry(step.below);
+        const AccountEntry* listed = plan_->account_entry(step.own);  // none: its write must then change nothing
+        AccountState run;
+        if (effect.place != NO_PLACE)
+            run = world_->state_at(effect.place);
+        else
+            world_->account(effect.address, &run);
+        AccountState said = run;
+        settle(seen, step.has_storage, &run);
+        settle(listed != nullptr ? listed : seen, false, &said);
+        const bool had_storage = run.has_storage;
+        const bool is_wiped = apply_effect(&run, effect, deletes_empty_);
+        if (run.balance != said.balance || run.nonce != said.nonce || run.exists != said.exists ||
+            !(hash_of(run.code) == hash_of(said.code)))
+            return false;
+        met += listed != nullptr;
+        if (is_wiped && had_storage && !(listed != nullptr && listed->is_wiped))
+            return false;
+        if (listed != nullptr && listed->is_wiped && !is_wiped)
+            return false;
+    }
+    for (const SlotEffect& effect : effects.slots) {
+        const AccountEffect& owner = effects.accounts[effect.account];
+        if (!effect.is_write || (owner.writes & DESTROYED))
+            continue;
+        const SlotEntry* listed = plan_->slot_entry(step_of(i, owner.address, effect.key, &cursor.slot).own);
+        if (listed == nullptr || listed->value != effect.value)
+            return false;
+        ++met;
+    }
+    return met == plan_->writes_[i];
+}
+
+Status BoundPlan::fold(World* world) const noexcept {
+    const uint32_t end = plan_->count();
+    for (const Account& account : plan_->accounts_) {
+        if (account.begin == account.end)
+            continue;
+        const AccountEntry& last = plan_->account_entries_[plan_->account_places_[account.end - 1]];
+        AccountState state;
+        Status status = world->account(account.address, &state);
+        settle(&last, false, &state);
+        if (status == Status::RUNNING)
+            status = state.place != NO_PLACE ? world->put_at(state.place, state, last.wiped_by >= 0)
+                                             : world->put(account.address, state, last.wiped_by >= 0);
+        if (status != Status::RUNNING)
+            return status;
+    }
+    for (const Slot& slot : plan_->slots_) {
+        if (slot.begin == slot.end)
+            continue;
+        const Account& account = plan_->accounts_[slot.account];
+        const SlotEntry& last = plan_->slot_entries_[plan_->slot_places_[slot.end - 1]];
+        const AccountEntry* life = plan_->account_entry(plan_->place_below(account, end));
+        if (life != nullptr && static_cast<int64_t>(last.transaction) < life->wiped_by)
+            continue;
+        const Status status = world->set_slot_of(account.address, slot.key, last.value);
+        if (status != Status::RUNNING)
+            return status;
+    }
+    return Status::RUNNING;
+}
+
+}  // namespace evmcore
