@@ -129,29 +129,44 @@ bool BoundPlan::matches(uint32_t i, const Effects& effects) const noexcept {
 }
 
 Status BoundPlan::fold(World* world) const noexcept {
-    const uint32_t end = plan_->count();
-    for (const Account& account : plan_->accounts_) {
-        if (account.begin == account.end)
+    // What another core wrote last lies far away. Looking all up before the first is written lets the waits overlap, and then
+    // what the world has is asked for ahead.
+    constexpr size_t AHEAD = 8;
+    const std::vector<Account>& accounts = plan_->accounts_;
+    const std::vector<Slot>& slots = plan_->slots_;
+    std::vector<uint32_t> places(accounts.size());
+    for (size_t k = 0; k < accounts.size(); ++k)
+        places[k] = world->place_of(accounts[k].address);
+    for (size_t k = 0; k < accounts.size(); ++k) {
+        if (k + AHEAD < accounts.size() && places[k + AHEAD] != NO_PLACE)
+            world->prefetch(places[k + AHEAD]);
+        if (accounts[k].begin == accounts[k].end)
             continue;
-        const AccountEntry& last = plan_->account_entries_[plan_->account_places_[account.end - 1]];
+        const AccountEntry& last = plan_->account_entries_[plan_->account_places_[accounts[k].end - 1]];
         AccountState state;
-        Status status = world->account(account.address, &state);
+        if (places[k] != NO_PLACE)
+            state = world->state_at(places[k]);
         settle(&last, false, &state);
-        if (status == Status::RUNNING)
-            status = state.place != NO_PLACE ? world->put_at(state.place, state, last.wiped_by >= 0)
-                                             : world->put(account.address, state, last.wiped_by >= 0);
+        const bool is_wiped = last.wiped_by >= 0;
+        const Status status = places[k] != NO_PLACE ? world->put_at(places[k], state, is_wiped)
+                                                    : world->put(accounts[k].address, state, is_wiped);
         if (status != Status::RUNNING)
             return status;
     }
-    for (const Slot& slot : plan_->slots_) {
+    for (size_t k = 0; k < slots.size(); ++k) {
+        if (k + AHEAD < slots.size() && places[slots[k + AHEAD].account] != NO_PLACE)
+            world->prefetch(places[slots[k + AHEAD].account], slots[k + AHEAD].key);
+        const Slot& slot = slots[k];
         if (slot.begin == slot.end)
             continue;
-        const Account& account = plan_->accounts_[slot.account];
+        const Account& account = accounts[slot.account];
         const SlotEntry& last = plan_->slot_entries_[plan_->slot_places_[slot.end - 1]];
-        const AccountEntry* life = plan_->account_entry(plan_->place_below(account, end));
+        const AccountEntry* life = plan_->account_entry(plan_->place_below(account, plan_->count()));
         if (life != nullptr && static_cast<int64_t>(last.transaction) < life->wiped_by)
             continue;
-        const Status status = world->set_slot_of(account.address, slot.key, last.value);
+        const Status status = places[slot.account] != NO_PLACE
+                                  ? world->set_slot_at(places[slot.account], slot.key, last.value)
+                                  : world->set_slot_of(account.address, slot.key, last.value);
         if (status != Status::RUNNING)
             return status;
     }

@@ -23,6 +23,9 @@ struct AccountVersion {
 struct VersionedAccount {
     Address key;
     SpinLock lock;
+    // Whether any transaction wrote the account itself, and not just its slots: until then it is as in the world, and needs
+    // no lock to be read. published: set before the first write.
+    std::atomic<bool> is_written{false};
     bool is_changed = false;        // by a commit
     bool is_wiped = false;          // by a commit: slots of the world are gone
     int64_t wiped_by = -1;          // the last committed transaction that wiped its storage

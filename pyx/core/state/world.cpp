@@ -311,7 +311,7 @@ Status World::apply(const Effects& effects, bool deletes_empty) noexcept {
         const AccountEffect& owner = effects.accounts[effect.account];
         if (owner.writes & DESTROYED)
             continue;
-        const Status status = owner.place != NO_PLACE ? write_slot(edit_at(owner.place), effect.key, effect.value)
+        const Status status = owner.place != NO_PLACE ? set_slot_at(owner.place, effect.key, effect.value)
                                                       : set_slot_of(owner.address, effect.key, effect.value);
         if (status != Status::RUNNING)
             return status;

@@ -43,6 +43,9 @@ class World {
 
     // Asks for the memory where an account is looked up.
     void prefetch(const Address& address) const noexcept { index_.prefetch(address); }
+    void prefetch(uint32_t place, const u256& key) const noexcept {
+        slots_.prefetch(SlotKey{records_[place].storage_id, key});
+    }
     void prefetch(uint32_t place) const noexcept {
         __builtin_prefetch(&records_[place]);
         __builtin_prefetch(reinterpret_cast<const char*>(&records_[place]) + 64);
@@ -96,6 +99,9 @@ class World {
         return is_known ? Status::RUNNING : Status::MISSING_STATE;
     }
     Status put_at(uint32_t place, const AccountState& state, bool is_wiped) noexcept;
+    Status set_slot_at(uint32_t place, const u256& key, const u256& value) noexcept {
+        return write_slot(edit_at(place), key, value);
+    }
     void set_slot_at(uint32_t place, const u256& key, const StoredSlot* slot, const u256& value) noexcept;
 
     // Calls `visit(key, value)` for each slot that is not zero.
