@@ -95,7 +95,7 @@ struct Engine {
     // Worker 0 begins the block while the others wake. published: by worker 0; what it set up goes with it.
     enum Gate : uint32_t { CLOSED, OPEN, CANCELLED };
     std::atomic<uint32_t> gate{CLOSED};
-    size_t capacity = 0;                   // of the multi-version state, in accounts and in slots
+    size_t cells = 0, new_cells = 0;       // how much the multi-version state may hold
     bool records = false;                  // keep the effects and find dependencies
     uint64_t critical_path_gas = 0;
     uint32_t patience = 0;
@@ -155,13 +155,13 @@ struct Engine {
         const uint64_t limits = look_over();
         // Limits may sum up to more than is used.
         const uint64_t gas = limits < block->context.gas_limit ? limits : block->context.gas_limit;
-        // The cheapest new cell is a slot in an access list, 1,900 gas, that is written, 2,900; and some are never committed.
-        capacity = static_cast<size_t>(gas / 3000) + 6 * count + 1024;
-        if (capacity > MAX_CELLS)
-            capacity = MAX_CELLS;
+        // The cheapest cell is a slot in an access list, 1,900 gas, that is written, 2,900; one that the state doesn't have
+        // is written for 20,000; and some are never committed.
+        cells = std::min(static_cast<size_t>(gas / 3000) + 6 * count + 1024, MAX_CELLS);
+        new_cells = std::min(static_cast<size_t>(gas / 20000) + 3 * count + 512, MAX_CELLS);
         if (tasks.size() < count)
             tasks.resize(count);  // each is reset by whoever runs it first
-        const bool is_ready = state.reset(block->world, block->rules->deletes_empty_accounts, capacity) &&
+        const bool is_ready = state.reset(block->world, block->rules->deletes_empty_accounts, cells, new_cells) &&
                               scheduler.reset(static_cast<uint32_t>(count),
                                               WINDOW_PER_WORKER * static_cast<uint32_t>(workers.size()),
                                               is_fuzzed ? 2 : Scheduler::ALONE_LEAST,
@@ -250,7 +250,7 @@ struct Engine {
             job->missing.is_slot = false;
         }
         end();
-        if (status == Status::RUNNING && !state.reset(job->world, job->rules->deletes_empty_accounts, capacity))
+        if (status == Status::RUNNING && !state.reset(job->world, job->rules->deletes_empty_accounts, cells, new_cells))
             status = Status::OUT_OF_MEMORY;
         return status;
     }
@@ -277,7 +277,8 @@ struct Engine {
         return false;
     }
 
-    // The hard cap on speculative memory: 4 million accounts and as many slots, about a gigabyte.
+    // The hard cap on speculative memory: 4 million accounts and as many slots, about a gigabyte; of those that the state has
+    // as many a worker, but each once.
     static constexpr size_t MAX_CELLS = size_t{1} << 22;
 };
 

@@ -25,12 +25,14 @@ class ConcurrentIndex {
         size_t wanted = 1024;
         while (wanted < capacity * 2)
             wanted *= 2;
-        if (wanted == size_ && is_empty_) {
+        // An empty table that is larger does as well: wiping a new one costs more than it ever gives back.
+        const bool is_fit = wanted <= size_ && size_ <= wanted * 16;
+        if (is_fit && is_empty_) {
             is_empty_ = false;
             return true;
         }
         is_empty_ = false;
-        if (wanted != size_) {
+        if (!is_fit) {
             std::free(slots_);
             slots_ = static_cast<std::atomic<Entry*>*>(std::malloc(wanted * sizeof(std::atomic<Entry*>)));
             size_ = slots_ != nullptr ? wanted : 0;

@@ -3,13 +3,13 @@
 
 namespace evmcore {
 
-bool MultiVersion::reset(const World* world, bool deletes_empty, size_t capacity) noexcept {
+bool MultiVersion::reset(const World* world, bool deletes_empty, size_t cells, size_t new_cells) noexcept {
     world_ = world;
     deletes_empty_ = deletes_empty;
-    capacity_ = capacity;
+    cells_ = cells;
     has_wipes_.store(false, std::memory_order_relaxed);
     is_laid_ = true;
-    return accounts_.reset(capacity) && slots_.reset(capacity);
+    return accounts_.reset(new_cells) && slots_.reset(new_cells);
 }
 
 void MultiVersion::resolve(const VersionedAccount& entry, uint32_t i, AccountState* out,
@@ -80,7 +80,7 @@ VersionedAccount* MultiVersion::add_entry(AccountEffect* effect, VersionArena* a
     // A strict world that doesn't know the account: a blind credit of the beneficiary. `fold` will refuse it.
     const uint32_t place = effect->place != NO_PLACE ? effect->place : world_->place_of(effect->address);
     const auto make = [&]() -> VersionedAccount* {
-        VersionedAccount* entry = arena->accounts.size() < capacity_ ? arena->accounts.add() : nullptr;
+        VersionedAccount* entry = arena->accounts.size() < cells_ ? arena->accounts.add() : nullptr;
         if (entry == nullptr)
             return nullptr;
         entry->key = effect->address;
@@ -104,7 +104,7 @@ VersionedSlot* MultiVersion::add_entry(SlotEffect* effect, const VersionedAccoun
         return effect->entry;
     const StoredSlot* stored = effect->stored != nullptr ? effect->stored : stored_of(account, effect->key);
     const auto make = [&]() -> VersionedSlot* {
-        VersionedSlot* entry = arena->slots.size() < capacity_ ? arena->slots.add() : nullptr;
+        VersionedSlot* entry = arena->slots.size() < cells_ ? arena->slots.add() : nullptr;
         if (entry == nullptr)
             return nullptr;
         entry->key = {account, effect->key};

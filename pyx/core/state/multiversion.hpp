@@ -113,8 +113,9 @@ class PlaceFilter {
 
 class MultiVersion {
   public:
-    // Starts a block on `world`, with room for `capacity` accounts and as many slots. False without memory.
-    bool reset(const World* world, bool deletes_empty, size_t capacity) noexcept;
+    // Starts a block on `world`. Each worker has room for `cells` accounts and as many slots, all together for `new_cells` of
+    // each that the world doesn't have. False without memory.
+    bool reset(const World* world, bool deletes_empty, size_t cells, size_t new_cells) noexcept;
 
     // What transaction i sees. The world's own answer where nothing below i wrote.
     Status account(uint32_t i, const Address& address, AccountState* out) noexcept;
@@ -216,7 +217,7 @@ class MultiVersion {
 
     const World* world_ = nullptr;
     bool deletes_empty_ = false;
-    size_t capacity_ = 0;  // of an arena, in accounts and in slots
+    size_t cells_ = 0;  // that an arena may hold of accounts, and of slots
     bool is_laid_ = false;  // something may lie over the world, and pointers into it hold
     PlaceFilter written_accounts_, written_slots_;
     std::vector<const VersionedAccount*> new_accounts_;  // these two: what `fold` has to add; kept for their memory
