@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from evmcore import Block, replay_range
 from evmcore.example.generate import EXAMPLE_FILE
@@ -22,6 +23,7 @@ from evmcore.fixtures import block_paths
 
 from . import memory
 from .bounds import bound_of, speedup_bound
+from .fresh import run_fresh
 from .machine import ROOT, cores, description
 from .measure import BESIDE, LARGE_GAS, LARGE_TRANSACTIONS, SEQUENTIAL, Measured, Mode, Plan, measure, measure_recovery
 from .paired import median, paired, ratio
@@ -288,6 +290,40 @@ def synthetic_part(plan: Plan) -> list[str]:
     return texts
 
 
+def fresh_part(plan: Plan) -> list[str]:
+    """Every block once, as on a chain, in processes of their own."""
+    count = plan.most
+    strategies = ["sequential", *(name for name in ("optimistic", "auto", "recorded") if name in plan.strategies)]
+    _say(f"every block once in fresh processes, {plan.rounds} of each of {len(strategies)} modes")
+    with TemporaryDirectory() as folder:
+        found = run_fresh(plan.paths, strategies, count, plan.rounds, Path(folder))
+    large = [
+        block.number
+        for block in map(Block.load, plan.paths)
+        if block.header.gas_used >= LARGE_GAS and len(block.transactions) >= LARGE_TRANSACTIONS
+    ] or list(found.seconds["sequential"])
+    rows: list[list[object]] = []
+    for strategy in strategies:
+        worth = [number for number, each in found.seconds["sequential"].items() if median(each) >= WORTH_SECONDS]
+        worst = min(worth, key=lambda number: found.speedup(strategy, number), default=None)
+        rows.append(
+            [
+                strategy,
+                ms(found.total(strategy, large)),
+                times(found.total("sequential", large) / found.total(strategy, large)),
+                "-" if worst is None else f"{worst} ({found.taken[strategy][worst]})",
+                times(None if worst is None else found.speedup(strategy, worst)),
+            ]
+        )
+    heads = ["mode", "ms", "× sequential", "worst block of a millisecond and more", "× sequential, there"]
+    return [
+        f"## Every block once\n\nThe same {len(large)} blocks as a chain brings them: each process runs every block once, in one "
+        f"mode, on {count} workers; the medians of {plan.rounds} processes a mode. Nothing has been seen before, neither "
+        "by the caches nor by auto. Recorded accesses come from files, and are arranged within the time.\n\n"
+        + table(heads, rows)
+    ]
+
+
 def memory_part(plan: Plan) -> list[str]:
     """Resident memory at its peak, sequential and parallel, each in a process of its own."""
     largest = max(plan.paths, key=lambda path: path.stat().st_size)
@@ -347,7 +383,7 @@ def range_part(plan: Plan) -> list[str]:
     ]
 
 
-PARTS = ("blocks", "recovery", "synthetic", "memory", "range")
+PARTS = ("blocks", "recovery", "fresh", "synthetic", "memory", "range")
 
 
 def _say(message: str) -> None:
@@ -393,6 +429,8 @@ def main() -> None:
     steps: list[Callable[[], list[str]]] = []
     if "blocks" in arguments.parts:
         steps.append(lambda: blocks_part(plan, "recovery" in arguments.parts))
+    if "fresh" in arguments.parts and plan.most > 1:
+        steps.append(lambda: fresh_part(plan))
     if "synthetic" in arguments.parts:
         steps.append(lambda: synthetic_part(plan))
     if "memory" in arguments.parts:

@@ -398,12 +398,12 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
                 notes = job.notes
                 world.revert(checkpoint)
                 checkpoint = world.checkpoint()
-                status = job.run_optimistically(worker_count, record)
+                status = run_with_room(job, worker_count, record, &checkpoint)
                 job.notes["mismatch"] = notes["mismatch"]
             elif record:
                 job.accesses = (accesses,)
         elif strategy == "optimistic" or record:
-            status = job.run_optimistically(worker_count, record)
+            status = run_with_room(job, worker_count, record, &checkpoint)
             if status == Status.OUT_OF_MEMORY and not record:
                 # The block writes more cells than speculation may hold; in order it needs none of them.
                 world.revert(checkpoint)
@@ -446,6 +446,18 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
         result.made["accesses"] = job.accesses[0] if len(job.accesses) == 1 else Accesses.from_rows(*job.accesses)
         job.accesses = None
     return result
+
+
+cdef Status run_with_room(_Job job, int workers, bint record, uint64_t* checkpoint) except *:
+    """Optimistically. A recorded run, which can't do without versions, gets more room if the block writes more than gas tells."""
+    cdef Status status = job.run_optimistically(workers, record, 1)
+    for room in (16, 256, 4096) if record else ():
+        if status != Status.OUT_OF_MEMORY:
+            break
+        job.job.world.revert(checkpoint[0])
+        checkpoint[0] = job.job.world.checkpoint()
+        status = job.run_optimistically(workers, record, room)
+    return status
 
 
 cdef struct BlockEstimate:

@@ -862,6 +862,7 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
         void store(uint32_t)
         cbool compare_exchange_weak(uint32_t&, uint32_t)
     cppclass Engine:
+        size_t room
         Engine(int)
         Pool pool
         BlockJob* job

@@ -176,7 +176,7 @@ cdef class _Job:
             return_worker(worker)
         return status
 
-    cdef Status run_optimistically(self, int workers, bint records) except *:
+    cdef Status run_optimistically(self, int workers, bint records, size_t room) except *:
         cdef _Engine lent = borrow_engine(workers)
         cdef Engine* engine = lent.engine
         cdef Machine* machine = &engine.workers[0].machine
@@ -187,6 +187,7 @@ cdef class _Job:
         try:
             engine.job = &self.job
             engine.records = records
+            engine.room = room
             with nogil:
                 status = run_optimistically(engine, &self.job)
             for i in range(engine.workers.size()):

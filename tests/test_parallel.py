@@ -298,3 +298,32 @@ def test_auto_leaves_a_small_block_to_one_worker_unless_its_senders_are_unknown(
     recovered = execute_block(block_of([tx.forget_sender() for tx in signed]), rich, workers=2)
     assert recovered.statistics["strategy"] == "optimistic"
     assert recovered.statistics["recover_seconds"] > 0
+
+
+# Calls OTHER as often as the gas allows, each time with another number; OTHER destroys itself to the account of that number.
+# Before EIP-150 each takes about a hundred gas and makes an account.
+DESTROYS_ITSELF_TO_MANY = """
+    PUSH1 0
+again:
+    PUSH1 1 ADD DUP1 PUSH3 0x100000 ADD PUSH1 0 MSTORE
+    PUSH1 0 PUSH1 0 PUSH1 32 PUSH1 0 PUSH1 0 PUSH20 0x{other} PUSH2 400 CALL POP
+    DUP1 PUSH2 {count} GT PUSH @again JUMPI
+"""
+
+
+@pytest.mark.parametrize("strategy", ["optimistic", "sequential"])
+def test_a_block_that_makes_more_accounts_than_its_gas_tells_is_recorded_all_the_same(strategy):
+    count = 20_000
+    code = DESTROYS_ITSELF_TO_MANY.format(other=OTHER.hex(), count=count)
+    state = world({CONTRACT: code, OTHER: "PUSH1 0 CALLDATALOAD SELFDESTRUCT"})
+    transactions = [sent(SENDERS[0], CONTRACT, gas_limit=4_000_000), sent(SENDERS[1], BOB, value=1)]
+    block = block_of(transactions, fork="Homestead", base_fee_per_gas=None, excess_blob_gas=None)
+    sequential = state.copy()
+    want = execute_block(block, sequential, workers=1, strategy="sequential", state_roots=False)
+    assert len(dict(sequential.items())) > count
+    recorded = state.copy()
+    have = execute_block(block, recorded, workers=2, strategy=strategy, state_roots=False, record=True)
+    assert not want.differences(have) and recorded.root() == sequential.root()
+    given = state.copy()
+    execute_block(block, given, workers=2, strategy="recorded", state_roots=False, accesses=have.accesses)
+    assert given.root() == sequential.root()

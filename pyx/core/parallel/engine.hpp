@@ -95,7 +95,8 @@ struct Engine {
     // Worker 0 begins the block while the others wake. published: by worker 0; what it set up goes with it.
     enum Gate : uint32_t { CLOSED, OPEN, CANCELLED };
     std::atomic<uint32_t> gate{CLOSED};
-    size_t cells = 0, new_cells = 0;       // how much the multi-version state may hold
+    size_t cells = 0;                      // how many accounts, and slots, the multi-version state may hold
+    size_t room = 1;                       // times what a block is expected to need
     bool records = false;                  // keep the effects and find dependencies
     uint64_t critical_path_gas = 0;
     uint32_t patience = 0;
@@ -155,13 +156,12 @@ struct Engine {
         const uint64_t limits = look_over();
         // Limits may sum up to more than is used.
         const uint64_t gas = limits < block->context.gas_limit ? limits : block->context.gas_limit;
-        // The cheapest cell is a slot in an access list, 1,900 gas, that is written, 2,900; one that the state doesn't have
-        // is written for 20,000; and some are never committed.
-        cells = std::min(static_cast<size_t>(gas / 3000) + 6 * count + 1024, MAX_CELLS);
-        new_cells = std::min(static_cast<size_t>(gas / 20000) + 3 * count + 512, MAX_CELLS);
+        // The cheapest cell is a slot in an access list, 1,900 gas, that is written, 2,900; and some are never committed.
+        // Before EIP-150 contracts that destroy themselves make accounts for less: then it takes more room.
+        cells = std::min((static_cast<size_t>(gas / 3000) + 6 * count + 1024) * room, MAX_CELLS);
         if (tasks.size() < count)
             tasks.resize(count);  // each is reset by whoever runs it first
-        const bool is_ready = state.reset(block->world, block->rules->deletes_empty_accounts, cells, new_cells) &&
+        const bool is_ready = state.reset(block->world, block->rules->deletes_empty_accounts, cells) &&
                               scheduler.reset(static_cast<uint32_t>(count),
                                               WINDOW_PER_WORKER * static_cast<uint32_t>(workers.size()),
                                               is_fuzzed ? 2 : Scheduler::ALONE_LEAST,
@@ -250,7 +250,7 @@ struct Engine {
             job->missing.is_slot = false;
         }
         end();
-        if (status == Status::RUNNING && !state.reset(job->world, job->rules->deletes_empty_accounts, cells, new_cells))
+        if (status == Status::RUNNING && !state.reset(job->world, job->rules->deletes_empty_accounts, cells))
             status = Status::OUT_OF_MEMORY;
         return status;
     }

@@ -3,13 +3,13 @@
 
 namespace evmcore {
 
-bool MultiVersion::reset(const World* world, bool deletes_empty, size_t cells, size_t new_cells) noexcept {
+bool MultiVersion::reset(const World* world, bool deletes_empty, size_t cells) noexcept {
     world_ = world;
     deletes_empty_ = deletes_empty;
     cells_ = cells;
     has_wipes_.store(false, std::memory_order_relaxed);
     is_laid_ = true;
-    return accounts_.reset(new_cells) && slots_.reset(new_cells);
+    return accounts_.reset(cells) && slots_.reset(cells);
 }
 
 void MultiVersion::resolve(const VersionedAccount& entry, uint32_t i, AccountState* out,

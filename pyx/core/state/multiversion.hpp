@@ -113,9 +113,9 @@ class PlaceFilter {
 
 class MultiVersion {
   public:
-    // Starts a block on `world`. Each worker has room for `cells` accounts and as many slots, all together for `new_cells` of
-    // each that the world doesn't have. False without memory.
-    bool reset(const World* world, bool deletes_empty, size_t cells, size_t new_cells) noexcept;
+    // Starts a block on `world`. Each worker has room for `cells` accounts and as many slots, and all together for as many that
+    // the world doesn't have. False without memory.
+    bool reset(const World* world, bool deletes_empty, size_t cells) noexcept;
 
     // What transaction i sees. The world's own answer where nothing below i wrote.
     Status account(uint32_t i, const Address& address, AccountState* out) noexcept;
