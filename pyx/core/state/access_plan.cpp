@@ -55,23 +55,25 @@ Status AccessPlan::build(const AccountAccess* rows, size_t row_count, const Slot
     for (size_t i = 0; i < code_count; ++i)
         if (codes[i] != nullptr)
             codes_.push_back(codes[i]->acquire());
-    Status status = build_accounts(rows, row_count, codes, code_count, count);
+    std::vector<uint32_t> row_accounts(row_count);
+    Status status = build_accounts(rows, row_count, codes, code_count, count, &row_accounts);
     if (status == Status::RUNNING)
         status = build_slots(slot_rows, slot_row_count, count);
-    if (status == Status::RUNNING)
-        build_order(gas, count);
+    if (status != Status::RUNNING)
+        return status;
+    find_storage(row_accounts, count);
+    build_order(gas, count);
     return status;
 }
 
 Status AccessPlan::build_accounts(const AccountAccess* rows, size_t row_count, const Code* const* codes, size_t code_count,
-                                  uint32_t count) noexcept {
+                                  uint32_t count, std::vector<uint32_t>* row_accounts) noexcept {
     // How many entries each account has, then where their places begin, then the entries and steps themselves.
-    std::vector<uint32_t> row_accounts(row_count);
     for (size_t k = 0; k < row_count; ++k) {
         const uint32_t* place = add_account(rows[k].address);
         if (place == nullptr)
             return Status::OUT_OF_MEMORY;
-        row_accounts[k] = *place;
+        (*row_accounts)[k] = *place;
         if (rows[k].transaction < count && (rows[k].writes & CHANGES)) {
             accounts_[*place].end += 1;
             accounts_[*place].is_ever_wiped |= (rows[k].writes & (CREATED | DESTROYED)) != 0;
@@ -79,12 +81,14 @@ Status AccessPlan::build_accounts(const AccountAccess* rows, size_t row_count, c
         }
     }
     account_places_.resize(place_runs(&accounts_));
+    account_entries_.reserve(account_places_.size());
+    account_steps_.all.reserve(row_count);
     account_steps_.begins.assign(count + 1, 0);
     for (size_t k = 0; k < row_count; ++k) {
         const AccountAccess& row = rows[k];
         if (row.transaction >= count)
             continue;
-        Account& account = accounts_[row_accounts[k]];
+        Account& account = accounts_[(*row_accounts)[k]];
         AccountStep step{account.address, false, place_below(account, row.transaction), NEVER};
         if (row.writes & CHANGES) {
             AccountEntry entry{0, 0, false, false, false, -1, 0, nullptr, {}};
@@ -122,12 +126,17 @@ Status AccessPlan::build_accounts(const AccountAccess* rows, size_t row_count, c
 
 Status AccessPlan::build_slots(const SlotAccess* rows, size_t row_count, uint32_t count) noexcept {
     std::vector<uint32_t> row_slots(row_count);
+    const uint32_t* account = nullptr;     // of the slot before
     std::vector<bool> is_kept(row_count);  // writes that aren't gone with their account
     for (size_t k = 0; k < row_count; ++k) {
         const SlotAccess& row = rows[k];
         if (row.transaction >= count)
             continue;
-        const uint32_t* account = add_account(row.address);
+        // Slots of an account come in runs.
+        const bool is_same = account != nullptr && std::memcmp(row.address, accounts_[*account].address.bytes,
+                                                                sizeof row.address) == 0;
+        if (!is_same)
+            account = add_account(row.address);
         if (account == nullptr)
             return Status::OUT_OF_MEMORY;
         const SlotKey key{*account, from_big_endian(row.slot)};
@@ -154,6 +163,8 @@ Status AccessPlan::build_slots(const SlotAccess* rows, size_t row_count, uint32_
             owner.first_storage = row.transaction;
     }
     slot_places_.resize(place_runs(&slots_));
+    slot_entries_.reserve(slot_places_.size());
+    slot_steps_.all.reserve(row_count);
     slot_steps_.begins.assign(count + 1, 0);
     for (size_t k = 0; k < row_count; ++k) {
         const SlotAccess& row = rows[k];
@@ -171,12 +182,16 @@ Status AccessPlan::build_slots(const SlotAccess* rows, size_t row_count, uint32_
         slot_steps_.begins[row.transaction + 1] = static_cast<uint32_t>(slot_steps_.all.size());
     }
     fill_begins(&slot_steps_.begins);
+    return Status::RUNNING;
+}
+
+void AccessPlan::find_storage(const std::vector<uint32_t>& row_accounts, uint32_t count) noexcept {
+    // Rows are in the order of transactions, so those with a step come first and in the order of the steps.
     for (uint32_t i = 0; i < count; ++i)
         for (uint32_t k = account_steps_.begins[i]; k < account_steps_.begins[i + 1]; ++k) {
             AccountStep& step = account_steps_.all[k];
-            step.has_storage = has_storage(*find(step.address), account_entry(step.below), i);
+            step.has_storage = has_storage(accounts_[row_accounts[k]], account_entry(step.below), i);
         }
-    return Status::RUNNING;
 }
 
 void AccessPlan::build_order(const uint64_t* gas, uint32_t count) noexcept {

@@ -98,8 +98,9 @@ class AccessPlan {
 
     uint32_t* add_account(const uint8_t* address) noexcept;
     Status build_accounts(const AccountAccess* rows, size_t row_count, const Code* const* codes, size_t code_count,
-                          uint32_t count) noexcept;
+                          uint32_t count, std::vector<uint32_t>* row_accounts) noexcept;
     Status build_slots(const SlotAccess* rows, size_t row_count, uint32_t count) noexcept;
+    void find_storage(const std::vector<uint32_t>& row_accounts, uint32_t count) noexcept;
     void build_order(const uint64_t* gas, uint32_t count) noexcept;
 
     // Of a thing's entries the last of a transaction below i, and the last of all; NEVER without one.
