@@ -11,9 +11,9 @@ namespace evmcore {
 // An account's place among the world's records holds as long as the world lives.
 constexpr uint32_t NO_PLACE = UINT32_MAX;
 
-// What several workers lay over a record while they run a block on the world beneath, which is frozen meanwhile: the versions
-// of a multi-version state, or the entries of a plan. The block lifts all of it when it ends; between blocks it is null.
-// One lookup in the world so finds both. Plain data for the maps' sake.
+// What several workers lay over a record while they run a block on the world beneath, which is frozen meanwhile: its versions,
+// so that one lookup finds both. The block lifts all of it when it ends; between blocks it is null. Plain data for the maps'
+// sake.
 class Overlay {
   public:
     // Acquire: what it points to was written before it was laid.
