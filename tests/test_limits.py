@@ -205,10 +205,14 @@ PAIR_OF_BN254 = (
 )
 
 
+# A shell's background job ignores the signal, and so does all that it starts.
+HEARS_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
+
 def interrupt(script: str) -> float:
     """Run a script in a process of its own, press Ctrl-C a moment after it says that it began, and check that it
     stopped and says so; the seconds that took."""
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, "-c", HEARS_CTRL_C + script], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.3)

@@ -154,6 +154,7 @@ import os, signal, sys, threading, time
 sys.path.insert(0, {tests!r})
 from test_ranges import block_number
 from evmcore import replay_range
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 blocks = [block_number(1, 30_000_000)] * 400
 threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
 started, done = time.monotonic(), 0

@@ -9,7 +9,7 @@
 // index may be taken by a worker without work, to see whether its run still stands, and to run it again if not.
 // Work that turned out in vain closes the window: when more than a third of the recent runs were discarded, no more is
 // handed out until all that was is committed; then one worker has the next indices to itself, as if there were no others,
-// who rest. Afterwards all may try again; each time that this fails the stretch alone is four times as long.
+// who rest. Afterwards all may try again; each time that this fails the stretch alone is eight times as long.
 #pragma once
 
 #include <memory>
@@ -166,7 +166,7 @@ class Scheduler {
         schedule_point(SchedulePoint::ADVANCE);
         recent_waste_ = waste_limit() * 3 / 4;  // what was in vain before needs less proof
         window_.store(PROBE_WINDOW < open_window_ ? PROBE_WINDOW : open_window_, std::memory_order_relaxed);
-        alone_length_ = alone_length_ < ALONE_MOST ? alone_length_ * 4 : ALONE_MOST;
+        alone_length_ = alone_length_ < ALONE_MOST ? alone_length_ * 8 : ALONE_MOST;
         // Release: what was done alone goes with these.
         frontier_.store(frontier_.load(std::memory_order_relaxed) + count, std::memory_order_release);
         is_alone_.store(false, std::memory_order_release);
