@@ -380,6 +380,7 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
                          "pass state_roots=False to record it")
     if needs_order(core) or worker_count == 1 and strategy == "optimistic":
         strategy = "sequential"  # one worker at the frontier is the sequential order
+    machines = worker_count
     if strategy == "sequential":
         worker_count = 1
 
@@ -409,9 +410,9 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
                 world.revert(checkpoint)
                 checkpoint = world.checkpoint()
                 strategy = "sequential"
-                status = job.run_sequentially()
+                status = job.run_sequentially(machines)
         else:
-            status = job.run_sequentially()
+            status = job.run_sequentially(machines)
     finally:
         started = evmcore_seconds() - started
         state.busy = False

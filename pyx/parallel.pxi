@@ -129,18 +129,25 @@ cdef class _Job:
         if self.claims != NULL:
             del self.claims
 
-    cdef Status run_sequentially(self) except *:
-        cdef _Worker worker = borrow_worker()
+    cdef Status run_sequentially(self, int workers) except *:
+        """On the machine that blocks on as many workers begin on, if there is one: what it remembers serves both."""
+        cdef _Engine lent = borrow_idle_engine(workers)
+        cdef _Worker worker = borrow_worker() if lent is None else None
+        cdef Machine* machine = worker.machine if lent is None else &lent.engine.workers[0].machine
         cdef _Interrupt interrupt = _Interrupt()
         cdef Status status
-        interrupt.watch(worker.machine)
+        interrupt.watch(machine)
         try:
             with nogil:
-                status = run_block(worker.machine, &self.job)
-            self.recover_seconds = worker.machine.recover_seconds
-            interrupt.leave(worker.machine)
+                status = run_block(machine, &self.job)
+            self.recover_seconds = machine.recover_seconds
+            interrupt.leave(machine)
         finally:
-            return_worker(worker)
+            machine.poll.hook = NULL
+            if lent is None:
+                return_worker(worker)
+            else:
+                return_engine(lent)
         return status
 
     cdef Status run_in_groups(self, int workers) except *:
@@ -356,6 +363,15 @@ cdef _Engine borrow_engine(int workers):
         return <_Engine>idle.pop()
     except IndexError:
         return _Engine(workers)
+
+
+cdef _Engine borrow_idle_engine(int workers):
+    """One that was used before; None where there is none."""
+    idle = _idle_engines.get(workers)
+    try:
+        return <_Engine>idle.pop() if idle else None
+    except IndexError:  # another thread was faster
+        return None
 
 
 def _forget_engines():

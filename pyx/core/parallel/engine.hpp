@@ -158,7 +158,7 @@ struct Engine {
         const uint64_t gas = limits < block->context.gas_limit ? limits : block->context.gas_limit;
         // The cheapest cell is a slot in an access list, 1,900 gas, that is written, 2,900; and some are never committed.
         // Before EIP-150 contracts that destroy themselves make accounts for less: then it takes more room.
-        cells = std::min((static_cast<size_t>(gas / 3000) + 6 * count + 1024) * room, MAX_CELLS);
+        cells = std::min((static_cast<size_t>(gas / 3000) + 6 * count + 4096) * room, MAX_CELLS);
         if (tasks.size() < count)
             tasks.resize(count);  // each is reset by whoever runs it first
         const bool is_ready = state.reset(block->world, block->rules->deletes_empty_accounts, cells) &&
