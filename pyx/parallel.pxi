@@ -357,24 +357,20 @@ cdef void return_engine(_Engine lent):
     cdef size_t i
     for i in range(lent.engine.workers.size()):
         lent.engine.workers[i].machine.memory.trim()
-    _idle_engines[lent.engine.pool.workers()].append(lent)
-
-
-cdef _Engine borrow_engine(int workers):
-    idle = _idle_engines.setdefault(workers, [])
-    try:
-        return <_Engine>idle.pop()
-    except IndexError:
-        return _Engine(workers)
+    _idle_engines.setdefault(lent.engine.pool.workers(), []).append(lent)
 
 
 cdef _Engine borrow_idle_engine(int workers):
     """One that was used before; None where there is none."""
-    idle = _idle_engines.get(workers)
     try:
-        return <_Engine>idle.pop() if idle else None
-    except IndexError:  # another thread was faster
+        return <_Engine>_idle_engines[workers].pop()
+    except LookupError:  # none was ever made, or all are at work
         return None
+
+
+cdef _Engine borrow_engine(int workers):
+    cdef _Engine idle = borrow_idle_engine(workers)
+    return _Engine(workers) if idle is None else idle
 
 
 def _forget_engines():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from differential.scenarios import make_case
@@ -76,6 +78,27 @@ def test_memory_is_bounded_over_all_frames_too():
     )
     with pytest.raises(ResourceLimit):
         call(state, header(), to=CONTRACT, gas=2**62)
+
+
+def resident_mebibytes() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system doesn't tell resident memory in /proc")
+@pytest.mark.parametrize("strategy", ["sequential", "optimistic"])
+def test_a_worker_at_rest_keeps_no_program_s_memory(strategy):
+    """Memory that is only paid for is never touched; kept for the next program, all of it would have to be wiped."""
+    paid = 96
+    state = State(
+        {ALICE: {"balance": ETHER}, CONTRACT: {"code": assemble(f"PUSH1 1 PUSH4 {paid * 2**20 - 1} MSTORE8")}}
+    )
+    head = header(fork="Cancun", gas_limit=10**12)
+    transaction = Transaction(to=CONTRACT, gas_limit=10**11, sender=ALICE, gas_price=0)
+    before = resident_mebibytes()
+    for _ in range(8):  # on two workers either may run it
+        result = execute_block(Block(head, [transaction], (), ()), state.copy(), workers=2, strategy=strategy)
+        assert result.receipts[0].succeeded
+    assert resident_mebibytes() - before < paid / 2
 
 
 def test_a_limit_leaves_the_state_of_a_transaction_alone():

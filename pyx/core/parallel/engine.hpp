@@ -158,7 +158,7 @@ struct Engine {
         const uint64_t gas = limits < block->context.gas_limit ? limits : block->context.gas_limit;
         // The cheapest cell is a slot in an access list, 1,900 gas, that is written, 2,900; and some are never committed.
         // Before EIP-150 contracts that destroy themselves make accounts for less: then it takes more room.
-        cells = std::min((static_cast<size_t>(gas / 3000) + 6 * count + 4096) * room, MAX_CELLS);
+        cells = std::min(std::min(static_cast<size_t>(gas / 3000) + 6 * count + 4096, MAX_CELLS) * room, MAX_CELLS);
         if (tasks.size() < count)
             tasks.resize(count);  // each is reset by whoever runs it first
         const bool is_ready = state.reset(block->world, block->rules->deletes_empty_accounts, cells) &&
@@ -277,8 +277,8 @@ struct Engine {
         return false;
     }
 
-    // The hard cap on speculative memory: 4 million accounts and as many slots, about a gigabyte; of those that the state has
-    // as many a worker, but each once.
+    // The hard cap on speculative memory, in accounts and as many slots that the state doesn't have: 4 million, about a
+    // gigabyte. Of those that it has there is one cell each at the most, or as many again a worker.
     static constexpr size_t MAX_CELLS = size_t{1} << 22;
 };
 

@@ -1,4 +1,4 @@
-// Building a plan out of rows, looking up in it, and holding a run against it.
+// Building a plan out of rows.
 #include "access_plan.hpp"
 
 #include <numeric>
@@ -22,12 +22,6 @@ uint32_t place_runs(std::vector<Thing>* things) noexcept {
         begin += size;
     }
     return begin;
-}
-
-// Where those transactions begin that have no steps.
-void fill_begins(std::vector<uint32_t>* begins) noexcept {
-    for (size_t i = 1; i < begins->size(); ++i)
-        (*begins)[i] = std::max((*begins)[i - 1], (*begins)[i]);
 }
 
 }  // namespace
@@ -82,8 +76,7 @@ Status AccessPlan::build_accounts(const AccountAccess* rows, size_t row_count, c
     }
     account_places_.resize(place_runs(&accounts_));
     account_entries_.reserve(account_places_.size());
-    account_steps_.all.reserve(row_count);
-    account_steps_.begins.assign(count + 1, 0);
+    account_steps_.begin(row_count, count);
     for (size_t k = 0; k < row_count; ++k) {
         const AccountAccess& row = rows[k];
         if (row.transaction >= count)
@@ -117,10 +110,9 @@ Status AccessPlan::build_accounts(const AccountAccess* rows, size_t row_count, c
             account_places_[account.end++] = step.own;
             account_entries_.push_back(entry);
         }
-        account_steps_.all.push_back(step);
-        account_steps_.begins[row.transaction + 1] = static_cast<uint32_t>(account_steps_.all.size());
+        account_steps_.add(row.transaction, step);
     }
-    fill_begins(&account_steps_.begins);
+    account_steps_.end();
     return Status::RUNNING;
 }
 
@@ -164,8 +156,7 @@ Status AccessPlan::build_slots(const SlotAccess* rows, size_t row_count, uint32_
     }
     slot_places_.resize(place_runs(&slots_));
     slot_entries_.reserve(slot_places_.size());
-    slot_steps_.all.reserve(row_count);
-    slot_steps_.begins.assign(count + 1, 0);
+    slot_steps_.begin(row_count, count);
     for (size_t k = 0; k < row_count; ++k) {
         const SlotAccess& row = rows[k];
         if (row.transaction >= count)
@@ -178,10 +169,9 @@ Status AccessPlan::build_slots(const SlotAccess* rows, size_t row_count, uint32_
             slot_places_[slot.end++] = step.own;
             slot_entries_.push_back({row.transaction, from_big_endian(row.value)});
         }
-        slot_steps_.all.push_back(step);
-        slot_steps_.begins[row.transaction + 1] = static_cast<uint32_t>(slot_steps_.all.size());
+        slot_steps_.add(row.transaction, step);
     }
-    fill_begins(&slot_steps_.begins);
+    slot_steps_.end();
     return Status::RUNNING;
 }
 

@@ -81,6 +81,21 @@ class AccessPlan {
     struct Steps {
         std::vector<Step> all;
         std::vector<uint32_t> begins;  // of each transaction, and the end
+
+        // In the order of transactions; then `end`.
+        void begin(size_t step_count, uint32_t transaction_count) noexcept {
+            all.reserve(step_count);
+            begins.assign(transaction_count + 1, 0);
+        }
+        void add(uint32_t transaction, const Step& step) noexcept {
+            all.push_back(step);
+            begins[transaction + 1] = static_cast<uint32_t>(all.size());
+        }
+        // Those without a step begin where the one before ends.
+        void end() noexcept {
+            for (size_t i = 1; i < begins.size(); ++i)
+                begins[i] = std::max(begins[i - 1], begins[i]);
+        }
     };
     static constexpr uint32_t STEPS_TRIED = 64;
     // The step of transaction i that `is_it`, from the cursor on and round; null where there is none among the next.
@@ -88,10 +103,11 @@ class AccessPlan {
     static const Step* find_step(const Steps<Step>& steps, uint32_t i, uint32_t* cursor, IsIt is_it) noexcept {
         const uint32_t begin = steps.begins[i], count = steps.begins[i + 1] - begin;
         for (uint32_t tried = 0; tried < count && tried < STEPS_TRIED; ++tried) {
-            const Step* step = &steps.all[begin + (*cursor < count ? *cursor : (*cursor = 0))];
-            ++*cursor;
-            if (is_it(*step))
-                return step;
+            if (*cursor >= count)
+                *cursor = 0;
+            const Step& step = steps.all[begin + (*cursor)++];
+            if (is_it(step))
+                return &step;
         }
         return nullptr;
     }

@@ -10,6 +10,30 @@
 
 namespace evmcore {
 
+// A set that may say yes to what isn't in it: of 16-bit numbers, others count mod 2^16, that many workers add to. Small enough
+// for the nearest cache, so that asking it costs less than looking where another core wrote.
+class BitFilter {
+  public:
+    void add(uint64_t number) noexcept {
+        std::atomic<uint64_t>& word = words_[number / 64 % WORDS];
+        const uint64_t bit = uint64_t{1} << number % 64;
+        // Relaxed: whoever has to see what was added came after its release, and so after this.
+        if (!(word.load(std::memory_order_relaxed) & bit))
+            word.fetch_or(bit, std::memory_order_relaxed);
+    }
+    bool may_have(uint64_t number) const noexcept {
+        return words_[number / 64 % WORDS].load(std::memory_order_relaxed) >> number % 64 & 1;
+    }
+    void clear() noexcept {
+        for (std::atomic<uint64_t>& word : words_)
+            word.store(0, std::memory_order_relaxed);
+    }
+
+  private:
+    static constexpr size_t WORDS = 1024;
+    std::atomic<uint64_t> words_[WORDS] = {};
+};
+
 // Entry has members `key` of type Key and `index_place`, which is the index's; Hasher as for FlatMap. Keys are compared in
 // full.
 template <class Key, class Entry, class Hasher>
@@ -32,15 +56,17 @@ class ConcurrentIndex {
             return true;
         }
         is_empty_ = false;
-        if (!is_fit) {
+        if (is_fit) {
+            std::memset(static_cast<void*>(slots_), 0, size_ * sizeof(std::atomic<Entry*>));
+        } else {
+            // Zeroed by the kernel as it is touched: a gas limit that is never used costs no memory.
             std::free(slots_);
-            slots_ = static_cast<std::atomic<Entry*>*>(std::malloc(wanted * sizeof(std::atomic<Entry*>)));
+            slots_ = static_cast<std::atomic<Entry*>*>(std::calloc(wanted, sizeof(std::atomic<Entry*>)));
             size_ = slots_ != nullptr ? wanted : 0;
             if (slots_ == nullptr)
                 return false;
         }
-        std::memset(static_cast<void*>(slots_), 0, size_ * sizeof(std::atomic<Entry*>));
-        clear_filter();
+        filter_.clear();
         count_.store(0, std::memory_order_relaxed);
         return true;
     }
@@ -54,15 +80,14 @@ class ConcurrentIndex {
     }
     void set_empty() noexcept {
         is_empty_ = true;
-        clear_filter();
+        filter_.clear();
         count_.store(0, std::memory_order_relaxed);
     }
 
     // Most keys that are looked for were never added: the filter, which fits the nearest cache, says so for nearly all.
     Entry* find(const Key& key) const noexcept {
         const uint64_t hash = Hasher{}(key);
-        // Relaxed: whoever has to see an entry came after its release, and so after the filter's bit.
-        if (!(filter_[word_of(hash)].load(std::memory_order_relaxed) >> bit_of(hash) & 1))
+        if (!filter_.may_have(hash >> FILTER_SHIFT))
             return nullptr;
         for (size_t i = hash;; ++i) {
             // Acquire: the entry's fields were written before its pointer was published.
@@ -78,9 +103,7 @@ class ConcurrentIndex {
     Entry* find_or_add(const Key& key, Make make) noexcept {
         Entry* made = nullptr;
         const uint64_t hash = Hasher{}(key);
-        const uint64_t bit = uint64_t{1} << bit_of(hash);
-        if (!(filter_[word_of(hash)].load(std::memory_order_relaxed) & bit))
-            filter_[word_of(hash)].fetch_or(bit, std::memory_order_relaxed);
+        filter_.add(hash >> FILTER_SHIFT);
         for (size_t i = hash;; ++i) {
             std::atomic<Entry*>& slot = slots_[i & (size_ - 1)];
             Entry* entry = slot.load(std::memory_order_acquire);
@@ -103,16 +126,9 @@ class ConcurrentIndex {
     }
 
   private:
-    // By the hash's upper bits: the lower ones choose the slot.
-    static constexpr size_t FILTER_WORDS = 1024;
-    static size_t word_of(uint64_t hash) noexcept { return hash >> 54; }
-    static unsigned bit_of(uint64_t hash) noexcept { return hash >> 48 & 63; }
-    void clear_filter() noexcept {
-        for (std::atomic<uint64_t>& word : filter_)
-            word.store(0, std::memory_order_relaxed);
-    }
+    static constexpr unsigned FILTER_SHIFT = 48;  // by the hash's upper bits: the lower ones choose the slot
 
-    std::atomic<uint64_t> filter_[FILTER_WORDS] = {};
+    BitFilter filter_;
     std::atomic<Entry*>* slots_ = nullptr;  // published: by whoever wins a slot
     size_t size_ = 0;
     bool is_empty_ = false;

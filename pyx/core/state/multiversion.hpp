@@ -87,30 +87,6 @@ struct VersionArena {
     }
 };
 
-// A set that may say yes to what isn't in it: of places in memory that many workers add to. Small enough for the nearest
-// cache, so that asking it costs less than looking at a record that another core read.
-class PlaceFilter {
-  public:
-    void add(uint64_t place) noexcept {
-        std::atomic<uint64_t>& word = words_[place / 64 % WORDS];
-        const uint64_t bit = uint64_t{1} << place % 64;
-        // Relaxed: whoever has to see it comes after the commit that added it.
-        if (!(word.load(std::memory_order_relaxed) & bit))
-            word.fetch_or(bit, std::memory_order_relaxed);
-    }
-    bool may_have(uint64_t place) const noexcept {
-        return words_[place / 64 % WORDS].load(std::memory_order_relaxed) >> place % 64 & 1;
-    }
-    void clear() noexcept {
-        for (std::atomic<uint64_t>& word : words_)
-            word.store(0, std::memory_order_relaxed);
-    }
-
-  private:
-    static constexpr size_t WORDS = 1024;
-    std::atomic<uint64_t> words_[WORDS] = {};
-};
-
 class MultiVersion {
   public:
     // Starts a block on `world`. Each worker has room for `cells` accounts and as many slots, and all together for as many that
@@ -219,7 +195,7 @@ class MultiVersion {
     bool deletes_empty_ = false;
     size_t cells_ = 0;  // that an arena may hold of accounts, and of slots
     bool is_laid_ = false;  // something may lie over the world, and pointers into it hold
-    PlaceFilter written_accounts_, written_slots_;
+    BitFilter written_accounts_, written_slots_;
     std::vector<const VersionedAccount*> new_accounts_;  // these two: what `fold` has to add; kept for their memory
     std::vector<const VersionedSlot*> new_slots_;
     std::atomic<bool> has_wipes_{false};  // published: set by whoever publishes or commits the first one
