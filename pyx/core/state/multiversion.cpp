@@ -84,6 +84,7 @@ VersionedAccount* MultiVersion::add_entry(AccountEffect* effect, VersionArena* a
         if (entry == nullptr)
             return nullptr;
         entry->key = effect->address;
+        entry->place = place;
         if (place != NO_PLACE)
             entry->committed = world_->state_at(place);
         return entry;
@@ -345,16 +346,16 @@ Status MultiVersion::fold(World* world, VersionArena* const* arenas, size_t aren
         for (size_t k = 0; k < arenas[a]->accounts.size(); ++k) {
             if (k + AHEAD < arenas[a]->accounts.size()) {
                 const VersionedAccount& later = arenas[a]->accounts[k + AHEAD];
-                if (later.committed.place != NO_PLACE)
-                    world->prefetch(later.committed.place);
+                if (later.place != NO_PLACE)
+                    world->prefetch(later.place);
             }
             const VersionedAccount& entry = arenas[a]->accounts[k];
             if (!entry.is_changed)
                 continue;
-            if (entry.committed.place == NO_PLACE)
+            if (entry.place == NO_PLACE)
                 new_accounts_.push_back(&entry);
             else if (status == Status::RUNNING)
-                status = world->put_at(entry.committed.place, entry.committed, entry.is_wiped);
+                status = world->put_at(entry.place, entry.committed, entry.is_wiped);
         }
     for (size_t a = 0; a < arena_count; ++a)
         for (size_t k = 0; k < arenas[a]->slots.size(); ++k) {
@@ -367,7 +368,7 @@ Status MultiVersion::fold(World* world, VersionArena* const* arenas, size_t aren
             if (entry.stored == nullptr || account.is_wiped)
                 new_slots_.push_back(&entry);
             else
-                world->set_slot_at(account.committed.place, entry.key.slot, entry.stored, entry.committed);
+                world->set_slot_at(account.place, entry.key.slot, entry.stored, entry.committed);
         }
     forget(arenas, arena_count);
     for (size_t k = 0; k < new_accounts_.size() && status == Status::RUNNING; ++k)
@@ -384,8 +385,8 @@ void MultiVersion::forget(VersionArena* const* arenas, size_t arena_count) noexc
     for (size_t a = 0; a < arena_count; ++a) {
         for (size_t k = 0; k < arenas[a]->accounts.size(); ++k) {
             VersionedAccount& entry = arenas[a]->accounts[k];
-            if (entry.committed.place != NO_PLACE)
-                world_->record(entry.committed.place).overlay.lift();
+            if (entry.place != NO_PLACE)
+                world_->record(entry.place).overlay.lift();
             else
                 accounts_.forget(entry);
         }

@@ -33,7 +33,8 @@ struct VersionedAccount {
     int64_t nonce_by = -1;          // its nonce,
     int64_t identity_by = -1;       // and its code or whether it exists
     uint32_t index_place = 0;
-    AccountState committed;         // the world's, until something commits; its place tells where that is
+    uint32_t place = NO_PLACE;      // in the world; set before the entry is shown, so it is read without the lock
+    AccountState committed;         // the world's, until something commits
     AccountVersion* lowest = nullptr;
     AccountVersion* highest = nullptr;
 };
@@ -177,7 +178,7 @@ class MultiVersion {
         return stored != nullptr ? stored->overlay.get<VersionedSlot>() : slots_.find({account, key});
     }
     const StoredSlot* stored_of(const VersionedAccount* account, const u256& key) const noexcept {
-        return account->committed.place != NO_PLACE ? world_->slot_at(account->committed.place, key) : nullptr;
+        return account->place != NO_PLACE ? world_->slot_at(account->place, key) : nullptr;
     }
     // The account, read from where `place` says, as i sees it.
     Status account_at(uint32_t i, uint32_t place, const Address& address, AccountState* out) const noexcept;
