@@ -76,6 +76,7 @@ example: $(BUILT) ## make the example block anew
 .PHONY: sanitize
 sanitize: $(TEST_PACKAGES) $(BUILT) ## run the tests with AddressSanitizer and UndefinedBehaviorSanitizer
 	@echo "Building with sanitizers"
+	@rm -f build/sanitize/report.*
 	@EVMCORE_SANITIZE=address,undefined $(BIN)/python setup.py -q build --build-lib build/sanitize
 	@LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
 	  PYCRYPTODOME_DISABLE_DEEPBIND=1 PYTHONPATH=build/sanitize UBSAN_OPTIONS=print_stacktrace=1 \
@@ -87,10 +88,13 @@ PARALLEL_TESTS := parallel scheduler schedules accesses_face lazy replay ranges 
 .PHONY: tsan
 tsan: $(TEST_PACKAGES) $(BUILT) ## run the parallel tests with ThreadSanitizer
 	@echo "Building with ThreadSanitizer"
+	@rm -f build/tsan/report.*
 	@EVMCORE_SANITIZE=thread $(BIN)/python setup.py -q build --build-lib build/tsan
 	@LD_PRELOAD="$$($(CXX) -print-file-name=libtsan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
-	  TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1 PYTHONPATH=build/tsan \
-	  $(BIN)/pytest $(if $(ARGS),$(ARGS),$(addprefix tests/test_,$(addsuffix .py,$(PARALLEL_TESTS))))
+	  PYCRYPTODOME_DISABLE_DEEPBIND=1 PYTHONPATH=build/tsan \
+	  TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1:log_path=build/tsan/report \
+	  $(BIN)/pytest $(if $(ARGS),$(ARGS),$(addprefix tests/test_,$(addsuffix .py,$(PARALLEL_TESTS)))) \
+	  || { cat build/tsan/report.* 2>/dev/null; exit 1; }
 
 .PHONY: fuzz
 fuzz: $(TEST_PACKAGES) $(BUILT) ## fuzz decoders and programs with sanitizers, and against the specification: ARGS="programs --minutes 40"
