@@ -332,12 +332,18 @@ cdef extern from "core/state/view.hpp" namespace "evmcore" nogil:
         const Code* code
         cbool exists
         cbool has_storage
+        cbool is_contended
     cppclass StateView:
         void* context
     cppclass MissingKey:
         Address address
         u256 slot
         cbool is_slot
+
+cdef extern from "core/state/slot_guard.hpp" namespace "evmcore" nogil:
+    cppclass SlotGuard:
+        u256 lowest
+        u256 highest
 
 cdef extern from "core/state/effects.hpp" namespace "evmcore" nogil:
     cdef enum ReadBits:
@@ -363,12 +369,15 @@ cdef extern from "core/state/effects.hpp" namespace "evmcore" nogil:
         SlotEffect()
         uint32_t account
         cbool is_write
+        uint16_t guard
         u256 key
         u256 seen
         u256 value
+        cbool has_guard()
     cppclass Effects:
         vector[AccountEffect] accounts
         vector[SlotEffect] slots
+        vector[SlotGuard] guards
         void clear()
 
 cdef extern from "core/state/journal.hpp" namespace "evmcore" nogil:
@@ -423,6 +432,10 @@ cdef extern from "core/state/journal.hpp" namespace "evmcore" nogil:
         void revert(const Snapshot&)
         void extract(Effects*)
 
+cdef extern from "core/state/stored.hpp" namespace "evmcore" nogil:
+    cppclass Contention:
+        void blame(cbool was_followed)
+
 cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
     cppclass AccountRecord:
         Address address
@@ -433,6 +446,7 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
         uint32_t slot_count
         cbool exists
         cbool is_storage_complete
+        Contention contention
     cppclass World:
         World(cbool is_strict)
         World* clone()
@@ -497,6 +511,7 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
         int depth
         cbool is_static
         cbool is_create
+        cbool is_followed
         void push(const u256&)
         cbool charge(int64_t)
     cppclass Request:
@@ -550,12 +565,14 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
         int depth
         u256* stack_arena
         Tracer* tracer
+        cbool follows_slots
         Status outcome
         int64_t gas_left
         cbool ripemd_touch_survives
         double recover_seconds
         uint64_t missing_block_number
         cbool allocate()
+        void follow_slots(cbool follows)
     Address create_address(const Address& creator, uint64_t nonce)
     Status execute(Frame& frame)
 
@@ -831,6 +848,7 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
         cbool publish(uint32_t, Effects*, VersionArena*)
         void unpublish(uint32_t, const Effects&)
         uint64_t repairs
+        uint64_t slot_repairs
         cbool is_current(uint32_t, const Effects&, const Address& sender)
         cbool is_valid(Effects*)
         cbool commit(uint32_t, Effects*, VersionArena*)

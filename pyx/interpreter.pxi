@@ -36,6 +36,8 @@ cdef inline Status push_frame(Machine* m, const Code* code, Snapshot snapshot) n
     frame.output_size = request.output_size
     frame.is_static = request.is_static
     frame.is_create = request.is_create
+    # Loaded by now, since its code was looked at: what the transaction found there holds for all frames of this storage.
+    frame.is_followed = m.follows_slots and request.target.original.is_contended
     m.depth += 1
     frame.depth = m.depth
     m.return_data.clear()

@@ -22,9 +22,11 @@ cdef void speculate_on(Engine* e, EngineWorker* w, uint32_t i) noexcept nogil:
         w.looks = 0
         task.is_exact = e.scheduler.frontier() == i
         w.is_speculative = not task.is_exact and turn < DOOMED_RUNS_MOST
+        w.machine.follow_slots(not task.is_exact)
         out.status = apply_transaction(&w.machine, &view, tx, &e.job.blobs,
                                        &e.job.room if task.is_exact else NULL, not task.is_exact, out)
         w.is_speculative = False
+        w.machine.follow_slots(False)
         w.executions += 1
         if not e.take_doom(w):
             break

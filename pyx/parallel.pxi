@@ -103,7 +103,7 @@ cdef dict engine_notes(Engine* engine):
     cdef EngineWorker* worker
     cdef size_t i
     notes = {"wasted_gas": 0, "early_conflicts": 0, "aborted_runs": 0, "alone": 0, "repairs": engine.state.repairs,
-             "busy_seconds": []}
+             "slot_repairs": engine.state.slot_repairs, "busy_seconds": []}
     for i in range(engine.workers.size()):
         worker = engine.workers[i]
         notes["wasted_gas"] += worker.wasted_gas

@@ -111,6 +111,55 @@ def probe_keccak_of_four(messages):
     return tuple(from_hash_bytes(hashes[i]) for i in range(4))
 
 
+# ---------------------------------------------------------------- what a run depends on
+
+
+def probe_slots(State state, header, to, data=b"", gas=1_000_000):
+    """A call in which the slots of `to` are followed: (call result, {slot: (seen, value, bounds)}).
+
+    bounds  (lowest, highest) of what the slot might have been when the call began, if the run depends on no more than that
+            and changes it by a difference; None: it depends on the very value
+    """
+    cdef CTransaction tx
+    cdef _Job job = _Job()
+    cdef _Worker worker
+    cdef StateView view
+    cdef Outcome out
+    cdef Effects effects
+    cdef SlotEffect* slot
+    cdef Status status
+    cdef const AccountRecord* record
+    cdef size_t i
+    tx.to = to_address_value(to, "to")
+    tx.data = bytes_vector(to_data(data, "data"))
+    tx.gas_limit = to_u64(gas, "gas")
+    fill_context(&job.job, header)
+    record = state.reader().find(tx.to)
+    if record == NULL:
+        raise ValueError(f"to: no account {to.hex()}")
+    record.contention.blame(False)
+    view = state.reader().view()
+    worker = borrow_worker()
+    try:
+        open_machine(worker.machine, &job.job)
+        worker.machine.follow_slots(True)
+        with nogil:
+            status = run_call(worker.machine, &view, &tx, &out)
+            worker.machine.journal.extract(&effects)
+        worker.machine.follow_slots(False)
+    finally:
+        return_worker(worker)
+    slots = {}
+    for i in range(effects.slots.size()):
+        slot = &effects.slots[i]
+        bounds = None
+        if slot.has_guard():
+            bounds = to_int(effects.guards[slot.guard].lowest), to_int(effects.guards[slot.guard].highest)
+        if from_address_bytes(effects.accounts[slot.account].address) == to:
+            slots[to_int(slot.key)] = to_int(slot.seen), to_int(slot.value), bounds
+    return make_call_result(status, &out, tx.gas_limit, 0), slots
+
+
 # ---------------------------------------------------------------- the scheduler, with counters for work
 
 from libc.stdlib cimport calloc, free

@@ -150,7 +150,7 @@ struct Engine {
     // Starts on a job whose outcomes are fresh. OUT_OF_MEMORY when it can't.
     Status begin(BlockJob* block) noexcept {
         begin_workers(block);
-        state.repairs = 0;
+        state.repairs = state.slot_repairs = 0;
         critical_path_gas = 0;
         const size_t count = block->transactions.size();
         const uint64_t limits = look_over();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "../math/u256.hpp"
+#include "slot_guard.hpp"
 #include "view.hpp"
 
 namespace evmcore {
@@ -39,6 +40,7 @@ struct AccountEffect {
     uint8_t writes = 0;
     bool seen_exists = false;
     bool seen_has_storage = false;
+    bool was_followed = false;
     uint64_t seen_nonce = 0;
     uint64_t nonce = 0;
     u256 seen_balance;
@@ -53,6 +55,7 @@ struct AccountEffect {
     void see(const AccountState& state, const u256& minimum) noexcept {
         seen_exists = state.exists;
         seen_has_storage = state.has_storage;
+        was_followed = state.is_contended;
         seen_nonce = state.nonce;
         seen_balance = state.balance;
         seen_code = state.code;
@@ -116,17 +119,27 @@ inline bool still_holds(const AccountEffect& effect, const AccountState& now) no
 
 struct SlotEffect {
     uint32_t account = 0;  // index into Effects::accounts
+    uint16_t guard = NO_GUARD;  // index into Effects::guards; none: the run depends on the very value
     bool is_write = false;
     u256 key;
     u256 seen;
     u256 value;
     const StoredSlot* stored = nullptr;  // as the view told it; holds while the world is frozen
     VersionedSlot* entry = nullptr;
+
+    static constexpr uint16_t NO_GUARD = UINT16_MAX;
+    bool has_guard() const noexcept { return guard != NO_GUARD; }
 };
 
 struct Effects {
     std::vector<AccountEffect> accounts;
     std::vector<SlotEffect> slots;
+    std::vector<SlotGuard> guards;
+
+    // Whether the run stands if the slot is `now` at its turn.
+    bool admits(const SlotEffect& slot, const u256& now) const noexcept {
+        return now == slot.seen || (slot.has_guard() && guards[slot.guard].admits(now));
+    }
 
     Effects() = default;
     Effects(const Effects&) = delete;
@@ -139,6 +152,7 @@ struct Effects {
                 account.code->release();
         accounts.clear();
         slots.clear();
+        guards.clear();
     }
 };
 

@@ -16,6 +16,7 @@ void Journal::begin(const StateView* view) noexcept {
     accounts_.clear();
     slots_.clear();
     transients_.clear();
+    guards_.clear();
     undo_.clear();
     logs.clear();
     topics.clear();
@@ -299,8 +300,15 @@ void Journal::extract(Effects* effects) noexcept {
         if (!slot.is_loaded)
             continue;
         const bool is_write = slot.value != slot.original;
-        if (is_write || slot.is_read_through)
-            effects->slots.push_back({effect_of(*slot.account), is_write, slot.key, slot.original, slot.value, slot.stored});
+        if (!is_write && !slot.is_read_through)
+            continue;
+        uint16_t guard = SlotEffect::NO_GUARD;
+        if (slot.guard != nullptr && slot.is_read_through && effects->guards.size() < SlotEffect::NO_GUARD) {
+            guard = static_cast<uint16_t>(effects->guards.size());
+            effects->guards.push_back(*slot.guard);
+        }
+        effects->slots.push_back(
+            {effect_of(*slot.account), guard, is_write, slot.key, slot.original, slot.value, slot.stored});
     }
 }
 

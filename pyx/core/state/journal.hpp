@@ -41,6 +41,8 @@ struct JournalSlot {
     bool is_warm = false;
     bool is_read_through = false;  // `original` came from the view, so the result depends on it
     const StoredSlot* stored = nullptr;  // as the view told it
+    // Where it is followed: what the result depends on instead of `original`; `value` then is that plus a constant.
+    SlotGuard* guard = nullptr;
 };
 
 struct Log {
@@ -85,6 +87,9 @@ class Journal {
         JournalSlot* entry = peek_slot(account, key);
         return entry != nullptr && (entry->is_loaded || load(entry)) ? entry : nullptr;
     }
+
+    // A guard that admits everything, for a slot of this transaction; null without memory, which pins the slot.
+    SlotGuard* add_guard() noexcept { return guards_.add(); }
 
     // Marks warm and says whether it was cold.
     bool warm(JournalAccount* account) noexcept {
@@ -193,6 +198,7 @@ class Journal {
     StablePool<JournalAccount> accounts_;
     StablePool<JournalSlot> slots_;
     StablePool<TransientSlot> transients_;
+    StablePool<SlotGuard> guards_;
     std::vector<Undo> undo_;
     std::vector<const Code*> codes_;  // made by this transaction, one reference each
     std::vector<uint32_t> places_;    // of accounts in the effects; kept for its memory

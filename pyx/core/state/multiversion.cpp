@@ -38,6 +38,7 @@ Status MultiVersion::account_at(uint32_t i, uint32_t place, const Address& addre
     int64_t wiped_by;
     SpinGuard guard{entry->lock};
     resolve(*entry, i, out, &wiped_by);
+    out->is_contended = place != NO_PLACE && world_->record(place).contention.is_followed();
     return Status::RUNNING;
 }
 
@@ -60,10 +61,14 @@ Status MultiVersion::slot(uint32_t i, const Address& address, uint32_t place, co
         const SlotVersion* seen = entry->highest;
         while (seen != nullptr && seen->transaction >= i)
             seen = seen->below;
-        if (seen != nullptr && static_cast<int64_t>(seen->transaction) >= wiped_by)
-            out->value = seen->value;
-        else
-            out->value = entry->written_by >= wiped_by ? entry->committed : u256{};
+        out->value = u256{};
+        for (; seen != nullptr && static_cast<int64_t>(seen->transaction) >= wiped_by; seen = seen->below) {
+            out->value += seen->value;
+            if (!seen->is_change)
+                return Status::RUNNING;
+        }
+        if (entry->written_by >= wiped_by)
+            out->value += entry->committed;
         return Status::RUNNING;
     }
     if (wiped_by >= 0 || out->stored == nullptr) {
@@ -181,7 +186,8 @@ bool MultiVersion::publish(uint32_t i, Effects* effects, VersionArena* arena) no
         if (version == nullptr)
             return false;
         version->transaction = i;
-        version->value = effect.value;
+        version->is_change = effect.has_guard();
+        version->value = version->is_change ? effect.value - effect.seen : effect.value;
         SpinGuard guard{entry->lock};
         put_in(entry, version);
     }
@@ -214,8 +220,12 @@ bool MultiVersion::is_current(uint32_t i, const Effects& effects, const Address&
     SlotState state;
     for (const SlotEffect& effect : effects.slots) {
         const AccountEffect& owner = effects.accounts[effect.account];
-        if (slot(i, owner.address, owner.place, effect.key, &state) != Status::RUNNING || state.value != effect.seen)
+        if (slot(i, owner.address, owner.place, effect.key, &state) != Status::RUNNING)
             return false;
+        if (!effects.admits(effect, state.value)) {
+            blame(owner.place, owner.was_followed);
+            return false;
+        }
     }
     return true;
 }
@@ -236,16 +246,21 @@ bool MultiVersion::is_current(uint32_t i, Journal* journal, const Address& sende
     for (size_t k = 0; k < journal->slot_count(); ++k) {
         const JournalSlot& entry = journal->slot_at(k);
         const JournalAccount& owner = *entry.account;
-        if (entry.is_read_through &&
-            (slot(i, owner.address, owner.original.place, entry.key, &state) != Status::RUNNING ||
-             state.value != entry.original))
+        if (!entry.is_read_through)
+            continue;
+        if (slot(i, owner.address, owner.original.place, entry.key, &state) != Status::RUNNING)
             return false;
+        if (state.value != entry.original && (entry.guard == nullptr || !entry.guard->admits(state.value))) {
+            blame(owner.original.place, owner.original.is_contended);
+            return false;
+        }
     }
     return true;
 }
 
 bool MultiVersion::is_valid(Effects* effects) noexcept {
     bool is_repaired = false;
+    bool is_slot_repaired = false;
     for (AccountEffect& effect : effects->accounts) {
         effect.entry = written(effect);
         if (effect.entry != nullptr) {
@@ -272,10 +287,21 @@ bool MultiVersion::is_valid(Effects* effects) noexcept {
             now = effect.entry->written_by >= account->wiped_by ? effect.entry->committed : u256{};
         else if (account->wiped_by < 0)
             continue;
-        if (now != effect.seen)
+        if (now == effect.seen)
+            continue;
+        const AccountEffect& owner = effects->accounts[effect.account];
+        if (!effects->admits(effect, now)) {
+            blame(owner.place, owner.was_followed);
             return false;
+        }
+        // As a run on `now` would have left it.
+        effect.value += now - effect.seen;
+        effect.seen = now;
+        world_->record(owner.place).contention.reward();
+        is_slot_repaired = true;
     }
-    repairs += is_repaired;
+    repairs += is_repaired || is_slot_repaired;
+    slot_repairs += is_slot_repaired;
     return true;
 }
 

@@ -41,6 +41,7 @@ struct VersionedAccount {
 
 struct SlotVersion {
     uint32_t transaction;
+    bool is_change;  // `value` is what is added to what lies below
     u256 value;
     SlotVersion* above;
     SlotVersion* below;
@@ -109,8 +110,8 @@ class MultiVersion {
     bool is_current(uint32_t i, Journal* journal, const Address& sender) noexcept;  // of a run that goes on
 
     // The rest is for the one worker that commits, with everything below i committed.
-    // Whether a run of i that saw `effects` would come out the same now. Counted in `repairs` if a balance that it changed or
-    // checked is another by now, and all the same it stands.
+    // Whether a run of i that saw `effects` would come out the same now; these are then what they would have been now. Counted
+    // in `repairs` if a balance or a slot that it changed or checked is another by now, and all the same it stands.
     bool is_valid(Effects* effects) noexcept;
     // Makes the writes of i the committed state; the versions of i must be unpublished or never have been.
     bool commit(uint32_t i, Effects* effects, VersionArena* arena) noexcept;
@@ -136,7 +137,7 @@ class MultiVersion {
         for (const SlotEffect& effect : effects.slots) {
             const VersionedAccount* account = written(effects.accounts[effect.account]);
             const VersionedSlot* entry = account != nullptr ? written(effect, account) : nullptr;
-            if (entry != nullptr)
+            if (entry != nullptr && !effect.has_guard())
                 tell(entry->written_by);
             if (account != nullptr)
                 tell(account->wiped_by);
@@ -149,7 +150,8 @@ class MultiVersion {
     // what `fold` wrote.
     void forget(VersionArena* const* arenas, size_t arena_count) noexcept;
 
-    uint64_t repairs = 0;  // owned by whoever commits
+    uint64_t repairs = 0;       // owned by whoever commits
+    uint64_t slot_repairs = 0;  // of these, over a slot
 
   private:
     // The entry of what a run saw; null where nobody wrote.
@@ -182,6 +184,11 @@ class MultiVersion {
     }
     // The account, read from where `place` says, as i sees it.
     Status account_at(uint32_t i, uint32_t place, const Address& address, AccountState* out) const noexcept;
+    // Learns of a run that is in vain over a slot of this account.
+    void blame(uint32_t place, bool was_followed) const noexcept {
+        if (place != NO_PLACE)
+            world_->record(place).contention.blame(was_followed);
+    }
     static uint64_t number_of(const StoredSlot* stored) noexcept {
         return reinterpret_cast<uintptr_t>(stored) / alignof(StoredSlot);
     }

@@ -37,6 +37,35 @@ class Overlay {
     mutable void* entry_ = nullptr;
 };
 
+// What transactions' conflicts over an account's slots have taught: whether it pays to follow what programs do with these. Any
+// worker may learn; it steers the work, and no result depends on it.
+class Contention {
+  public:
+    bool is_followed() const noexcept {
+        const uint8_t credit = cell().load(std::memory_order_relaxed);
+        return credit != NEVER && credit != GIVEN_UP;
+    }
+    // A run stands, since it depends on a range of a slot that has changed.
+    void reward() const noexcept {
+        const uint8_t credit = cell().load(std::memory_order_relaxed);
+        if (credit != GIVEN_UP && credit < CREDIT_MOST)
+            cell().store(static_cast<uint8_t>(credit + 1), std::memory_order_relaxed);
+    }
+    // A run was in vain over a slot. `was_followed`: and it had been followed.
+    void blame(bool was_followed) const noexcept {
+        const uint8_t credit = cell().load(std::memory_order_relaxed);
+        if (credit == NEVER)
+            cell().store(CREDIT_FIRST, std::memory_order_relaxed);
+        else if (was_followed && credit != GIVEN_UP)
+            cell().store(credit > 1 ? static_cast<uint8_t>(credit - 1) : GIVEN_UP, std::memory_order_relaxed);
+    }
+
+  private:
+    static constexpr uint8_t NEVER = 0, CREDIT_FIRST = 2, CREDIT_MOST = 16, GIVEN_UP = 255;
+    std::atomic_ref<uint8_t> cell() const noexcept { return std::atomic_ref<uint8_t>{credit_}; }
+    mutable uint8_t credit_ = NEVER;
+};
+
 struct AccountRecord {
     Address address{};
     u256 balance;
@@ -47,6 +76,7 @@ struct AccountRecord {
     bool exists = false;
     bool is_storage_complete = false;  // in a strict state: a slot that is not there is zero, not missing
     bool is_root_dirty = false;        // changed since the last root
+    Contention contention;
     uint64_t saved_in = 0;             // the World's epoch in which the undo log last took it
     Overlay overlay;
 };

@@ -15,6 +15,7 @@ struct AccountState {
     const Code* code = nullptr;  // borrowed from the view's owner; null: no code
     bool exists = false;         // before EIP-161 an account can exist and be empty
     bool has_storage = false;    // any slot that is not zero (EIP-7610)
+    bool is_contended = false;   // whether to follow what becomes of its slots' values
     uint32_t place = NO_PLACE;   // of its record in the world beneath, if it has one
 
     // As if it had never been; its record stays.

@@ -8,6 +8,7 @@
 #include "../rules/rules.hpp"
 #include "../state/journal.hpp"
 #include "memory.hpp"
+#include "taint.hpp"
 
 namespace evmcore {
 
@@ -43,6 +44,7 @@ struct Frame {
     int depth = 0;
     bool is_static = false;
     bool is_create = false;
+    bool is_followed = false;          // by the machine's taint tracker
 
     u256& top(int i = 0) noexcept { return stack_top[-i]; }
     u256 pop() noexcept {
@@ -123,6 +125,8 @@ struct Machine {
     int depth = -1;               // of the top frame
     u256* stack_arena = nullptr;  // all stacks end to end; its pages are touched only as deep as calls go
     Tracer* tracer = nullptr;
+    TaintTracker taint;
+    bool follows_slots = false;   // of accounts that are contended; set between transactions
     Bytes output;                 // of the outermost frame
     // Both outlive blocks: a hash stays right. Sizes: as much as a core's second cache has to spare.
     KeccakMemo<64, 512> hashes;        // of KECCAK256 on up to two words
@@ -137,6 +141,8 @@ struct Machine {
     Machine& operator=(const Machine&) = delete;
     ~Machine();
     bool allocate() noexcept;  // once, before the first run; false when there is no memory
+    // Has the transactions from now on followed where that pays, or not; without memory they aren't.
+    void follow_slots(bool follows) noexcept;
 
     // A BLOCKHASH that isn't known stops the run with MISSING_BLOCK_HASH; this says which.
     uint64_t missing_block_number = 0;

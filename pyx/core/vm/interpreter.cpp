@@ -33,6 +33,14 @@ EVMCORE_INLINE Status enter(Cursor& c, const Rules& rules) noexcept {
     return Status::RUNNING;
 }
 
+// Before each instruction of a frame that is traced or followed; false when the tracer stops the run.
+EVMCORE_NOINLINE bool observe(Frame& frame) noexcept {
+    if (frame.is_followed)
+        frame.machine->taint.follow(frame);
+    const Tracer* const tracer = frame.machine->tracer;
+    return tracer == nullptr || tracer->step(tracer->context, &frame);
+}
+
 // Filled once, when the library is loaded: label addresses exist inside `run` only. Frozen from then on.
 template <bool TRACED>
 struct Labels {
@@ -61,8 +69,7 @@ Status run(FrameType* start) noexcept {
     do {                                                             \
         if constexpr (TRACED) {                                      \
             c.save();                                                \
-            const Tracer* const tracer = frame.machine->tracer;      \
-            if (!tracer->step(tracer->context, &frame))              \
+            if (!observe(frame))                                     \
                 return Status::ABORTED;                              \
         }                                                            \
         goto* labels[*c.pc];                                         \
@@ -109,7 +116,10 @@ const bool labels_are_filled = (run<false, Frame>(nullptr), run<true, Frame>(nul
 }  // namespace
 
 Status execute(Frame& frame) noexcept {
-    return EVMCORE_LIKELY(frame.machine->tracer == nullptr) ? run<false>(&frame) : run<true>(&frame);
+    if (EVMCORE_UNLIKELY(frame.is_followed) && frame.pc != frame.code)
+        frame.machine->taint.resume(frame);
+    const bool is_observed = frame.is_followed || frame.machine->tracer != nullptr;
+    return EVMCORE_LIKELY(!is_observed) ? run<false>(&frame) : run<true>(&frame);
 }
 
 }  // namespace evmcore

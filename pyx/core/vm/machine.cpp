@@ -39,6 +39,10 @@ bool Machine::allocate() noexcept {
     return true;
 }
 
+void Machine::follow_slots(bool follows) noexcept {
+    follows_slots = follows && tracer == nullptr && taint.open(stack_arena, STACK_ARENA_ITEMS);
+}
+
 Address create_address(const Address& creator, uint64_t nonce) noexcept {
     uint8_t rlp[1 + 21 + 9];  // list header, the address with its prefix, the nonce with its prefix
     size_t size = 1;
