@@ -136,6 +136,19 @@ def one_counter(count: int = 3000) -> Block:
     return _block([_sent(person, 0, counter, 60_000) for person in people], accounts)
 
 
+def deposits(count: int = 3000) -> Block:
+    """All send some of one token to one holder, as to an exchange: each changes the sum that the next one reads."""
+    token, exchange = address("token"), address("exchange")
+    people = [address("depositor", index) for index in range(count)]
+    accounts: dict[bytes, dict] = {person: {"balance": ETHER} for person in people}
+    storage = {_balance_slot(one): SUPPLY for one in (exchange, *people)}
+    accounts[token] = {"nonce": 1, "code": TOKEN, "storage": storage}
+    return _block(
+        [_sent(person, 0, token, 60_000, data=call_data(TRANSFER, exchange, 1 + at)) for at, person in enumerate(people)],
+        accounts,
+    )
+
+
 def _clusters(make: Callable[[int], Block], gas: int, each: int) -> int:
     """How many clusters of `each` transactions come to that much gas."""
     sample = make(1)

@@ -22,7 +22,7 @@ cdef void speculate_on(Engine* e, EngineWorker* w, uint32_t i) noexcept nogil:
         w.looks = 0
         task.is_exact = e.scheduler.frontier() == i
         w.is_speculative = not task.is_exact and turn < DOOMED_RUNS_MOST
-        w.machine.follow_slots(not task.is_exact)
+        w.machine.follow_slots(merges_slots and not task.is_exact)
         out.status = apply_transaction(&w.machine, &view, tx, &e.job.blobs,
                                        &e.job.room if task.is_exact else NULL, not task.is_exact, out)
         w.is_speculative = False
@@ -39,6 +39,10 @@ cdef void speculate_on(Engine* e, EngineWorker* w, uint32_t i) noexcept nogil:
         # Full: nobody sees it before it commits, which costs time, not truth.
         task.is_published = True
         e.state.publish(i, &out.effects, &w.arena)
+
+
+# Whether slots are merged; what it is worth is measured by doing without.
+cdef cbool merges_slots = True
 
 
 cdef enum:

@@ -114,6 +114,16 @@ def probe_keccak_of_four(messages):
 # ---------------------------------------------------------------- what a run depends on
 
 
+def probe_contention(State state, addresses):
+    """Have the slots of these accounts followed, as if transactions had been in conflict over them."""
+    cdef const AccountRecord* record
+    for address in addresses:
+        record = state.reader().find(to_address_value(address, "address"))
+        if record == NULL:
+            raise ValueError(f"no account {address.hex()}")
+        record.contention.blame(False)
+
+
 def probe_slots(State state, header, to, data=b"", gas=1_000_000):
     """A call in which the slots of `to` are followed: (call result, {slot: (seen, value, bounds)}).
 
@@ -128,16 +138,12 @@ def probe_slots(State state, header, to, data=b"", gas=1_000_000):
     cdef Effects effects
     cdef SlotEffect* slot
     cdef Status status
-    cdef const AccountRecord* record
     cdef size_t i
     tx.to = to_address_value(to, "to")
     tx.data = bytes_vector(to_data(data, "data"))
     tx.gas_limit = to_u64(gas, "gas")
     fill_context(&job.job, header)
-    record = state.reader().find(tx.to)
-    if record == NULL:
-        raise ValueError(f"to: no account {to.hex()}")
-    record.contention.blame(False)
+    probe_contention(state, [to])
     view = state.reader().view()
     worker = borrow_worker()
     try:
@@ -158,6 +164,14 @@ def probe_slots(State state, header, to, data=b"", gas=1_000_000):
         if from_address_bytes(effects.accounts[slot.account].address) == to:
             slots[to_int(slot.key)] = to_int(slot.seen), to_int(slot.value), bounds
     return make_call_result(status, &out, tx.gas_limit, 0), slots
+
+
+def probe_merging(merges):
+    """Whether optimistic runs merge slots that are only counted up or down, from now on; what it was. Not while blocks run."""
+    global merges_slots
+    before = merges_slots
+    merges_slots = merges
+    return before
 
 
 # ---------------------------------------------------------------- the scheduler, with counters for work

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import coincurve
 
 from evmcore import Block, Header, State, Transaction, Withdrawal, assemble, keccak256, rlp
+from evmcore._core import probe_contention
 
 COINBASE = bytes([0xCB]) * 20
 ETHER = 10**18
@@ -63,6 +64,30 @@ spin:
     PUSH 1 SWAP1 SUB DUP1 PUSH @next JUMPI POP
     PUSH 1 ADD PUSH 0 SSTORE STOP
 """)
+# pay(amount): from slot 1 to slot 0, or reverts when there is too little; of nothing, destroys itself.
+TILL = assemble("""
+    PUSH 0 CALLDATALOAD DUP1 ISZERO PUSH @die JUMPI
+    PUSH 1 SLOAD                                ; left amount
+    DUP2 DUP2 LT PUSH @short JUMPI
+    DUP2 SWAP1 SUB PUSH 1 SSTORE                ; amount
+    PUSH 0 SLOAD ADD PUSH 0 SSTORE STOP
+short:
+    PUSH 0 PUSH 0 REVERT
+die:
+    CALLER SELFDESTRUCT
+""")
+TILL_ADDRESS = bytes([0xCA]) * 20
+# The till's code in its own storage, with 1 more paid whatever comes of it; then, for odd amounts, tells slot 0.
+SHOP = assemble(f"""
+    PUSH 1 PUSH 0 SLOAD ADD PUSH 0 SSTORE
+    PUSH 32 PUSH 0 PUSH 0 CALLDATACOPY
+    PUSH 0 PUSH 0 PUSH 32 PUSH 0 PUSH 0x{TILL_ADDRESS.hex()} GAS DELEGATECALL
+    PUSH 1 SLOAD ADD PUSH 1 SSTORE
+    PUSH 0 CALLDATALOAD PUSH 1 AND ISZERO PUSH @done JUMPI
+    PUSH 0 SLOAD PUSH 0 MSTORE PUSH 32 PUSH 0 LOG0
+done:
+    STOP
+""")
 # Stores what EXTCODEHASH, EXTCODESIZE and BALANCE say of the address in its input.
 INSPECTOR = assemble("""
     PUSH 0 CALLDATALOAD DUP1 DUP1 EXTCODESIZE PUSH 0 SSTORE BALANCE PUSH 1 SSTORE
@@ -72,9 +97,10 @@ INSPECTOR = assemble("""
 CONTRACTS = {
     name: bytes([0xC0 + i]) * 20
     for i, name in enumerate(
-        ("counter", "token", "pool", "pool2", "watcher", "factory", "toucher", "inspector", "mortal", "slow")
+        ("counter", "token", "pool", "pool2", "watcher", "factory", "toucher", "inspector", "mortal", "slow", "till", "shop")
     )
 }
+assert CONTRACTS["till"] == TILL_ADDRESS
 CODES = {
     "counter": COUNTER,
     "token": TOKEN,
@@ -86,6 +112,8 @@ CODES = {
     "inspector": INSPECTOR,
     "mortal": MORTAL,
     "slow": SLOW,
+    "till": TILL,
+    "shop": SHOP,
 }
 
 
@@ -150,7 +178,11 @@ class HardBlock:
         for pool in ("pool", "pool2"):
             self.state.set_storage(CONTRACTS[pool], 0, 10**9)
             self.state.set_storage(CONTRACTS[pool], 1, 10**9)
+        for till in ("till", "shop"):
+            self.state.set_storage(CONTRACTS[till], 0, self.random.choice((0, 1, 50)))
+            self.state.set_storage(CONTRACTS[till], 1, self.random.choice((40, 1000)))
         self.mortal = create2_address(CONTRACTS["factory"], 0, CREATED_INIT)
+        self.is_counting = self.random.random() < 0.4
         self.poor = bytes([0x99]) * 20
         self.transactions: list[Transaction] = []
 
@@ -176,6 +208,7 @@ class HardBlock:
             lambda: self.send(sender, to=COINBASE, value=5, gas_limit=60_000),
             lambda: self.send(sender, to=CONTRACTS["counter"]),
             lambda: self.send(sender, to=CONTRACTS["slow"]),
+            lambda: self.count(sender),
             lambda: self.send(sender, to=CONTRACTS["token"], data=word(other) + word(r.choice((1, 300, 2000)))),
             lambda: self.send(sender, to=CONTRACTS["token"], data=word(r.choice(self.senders)) + word(900)),
             lambda: self.send(sender, to=CONTRACTS[r.choice(("pool", "pool2"))], data=word(r.randrange(1, 10**6))),
@@ -194,7 +227,7 @@ class HardBlock:
         ]
         if self.fork.lower() in ("prague", "osaka", "bpo2"):
             authority = r.randrange(len(self.senders))
-            target = r.choice((CONTRACTS["counter"], CONTRACTS["watcher"], bytes(20)))
+            target = r.choice((CONTRACTS["counter"], CONTRACTS["watcher"], CONTRACTS["till"], bytes(20)))
             nonce = self.nonces[self.senders[authority]]
 
             def delegate() -> None:
@@ -209,6 +242,21 @@ class HardBlock:
                 self.nonces[self.senders[authority]] += 1
 
             choices += [delegate, delegate]
+        if self.is_counting and r.random() < 0.7:
+            self.count(sender)
+        else:
+            r.choice(choices)()
+
+    def count(self, sender: bytes) -> None:
+        """What counts slots up and down, mostly under guards."""
+        r = self.random
+        till = CONTRACTS[r.choice(("till", "shop"))]
+        choices: list[Callable[[], None]] = [
+            lambda: self.send(sender, to=CONTRACTS["counter"]),
+            lambda: self.send(sender, to=CONTRACTS["token"], data=word(r.choice(self.senders)) + word(r.choice((1, 300)))),
+            lambda: self.send(sender, to=till, data=word(r.choice((*range(1, 21), 0))), gas_limit=90_000),
+            lambda: self.send(sender, to=CONTRACTS["shop"], data=word(2 * r.randrange(1, 10))),
+        ]
         r.choice(choices)()
 
     def add_flaw(self) -> None:
@@ -255,6 +303,9 @@ class HardBlock:
             for contract in ("00000961ef480eb55e80d19ad83579a64c007002", "0000bbddc7ce488642fb579f8b00f3a590007251"):
                 self.state.set_code(bytes.fromhex(contract), b"\x00")  # no requests
                 self.state.set_nonce(bytes.fromhex(contract), 1)
+        if self.random.random() < 0.5:
+            # As if transactions had been in conflict over all of them before: what becomes of their slots is followed.
+            probe_contention(self.state, [*CONTRACTS.values(), *self.senders])
         return Block(
             header=header,
             transactions=tuple(self.transactions),

@@ -63,7 +63,7 @@ def test_recorded_accesses_need_one_batch():
 
 
 def test_no_key_is_asked_for_twice():
-    block = hard_block(3, size=16, flaw=None)
+    block = hard_block(1, size=16, flaw=None)
     source = Source(block.pre_state)
     execute_block(block, State(source=source), workers=1)
     asked = [key for keys in source.calls for key in keys]

@@ -55,7 +55,7 @@ def test_any_schedule_gives_the_sequential_result(first):
 
 def test_the_schedules_come_by_all_that_is_rare():
     """What is discarded early, stopped, merged and run alone: none of it would be tested by blocks that never get there."""
-    counts = dict.fromkeys(("conflicts", "early_conflicts", "aborted_runs", "repairs", "alone"), 0)
+    counts = dict.fromkeys(("conflicts", "early_conflicts", "aborted_runs", "repairs", "slot_repairs", "alone"), 0)
     for seed in range(400):
         block = hard_block(seed // SEEDS_PER_BLOCK, SIZE)
         try:
