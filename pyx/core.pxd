@@ -434,6 +434,7 @@ cdef extern from "core/state/journal.hpp" namespace "evmcore" nogil:
 
 cdef extern from "core/state/stored.hpp" namespace "evmcore" nogil:
     cppclass Contention:
+        cbool is_followed()
         void blame(cbool was_followed)
 
 cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:

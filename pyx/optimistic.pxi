@@ -21,7 +21,7 @@ cdef void speculate_on(Engine* e, EngineWorker* w, uint32_t i) noexcept nogil:
     for turn in range(DOOMED_RUNS_MOST + 1):
         w.looks = 0
         task.is_exact = e.scheduler.frontier() == i
-        w.is_speculative = not task.is_exact and turn < DOOMED_RUNS_MOST
+        w.is_speculative = looks_ahead and not task.is_exact and turn < DOOMED_RUNS_MOST
         w.machine.follow_slots(merges_slots and not task.is_exact)
         out.status = apply_transaction(&w.machine, &view, tx, &e.job.blobs,
                                        &e.job.room if task.is_exact else NULL, not task.is_exact, out)
@@ -41,8 +41,9 @@ cdef void speculate_on(Engine* e, EngineWorker* w, uint32_t i) noexcept nogil:
         e.state.publish(i, &out.effects, &w.arena)
 
 
-# Whether slots are merged; what it is worth is measured by doing without.
-cdef cbool merges_slots = True
+# What keeps work from being in vain; what each is worth is measured by doing without.
+cdef cbool merges_slots = True   # slots that are only counted up or down
+cdef cbool looks_ahead = True    # runs again, or stops, before its turn, what no longer stands
 
 
 cdef enum:
@@ -258,7 +259,7 @@ cdef void work_on_block(void* context, int worker) noexcept nogil:
             if w.machine.poll.poll(weight_of_turn(idle)):
                 e.stop_all()
                 break
-            if claim == Claim.WAIT and idle >= e.patience:
+            if claim == Claim.WAIT and idle >= e.patience and looks_ahead:
                 look_ahead(e, w, &looked_at, &known_frontier)
             if claim == Claim.REST and idle < IDLE_YIELDS:
                 rest()

@@ -124,6 +124,12 @@ def probe_contention(State state, addresses):
         record.contention.blame(False)
 
 
+def probe_followed(State state, address):
+    """Whether the slots of the account are followed by now."""
+    cdef const AccountRecord* record = state.reader().find(to_address_value(address, "address"))
+    return record != NULL and record.contention.is_followed()
+
+
 def probe_slots(State state, header, to, data=b"", gas=1_000_000):
     """A call in which the slots of `to` are followed: (call result, {slot: (seen, value, bounds)}).
 
@@ -166,12 +172,15 @@ def probe_slots(State state, header, to, data=b"", gas=1_000_000):
     return make_call_result(status, &out, tx.gas_limit, 0), slots
 
 
-def probe_merging(merges):
-    """Whether optimistic runs merge slots that are only counted up or down, from now on; what it was. Not while blocks run."""
-    global merges_slots
-    before = merges_slots
-    merges_slots = merges
-    return before
+def probe_repairs(merging_of_slots, looking_ahead):
+    """Whether optimistic runs do each of these from now on; both are what they do by themselves. Not while blocks run.
+
+    merging_of_slots  those that are only counted up or down
+    looking_ahead     to run again, or stop, what no longer stands before its turn comes
+    """
+    global merges_slots, looks_ahead
+    merges_slots = merging_of_slots
+    looks_ahead = looking_ahead
 
 
 # ---------------------------------------------------------------- the scheduler, with counters for work

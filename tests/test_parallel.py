@@ -10,7 +10,8 @@ from differential import subject
 from differential.scenarios import FORKS, KEYS, address_of, make_case, sign_authorization
 from helpers import ALICE, BOB, COINBASE, CONTRACT, ETHER, OTHER, assert_parallel_is_sequential, header
 
-from evmcore import Block, BlockResult, State, Transaction, assemble, execute_block
+from evmcore import Block, BlockResult, InvalidTransaction, State, Transaction, assemble, execute_block
+from evmcore._core import ScheduleFuzzer, probe_contention, probe_followed
 
 SENDERS = [bytes([1, n]) * 10 for n in range(20)]
 
@@ -287,6 +288,60 @@ def test_what_a_run_tells_of_itself():
     assert not {"list_roots_seconds", "state_root_seconds"} & set(told)
     assert len(result.receipts_root) == len(result.state_root) == 32
     assert min(told["list_roots_seconds"], told["state_root_seconds"]) > 0
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_slots_that_are_counted_up_and_down_merge_instead_of_running_again(seed):
+    state = world({CONTRACT: TOKEN})
+    for account in (*SENDERS, BOB):
+        state.set_storage(CONTRACT, int.from_bytes(account, "big"), 100)
+    transactions = [sent(sender, CONTRACT, data=as_word(BOB)) for sender in SENDERS]
+    block = block_of([*transactions, sent(SENDERS[0], CONTRACT, 1, data=as_word(SENDERS[1]))])
+    alone = state.copy()
+    want = execute_block(block, alone, workers=1, strategy="sequential")
+    probe_contention(state, [CONTRACT])
+    with ScheduleFuzzer(seed, 3):
+        have = execute_block(block, state, workers=3, strategy="optimistic")
+    assert have == want
+    assert state.root() == alone.root()
+    assert have.statistics["conflicts"] == 0
+    assert 0 < have.statistics["slot_repairs"] <= have.statistics["repairs"]
+
+
+@pytest.mark.parametrize(("code", "pays"), [(TOKEN, True), (POOL, False)], ids=["token", "pool"])
+def test_slots_are_followed_as_long_as_that_pays(code, pays):
+    """A pool's are multiplied, which no range describes. The state remembers, also when a block is taken back."""
+    state = world({CONTRACT: code})
+    for account in (*SENDERS, BOB):
+        state.set_storage(CONTRACT, int.from_bytes(account, "big"), 100)
+    block = block_of([sent(sender, CONTRACT, data=as_word(BOB)) for sender in SENDERS])
+    want = execute_block(block, state.copy(), workers=1, strategy="sequential")
+    probe_contention(state, [CONTRACT])
+    for seed in range(20):
+        before = state.snapshot()
+        with ScheduleFuzzer(seed, 3):
+            have = execute_block(block, state, workers=3, strategy="optimistic")
+        assert have == want
+        state.revert(before)
+    assert probe_followed(state, CONTRACT) == pays
+
+
+@pytest.mark.parametrize("strategy", ["sequential", "optimistic", "groups", "recorded"])
+def test_a_block_that_is_taken_back_leaves_nothing_behind(strategy):
+    transactions, state = own_slots()
+    before = state.root()
+    good = block_of(transactions)
+    refused = block_of([*transactions, sent(SENDERS[0], BOB, nonce=9)])
+    want = execute_block(good, state.copy(), workers=1, strategy="sequential", record=True)
+    given = {"accesses": want.accesses} if strategy == "recorded" else {}
+    for _ in range(3):
+        snapshot = state.snapshot()
+        assert not want.differences(execute_block(good, state, workers=3, strategy=strategy, **given))
+        state.revert(snapshot)
+        assert state.root() == before
+        with pytest.raises(InvalidTransaction):
+            execute_block(refused, state, workers=3, strategy="sequential" if given else strategy)
+        assert state.root() == before
 
 
 def test_auto_leaves_a_small_block_to_one_worker_unless_its_senders_are_unknown():

@@ -86,6 +86,12 @@ def test_a_call_into_the_same_storage_is_followed_too():
     assert slots == {0: (10, 12, None)}
 
 
+def test_the_outcome_of_a_call_lies_where_the_callee_had_a_sum_and_is_none():
+    call = f"PUSH1 0 PUSH1 0 PUSH1 0 PUSH1 0 PUSH20 0x{OTHER.hex()} GAS DELEGATECALL"
+    _, slots = followed(f"PUSH1 0 SLOAD POP {call} PUSH1 0 SSTORE", {0: 10}, other="PUSH1 0 SLOAD STOP")
+    assert slots == {0: (10, 1, None)}
+
+
 class Program:
     """Random code that leans to what counters do, and never lets the stack run empty."""
 

@@ -79,6 +79,16 @@ struct AccountRecord {
     Contention contention;
     uint64_t saved_in = 0;             // the World's epoch in which the undo log last took it
     Overlay overlay;
+
+    // To what it was when the undo log took it, perhaps while a block was at work: what lay over it then is gone by now. What
+    // was learnt stays.
+    void take_back(const AccountRecord& saved) noexcept {
+        const Contention learnt = contention;
+        *this = saved;
+        contention = learnt;
+        overlay.lift();
+        is_root_dirty = true;
+    }
 };
 
 struct StoredSlot {

@@ -227,10 +227,7 @@ bool World::revert(uint64_t checkpoint) noexcept {
         slots_.find(slot_undo_.back().key)->value = slot_undo_.back().value;
     for (; account_undo_.size() > to.account_undo_size; account_undo_.pop_back()) {
         AccountRecord& record = records_[account_undo_.back().place];
-        const Contention learnt = record.contention;
-        record = account_undo_.back().record;
-        record.contention = learnt;
-        record.is_root_dirty = true;
+        record.take_back(account_undo_.back().record);
     }
     checkpoints_.resize(checkpoint);
     return true;
