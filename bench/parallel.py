@@ -29,8 +29,9 @@ from .measure import BESIDE, LARGE_GAS, LARGE_TRANSACTIONS, SEQUENTIAL, Measured
 from .paired import median, paired, ratio
 from .published import PEVM_BLOCKS, PEVM_GIGAGAS
 from .repairs import MODELS, needs
-from .synthetic import DEPENDENT_BLOCKS, GIGAGAS_BLOCKS
+from .synthetic import COUNTING_BLOCKS, DEPENDENT_BLOCKS, GIGAGAS_BLOCKS
 from .tables import ms, table, times
+from .without import without
 
 OUTPUT = ROOT / "bench" / "parallel.md"
 STRATEGIES = ("optimistic", "groups", "recorded", "auto")
@@ -290,6 +291,28 @@ def synthetic_part(plan: Plan) -> list[str]:
     return texts
 
 
+def repairs_part(plan: Plan) -> list[str]:
+    """What running again early and merging slots are worth, each by doing without it."""
+    if plan.most < 2:
+        return []
+    _say("with and without repairs")
+    large = [
+        block
+        for block in map(Block.load, plan.paths)
+        if block.header.gas_used >= LARGE_GAS and len(block.transactions) >= LARGE_TRANSACTIONS
+    ]
+    kinds = {f"{len(large)} real blocks": large} | {title: [make()] for title, make in COUNTING_BLOCKS.values()}
+    rows: list[list[object]] = []
+    for title, blocks in kinds.items():
+        found = without(blocks, plan.most, plan.rounds)
+        rows += [[title, *row] for row in found]
+    heads = ["blocks", "run with", "× sequential", "txs", "discarded", "stand by a merge", "of these by slots"]
+    return [
+        f"## What repairs are worth\n\nOptimistic on {plan.most} workers, with both, and without one or the other; the medians of "
+        f"{plan.rounds} paired rounds.\n\n" + table(heads, rows, texts=2)
+    ]
+
+
 def fresh_part(plan: Plan) -> list[str]:
     """Every block once, as on a chain, in processes of their own."""
     count = plan.most
@@ -383,7 +406,7 @@ def range_part(plan: Plan) -> list[str]:
     ]
 
 
-PARTS = ("blocks", "recovery", "fresh", "synthetic", "memory", "range")
+PARTS = ("blocks", "recovery", "repairs", "fresh", "synthetic", "memory", "range")
 
 
 def _say(message: str) -> None:
@@ -429,6 +452,8 @@ def main() -> None:
     steps: list[Callable[[], list[str]]] = []
     if "blocks" in arguments.parts:
         steps.append(lambda: blocks_part(plan, "recovery" in arguments.parts))
+    if "repairs" in arguments.parts:
+        steps.append(lambda: repairs_part(plan))
     if "fresh" in arguments.parts and plan.most > 1:
         steps.append(lambda: fresh_part(plan))
     if "synthetic" in arguments.parts:

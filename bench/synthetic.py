@@ -164,6 +164,9 @@ GIGAGAS_BLOCKS: dict[str, tuple[str, Callable[[int], Block]]] = {
     "erc20": ("token transfers, in clusters of ten holders", erc20),
     "swaps": ("swaps, ten on each pair", swaps),
 }
+COUNTING_BLOCKS: dict[str, tuple[str, Callable[[], Block]]] = {
+    "deposits": ("3,000 token transfers to one holder", deposits),
+}
 DEPENDENT_BLOCKS: dict[str, tuple[str, Callable[[], Block]]] = {
     "counter": ("one counter", one_counter),
     "pair": ("one pair", one_pair),
