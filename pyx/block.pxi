@@ -102,7 +102,7 @@ cdef Status run_in_order(Machine* m, BlockJob* job, size_t i) noexcept nogil:
     if kind_of(status) == Kind.INVALID or kind_of(status) == Kind.BROKEN:
         return fail_block(job, status, out, i)
     status = commit(job, i)
-    out.effects.clear()
+    m.spare_effects.close(&out.effects)
     return status
 
 

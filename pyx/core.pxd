@@ -379,6 +379,9 @@ cdef extern from "core/state/effects.hpp" namespace "evmcore" nogil:
         vector[SlotEffect] slots
         vector[SlotGuard] guards
         void clear()
+    cppclass SpareEffects:
+        void open(Effects*)
+        void close(Effects*)
 
 cdef extern from "core/state/journal.hpp" namespace "evmcore" nogil:
     cppclass JournalAccount:
@@ -555,6 +558,7 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
     cppclass Machine:
         Machine()
         Journal journal
+        SpareEffects spare_effects
         Poll poll
         const Rules* rules
         BlockContext block
@@ -574,6 +578,7 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
         uint64_t missing_block_number
         cbool allocate()
         void follow_slots(cbool follows)
+        void trim()
     Address create_address(const Address& creator, uint64_t nonce)
     Status execute(Frame& frame)
 

@@ -150,7 +150,7 @@ cdef Status commit_result(Engine* e, EngineWorker* w, uint32_t i) noexcept nogil
         return Status.OUT_OF_MEMORY
     count_in(job, out)
     if not e.records:
-        out.effects.clear()
+        w.machine.spare_effects.close(&out.effects)
     return Status.RUNNING
 
 

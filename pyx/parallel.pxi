@@ -32,7 +32,7 @@ cdef _Worker borrow_worker():
 
 
 cdef void return_worker(_Worker worker):
-    worker.machine.memory.trim()
+    worker.machine.trim()
     worker.machine.poll.abort.store(False)
     _idle_workers.append(worker)
 
@@ -356,7 +356,7 @@ cdef dict _idle_engines = {}  # by number of workers; engines live as long as th
 cdef void return_engine(_Engine lent):
     cdef size_t i
     for i in range(lent.engine.workers.size()):
-        lent.engine.workers[i].machine.memory.trim()
+        lent.engine.workers[i].machine.trim()
     _idle_engines.setdefault(lent.engine.pool.workers(), []).append(lent)
 
 

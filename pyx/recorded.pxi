@@ -150,7 +150,7 @@ cdef void work_on_plan(void* context, int worker) noexcept nogil:
             out.status = apply_transaction(&w.machine, &view, job.transactions[i], &job.blobs, NULL, False, out)
             w.executions += 1
             run.is_met[i] = is_result(out.status) and run.bound.matches(i, out.effects)
-            out.effects.clear()
+            w.machine.spare_effects.close(&out.effects)
             if not run.is_met[i]:
                 lower(&run.first_wrong, i)
     if w.machine.poll.abort.load():

@@ -370,7 +370,7 @@ cdef Status apply_transaction(Machine* m, const StateView* view, CTransaction* t
     cdef u256 fee
     cdef u256 blob_fee
     m.journal.begin(view)
-    out.effects.clear()
+    m.spare_effects.open(&out.effects)
     out.type = tx.type
     out.has_contract = False
     out.execution_count += 1
@@ -415,7 +415,7 @@ cdef Status apply_transaction(Machine* m, const StateView* view, CTransaction* t
     out.has_contract = tx.is_create and status == Status.SUCCESS
     if out.has_contract:
         m.return_data.clear()
-    out.output.swap(m.return_data)
+    out.output = m.return_data
     status = settle(m, tx, sender, cost.floor, status, out)
     if kind_of(status) == Kind.BROKEN:
         return give_up(m, status, out)

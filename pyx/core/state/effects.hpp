@@ -154,6 +154,34 @@ struct Effects {
         slots.clear();
         guards.clear();
     }
+    void swap(Effects* other) noexcept {
+        accounts.swap(other->accounts);
+        slots.swap(other->slots);
+        guards.swap(other->guards);
+    }
+};
+
+// Memory of effects that are done with, for those to come: it is in the caches, and no allocator is asked. Owned by one worker.
+class SpareEffects {
+  public:
+    // Empties `effects`, and gives it memory if it has none.
+    void open(Effects* effects) noexcept {
+        effects->clear();
+        if (count_ != 0 && effects->accounts.capacity() == 0)
+            spares_[--count_].swap(effects);
+    }
+    // `effects` is done with.
+    void close(Effects* effects) noexcept {
+        effects->clear();
+        if (count_ < SPARES_MOST && effects->accounts.capacity() <= ITEMS_MOST && effects->slots.capacity() <= ITEMS_MOST)
+            spares_[count_++].swap(effects);
+    }
+
+  private:
+    static constexpr size_t SPARES_MOST = 64;   // as many as a worker may be ahead
+    static constexpr size_t ITEMS_MOST = 1024;  // larger ones are rare, and their memory goes back
+    Effects spares_[SPARES_MOST];
+    size_t count_ = 0;
 };
 
 }  // namespace evmcore

@@ -262,6 +262,8 @@ bool MultiVersion::is_valid(Effects* effects) noexcept {
     bool is_repaired = false;
     bool is_slot_repaired = false;
     for (AccountEffect& effect : effects->accounts) {
+        if (effect.was_followed)
+            world_->record(effect.place).contention.spend();
         effect.entry = written(effect);
         if (effect.entry != nullptr) {
             // No lock: only the committer, who asks, writes `committed`.

@@ -37,33 +37,39 @@ class Overlay {
     mutable void* entry_ = nullptr;
 };
 
-// What transactions' conflicts over an account's slots have taught: whether it pays to follow what programs do with these. Any
-// worker may learn; it steers the work, and no result depends on it.
+// What transactions' conflicts over an account's slots have taught: whether it pays to follow what programs do with these,
+// which makes them several times as slow. A conflict buys some runs that are followed, each that stands for it buys more, and
+// one that is in vain all the same ends it. Any worker may learn; it steers the work, and no result depends on it.
 class Contention {
   public:
     bool is_followed() const noexcept {
         const uint8_t credit = cell().load(std::memory_order_relaxed);
-        return credit != NEVER && credit != GIVEN_UP;
+        return credit != NONE && credit != GIVEN_UP;
     }
-    // A run stands, since it depends on a range of a slot that has changed.
-    void reward() const noexcept {
-        const uint8_t credit = cell().load(std::memory_order_relaxed);
-        if (credit != GIVEN_UP && credit < CREDIT_MOST)
-            cell().store(static_cast<uint8_t>(credit + 1), std::memory_order_relaxed);
-    }
+    // A run was followed.
+    void spend() const noexcept { add(-1, NONE); }
+    // And stands for it, since it depends on a range of a slot that has changed.
+    void reward() const noexcept { add(WORTH, NONE); }
     // A run was in vain over a slot. `was_followed`: and it had been followed.
     void blame(bool was_followed) const noexcept {
-        const uint8_t credit = cell().load(std::memory_order_relaxed);
-        if (credit == NEVER)
-            cell().store(CREDIT_FIRST, std::memory_order_relaxed);
-        else if (was_followed && credit != GIVEN_UP)
-            cell().store(credit > 1 ? static_cast<uint8_t>(credit - 1) : GIVEN_UP, std::memory_order_relaxed);
+        if (was_followed)
+            add(-WORTH, GIVEN_UP);
+        else if (cell().load(std::memory_order_relaxed) == NONE)
+            cell().store(WORTH, std::memory_order_relaxed);
     }
 
   private:
-    static constexpr uint8_t NEVER = 0, CREDIT_FIRST = 2, CREDIT_MOST = 16, GIVEN_UP = 255;
+    static constexpr uint8_t NONE = 0, MOST = 64, GIVEN_UP = 255;
+    static constexpr int WORTH = 4;  // runs that may be followed for one that needn't run again
+    void add(int change, uint8_t if_used_up) const noexcept {
+        const uint8_t credit = cell().load(std::memory_order_relaxed);
+        if (credit == NONE || credit == GIVEN_UP)
+            return;
+        const int left = credit + change;
+        cell().store(left <= 0 ? if_used_up : left < MOST ? static_cast<uint8_t>(left) : MOST, std::memory_order_relaxed);
+    }
     std::atomic_ref<uint8_t> cell() const noexcept { return std::atomic_ref<uint8_t>{credit_}; }
-    mutable uint8_t credit_ = NEVER;
+    mutable uint8_t credit_ = NONE;
 };
 
 struct AccountRecord {

@@ -57,10 +57,13 @@ struct Cursor {
     }
 };
 
-// The loop's own cursor types: a traced run shows each JUMPDEST, a plain one passes over it as it jumps.
-template <bool TRACED>
+// The same loop for those who look on: a tracer is told of each instruction, a taint tracker follows what it does to slots.
+enum class Loop { PLAIN, TRACED, FOLLOWED };
+
+// The loop's own cursor types: a traced run shows each JUMPDEST, the others pass over it as they jump.
+template <Loop LOOP>
 struct LoopCursor : Cursor {
-    static constexpr bool is_traced = TRACED;
+    static constexpr bool is_traced = LOOP == Loop::TRACED;
 };
 
 template <class C>

@@ -44,7 +44,7 @@ struct Frame {
     int depth = 0;
     bool is_static = false;
     bool is_create = false;
-    bool is_followed = false;          // by the machine's taint tracker
+    bool is_followed = false;          // by the machine's taint tracker, and by no tracer
 
     u256& top(int i = 0) noexcept { return stack_top[-i]; }
     u256 pop() noexcept {
@@ -113,6 +113,7 @@ struct Tracer {
 // A worker's machine: one journal, one stack arena, one memory arena, up to 1,025 frames. No two threads share one.
 struct Machine {
     Journal journal;
+    SpareEffects spare_effects;
     Poll poll;
     const Rules* rules = nullptr;
     BlockContext block;
@@ -141,6 +142,7 @@ struct Machine {
     Machine& operator=(const Machine&) = delete;
     ~Machine();
     bool allocate() noexcept;  // once, before the first run; false when there is no memory
+    void trim() noexcept;  // gives back what one large program needed, and the next ones don't
     // Has the transactions from now on followed where that pays, or not; without memory they aren't.
     void follow_slots(bool follows) noexcept;
 

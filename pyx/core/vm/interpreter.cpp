@@ -33,43 +33,36 @@ EVMCORE_INLINE Status enter(Cursor& c, const Rules& rules) noexcept {
     return Status::RUNNING;
 }
 
-// Before each instruction of a frame that is traced or followed; false when the tracer stops the run.
-EVMCORE_NOINLINE bool observe(Frame& frame) noexcept {
-    if (frame.is_followed)
-        frame.machine->taint.follow(frame);
-    const Tracer* const tracer = frame.machine->tracer;
-    return tracer == nullptr || tracer->step(tracer->context, &frame);
-}
-
 // Filled once, when the library is loaded: label addresses exist inside `run` only. Frozen from then on.
-template <bool TRACED>
+template <Loop LOOP>
 struct Labels {
     static inline const void* of[256];
 };
 
 // `FrameType` is Frame: a template parameter so that `requires` below picks the body's kind.
-template <bool TRACED, class FrameType = Frame>
+template <Loop LOOP, class FrameType = Frame>
 Status run(FrameType* start) noexcept {
-    const void* const* const labels = Labels<TRACED>::of;
+    const void* const* const labels = Labels<LOOP>::of;
     if (start == nullptr) {
-        for (const void*& label : Labels<TRACED>::of)
+        for (const void*& label : Labels<LOOP>::of)
             label = &&L_undefined;
 #define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, IMMEDIATE, SINCE, PRICE, EFFECT) \
-    Labels<TRACED>::of[NUMBER] = &&L_##NAME;
+    Labels<LOOP>::of[NUMBER] = &&L_##NAME;
 #include "../rules/opcodes.def"
 #undef OPCODE
         return Status::RUNNING;
     }
     FrameType& frame = *start;
     const Rules& rules = *frame.machine->rules;
-    LoopCursor<TRACED> c{{frame.pc, frame.stack_top, frame.gas, frame}};
+    LoopCursor<LOOP> c{{frame.pc, frame.stack_top, frame.gas, frame}};
     Status status;
 
 #define DISPATCH()                                                   \
     do {                                                             \
-        if constexpr (TRACED) {                                      \
+        if constexpr (LOOP == Loop::TRACED) {                        \
             c.save();                                                \
-            if (!observe(frame))                                     \
+            const Tracer* const tracer = frame.machine->tracer;      \
+            if (!tracer->step(tracer->context, &frame))              \
                 return Status::ABORTED;                              \
         }                                                            \
         goto* labels[*c.pc];                                         \
@@ -82,6 +75,8 @@ Status run(FrameType* start) noexcept {
         status = enter<NUMBER, POPS, PUSHES, Fork::SINCE == Fork::FRONTIER>(c, rules);                  \
         if (EVMCORE_UNLIKELY(status != Status::RUNNING))                                                \
             goto L_end;                                                                                 \
+        if constexpr (LOOP == Loop::FOLLOWED)                                                           \
+            frame.machine->taint.template follow<NUMBER, POPS, PUSHES>(&frame.machine->journal, frame.self, c.top_item); \
         if constexpr (requires(FrameType & f) { op::BODY(f); }) {                                                  \
             c.save();                                                                                   \
             status = op::BODY(frame);                                                                   \
@@ -111,15 +106,18 @@ L_end:
     return status;
 }
 
-const bool labels_are_filled = (run<false, Frame>(nullptr), run<true, Frame>(nullptr), true);
+const bool labels_are_filled = (run<Loop::PLAIN, Frame>(nullptr), run<Loop::TRACED, Frame>(nullptr),
+                                run<Loop::FOLLOWED, Frame>(nullptr), true);
 
 }  // namespace
 
 Status execute(Frame& frame) noexcept {
-    if (EVMCORE_UNLIKELY(frame.is_followed) && frame.pc != frame.code)
-        frame.machine->taint.resume(frame);
-    const bool is_observed = frame.is_followed || frame.machine->tracer != nullptr;
-    return EVMCORE_LIKELY(!is_observed) ? run<false>(&frame) : run<true>(&frame);
+    if (EVMCORE_UNLIKELY(frame.is_followed)) {
+        if (frame.pc != frame.code)
+            frame.machine->taint.resume(frame.stack_top);
+        return run<Loop::FOLLOWED>(&frame);
+    }
+    return EVMCORE_LIKELY(frame.machine->tracer == nullptr) ? run<Loop::PLAIN>(&frame) : run<Loop::TRACED>(&frame);
 }
 
 }  // namespace evmcore

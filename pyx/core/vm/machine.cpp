@@ -39,6 +39,14 @@ bool Machine::allocate() noexcept {
     return true;
 }
 
+void Machine::trim() noexcept {
+    constexpr size_t KEPT_BYTES = size_t{1} << 20;
+    memory.trim();
+    for (Bytes* bytes : {&return_data, &precompile_output, &journal.log_data})
+        if (bytes->capacity() > KEPT_BYTES)
+            Bytes{}.swap(*bytes);
+}
+
 void Machine::follow_slots(bool follows) noexcept {
     follows_slots = follows && tracer == nullptr && taint.open(stack_arena, STACK_ARENA_ITEMS);
 }

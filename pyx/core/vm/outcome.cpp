@@ -61,9 +61,10 @@ class BloomFiller {
 
 void take_logs(Machine* machine, Outcome* outcome) noexcept {
     Journal* journal = &machine->journal;
-    outcome->logs.swap(journal->logs);
-    outcome->topics.swap(journal->topics);
-    outcome->log_data.swap(journal->log_data);
+    // Copies, of the right size: the journal keeps its memory for the next transaction.
+    outcome->logs.assign(journal->logs.begin(), journal->logs.end());
+    outcome->topics.assign(journal->topics.begin(), journal->topics.end());
+    outcome->log_data.assign(journal->log_data.begin(), journal->log_data.end());
     if (outcome->has_bloom)
         outcome->bloom.fill(0);
     outcome->has_bloom = !outcome->logs.empty();
