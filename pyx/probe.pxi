@@ -253,7 +253,7 @@ cdef void work_on_counters(void* context, int worker) noexcept nogil:
     schedule_leave()
 
 
-def probe_scheduler(needs, int workers, int window, int batch, early=()):
+def probe_scheduler(needs, int workers, int window, int batch, early=(), soon=(), int soon_from=0):
     """(values, runs, discarded, order): counters run by the scheduler. `needs[i]`: the index, i at the most, that i counts on."""
     cdef Counters* c = new Counters()
     cdef _Engine lent = borrow_engine(workers)
@@ -271,6 +271,9 @@ def probe_scheduler(needs, int workers, int window, int batch, early=()):
         for index in early:
             if not 0 <= index < <Py_ssize_t>c.needs.size() or not c.scheduler.set_early(index):
                 raise ValueError(f"early: {index}")
+        for index in soon:
+            if not 0 <= index < <Py_ssize_t>c.needs.size() or not c.scheduler.set_soon(index, <uint32_t>soon_from):
+                raise ValueError(f"soon: {index}")
         with nogil:
             lent.engine.pool.run(work_on_counters, c)
         return [c.committed[i].load() for i in range(<uint32_t>c.needs.size())], c.runs, c.discarded, c.order

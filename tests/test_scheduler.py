@@ -64,6 +64,26 @@ def test_what_begins_early_is_committed_in_its_turn(needed):
         probe_scheduler([0, 1, 2], 2, 4, 1, [1, 1])
 
 
+@pytest.mark.parametrize("needed", NEEDS)
+def test_what_begins_soon_is_committed_in_its_turn(needed):
+    random = Random(11)
+    for workers, window, batch in ((1, 1, 1), (2, 4, 8), (3, 64, 255), (5, 128, 4)):
+        for count in (2, 40, 700):
+            needs = [NEEDS[needed](random, index) for index in range(count)]
+            half = random.randrange(count)
+            picked = random.sample(range(count), min(count, random.choice([1, 3, 32])))
+            early = [index for index in picked if index % 3 == 0]
+            soon = [index for index in picked if index % 3 and index >= half]
+            values, runs, discarded, order = probe_scheduler(needs, workers, window, batch, early, soon, half)
+            assert values == values_of(needs)
+            assert order == order_of(count)
+            assert runs == count + discarded
+    with pytest.raises(ValueError, match="soon: 1"):
+        probe_scheduler([0, 1, 2], 2, 4, 1, [], [1], 2)
+    with pytest.raises(ValueError, match="soon: 2"):
+        probe_scheduler([0, 1, 2], 2, 4, 1, [2], [2], 1)
+
+
 def test_independent_work_is_never_discarded_and_dependent_work_closes_the_window():
     independent = list(range(5000))
     assert probe_scheduler(independent, 4, 128, 1)[2] == 0
@@ -78,7 +98,11 @@ def test_any_order_of_the_workers_will_do():
         needs = [NEEDS["anybody below"](random, index) for index in range(40)]
         with ScheduleFuzzer(seed, 3):
             early = random.sample(range(40), seed % 5)
-            values, runs, discarded, order = probe_scheduler(needs, 3, 1 + seed % 9, 1 + seed % 4, early)
+            half = seed % 40
+            soon = [index for index in random.sample(range(half, 40), min(seed % 3, 40 - half)) if index not in early]
+            values, runs, discarded, order = probe_scheduler(
+                needs, 3, 1 + seed % 9, 1 + seed % 4, early, soon, half
+            )
         assert values == values_of(needs), f"seed {seed}"
         assert order == order_of(len(needs)), f"seed {seed}"
         assert runs == len(needs) + discarded

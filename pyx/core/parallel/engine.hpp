@@ -213,7 +213,26 @@ struct Engine {
                          [&](uint32_t a, uint32_t b) { return sketches[a].gas_limit > sketches[b].gas_limit; });
         for (size_t k = 0; k < heavy.size() && k < worker_count / 2; ++k)
             scheduler.set_early(heavy[k]);
+        set_soon(limits);
     }
+
+    // Those near the end that would outlast what the other workers have left to do begin when half of the gas has been handed
+    // out, from the last one back.
+    void set_soon(uint64_t limits) noexcept {
+        const uint32_t others = static_cast<uint32_t>(workers.size()) - 1;
+        const uint64_t least = limits / (is_fuzzed ? 16 : SOON_SHARE) + 1;
+        uint32_t half = 0;
+        for (uint64_t sum = 0; half < sketches.size() && sum < limits / 2; ++half)
+            sum += sketches[half].gas_limit;
+        uint64_t behind = 0;
+        for (uint32_t i = static_cast<uint32_t>(sketches.size()); i-- > half;) {
+            const uint64_t limit = sketches[i].gas_limit;
+            if (limit < least || limit <= behind / others || !scheduler.set_soon(i, half))
+                behind += limit;
+        }
+    }
+    // A transaction of a sixty-fourth of the gas is worth it: some gas takes ten times as long as most.
+    static constexpr uint64_t SOON_SHARE = 64;
 
     // A payment takes about a microsecond, most programs ten and more, and a sender to be recovered fifty.
     static constexpr size_t LIGHT_BATCH = 8;

@@ -4,7 +4,8 @@
 //   READY(i) ----------------------------> EXECUTING(i) ----------------> EXECUTED(i) ---------------> COMMITTED(i)
 //                                               ^-------------------------------'  take: a worker that has nothing to claim
 //
-// Some indices may be claimed early, before those below them: long work that would begin last would end last.
+// Some indices may be claimed early, before those below them, at the beginning or soon, when a part of the others has been:
+// long work that would begin last would end last.
 // Whoever commits finds everything below committed, so what it runs again there is right at once. Before its turn comes an
 // index may be taken by a worker without work, to see whether its run still stands, and to run it again if not.
 // Work that turned out in vain closes the window: when more than a third of the recent runs were discarded, no more is
@@ -49,8 +50,10 @@ class Scheduler {
         alone_length_ = alone_least;
         waste_memory_ = waste_memory;
         is_alone_.store(false, std::memory_order_relaxed);
-        early_count_ = 0;
-        alone_from_ = 0;
+        early_count_ = soon_count_ = 0;
+        alone_from_ = soon_end_ = soon_from_ = 0;
+        soon_gate_.store(CLOSED, std::memory_order_relaxed);
+        next_soon_.store(0, std::memory_order_relaxed);
         next_early_.store(0, std::memory_order_relaxed);
         next_.store(0, std::memory_order_relaxed);
         frontier_.store(0, std::memory_order_relaxed);
@@ -68,13 +71,22 @@ class Scheduler {
         if (early_count_ == EARLY_MOST || batches_[index] == IS_EARLY)
             return false;
         early_[early_count_++] = index;
-        batches_[index] = IS_EARLY;
-        // No batch may reach it.
-        for (uint32_t i = index, distance = 1; i-- > 0 && distance < 255; ++distance)
-            if (batches_[i] > distance)
-                batches_[i] = static_cast<uint8_t>(distance);
+        set_apart(index);
         if (alone_from_ <= index)
             alone_from_ = index + 1;
+        return true;
+    }
+    // The same, but once all below `from` have been handed out, for `from` at the most `index` and the same in all calls: less
+    // of what it needs will have changed by its turn. When one worker goes on alone before, it has its place like any other.
+    bool set_soon(uint32_t index, uint32_t from) noexcept {
+        if (soon_count_ == EARLY_MOST || batches_[index] == IS_EARLY || index < from)
+            return false;
+        soon_[soon_count_++] = index;
+        soon_from_ = from;
+        set_apart(index);
+        if (soon_end_ <= index)
+            soon_end_ = index + 1;
+        soon_gate_.store(OPEN_SOON, std::memory_order_relaxed);
         return true;
     }
     static constexpr uint32_t EARLY_MOST = 32;
@@ -103,8 +115,12 @@ class Scheduler {
             const bool is_alone = is_alone_.load(std::memory_order_acquire);
             if (is_alone && worker != CALLER)
                 return Claim::REST;
+            if (next >= soon_from_ && take_soon(first)) {
+                *count = 1;
+                return Claim::CLAIMED;
+            }
             // All early ones have been claimed by now; they may even be committed.
-            if (next < count_ && batches_[next] == IS_EARLY) {
+            if (next < count_ && batches_[next] == IS_EARLY && !is_in_its_place(next)) {
                 if (next_.compare_exchange_weak(next, next + 1, std::memory_order_acq_rel, std::memory_order_acquire))
                     ++next;
                 continue;
@@ -112,7 +128,7 @@ class Scheduler {
             const uint32_t window = is_alone ? 1 : window_.load(std::memory_order_relaxed);
             if (next >= count_ || next - frontier >= window)
                 return Claim::WAIT;
-            const uint32_t wanted = is_alone ? alone_length_ : batches_[next];
+            const uint32_t wanted = is_alone ? alone_length_ : batches_[next] == IS_EARLY ? 1 : batches_[next];
             const uint32_t room = is_alone ? count_ - next : window - (next - frontier);
             *first = next;
             *count = wanted < room ? wanted : room;
@@ -152,7 +168,8 @@ class Scheduler {
         schedule_point(SchedulePoint::ADVANCE);
         recent_waste_ += (was_wasted ? WASTE_UNIT : 0) - recent_waste_ / waste_memory_;
         // Not while an early run is out there: it looks at what whoever is alone would change.
-        if (recent_waste_ > waste_limit() && frontier_.load(std::memory_order_relaxed) + 1 >= alone_from_)
+        const uint32_t done = frontier_.load(std::memory_order_relaxed) + 1;
+        if (recent_waste_ > waste_limit() && done >= alone_from_ && (close_soon() || done >= soon_end_))
             is_alone_.store(true, std::memory_order_relaxed);
         const uint32_t window = window_.load(std::memory_order_relaxed);
         if (!was_wasted && window < open_window_)
@@ -177,6 +194,44 @@ class Scheduler {
 
   private:
     enum Step : uint8_t { OPEN, EXECUTED, TAKEN, COMMITTING };
+    // Of those that begin soon: to be claimed; claimed, or being so; or none, since whoever is alone was there before.
+    enum SoonGate : uint8_t { CLOSED, OPEN_SOON, CLAIMED_SOON };
+
+    // The next of those that begin soon, if there is one left.
+    bool take_soon(uint32_t* index) noexcept {
+        uint8_t gate = soon_gate_.load(std::memory_order_relaxed);
+        if (gate == OPEN_SOON)
+            soon_gate_.compare_exchange_strong(gate, CLAIMED_SOON, std::memory_order_relaxed);
+        if (gate == CLOSED || next_soon_.load(std::memory_order_relaxed) >= soon_count_)
+            return false;
+        const uint32_t turn = next_soon_.fetch_add(1, std::memory_order_relaxed);
+        if (turn >= soon_count_)
+            return false;
+        *index = soon_[turn];
+        return true;
+    }
+    // From now on none of them is handed out ahead of its place; false when one may have been.
+    bool close_soon() noexcept {
+        uint8_t gate = OPEN_SOON;
+        return soon_gate_.compare_exchange_strong(gate, CLOSED, std::memory_order_relaxed) || gate == CLOSED;
+    }
+    // Whether an index that was set apart is to be handed out in its turn after all.
+    bool is_in_its_place(uint32_t index) const noexcept {
+        if (soon_gate_.load(std::memory_order_relaxed) != CLOSED)
+            return false;
+        for (uint32_t k = 0; k < soon_count_; ++k)
+            if (soon_[k] == index)
+                return true;
+        return false;
+    }
+
+    void set_apart(uint32_t index) noexcept {
+        batches_[index] = IS_EARLY;
+        // No batch may reach it.
+        for (uint32_t i = index, distance = 1; i-- > 0 && distance < 255; ++distance)
+            if (batches_[i] > distance)
+                batches_[i] = static_cast<uint8_t>(distance);
+    }
 
     bool is_executed(uint32_t index) const noexcept {
         return index < count_ && steps_[index].load(std::memory_order_relaxed) == EXECUTED;
@@ -199,6 +254,10 @@ class Scheduler {
     uint32_t early_[EARLY_MOST] = {};                // frozen while workers run
     uint32_t early_count_ = 0;
     uint32_t alone_from_ = 0;                        // behind the last early one
+    uint32_t soon_[EARLY_MOST] = {};                 // these four: frozen while workers run
+    uint32_t soon_count_ = 0;
+    uint32_t soon_from_ = 0;
+    uint32_t soon_end_ = 0;                          // behind the last one
     uint32_t capacity_ = 0;
     uint32_t count_ = 0;
     uint32_t open_window_ = 1;
@@ -208,6 +267,8 @@ class Scheduler {
     uint32_t alone_length_ = ALONE_LEAST;      // owned by the caller
     std::atomic<bool> is_alone_{false};        // published: set by whoever commits, taken back by the caller
     std::atomic<uint32_t> next_early_{0};
+    std::atomic<uint8_t> soon_gate_{CLOSED};         // published: by whoever claims first, or by whoever commits
+    std::atomic<uint32_t> next_soon_{0};
     alignas(64) std::atomic<uint32_t> next_{0};
     alignas(64) std::atomic<uint32_t> frontier_{0};  // published: by whoever commits
     alignas(64) SpinLock commit_lock_;
