@@ -139,9 +139,9 @@ def _repairs(large: list[Measured]) -> str:
     ]
     return (
         "## What each merge buys\n\nTransactions that depend on an earlier one of their block, by what is merged instead of "
-        "read, and the bound on the speed-up that leaves: each row adds to the one above. The last but one is what is built. The "
-        "last is the most that merging slots could add, if every slot that a transaction reads and writes back were a plain "
-        "sum under guards that always hold.\n\n"
+        "read, and the bound on the speed-up that leaves: each row adds to the one above. The last is the most that merging slots "
+        "can add, if every slot that a transaction reads and writes back is a plain sum under guards that always hold; what it "
+        "does add is below.\n\n"
         + table(["merged", "depend", "share", *(f"bound, {count}" for count in BOUND_WORKERS)], rows)
     )
 

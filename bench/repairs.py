@@ -1,8 +1,8 @@
 """What each kind of merge saves: how many transactions would have to wait for an earlier one, or run again, without it.
 
 Works on a recorded run. A transaction depends on the last one before it that wrote what it read; what counts as a read is
-the model's. Each model adds one kind of merge to the one before it; the last two rows are what is built, and what merging
-slots that a transaction reads and writes back could still save at the most.
+the model's. Each model adds one kind of merge to the one before it; the last is what merging slots that a transaction reads
+and writes back can save at the most.
 """
 
 from __future__ import annotations

@@ -316,8 +316,8 @@ def execute_block(block, State state, *, workers=None, strategy="auto", state_ro
     return       BlockResult; in its `statistics`: `strategy` and `workers` as they were; `executions`, and `conflicts`, those
                  of them that were discarded, with their `wasted_gas`: of these `early_conflicts` found before the
                  transaction's turn, and `aborted_runs` stopped while they ran; `repairs`, transactions that stand although a
-                 balance they checked or changed was another by their turn; `alone`, how many ran while the other workers
-                 rested, since too much was in vain; `execute_seconds` in all, `busy_seconds` of each
+                 balance or slot they checked or changed was another by their turn, and `slot_repairs`, those of them with
+                 such a slot; `alone`, how many ran while the other workers rested, since too much was in vain; `execute_seconds` in all, `busy_seconds` of each
                  worker, `recover_seconds` of all together; `mismatch`, the first transaction whose accesses were not the
                  given ones; of a recorded run `critical_path_gas` and `speedup_bound`; once the result was asked for them,
                  `list_roots_seconds` of receipts and transactions, and `state_root_seconds`
@@ -453,7 +453,7 @@ cdef Status run_with_room(_Job job, int workers, bint record, uint64_t* checkpoi
     """Optimistically. A recorded run, which can't do without versions, gets more room if the block writes more than gas tells."""
     cdef Status status = job.run_optimistically(workers, record, 1)
     for room in (16, 256, 4096) if record else ():
-        if status != Status.OUT_OF_MEMORY:
+        if status != Status.OUT_OF_MEMORY or job.had_all_room:
             break
         job.job.world.revert(checkpoint[0])
         checkpoint[0] = job.job.world.checkpoint()

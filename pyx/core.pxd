@@ -888,6 +888,7 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
         cbool compare_exchange_weak(uint32_t&, uint32_t)
     cppclass Engine:
         size_t room
+        cbool has_all_room()
         Engine(int)
         Pool pool
         BlockJob* job

@@ -124,6 +124,7 @@ cdef class _Job:
     cdef dict notes
     cdef tuple accesses
     cdef double recover_seconds  # of all workers together
+    cdef bint had_all_room       # as many versions as there may be
 
     def __dealloc__(self):
         if self.claims != NULL:
@@ -197,6 +198,7 @@ cdef class _Job:
             engine.room = room
             with nogil:
                 status = run_optimistically(engine, &self.job)
+            self.had_all_room = engine.has_all_room()
             for i in range(engine.workers.size()):
                 self.recover_seconds += engine.workers[i].machine.recover_seconds
             interrupt.leave(machine)

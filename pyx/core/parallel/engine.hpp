@@ -278,6 +278,7 @@ struct Engine {
         for (EngineWorker* worker : workers)
             worker->arena.clear();
     }
+    bool has_all_room() const noexcept { return cells == MAX_CELLS; }
     void stop_all() noexcept {
         scheduler.stop();
         // Release: a worker that takes back its own abort finds that the scheduler was stopped.
