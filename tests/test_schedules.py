@@ -98,8 +98,13 @@ def test_recorded_accesses_give_the_sequential_result_with_no_conflict():
         except EvmError:
             continue
         state = block.pre_state.copy()
+        accesses = recorded.accesses
+        if seed % 2:
+            with ScheduleFuzzer(seed, 3):
+                by_workers = execute_block(block, state.copy(), workers=3, strategy="optimistic", record=True)
+            accesses = by_workers.accesses
         with ScheduleFuzzer(seed, 3):
-            again = execute_block(block, state, workers=3, strategy="recorded", accesses=recorded.accesses)
+            again = execute_block(block, state, workers=3, strategy="recorded", accesses=accesses)
         assert again == recorded, f"seed {seed}"
         assert again.statistics["mismatch"] is None, f"seed {seed}"
         assert again.statistics["conflicts"] == 0, f"seed {seed}"
