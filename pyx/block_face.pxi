@@ -440,8 +440,10 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
         if job.notes is None:
             learn_from(work, started - job.recover_seconds, 0)
         else:
+            # What one worker had to do alone was no less in vain for the others.
             learn_from(work, sum(job.notes["busy_seconds"]) - job.recover_seconds,
-                       job.notes["wasted_gas"] / max(1, core.room.gas_used))
+                       max(job.notes["wasted_gas"] / max(1, core.room.gas_used),
+                           job.notes["alone"] / max(1, core.transactions.size())))
     if job.accesses is not None:
         from evmcore.accesses import Accesses
         result.made["accesses"] = job.accesses[0] if len(job.accesses) == 1 else Accesses.from_rows(*job.accesses)
@@ -490,7 +492,8 @@ cdef BlockEstimate estimate_block(BlockJob* core, World* world):
 # Seconds that a gas of what programs may use has taken in the blocks that this process ran last. It differs by an order of
 # magnitude between the years of a chain; the blocks of one run are mostly alike. Decides on a mode, never on a result.
 cdef double seconds_a_gas = 1.25e-10
-# The share of their gas that was wasted in the blocks that ran in parallel last; forgotten while they don't.
+# The share of their gas that was wasted in the blocks that ran in parallel last, or of their transactions that ran alone;
+# forgotten while they don't.
 cdef double wasted_share = 0
 
 
@@ -511,7 +514,7 @@ cdef str choose_strategy(const BlockEstimate& work, int workers):
 
 
 cdef void learn_from(const BlockEstimate& work, double seconds, double wasted):
-    """Note how long all workers together took for a block, and what share of its gas they wasted."""
+    """Note how long all workers together took for a block, and what share of it was in vain to hand out."""
     global seconds_a_gas, wasted_share
     cdef double sample
     wasted_share += (wasted - wasted_share) / 4
