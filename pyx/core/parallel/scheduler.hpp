@@ -10,7 +10,8 @@
 // index may be taken by a worker without work, to see whether its run still stands, and to run it again if not.
 // Work that turned out in vain closes the window: when more than a third of the recent runs were discarded, no more is
 // handed out until all that was is committed; then one worker has the next indices to itself, as if there were no others,
-// who rest. Afterwards all may try again; each time that this fails the stretch alone is eight times as long.
+// who rest. Afterwards all may try again; each time that this fails the stretch alone is eight times as long, and more when it
+// fails at once.
 #pragma once
 
 #include <memory>
@@ -48,6 +49,7 @@ class Scheduler {
         window_.store(window, std::memory_order_relaxed);
         recent_waste_ = 0;
         alone_length_ = alone_least;
+        tried_from_ = 0;
         waste_memory_ = waste_memory;
         is_alone_.store(false, std::memory_order_relaxed);
         early_count_ = soon_count_ = 0;
@@ -183,9 +185,12 @@ class Scheduler {
         schedule_point(SchedulePoint::ADVANCE);
         recent_waste_ = waste_limit() * 3 / 4;  // what was in vain before needs less proof
         window_.store(PROBE_WINDOW < open_window_ ? PROBE_WINDOW : open_window_, std::memory_order_relaxed);
-        alone_length_ = alone_length_ < ALONE_MOST ? alone_length_ * 8 : ALONE_MOST;
+        const uint32_t first = frontier_.load(std::memory_order_relaxed);
+        const uint32_t growth = first - tried_from_ < SHORT_TRIAL ? 64 : 8;
+        alone_length_ = alone_length_ < ALONE_MOST / growth ? alone_length_ * growth : ALONE_MOST;
+        tried_from_ = first + count;
         // Release: what was done alone goes with these.
-        frontier_.store(frontier_.load(std::memory_order_relaxed) + count, std::memory_order_release);
+        frontier_.store(tried_from_, std::memory_order_release);
         is_alone_.store(false, std::memory_order_release);
     }
 
@@ -246,6 +251,7 @@ class Scheduler {
     static constexpr int32_t WASTE_UNIT = 1024;
     int32_t waste_limit() const noexcept { return WASTE_UNIT * waste_memory_ * 35 / 100; }
     static constexpr uint8_t IS_EARLY = 0;       // in place of a batch
+    static constexpr uint32_t SHORT_TRIAL = 32;  // commits
     static constexpr uint32_t PROBE_WINDOW = 4;  // afterwards; one more with each index that was not in vain
     static constexpr int CALLER = 0;  // what the work is about is in its caches, which made it
 
@@ -264,7 +270,8 @@ class Scheduler {
     std::atomic<uint32_t> window_{1};          // published: by whoever commits
     int32_t recent_waste_ = 0;                 // owned by whoever commits
     int32_t waste_memory_ = WASTE_MEMORY;
-    uint32_t alone_length_ = ALONE_LEAST;      // owned by the caller
+    uint32_t alone_length_ = ALONE_LEAST;      // owned by the caller, as is the next
+    uint32_t tried_from_ = 0;                  // where all began to try, last
     std::atomic<bool> is_alone_{false};        // published: set by whoever commits, taken back by the caller
     std::atomic<uint32_t> next_early_{0};
     std::atomic<uint8_t> soon_gate_{CLOSED};         // published: by whoever claims first, or by whoever commits
