@@ -317,10 +317,11 @@ def execute_block(block, State state, *, workers=None, strategy="auto", state_ro
                  of them that were discarded, with their `wasted_gas`: of these `early_conflicts` found before the
                  transaction's turn, and `aborted_runs` stopped while they ran; `repairs`, transactions that stand although a
                  balance or slot they checked or changed was another by their turn, and `slot_repairs`, those of them with
-                 such a slot; `alone`, how many ran while the other workers rested, since too much was in vain; `execute_seconds` in all, `busy_seconds` of each
-                 worker, `recover_seconds` of all together; `mismatch`, the first transaction whose accesses were not the
-                 given ones; of a recorded run `critical_path_gas` and `speedup_bound`; once the result was asked for them,
-                 `list_roots_seconds` of receipts and transactions, and `state_root_seconds`
+                 such a slot; `alone`, how many ran while the other workers rested, since too much was in vain;
+                 `execute_seconds` in all, `busy_seconds` of each worker, `recover_seconds` of all together; `mismatch`, the
+                 first transaction whose accesses were not the given ones; of a recorded run `critical_path_gas` and
+                 `speedup_bound`; once the result was asked for them, `list_roots_seconds` of receipts and transactions, and
+                 `state_root_seconds`
     raise        InvalidTransaction with its index, InvalidBlock, MissingState, MissingBlockHash; the state is then as before
 
     Parallel and sequential execution give the same result. The GIL is free while transactions run.

@@ -173,13 +173,15 @@ class SpareEffects {
     // `effects` is done with.
     void close(Effects* effects) noexcept {
         effects->clear();
-        if (count_ < SPARES_MOST && effects->accounts.capacity() <= ITEMS_MOST && effects->slots.capacity() <= ITEMS_MOST)
+        const bool is_small = effects->accounts.capacity() <= ITEMS_MOST && effects->slots.capacity() <= ITEMS_MOST &&
+                              effects->guards.capacity() <= ITEMS_MOST;
+        if (count_ < SPARES_MOST && is_small)
             spares_[count_++].swap(effects);
     }
 
   private:
     static constexpr size_t SPARES_MOST = 64;   // as many as a worker may be ahead
-    static constexpr size_t ITEMS_MOST = 1024;  // larger ones are rare, and their memory goes back
+    static constexpr size_t ITEMS_MOST = 256;  // larger ones are rare, and their memory goes back with their block
     Effects spares_[SPARES_MOST];
     size_t count_ = 0;
 };
