@@ -73,7 +73,7 @@ cdef inline void undo(Machine* m, Snapshot snapshot) noexcept nogil:
     cdef JournalAccount* ripemd
     if m.rules.deletes_empty_accounts:
         ripemd = m.journal.peek(ripemd160_precompile)
-        if ripemd != NULL and ripemd.is_touched and ripemd.is_empty():
+        if ripemd != NULL and ripemd.is_touched and not m.journal.read_alive(ripemd):
             m.ripemd_touch_survives = True
     m.journal.revert(snapshot)
 

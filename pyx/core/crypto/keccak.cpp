@@ -181,15 +181,19 @@ EVMCORE_INLINE uint64_t last_word(const uint8_t* end, size_t size) noexcept {
     return x | uint64_t{1} << 8 * tail;
 }
 
+template <Form FORM>
+EVMCORE_INLINE void absorb(uint64_t* state, const uint8_t* block) noexcept {
+    for (unsigned i = 0; i < RATE_WORDS; ++i)
+        state[i] ^= load_word(block + 8 * i);
+    permute<FORM>(state);
+}
+
 // Absorbs the `rest` bytes of a message of `size` that a state has not seen yet, and writes the hash.
 template <Form FORM>
 EVMCORE_INLINE void finish(uint64_t* state, const uint8_t* data, size_t rest, size_t size, uint8_t* out) noexcept {
     const uint8_t* const end = data + rest;
-    for (; rest >= RATE_BYTES; rest -= RATE_BYTES, data += RATE_BYTES) {
-        for (unsigned i = 0; i < RATE_WORDS; ++i)
-            state[i] ^= load_word(data + 8 * i);
-        permute<FORM>(state);
-    }
+    for (; rest >= RATE_BYTES; rest -= RATE_BYTES, data += RATE_BYTES)
+        absorb<FORM>(state, data);
     const size_t words = rest / 8;
     for (size_t i = 0; i < words; ++i)
         state[i] ^= load_word(data + 8 * i);
@@ -332,6 +336,10 @@ void choose_and_hash_four(const uint8_t* const data[4], const size_t sizes[4], H
     chosen_hash_four.load(std::memory_order_relaxed)(data, sizes, out);
 }
 
+// Longer messages are absorbed where they can be stopped, a little slower.
+constexpr size_t LONG_BYTES = size_t{1} << 24;
+constexpr uint32_t BLOCK_WEIGHT = 256;  // a permutation takes as long as a hundred jumps
+
 constexpr size_t RATE_512_WORDS = 9;  // 576 bits: the block of Keccak-512
 
 #if defined(__x86_64__)
@@ -357,6 +365,19 @@ void keccak512_short(const uint8_t* data, size_t size, uint8_t* out) noexcept {
 void keccak256(const uint8_t* data, size_t size, Hash* out) noexcept {
     uint64_t state[25] = {};
     chosen_finish.load(std::memory_order_relaxed)(state, data, size, size, out->bytes);
+}
+
+bool keccak256(const uint8_t* data, size_t size, Hash* out, Poll& poll) noexcept {
+    uint64_t state[25] = {};
+    size_t rest = size;
+    if (size > LONG_BYTES) [[unlikely]]
+        for (; rest >= RATE_BYTES; rest -= RATE_BYTES, data += RATE_BYTES) {
+            if (poll.poll(BLOCK_WEIGHT))
+                return false;
+            absorb<PORTABLE_FORM>(state, data);
+        }
+    chosen_finish.load(std::memory_order_relaxed)(state, data, rest, size, out->bytes);
+    return true;
 }
 
 void keccak256_x4(const uint8_t* const data[4], const size_t sizes[4], Hash* const out[4]) noexcept {

@@ -1,14 +1,18 @@
 // Keccak-256 as Ethereum uses it: the original padding (0x01), not that of SHA3-256.
-// Depends on base/types. No state is kept between calls, so any thread may call; the code for the processor at hand
+// Depends on base/types and base/poll. No state is kept between calls, so any thread may call; the code for the processor at hand
 // is chosen at the first call.
 #pragma once
 
+#include "../base/poll.hpp"
 #include "../base/types.hpp"
 
 namespace evmcore {
 
 // Yellow Paper appendix F: KEC.
 void keccak256(const uint8_t* data, size_t size, Hash* out) noexcept;
+
+// The same, of a message that may be so long that it has to be stopped; false when it was, and then there is no hash.
+bool keccak256(const uint8_t* data, size_t size, Hash* out, Poll& poll) noexcept;
 
 inline Hash keccak256(ByteView bytes) noexcept {
     Hash hash;

@@ -285,8 +285,12 @@ void Journal::extract(Effects* effects) noexcept {
             effect.writes |= WROTE_CODE;
             effect.code = account.code != nullptr ? account.code->acquire() : nullptr;
         }
-        // Touching what exists and can't be empty changes nothing.
-        const bool is_plain_touch = account.original.exists && (account.nonce != 0 || account.code != nullptr);
+        // Touching what exists and can't be empty changes nothing. What was seen of it may be another by the time this commits,
+        // but for what the run depends on.
+        const bool is_known = ((account.reads & READ_CODE) && account.original.code != nullptr) ||
+                              ((account.reads & READ_NONCE) && account.original.nonce != 0);
+        const bool is_plain_touch =
+            is_known && account.original.exists && (account.nonce != 0 || account.code != nullptr);
         effect.writes |= (account.is_touched && !is_plain_touch ? TOUCHED : 0) | (account.is_created ? CREATED : 0) |
                          (account.is_destroyed ? DESTROYED : 0);
         effects->accounts.push_back(effect);

@@ -42,7 +42,12 @@ inline Status keccak256(Frame& f) noexcept {
     if (!f.charge(parameter::keccak_word_gas * static_cast<int64_t>(words_of(count))))
         return Status::OUT_OF_GAS;
     const ByteView message{f.memory + begin, count};
-    f.push(from_hash(f.machine->hashes.takes(count) ? f.machine->hashes.hash(message) : evmcore::keccak256(message)));
+    Hash hash;
+    if (f.machine->hashes.takes(count))
+        hash = f.machine->hashes.hash(message);
+    else if (!evmcore::keccak256(message.data, message.size, &hash, f.machine->poll))
+        return Status::ABORTED;
+    f.push(from_hash(hash));
     return Status::RUNNING;
 }
 
