@@ -229,7 +229,8 @@ cdef class _Job:
             for i in range(engine.workers.size()):
                 self.recover_seconds += engine.workers[i].machine.recover_seconds
             interrupt.leave(machine)
-            self.notes = {"wasted_gas": 0, "alone": 0, "busy_seconds": [engine.workers[i].busy_seconds for i in range(engine.workers.size())],
+            self.notes = {"wasted_gas": 0, "alone": 0,
+                          "busy_seconds": [engine.workers[i].busy_seconds for i in range(engine.workers.size())],
                           "mismatch": self.job.failed_index if status == Status.ACCESSES_DIFFER else None}
         finally:
             del run

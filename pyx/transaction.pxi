@@ -415,7 +415,7 @@ cdef Status apply_transaction(Machine* m, const StateView* view, CTransaction* t
     out.has_contract = tx.is_create and status == Status.SUCCESS
     if out.has_contract:
         m.return_data.clear()
-    out.output = m.return_data
+    out.output = m.return_data  # a copy: the machine keeps its memory for the next transaction
     status = settle(m, tx, sender, cost.floor, status, out)
     if kind_of(status) == Kind.BROKEN:
         return give_up(m, status, out)

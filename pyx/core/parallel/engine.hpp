@@ -177,7 +177,10 @@ struct Engine {
                                            : (alike < ALIKE_BATCH ? alike : ALIKE_BATCH);
             scheduler.set_batch(static_cast<uint32_t>(i), static_cast<uint8_t>(batch));
         }
-        set_early(limits);
+        if (workers.size() > 1) {
+            set_early(limits);
+            set_soon(limits);
+        }
         return Status::RUNNING;
     }
 
@@ -202,8 +205,6 @@ struct Engine {
     // out to be long would otherwise begin late and leave the others idle. If it reads what others write it is stopped.
     void set_early(uint64_t limits) noexcept {
         const uint32_t worker_count = static_cast<uint32_t>(workers.size());
-        if (worker_count < 2)
-            return;
         const uint64_t least = limits / (is_fuzzed ? 8 : 4) / worker_count + 1;
         std::vector<uint32_t> heavy;
         for (uint32_t i = worker_count; i < sketches.size(); ++i)
@@ -213,7 +214,6 @@ struct Engine {
                          [&](uint32_t a, uint32_t b) { return sketches[a].gas_limit > sketches[b].gas_limit; });
         for (size_t k = 0; k < heavy.size() && k < worker_count / 2; ++k)
             scheduler.set_early(heavy[k]);
-        set_soon(limits);
     }
 
     // Those near the end that would outlast what the other workers have left to do begin when half of the gas has been handed
@@ -231,7 +231,7 @@ struct Engine {
                 behind += limit;
         }
     }
-    // A transaction of a sixty-fourth of the gas is worth it: some gas takes ten times as long as most.
+    // The least share of the gas for that. Small, since a gas may take ten times as long as most: a proof that is verified.
     static constexpr uint64_t SOON_SHARE = 64;
 
     // A payment takes about a microsecond, most programs ten and more, and a sender to be recovered fifty.

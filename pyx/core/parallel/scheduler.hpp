@@ -4,8 +4,8 @@
 //   READY(i) ----------------------------> EXECUTING(i) ----------------> EXECUTED(i) ---------------> COMMITTED(i)
 //                                               ^-------------------------------'  take: a worker that has nothing to claim
 //
-// Some indices may be claimed early, before those below them, at the beginning or soon, when a part of the others has been:
-// long work that would begin last would end last.
+// Some indices may be claimed before those below them, since long work that would begin last would end last: early ones at the
+// beginning, soon ones when a part of the others has been claimed.
 // Whoever commits finds everything below committed, so what it runs again there is right at once. Before its turn comes an
 // index may be taken by a worker without work, to see whether its run still stands, and to run it again if not.
 // Work that turned out in vain closes the window: when more than a third of the recent runs were discarded, no more is
@@ -78,8 +78,8 @@ class Scheduler {
             alone_from_ = index + 1;
         return true;
     }
-    // The same, but once all below `from` have been handed out, for `from` at the most `index` and the same in all calls: less
-    // of what it needs will have changed by its turn. When one worker goes on alone before, it has its place like any other.
+    // The same, but not before all below `from` have been handed out, so that less of what it needs changes until its turn. All
+    // calls give the same `from`, `index` at the most. When one worker goes on alone before, it is handed out in its place.
     bool set_soon(uint32_t index, uint32_t from) noexcept {
         if (soon_count_ == EARLY_MOST || batches_[index] == IS_EARLY || index < from)
             return false;
@@ -91,7 +91,7 @@ class Scheduler {
         soon_gate_.store(OPEN_SOON, std::memory_order_relaxed);
         return true;
     }
-    static constexpr uint32_t EARLY_MOST = 32;
+    static constexpr uint32_t EARLY_MOST = 32;  // of each kind
 
     // The next indices for a worker, from *first on. CLAIMED: to execute; whoever commits comes later. ALONE: to execute and
     // commit in order, without another word to the scheduler until `end_alone`; everything below is committed, and nobody
@@ -121,7 +121,7 @@ class Scheduler {
                 *count = 1;
                 return Claim::CLAIMED;
             }
-            // All early ones have been claimed by now; they may even be committed.
+            // All early and soon ones have been claimed by now, unless one worker went on alone before; they may even be committed.
             if (next < count_ && batches_[next] == IS_EARLY && !is_in_its_place(next)) {
                 if (next_.compare_exchange_weak(next, next + 1, std::memory_order_acq_rel, std::memory_order_acquire))
                     ++next;
@@ -154,7 +154,7 @@ class Scheduler {
         schedule_point(SchedulePoint::CLAIM);
         return is_executed(index) && move_on(index, TAKEN);
     }
-    // All below this have been claimed, and none above but early ones.
+    // All below this have been claimed, and none above but early and soon ones.
     uint32_t claimed() const noexcept { return next_.load(std::memory_order_relaxed); }
 
     // One worker at a time may commit. `ready`: the index at the frontier has been executed; it is the committer's now.
@@ -171,11 +171,15 @@ class Scheduler {
         recent_waste_ += (was_wasted ? WASTE_UNIT : 0) - recent_waste_ / waste_memory_;
         // Not while an early run is out there: it looks at what whoever is alone would change.
         const uint32_t done = frontier_.load(std::memory_order_relaxed) + 1;
-        if (recent_waste_ > waste_limit() && done >= alone_from_ && (close_soon() || done >= soon_end_))
-            is_alone_.store(true, std::memory_order_relaxed);
         const uint32_t window = window_.load(std::memory_order_relaxed);
-        if (!was_wasted && window < open_window_)
+        if (recent_waste_ > waste_limit()) {
+            if (done >= alone_from_ && (close_soon() || done >= soon_end_))
+                is_alone_.store(true, std::memory_order_relaxed);
+            else
+                window_.store(1, std::memory_order_relaxed);  // the next best: nothing else runs ahead
+        } else if (!was_wasted && recent_waste_ < waste_limit() / 2 && window < open_window_) {
             window_.store(window + 1, std::memory_order_relaxed);
+        }
         frontier_.store(frontier_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
     }
     void end_commit() noexcept { commit_lock_.unlock(); }
@@ -258,20 +262,20 @@ class Scheduler {
     std::unique_ptr<std::atomic<uint8_t>[]> steps_;  // published: by the worker whose the index is
     std::unique_ptr<uint8_t[]> batches_;             // frozen while workers run
     uint32_t early_[EARLY_MOST] = {};                // frozen while workers run
-    uint32_t early_count_ = 0;
-    uint32_t alone_from_ = 0;                        // behind the last early one
-    uint32_t soon_[EARLY_MOST] = {};                 // these four: frozen while workers run
-    uint32_t soon_count_ = 0;
-    uint32_t soon_from_ = 0;
-    uint32_t soon_end_ = 0;                          // behind the last one
+    uint32_t early_count_ = 0;                       // frozen while workers run
+    uint32_t alone_from_ = 0;                        // behind the last early one; frozen while workers run
+    uint32_t soon_[EARLY_MOST] = {};                 // frozen while workers run
+    uint32_t soon_count_ = 0;                        // frozen while workers run
+    uint32_t soon_from_ = 0;                         // frozen while workers run
+    uint32_t soon_end_ = 0;                          // behind the last soon one; frozen while workers run
     uint32_t capacity_ = 0;
     uint32_t count_ = 0;
     uint32_t open_window_ = 1;
     std::atomic<uint32_t> window_{1};          // published: by whoever commits
     int32_t recent_waste_ = 0;                 // owned by whoever commits
     int32_t waste_memory_ = WASTE_MEMORY;
-    uint32_t alone_length_ = ALONE_LEAST;      // owned by the caller, as is the next
-    uint32_t tried_from_ = 0;                  // where all began to try, last
+    uint32_t alone_length_ = ALONE_LEAST;      // owned by the caller
+    uint32_t tried_from_ = 0;                  // where all began to try, last; owned by the caller
     std::atomic<bool> is_alone_{false};        // published: set by whoever commits, taken back by the caller
     std::atomic<uint32_t> next_early_{0};
     std::atomic<uint8_t> soon_gate_{CLOSED};         // published: by whoever claims first, or by whoever commits

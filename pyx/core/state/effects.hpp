@@ -40,7 +40,7 @@ struct AccountEffect {
     uint8_t writes = 0;
     bool seen_exists = false;
     bool seen_has_storage = false;
-    bool was_followed = false;
+    bool was_followed = false;  // what became of its slots' values
     uint64_t seen_nonce = 0;
     uint64_t nonce = 0;
     u256 seen_balance;
@@ -55,7 +55,6 @@ struct AccountEffect {
     void see(const AccountState& state, const u256& minimum) noexcept {
         seen_exists = state.exists;
         seen_has_storage = state.has_storage;
-        was_followed = state.is_contended;
         seen_nonce = state.nonce;
         seen_balance = state.balance;
         seen_code = state.code;
@@ -173,15 +172,15 @@ class SpareEffects {
     // `effects` is done with.
     void close(Effects* effects) noexcept {
         effects->clear();
-        const bool is_small = effects->accounts.capacity() <= ITEMS_MOST && effects->slots.capacity() <= ITEMS_MOST &&
-                              effects->guards.capacity() <= ITEMS_MOST;
-        if (count_ < SPARES_MOST && is_small)
+        const bool is_worth_it = effects->accounts.capacity() != 0 && effects->accounts.capacity() <= ITEMS_MOST &&
+                                 effects->slots.capacity() <= ITEMS_MOST && effects->guards.capacity() <= ITEMS_MOST;
+        if (count_ < SPARES_MOST && is_worth_it)
             spares_[count_++].swap(effects);
     }
 
   private:
     static constexpr size_t SPARES_MOST = 64;   // as many as a worker may be ahead
-    static constexpr size_t ITEMS_MOST = 256;  // larger ones are rare, and their memory goes back with their block
+    static constexpr size_t ITEMS_MOST = 128;  // larger ones are rare, and their memory goes back with their block
     Effects spares_[SPARES_MOST];
     size_t count_ = 0;
 };

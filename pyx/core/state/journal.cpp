@@ -311,8 +311,9 @@ void Journal::extract(Effects* effects) noexcept {
             guard = static_cast<uint16_t>(effects->guards.size());
             effects->guards.push_back(*slot.guard);
         }
-        effects->slots.push_back(
-            {effect_of(*slot.account), guard, is_write, slot.key, slot.original, slot.value, slot.stored});
+        const uint32_t owner = effect_of(*slot.account);
+        effects->accounts[owner].was_followed = slot.account->original.is_contended;
+        effects->slots.push_back({owner, guard, is_write, slot.key, slot.original, slot.value, slot.stored});
     }
 }
 

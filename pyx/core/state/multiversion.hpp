@@ -116,7 +116,8 @@ class MultiVersion {
     // Makes the writes of i the committed state; the versions of i must be unpublished or never have been.
     bool commit(uint32_t i, Effects* effects, VersionArena* arena) noexcept;
     // Calls visit(j) for each committed transaction j that wrote what `effects` depends on: the last writer of each value.
-    // The sender's nonce is no dependency, since the transaction itself says it.
+    // The sender's nonce is no dependency, since the transaction itself says it. A slot is, merged or not: whether it was
+    // followed is a matter of the schedule.
     template <class Visit>
     void for_each_dependency(const Effects& effects, const Address& sender, Visit visit) noexcept {
         const auto tell = [&](int64_t writer) {
@@ -137,7 +138,7 @@ class MultiVersion {
         for (const SlotEffect& effect : effects.slots) {
             const VersionedAccount* account = written(effects.accounts[effect.account]);
             const VersionedSlot* entry = account != nullptr ? written(effect, account) : nullptr;
-            if (entry != nullptr && !effect.has_guard())
+            if (entry != nullptr)
                 tell(entry->written_by);
             if (account != nullptr)
                 tell(account->wiped_by);

@@ -42,9 +42,15 @@ bool Machine::allocate() noexcept {
 void Machine::trim() noexcept {
     constexpr size_t KEPT_BYTES = size_t{1} << 20;
     memory.trim();
-    for (Bytes* bytes : {&return_data, &precompile_output, &journal.log_data})
-        if (bytes->capacity() > KEPT_BYTES)
-            Bytes{}.swap(*bytes);
+    const auto trim_one = [](auto& items) {
+        if (items.capacity() * sizeof(items[0]) > KEPT_BYTES)
+            std::remove_reference_t<decltype(items)>{}.swap(items);
+    };
+    trim_one(return_data);
+    trim_one(precompile_output);
+    trim_one(journal.logs);
+    trim_one(journal.topics);
+    trim_one(journal.log_data);
 }
 
 void Machine::follow_slots(bool follows) noexcept {
