@@ -51,6 +51,21 @@ init:
 """)
 # The label before it is a JUMPDEST, and part of what is copied.
 CREATED_INIT = b"\x5b" + MORTAL_INIT
+# Without input closes its shop for good; with any, makes an account by CREATE2 of nothing, unless it is closed.
+MAKER = assemble("""
+    CALLDATASIZE PUSH @make JUMPI PUSH 1 PUSH 0 SSTORE STOP
+make:
+    PUSH 0 SLOAD PUSH @closed JUMPI PUSH 0 PUSH 0 PUSH 0 PUSH 0 CREATE2
+closed:
+    STOP
+""")
+# CREATE2 with salt 0 of what its input says.
+BUILDER = assemble("CALLDATASIZE PUSH 0 PUSH 0 CALLDATACOPY PUSH 0 CALLDATASIZE PUSH 0 PUSH 0 CREATE2 STOP")
+# Takes what comes with a call; without value it is gone (until Cancun).
+BOX = assemble("CALLVALUE PUSH @keep JUMPI CALLER SELFDESTRUCT keep: STOP")
+BOX_INIT = (
+    assemble(f"PUSH {len(BOX)} DUP1 PUSH 11 PUSH 0 CODECOPY PUSH 0 RETURN") + BOX
+)
 # Calls the address in its input with no value: a touch.
 TOUCHER = assemble("PUSH 0 PUSH 0 PUSH 0 PUSH 0 PUSH 0 PUSH 0 CALLDATALOAD GAS CALL PUSH 0 SSTORE STOP")
 # Adds 1 to slot 0 as the counter does, but looks at many slots and takes its time between reading and writing.
@@ -76,7 +91,7 @@ short:
 die:
     CALLER SELFDESTRUCT
 """)
-TILL_ADDRESS = bytes([0xCA]) * 20
+TILL_ADDRESS = bytes([0xBA]) * 20
 # The till's code in its own storage, with 1 more paid whatever comes of it; then, for odd amounts, tells slot 0.
 SHOP = assemble(f"""
     PUSH 1 PUSH 0 SLOAD ADD PUSH 0 SSTORE
@@ -95,9 +110,10 @@ INSPECTOR = assemble("""
 """)
 
 CONTRACTS = {
-    name: bytes([0xC0 + i]) * 20
+    name: bytes([0xB0 + i]) * 20
     for i, name in enumerate(
         ("counter", "token", "pool", "pool2", "watcher", "factory", "toucher", "inspector", "mortal", "slow", "till", "shop")
+        + ("maker", "maker2", "builder")
     )
 }
 assert CONTRACTS["till"] == TILL_ADDRESS
@@ -114,6 +130,9 @@ CODES = {
     "slow": SLOW,
     "till": TILL,
     "shop": SHOP,
+    "maker": MAKER,
+    "maker2": MAKER,
+    "builder": BUILDER,
 }
 
 
@@ -182,7 +201,12 @@ class HardBlock:
             self.state.set_storage(CONTRACTS[till], 0, self.random.choice((0, 1, 50)))
             self.state.set_storage(CONTRACTS[till], 1, self.random.choice((40, 1000)))
         self.mortal = create2_address(CONTRACTS["factory"], 0, CREATED_INIT)
-        self.is_counting = self.random.random() < 0.4
+        self.made = [create2_address(CONTRACTS[maker], 0, b"") for maker in ("maker", "maker2")]
+        self.box = create2_address(CONTRACTS["builder"], 0, BOX_INIT)
+        if self.random.random() < 0.7:
+            self.state.set_code(self.box, BOX)
+            self.state.set_nonce(self.box, 1)
+        self.theme = self.random.choice((self.count, self.count, self.make, None, None))
         self.poor = bytes([0x99]) * 20
         self.transactions: list[Transaction] = []
 
@@ -209,6 +233,8 @@ class HardBlock:
             lambda: self.send(sender, to=CONTRACTS["counter"]),
             lambda: self.send(sender, to=CONTRACTS["slow"]),
             lambda: self.count(sender),
+            lambda: self.make(sender),
+            lambda: self.make(sender),
             lambda: self.send(sender, to=CONTRACTS["token"], data=word(other) + word(r.choice((1, 300, 2000)))),
             lambda: self.send(sender, to=CONTRACTS["token"], data=word(r.choice(self.senders)) + word(900)),
             lambda: self.send(sender, to=CONTRACTS[r.choice(("pool", "pool2"))], data=word(r.randrange(1, 10**6))),
@@ -242,8 +268,8 @@ class HardBlock:
                 self.nonces[self.senders[authority]] += 1
 
             choices += [delegate, delegate]
-        if self.is_counting and r.random() < 0.7:
-            self.count(sender)
+        if self.theme is not None and r.random() < 0.7:
+            self.theme(sender)
         else:
             r.choice(choices)()
 
@@ -256,6 +282,19 @@ class HardBlock:
             lambda: self.send(sender, to=CONTRACTS["token"], data=word(r.choice(self.senders)) + word(r.choice((1, 300)))),
             lambda: self.send(sender, to=till, data=word(r.choice((*range(1, 21), 0))), gas_limit=90_000),
             lambda: self.send(sender, to=CONTRACTS["shop"], data=word(2 * r.randrange(1, 10))),
+        ]
+        r.choice(choices)()
+
+    def make(self, sender: bytes) -> None:
+        """What makes accounts, or not any more, destroys and pays them."""
+        r = self.random
+        maker = r.randrange(2)
+        choices: list[Callable[[], None]] = [
+            lambda: self.send(sender, to=CONTRACTS[("maker", "maker2")[maker]], data=r.choice((b"", b"", b"\1"))),
+            lambda: self.send(sender, to=CONTRACTS[("maker", "maker2")[maker]], data=b"\1"),
+            lambda: self.send(sender, to=self.made[maker], value=r.choice((0, 5)), gas_limit=60_000),
+            lambda: self.send(sender, to=CONTRACTS["builder"], data=BOX_INIT, gas_limit=300_000),
+            lambda: self.send(sender, to=self.box, value=r.choice((0, 0, 5)), gas_limit=60_000),
         ]
         r.choice(choices)()
 
