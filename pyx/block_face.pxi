@@ -385,6 +385,8 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
     if strategy == "sequential":
         worker_count = 1
 
+    if strategy != "sequential" and strategy != "groups":
+        alert_idle_engine(worker_count)
     world = state.writer()
     core.world = world
     checkpoint = world.checkpoint()

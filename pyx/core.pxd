@@ -801,6 +801,7 @@ cdef extern from "core/parallel/pool.hpp" namespace "evmcore" nogil:
         int workers()
         void run(void (*work)(void* context, int worker) noexcept, void* context)
         void start(void (*work)(void* context, int worker) noexcept, void* context)
+        void alert()
         cbool is_done()
         void join()
 

@@ -371,6 +371,13 @@ cdef _Engine borrow_idle_engine(int workers):
         return None
 
 
+cdef void alert_idle_engine(int workers) except *:
+    """Have the threads wake of the engine that a block on so many workers will borrow in a moment."""
+    cdef list idle = _idle_engines.get(workers)
+    if idle:
+        (<_Engine>idle[len(idle) - 1]).engine.pool.alert()  # the one that is popped
+
+
 cdef _Engine borrow_engine(int workers):
     cdef _Engine idle = borrow_idle_engine(workers)
     return _Engine(workers) if idle is None else idle

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -37,8 +38,21 @@ class Pool {
         join();
     }
 
+    // There will be work within a millisecond: the threads wake, which takes some tens of microseconds, and look out for it.
+    void alert() noexcept {
+        {
+            std::lock_guard<std::mutex> guard{mutex_};
+            if (sleeping_ == 0)
+                return;  // they are awake, or not there yet
+            stay_off_this_processor();
+            ++alert_;
+        }
+        wake_.notify_all();
+    }
+
     // The same in steps: the caller does something else while the others wake, and `work(context, 0)` before it joins.
     void start(Work work, void* context) noexcept {
+        bool is_one_asleep;
         {
             std::lock_guard<std::mutex> guard{mutex_};
             while (static_cast<int>(threads_.size()) < workers_ - 1) {
@@ -49,9 +63,12 @@ class Pool {
             work_ = work;
             context_ = context;
             running_.store(workers_ - 1, std::memory_order_relaxed);  // the mutex orders it
-            ++round_;
+            // Release: goes with the work to whoever looks out for it.
+            round_.store(round_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+            is_one_asleep = sleeping_ != 0;
         }
-        wake_.notify_all();
+        if (is_one_asleep)
+            wake_.notify_all();
     }
 
     bool is_done() const noexcept { return running_.load(std::memory_order_acquire) == 0; }
@@ -70,17 +87,40 @@ class Pool {
   private:
     static constexpr unsigned SPINS_BEFORE_YIELD = 256;
 
+    static constexpr std::chrono::microseconds LOOK_OUT{1000};
+
     void loop(int worker) noexcept {
-        unsigned seen = 0;
+        unsigned seen = 0, heard = 0;
         for (;;) {
             std::unique_lock<std::mutex> guard{mutex_};
-            wake_.wait(guard, [&] { return round_ != seen; });
-            seen = round_;
+            while (round_.load(std::memory_order_relaxed) == seen) {
+                if (alert_ != heard) {
+                    heard = alert_;
+                    guard.unlock();
+                    look_out(seen);
+                    guard.lock();
+                } else {
+                    ++sleeping_;
+                    wake_.wait(guard);
+                    --sleeping_;
+                }
+            }
+            seen = round_.load(std::memory_order_relaxed);
             const Work work = work_;
             void* context = context_;
             guard.unlock();
             work(context, worker);
             running_.fetch_sub(1, std::memory_order_release);
+        }
+    }
+
+    // Spins until there is work, or for as long as an alert holds.
+    void look_out(unsigned seen) const noexcept {
+        const auto until = std::chrono::steady_clock::now() + LOOK_OUT;
+        for (unsigned spins = 1; round_.load(std::memory_order_acquire) == seen; ++spins) {
+            cpu_pause();
+            if (spins % 64 == 0 && std::chrono::steady_clock::now() > until)
+                return;
         }
     }
 
@@ -109,7 +149,9 @@ class Pool {
     std::vector<std::thread> threads_;  // never joined: a pool lives as long as the process
     Work work_ = nullptr;
     void* context_ = nullptr;
-    unsigned round_ = 0;
+    std::atomic<unsigned> round_{0};    // written with the mutex
+    unsigned alert_ = 0;
+    int sleeping_ = 0;
     std::atomic<int> running_{0};  // published: by each worker as it ends
     int avoided_ = -1;             // the processor that the threads keep off
     size_t placed_ = 0;            // how many of them do
