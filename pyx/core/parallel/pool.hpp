@@ -38,8 +38,12 @@ class Pool {
         join();
     }
 
-    // There will be work within a millisecond: the threads wake, which takes some tens of microseconds, and look out for it.
+    // There will be work within a millisecond: the threads wake, which takes some tens of microseconds, and look out for it. Not
+    // where they would do so on the caller's processor.
     void alert() noexcept {
+        static const int processors = static_cast<int>(std::thread::hardware_concurrency());
+        if (workers_ > processors)
+            return;
         {
             std::lock_guard<std::mutex> guard{mutex_};
             if (sleeping_ == 0)
@@ -119,7 +123,10 @@ class Pool {
         const auto until = std::chrono::steady_clock::now() + LOOK_OUT;
         for (unsigned spins = 1; round_.load(std::memory_order_acquire) == seen; ++spins) {
             cpu_pause();
-            if (spins % 64 == 0 && std::chrono::steady_clock::now() > until)
+            if (spins % 64 != 0)
+                continue;
+            std::this_thread::yield();
+            if (std::chrono::steady_clock::now() > until)
                 return;
         }
     }
