@@ -41,6 +41,13 @@ class Measured:
     def is_large(self) -> bool:
         return self.gas >= LARGE_GAS and self.transactions >= LARGE_TRANSACTIONS
 
+    def add(self, later: Measured) -> None:
+        """Take over the rounds of another measurement of the same block."""
+        for mine, others in ((self.seconds, later.seconds), (self.recovering, later.recovering)):
+            for mode, seconds in others.items():
+                mine.setdefault(mode, []).extend(seconds)
+        self.said |= later.said
+
     def speedup(self, mode: Mode) -> float | None:
         if mode not in self.seconds:
             return None
