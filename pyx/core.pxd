@@ -669,6 +669,7 @@ cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
     cppclass OutcomeList:
         Outcome& operator[](size_t)
         size_t size()
+        void prefetch(size_t)
     cppclass BitVector "std::vector<bool>":
         void push_back(cbool)
         void clear()

@@ -170,6 +170,7 @@ cdef Status settle_plan(RecordedRun* run, BlockJob* job) noexcept nogil:
     cdef size_t i
     cdef Status status
     for i in range(job.transactions.size()):
+        job.outcomes.prefetch(i + 4)
         out = &job.outcomes[i]
         if out.execution_count == 0:
             return Status.ABORTED

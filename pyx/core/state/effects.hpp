@@ -41,6 +41,7 @@ struct AccountEffect {
     bool seen_exists = false;
     bool seen_has_storage = false;
     bool was_followed = false;  // what became of its slots' values
+    bool is_blind = false;      // only credited, and never looked at: the beneficiary, most often
     uint64_t seen_nonce = 0;
     uint64_t nonce = 0;
     u256 seen_balance;

@@ -271,6 +271,7 @@ void Journal::extract(Effects* effects) noexcept {
         place = static_cast<uint32_t>(effects->accounts.size());
         AccountEffect effect;
         effect.address = account.address;
+        effect.is_blind = account.has_blind_credit;
         effect.reads = account.reads;
         effect.see(account.original, account.balance_minimum);
         if (account.balance != account.original.balance) {
