@@ -144,7 +144,10 @@ def deposits(count: int = 3000) -> Block:
     storage = {_balance_slot(one): SUPPLY for one in (exchange, *people)}
     accounts[token] = {"nonce": 1, "code": TOKEN, "storage": storage}
     return _block(
-        [_sent(person, 0, token, 60_000, data=call_data(TRANSFER, exchange, 1 + at)) for at, person in enumerate(people)],
+        [
+            _sent(person, 0, token, 60_000, data=call_data(TRANSFER, exchange, 1 + at))
+            for at, person in enumerate(people)
+        ],
         accounts,
     )
 

@@ -63,9 +63,7 @@ closed:
 BUILDER = assemble("CALLDATASIZE PUSH 0 PUSH 0 CALLDATACOPY PUSH 0 CALLDATASIZE PUSH 0 PUSH 0 CREATE2 STOP")
 # Takes what comes with a call; without value it is gone (until Cancun).
 BOX = assemble("CALLVALUE PUSH @keep JUMPI CALLER SELFDESTRUCT keep: STOP")
-BOX_INIT = (
-    assemble(f"PUSH {len(BOX)} DUP1 PUSH 11 PUSH 0 CODECOPY PUSH 0 RETURN") + BOX
-)
+BOX_INIT = assemble(f"PUSH {len(BOX)} DUP1 PUSH 11 PUSH 0 CODECOPY PUSH 0 RETURN") + BOX
 # Calls the address in its input with no value: a touch.
 TOUCHER = assemble("PUSH 0 PUSH 0 PUSH 0 PUSH 0 PUSH 0 PUSH 0 CALLDATALOAD GAS CALL PUSH 0 SSTORE STOP")
 # Adds 1 to slot 0 as the counter does, but looks at many slots and takes its time between reading and writing.
@@ -109,13 +107,8 @@ INSPECTOR = assemble("""
     PUSH 0 PUSH 0 PUSH 0 PUSH 0 PUSH 0 DUP6 GAS CALL PUSH 2 SSTORE STOP
 """)
 
-CONTRACTS = {
-    name: bytes([0xB0 + i]) * 20
-    for i, name in enumerate(
-        ("counter", "token", "pool", "pool2", "watcher", "factory", "toucher", "inspector", "mortal", "slow", "till", "shop")
-        + ("maker", "maker2", "builder")
-    )
-}
+NAMES = ["counter", "token", "pool", "pool2", "watcher", "factory", "toucher", "inspector", "mortal", "slow", "till", "shop", "maker", "maker2", "builder"]
+CONTRACTS = {name: bytes([0xB0 + i]) * 20 for i, name in enumerate(NAMES)}
 assert CONTRACTS["till"] == TILL_ADDRESS
 CODES = {
     "counter": COUNTER,
@@ -279,7 +272,9 @@ class HardBlock:
         till = CONTRACTS[r.choice(("till", "shop"))]
         choices: list[Callable[[], None]] = [
             lambda: self.send(sender, to=CONTRACTS["counter"]),
-            lambda: self.send(sender, to=CONTRACTS["token"], data=word(r.choice(self.senders)) + word(r.choice((1, 300)))),
+            lambda: self.send(
+                sender, to=CONTRACTS["token"], data=word(r.choice(self.senders)) + word(r.choice((1, 300)))
+            ),
             lambda: self.send(sender, to=till, data=word(r.choice((*range(1, 21), 0))), gas_limit=90_000),
             lambda: self.send(sender, to=CONTRACTS["shop"], data=word(2 * r.randrange(1, 10))),
         ]

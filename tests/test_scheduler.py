@@ -100,9 +100,7 @@ def test_any_order_of_the_workers_will_do():
             early = random.sample(range(40), seed % 5)
             half = seed % 40
             soon = [index for index in random.sample(range(half, 40), min(seed % 3, 40 - half)) if index not in early]
-            values, runs, discarded, order = probe_scheduler(
-                needs, 3, 1 + seed % 9, 1 + seed % 4, early, soon, half
-            )
+            values, runs, discarded, order = probe_scheduler(needs, 3, 1 + seed % 9, 1 + seed % 4, early, soon, half)
         assert values == values_of(needs), f"seed {seed}"
         assert order == order_of(len(needs)), f"seed {seed}"
         assert runs == len(needs) + discarded

@@ -160,8 +160,14 @@ class Program:
             self.add("DUP1", 1, 2)
             self.add(f"PUSH2 {self.size + 3 + 1 + 5:#06x}", 0, 1, 3)
             self.add("JUMPI", 2)
-            self.add(f"PUSH1 {r.randrange(256)} PUSH1 {r.randrange(3)} SSTORE" if r.random() < 0.3 else "PC PC POP POP JUMPDEST",
-                     0, 0, 5)
+            self.add(
+                f"PUSH1 {r.randrange(256)} PUSH1 {r.randrange(3)} SSTORE"
+                if r.random() < 0.3
+                else "PC PC POP POP JUMPDEST",
+                0,
+                0,
+                5,
+            )
             self.add("JUMPDEST")
         elif kind < 97:
             self.add(r.choice(("MUL", "XOR", "SLT", "OR", "SHR")), 2, 1)
@@ -178,7 +184,9 @@ class Program:
     def text(self, steps: int) -> str:
         for _ in range(steps):
             self.step()
-        ending = self.random.choice(("STOP", "PUSH1 32 PUSH1 0 RETURN", "PUSH1 32 PUSH1 0 REVERT", "PUSH1 0 SLOAD POP STOP"))
+        ending = self.random.choice(
+            ("STOP", "PUSH1 32 PUSH1 0 RETURN", "PUSH1 32 PUSH1 0 REVERT", "PUSH1 0 SLOAD POP STOP")
+        )
         return " ".join([*self.words, ending])
 
 
