@@ -107,7 +107,23 @@ INSPECTOR = assemble("""
     PUSH 0 PUSH 0 PUSH 0 PUSH 0 PUSH 0 DUP6 GAS CALL PUSH 2 SSTORE STOP
 """)
 
-NAMES = ["counter", "token", "pool", "pool2", "watcher", "factory", "toucher", "inspector", "mortal", "slow", "till", "shop", "maker", "maker2", "builder"]
+NAMES = [
+    "counter",
+    "token",
+    "pool",
+    "pool2",
+    "watcher",
+    "factory",
+    "toucher",
+    "inspector",
+    "mortal",
+    "slow",
+    "till",
+    "shop",
+    "maker",
+    "maker2",
+    "builder",
+]
 CONTRACTS = {name: bytes([0xB0 + i]) * 20 for i, name in enumerate(NAMES)}
 assert CONTRACTS["till"] == TILL_ADDRESS
 CODES = {
