@@ -55,7 +55,7 @@ def blocks_part(plan: Plan, with_recovery: bool) -> list[str]:
         for done, path in enumerate(plan.paths):
             _say(f"pass {turn + 1}, block {done + 1} of {len(plan.paths)}: {path.name}")
             block = Block.load(path)
-            found = measure(block, part, plan.modes, path=path if turn == 0 else None)
+            found = measure(block, part, plan.modes, path=path)
             if with_recovery and found.is_large:
                 measure_recovery(found, block, part)
             if turn == 0:
@@ -300,16 +300,22 @@ def synthetic_part(plan: Plan) -> list[str]:
     return texts
 
 
+def _large(plan: Plan) -> list[Block]:
+    """The blocks that totals are taken over; all where none is large."""
+    blocks = [Block.load(path) for path in plan.paths]
+    return [
+        block
+        for block in blocks
+        if block.header.gas_used >= LARGE_GAS and len(block.transactions) >= LARGE_TRANSACTIONS
+    ] or blocks
+
+
 def repairs_part(plan: Plan) -> list[str]:
     """What running again early and merging slots are worth, each by doing without it."""
     if plan.most < 2:
         return []
     _say("with and without repairs")
-    large = [
-        block
-        for block in map(Block.load, plan.paths)
-        if block.header.gas_used >= LARGE_GAS and len(block.transactions) >= LARGE_TRANSACTIONS
-    ]
+    large = _large(plan)
     kinds = {f"{len(large)} real blocks": large} | {title: [make()] for title, make in COUNTING_BLOCKS.values()}
     rows: list[list[object]] = []
     for title, blocks in kinds.items():
@@ -329,11 +335,7 @@ def fresh_part(plan: Plan) -> list[str]:
     _say(f"every block once in fresh processes, {plan.rounds} of each of {len(strategies)} modes")
     with TemporaryDirectory() as folder:
         found = run_fresh(plan.paths, strategies, count, plan.rounds, Path(folder))
-    large = [
-        block.number
-        for block in map(Block.load, plan.paths)
-        if block.header.gas_used >= LARGE_GAS and len(block.transactions) >= LARGE_TRANSACTIONS
-    ] or list(found.seconds["sequential"])
+    large = [block.number for block in _large(plan)]
     rows: list[list[object]] = []
     for strategy in strategies:
         worth = [number for number, each in found.seconds["sequential"].items() if median(each) >= WORTH_SECONDS]

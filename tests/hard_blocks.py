@@ -63,7 +63,9 @@ closed:
 BUILDER = assemble("CALLDATASIZE PUSH 0 PUSH 0 CALLDATACOPY PUSH 0 CALLDATASIZE PUSH 0 PUSH 0 CREATE2 STOP")
 # Takes what comes with a call; without value it is gone (until Cancun).
 BOX = assemble("CALLVALUE PUSH @keep JUMPI CALLER SELFDESTRUCT keep: STOP")
-BOX_INIT = assemble(f"PUSH {len(BOX)} DUP1 PUSH 11 PUSH 0 CODECOPY PUSH 0 RETURN") + BOX
+BOX_HEAD = assemble(f"PUSH {len(BOX)} DUP1 PUSH 11 PUSH 0 CODECOPY PUSH 0 RETURN")
+assert len(BOX_HEAD) == 11
+BOX_INIT = BOX_HEAD + BOX
 # Calls the address in its input with no value: a touch.
 TOUCHER = assemble("PUSH 0 PUSH 0 PUSH 0 PUSH 0 PUSH 0 PUSH 0 CALLDATALOAD GAS CALL PUSH 0 SSTORE STOP")
 # Adds 1 to slot 0 as the counter does, but looks at many slots and takes its time between reading and writing.

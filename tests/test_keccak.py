@@ -26,6 +26,14 @@ def test_known_answers(message, digest):
     assert keccak256(message).hex() == digest
 
 
+@pytest.mark.parametrize("beyond", [0, 1, 135, 136, 137])
+def test_the_instruction_hashes_long_messages_where_it_can_be_stopped_to_the_same(beyond):
+    """From 16 MiB on another loop absorbs the blocks."""
+    message = Random(beyond).randbytes(2**24 + beyond)
+    code = "CALLDATASIZE PUSH1 0 PUSH1 0 CALLDATACOPY CALLDATASIZE PUSH1 0 KECCAK256 PUSH1 0 MSTORE PUSH1 32 PUSH1 0 RETURN"
+    assert run(assemble(code), message, gas=2**60).output == keccak256(message)
+
+
 def test_every_length_against_another_implementation():
     keccak = pytest.importorskip("Crypto.Hash.keccak", reason="pycryptodome comes with ethereum-execution")
     random = Random(1)

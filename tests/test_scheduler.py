@@ -32,6 +32,15 @@ NEEDS = {
 }
 
 
+def discarded_by(needs: list[int], *how) -> int:
+    """Run the counters, check that each was committed once, in order, on what was final; how many runs were discarded."""
+    values, runs, discarded, order = probe_scheduler(needs, *how)
+    assert values == values_of(needs)
+    assert order == order_of(len(needs))
+    assert runs == len(needs) + discarded  # twice at the most
+    return discarded
+
+
 @pytest.mark.parametrize("batch", [1, 8, 255])
 @pytest.mark.parametrize("workers", [1, 2, 5])
 @pytest.mark.parametrize("needed", NEEDS)
@@ -40,48 +49,36 @@ def test_every_index_is_committed_once_in_order_on_what_is_final(needed, workers
     for count in (0, 1, 2, 3000):
         needs = [NEEDS[needed](random, index) for index in range(count)]
         for window in (1, 2, 64):
-            values, runs, discarded, order = probe_scheduler(needs, workers, window, batch)
-            assert values == values_of(needs)
-            assert order == order_of(count)
-            assert runs == count + discarded  # twice at the most
+            discarded = discarded_by(needs, workers, window, batch)
             assert discarded == 0 or (needed != "nobody" and workers * window * batch > 1)
 
 
 @pytest.mark.parametrize("needed", NEEDS)
-def test_what_begins_early_is_committed_in_its_turn(needed):
+def test_what_begins_early_or_soon_is_committed_in_its_turn(needed):
     random = Random(7)
     for workers, window, batch in ((1, 1, 1), (2, 4, 8), (3, 64, 255), (5, 128, 4)):
-        for count in (1, 40, 700):
+        for count in (1, 2, 40, 700):
             needs = [NEEDS[needed](random, index) for index in range(count)]
-            early = random.sample(range(count), min(count, random.choice([1, 3, 32])))
-            values, runs, discarded, order = probe_scheduler(needs, workers, window, batch, early)
-            assert values == values_of(needs)
-            assert order == order_of(count)
-            assert runs == count + discarded
-    with pytest.raises(ValueError, match="early: 3"):
-        probe_scheduler([0, 1, 2], 2, 4, 1, [3])
-    with pytest.raises(ValueError, match="early: 1"):
-        probe_scheduler([0, 1, 2], 2, 4, 1, [1, 1])
-
-
-@pytest.mark.parametrize("needed", NEEDS)
-def test_what_begins_soon_is_committed_in_its_turn(needed):
-    random = Random(11)
-    for workers, window, batch in ((1, 1, 1), (2, 4, 8), (3, 64, 255), (5, 128, 4)):
-        for count in (2, 40, 700):
-            needs = [NEEDS[needed](random, index) for index in range(count)]
-            half = random.randrange(count)
             picked = random.sample(range(count), min(count, random.choice([1, 3, 32])))
+            discarded_by(needs, workers, window, batch, picked)
+            half = random.randrange(count)
             early = [index for index in picked if index % 3 == 0]
             soon = [index for index in picked if index % 3 and index >= half]
-            values, runs, discarded, order = probe_scheduler(needs, workers, window, batch, early, soon, half)
-            assert values == values_of(needs)
-            assert order == order_of(count)
-            assert runs == count + discarded
-    with pytest.raises(ValueError, match="soon: 1"):
-        probe_scheduler([0, 1, 2], 2, 4, 1, [], [1], 2)
-    with pytest.raises(ValueError, match="soon: 2"):
-        probe_scheduler([0, 1, 2], 2, 4, 1, [2], [2], 1)
+            discarded_by(needs, workers, window, batch, early, soon, half)
+
+
+@pytest.mark.parametrize(
+    ("named", "early", "soon", "soon_from"),
+    [
+        ("early: 3", [3], [], 0),  # there is none
+        ("early: 1", [1, 1], [], 0),
+        ("soon: 1", [], [1], 2),  # below what is to come before
+        ("soon: 2", [2], [2], 1),
+    ],
+)
+def test_what_cannot_begin_early_is_named(named, early, soon, soon_from):
+    with pytest.raises(ValueError, match=named):
+        probe_scheduler([0, 1, 2], 2, 4, 1, early, soon, soon_from)
 
 
 def test_independent_work_is_never_discarded_and_dependent_work_closes_the_window():
@@ -100,7 +97,4 @@ def test_any_order_of_the_workers_will_do():
             early = random.sample(range(40), seed % 5)
             half = seed % 40
             soon = [index for index in random.sample(range(half, 40), min(seed % 3, 40 - half)) if index not in early]
-            values, runs, discarded, order = probe_scheduler(needs, 3, 1 + seed % 9, 1 + seed % 4, early, soon, half)
-        assert values == values_of(needs), f"seed {seed}"
-        assert order == order_of(len(needs)), f"seed {seed}"
-        assert runs == len(needs) + discarded
+            discarded_by(needs, 3, 1 + seed % 9, 1 + seed % 4, early, soon, half)

@@ -338,7 +338,7 @@ void choose_and_hash_four(const uint8_t* const data[4], const size_t sizes[4], H
 
 // Longer messages are absorbed where they can be stopped, a little slower.
 constexpr size_t LONG_BYTES = size_t{1} << 24;
-constexpr uint32_t BLOCK_WEIGHT = 256;  // a permutation takes as long as a hundred jumps
+constexpr uint32_t BLOCK_WEIGHT = 256;  // about a quarter of a microsecond: the hook runs every quarter of a millisecond
 
 constexpr size_t RATE_512_WORDS = 9;  // 576 bits: the block of Keccak-512
 

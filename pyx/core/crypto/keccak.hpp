@@ -1,6 +1,6 @@
 // Keccak-256 as Ethereum uses it: the original padding (0x01), not that of SHA3-256.
-// Depends on base/types and base/poll. No state is kept between calls, so any thread may call; the code for the processor at hand
-// is chosen at the first call.
+// Depends on base/types and base/poll. No state is kept between calls, so any thread may call; the code for the processor at
+// hand is chosen at the first call.
 #pragma once
 
 #include "../base/poll.hpp"

@@ -90,7 +90,6 @@ class Pool {
 
   private:
     static constexpr unsigned SPINS_BEFORE_YIELD = 256;
-
     static constexpr std::chrono::microseconds LOOK_OUT{1000};
 
     void loop(int worker) noexcept {

@@ -99,7 +99,7 @@ class MultiVersion {
     Status account(uint32_t i, const Address& address, AccountState* out) noexcept;
     Status slot(uint32_t i, const Address& address, uint32_t place, const u256& key, SlotState* out) noexcept;
 
-    // Shows the writes of transaction i, which has run but not committed; `effects` must stay until `unpublish`.
+    // Shows the writes of transaction i but its fee, which has run but not committed; `effects` must stay until `unpublish`.
     // False when the block's memory is full.
     bool publish(uint32_t i, Effects* effects, VersionArena* arena) noexcept;
     void unpublish(uint32_t i, const Effects& effects) noexcept;

@@ -3,6 +3,8 @@
 // For storage that transactions have been in conflict over, in a loop of its own. Owned by one machine.
 #pragma once
 
+#include <utility>
+
 #include "../rules/rules.hpp"
 #include "../state/journal.hpp"
 
