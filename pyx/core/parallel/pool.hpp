@@ -117,15 +117,13 @@ class Pool {
         }
     }
 
-    // Spins until there is work, or for as long as an alert holds.
+    // Spins until there is work, or for as long as an alert holds. It doesn't yield: whoever does waits for a whole time slice,
+    // some milliseconds, if anybody else wants the processor.
     void look_out(unsigned seen) const noexcept {
         const auto until = std::chrono::steady_clock::now() + LOOK_OUT;
         for (unsigned spins = 1; round_.load(std::memory_order_acquire) == seen; ++spins) {
             cpu_pause();
-            if (spins % 64 != 0)
-                continue;
-            std::this_thread::yield();
-            if (std::chrono::steady_clock::now() > until)
+            if (spins % 64 == 0 && std::chrono::steady_clock::now() > until)
                 return;
         }
     }
