@@ -8,6 +8,24 @@ cdef extern from "<algorithm>" nogil:
 
 # ---------------------------------------------------------------- 0 base
 
+cdef extern from "core/base/vector.hpp" namespace "evmcore" nogil:
+    cppclass Vector[T]:
+        # What returns cbool is false, and what returns a pointer null, when there is no memory.
+        size_t size()
+        cbool empty()
+        T* data()
+        T& operator[](size_t)
+        cbool push_back(const T&)
+        T* add()
+        cbool append(const T* items, size_t count)
+        cbool assign(const T* items, size_t count)
+        cbool fill(size_t count, const T&)
+        cbool resize(size_t)
+        cbool reserve(size_t)
+        void truncate(size_t)
+        void clear()
+        void release()
+
 cdef extern from "core/base/types.hpp" namespace "evmcore" nogil:
     cppclass ByteView:
         const uint8_t* data

@@ -2,10 +2,7 @@
 // Owned by one worker.
 #pragma once
 
-#include <cstdlib>
-#include <new>
-#include <type_traits>
-#include <vector>
+#include "vector.hpp"
 
 namespace evmcore {
 
@@ -28,7 +25,10 @@ class StablePool {
             T* chunk = static_cast<T*>(std::malloc(sizeof(T) * CHUNK));
             if (chunk == nullptr)
                 return nullptr;
-            chunks_.push_back(chunk);
+            if (!chunks_.push_back(chunk)) {
+                std::free(chunk);
+                return nullptr;
+            }
         }
         T* item = chunks_[size_ / CHUNK] + size_ % CHUNK;
         ++size_;
@@ -41,7 +41,7 @@ class StablePool {
     void clear() noexcept { size_ = 0; }
 
   private:
-    std::vector<T*> chunks_;
+    Vector<T*> chunks_;
     size_t size_ = 0;
 };
 
