@@ -24,6 +24,7 @@ from ._core import (
     run,
     transact,
 )
+from ._version import __version__
 from .assembler import assemble
 from .disassembler import disassemble
 from .errors import (
@@ -51,8 +52,6 @@ from .types import (
     Withdrawal,
     to_address,
 )
-
-__version__ = "0.1.0"
 
 __all__ = [
     "FORKS",
@@ -82,6 +81,7 @@ __all__ = [
     "Transaction",
     "UnusableInput",
     "Withdrawal",
+    "__version__",
     "assemble",
     "call",
     "disassemble",
