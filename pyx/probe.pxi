@@ -281,3 +281,29 @@ def probe_scheduler(needs, int workers, int window, int batch, early=(), soon=()
         free(c.committed)
         del c
         return_engine(lent)
+
+
+def probe_sign(message_hash, private_key, *, portable):
+    """(r, s, y_parity) as evmcore's own code or the one in use signs; None if the key is out of range."""
+    cdef bytes hash_bytes = fixed_bytes(message_hash, 32, "message_hash")
+    cdef bytes key = fixed_bytes(private_key, 32, "private_key")
+    cdef const uint8_t* hash_data = <const uint8_t*><const char*>hash_bytes
+    cdef const uint8_t* key_data = <const uint8_t*><const char*>key
+    cdef Signature signature
+    if not (sign_recoverable_portable if portable else sign_recoverable)(hash_data, key_data, &signature):
+        return None
+    return to_int(from_big_endian(signature.r)), to_int(from_big_endian(signature.s)), signature.y_parity
+
+
+def probe_recover(message_hash, r, s, y_parity, *, portable):
+    """The public key, 64 bytes, by evmcore's own code or the one in use; None if no key fits."""
+    cdef bytes hash_bytes = fixed_bytes(message_hash, 32, "message_hash")
+    cdef uint8_t r_bytes[32]
+    cdef uint8_t s_bytes[32]
+    cdef uint8_t key[64]
+    to_big_endian(to_word(r, "r"), r_bytes)
+    to_big_endian(to_word(s, "s"), s_bytes)
+    if not (recover_public_key_portable if portable else recover_public_key)(
+            <const uint8_t*><const char*>hash_bytes, r_bytes, s_bytes, y_parity, key):
+        return None
+    return (<const char*>key)[:64]

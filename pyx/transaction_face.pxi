@@ -218,15 +218,26 @@ cdef class Transaction:
         return other
 
     def sign(self, private_key):
-        """A signed copy. `private_key`: 32 bytes. Needs coincurve. The signature is deterministic (RFC 6979)."""
-        import coincurve
-        key = coincurve.PrivateKey(fixed_bytes(private_key, 32, "private_key"))
-        signature = key.sign_recoverable(self.signing_hash, hasher=None)
+        """A signed copy; `private_key` is 32 bytes. The signature is deterministic (RFC 6979), with a low s (EIP-2).
+
+        Signed by libsecp256k1 if coincurve or the system has it, else by evmcore's own code, which gives the same signature;
+        SECURITY.md says what that is not made for. ValueError if the key is not between 1 and the order of secp256k1 less 1.
+        """
+        cdef Signature signature
+        cdef bytes key = None
+        try:
+            key = fixed_bytes(private_key, 32, "private_key")
+        except ValueError:
+            pass   # its message shows the value
+        if key is None:
+            raise ValueError("private_key: expected 32 bytes or 64 hex digits")
+        if not sign_recoverable(self.tx.signing_hash.bytes, <const uint8_t*><const char*>key, &signature):
+            raise ValueError("private_key: not between 1 and the order of secp256k1 less 1")
         fields = dict(type=self.type, nonce=self.nonce, gas_limit=self.gas_limit, to=self.to, value=self.value,
                       data=self.data, chain_id=self.chain_id, access_list=self.access_list,
                       blob_versioned_hashes=self.blob_versioned_hashes, authorization_list=self.authorization_list,
-                      max_fee_per_blob_gas=self.max_fee_per_blob_gas, y_parity=signature[64],
-                      r=int.from_bytes(signature[:32], "big"), s=int.from_bytes(signature[32:64], "big"))
+                      max_fee_per_blob_gas=self.max_fee_per_blob_gas, y_parity=signature.y_parity,
+                      r=to_int(from_big_endian(signature.r)), s=to_int(from_big_endian(signature.s)))
         if self.type < 2:
             fields["gas_price"] = self.gas_price
         else:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-import coincurve
-
 from evmcore import Block, Header, State, Transaction, Withdrawal, assemble, keccak256, rlp
-from evmcore._core import probe_contention
+from evmcore._core import probe_contention, probe_sign
 
 COINBASE = bytes([0xCB]) * 20
 ETHER = 10**18
@@ -155,25 +153,18 @@ def create2_address(creator: bytes, salt: int, init: bytes) -> bytes:
     return keccak256(b"\xff" + creator + word(salt) + keccak256(init))[12:]
 
 
-def key_of(number: int) -> coincurve.PrivateKey:
-    return coincurve.PrivateKey(word(number + 1))
+def key_of(number: int) -> bytes:
+    return word(number + 1)
 
 
 def address_of(number: int) -> bytes:
-    return keccak256(key_of(number).public_key.format(compressed=False)[1:])[12:]
+    return Transaction(to=bytes(20), chain_id=1).sign(key_of(number)).sender
 
 
 def authorization(number: int, target: bytes, nonce: int, chain_id: int = 1) -> tuple:
     message = keccak256(b"\x05" + rlp.encode_list([rlp.number(chain_id), rlp.encode(target), rlp.number(nonce)]))
-    signature = key_of(number).sign_recoverable(message, hasher=None)
-    return (
-        chain_id,
-        target,
-        nonce,
-        signature[64],
-        int.from_bytes(signature[:32], "big"),
-        int.from_bytes(signature[32:64], "big"),
-    )
+    r, s, y_parity = probe_sign(message, key_of(number), portable=False)
+    return (chain_id, target, nonce, y_parity, r, s)
 
 
 class HardBlock:

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from evmcore import TRANSACTION_TYPES, Transaction, assemble, fork_index, keccak256
-from evmcore._core import fork_rules
+from evmcore._core import fork_rules, probe_sign
 
 from .case import Case
 from .programs import PRECOMPILE_NUMBERS, SHARED_INITS, program
@@ -58,9 +58,7 @@ REQUEST_CODES = [bytes.fromhex(code) for code in ("00", "6001545f526001548060010
 @cache
 def address_of(key: bytes) -> bytes:
     """The address of a private key."""
-    import coincurve
-
-    return keccak256(coincurve.PrivateKey(key).public_key.format(compressed=False)[1:])[12:]
+    return Transaction(to=bytes(20), chain_id=1).sign(key).sender
 
 
 def make_case(seed: int, fork: str | None = None) -> Case:
@@ -299,17 +297,8 @@ ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 def sign_authorization(key: bytes, chain_id: int, address: bytes, nonce: int) -> tuple[int, bytes, int, int, int, int]:
     """A signed tuple of EIP-7702, as `Transaction` takes it."""
-    import coincurve
-
     from evmcore import rlp
 
     payload = rlp.encode([rlp.number(chain_id), address, rlp.number(nonce)])
-    signature = coincurve.PrivateKey(key).sign_recoverable(keccak256(b"\x05" + payload), hasher=None)
-    return (
-        chain_id,
-        address,
-        nonce,
-        signature[64],
-        int.from_bytes(signature[:32], "big"),
-        int.from_bytes(signature[32:64], "big"),
-    )
+    r, s, y_parity = probe_sign(keccak256(b"\x05" + payload), key, portable=False)
+    return (chain_id, address, nonce, y_parity, r, s)

@@ -2,13 +2,27 @@
 #include "native_library.hpp"
 
 #include <cstring>
+#include <unistd.h>
+#if defined(__APPLE__)
+#include <sys/random.h>
+#endif
 
 namespace evmcore {
 
 NativeLibrary native;
 
 namespace {
-constexpr unsigned CONTEXT_VERIFY = 0x101;  // SECP256K1_CONTEXT_VERIFY
+// SECP256K1_CONTEXT_VERIFY | SECP256K1_CONTEXT_SIGN: versions before 0.2 want them, later ones take them for none.
+constexpr unsigned CONTEXT_FLAGS = 0x101 | 0x201;
+
+// The seed blinds the multiplications of signing; without entropy they are as they would be without a seed.
+void* make_secp256k1_context() noexcept {
+    void* context = native.secp256k1_context_create(CONTEXT_FLAGS);
+    uint8_t seed[32];
+    if (context != nullptr && getentropy(seed, sizeof seed) == 0)
+        native.secp256k1_context_randomize(context, seed);
+    return context;
+}
 }
 
 bool set_native_symbol(const char* name, void* address) noexcept {
@@ -28,7 +42,7 @@ bool set_native_symbol(const char* name, void* address) noexcept {
     if (!has_native(NativePackage::coincurve))
         native.secp256k1_context = nullptr;
     else if (native.secp256k1_context == nullptr)
-        native.secp256k1_context = native.secp256k1_context_create(CONTEXT_VERIFY);
+        native.secp256k1_context = make_secp256k1_context();
     return is_known;
 }
 

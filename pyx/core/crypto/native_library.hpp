@@ -26,7 +26,7 @@ struct NativeLibrary {
 #define NATIVE_SYMBOL(PACKAGE, NAME, RETURN, PARAMETERS) RETURN(*NAME) PARAMETERS = nullptr;
 #include "native_symbols.def"
 #undef NATIVE_SYMBOL
-    const void* secp256k1_context = nullptr;      // one for all threads: verification only reads it; never destroyed
+    const void* secp256k1_context = nullptr;      // one for all threads: every use only reads it; never destroyed
     bool is_complete[NATIVE_PACKAGE_COUNT] = {};  // every symbol of the package is there
 };
 

@@ -1,28 +1,17 @@
-// Recovery with libsecp256k1, and the same in our own C++ over curve256.hpp for where the library is missing.
+// Recovery and signing with libsecp256k1, and recovery in our own C++ over curve256.hpp for where the library is missing
+// (signing without it: secp256k1_sign.cpp).
 // SEC 1 section 4.1.6: the key is (s * R - hash * G) / r, where R is the point with x = r and the given parity of y.
 #include "secp256k1.hpp"
 
-#include "curve256.hpp"
 #include "keccak.hpp"
 #include "native_library.hpp"
+#include "secp256k1_curve.hpp"
 
 namespace evmcore {
 namespace {
 
 using namespace curve256;
 
-// SEC 2, section 2.4.1.
-struct Secp256k1 {
-    struct Field {
-        static constexpr u256 value{0xfffffffefffffc2f, 0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff};
-    };
-    struct Order {
-        static constexpr u256 value{0xbfd25e8cd0364141, 0xbaaedce6af48a03b, 0xfffffffffffffffe, 0xffffffffffffffff};
-    };
-    static constexpr bool a_is_minus_3 = false;
-    static constexpr u256 generator_x{0x59f2815b16f81798, 0x029bfcdb2dce28d9, 0x55a06295ce870b07, 0x79be667ef9dcbbac};
-    static constexpr u256 generator_y{0x9c47d08ffb10d4b8, 0xfd17b448a6855419, 0x5da4fbfc0e1108a8, 0x483ada7726a3c465};
-};
 using Field = Residue<Secp256k1::Field>;
 using Scalar = Residue<Secp256k1::Order>;
 
@@ -74,6 +63,21 @@ bool recover_public_key_portable(const uint8_t hash[32], const uint8_t r[32], co
     store_big_endian(key, (point.x * z_square).to_number());
     store_big_endian(key + 32, (point.y * z_square * z_inverse).to_number());
     return true;
+}
+
+bool sign_recoverable(const uint8_t hash[32], const uint8_t private_key[32], Signature* out) noexcept {
+    if (!has_native(NativePackage::coincurve))
+        return sign_recoverable_portable(hash, private_key, out);
+    uint8_t signature[65], r_and_s[64];
+    int recovery_id = 0;
+    // Null: the library's own nonces, RFC 6979. It fails for a key outside 1 .. n-1 alone.
+    if (native.secp256k1_ecdsa_sign_recoverable(native.secp256k1_context, signature, hash, private_key, nullptr, nullptr) != 1 ||
+        native.secp256k1_ecdsa_recoverable_signature_serialize_compact(native.secp256k1_context, r_and_s, &recovery_id, signature) != 1)
+        return false;
+    std::memcpy(out->r, r_and_s, 32);
+    std::memcpy(out->s, r_and_s + 32, 32);
+    out->y_parity = static_cast<uint8_t>(recovery_id & 1);
+    return recovery_id < 2;  // 2 and 3, an x above the order, come once in 2^127 and have no place in a transaction
 }
 
 bool recover_public_key(const uint8_t hash[32], const uint8_t r[32], const uint8_t s[32], uint8_t y_parity, uint8_t key[64]) noexcept {
