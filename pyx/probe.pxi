@@ -283,14 +283,14 @@ def probe_scheduler(needs, int workers, int window, int batch, early=(), soon=()
         return_engine(lent)
 
 
-def probe_sign(message_hash, private_key, *, portable):
-    """(r, s, y_parity) as evmcore's own code or the one in use signs; None if the key is out of range."""
+def probe_sign(message_hash, private_key):
+    """(r, s, y_parity) as evmcore's own code signs, whatever library is there; None if the key is out of range."""
     cdef bytes hash_bytes = fixed_bytes(message_hash, 32, "message_hash")
     cdef bytes key = fixed_bytes(private_key, 32, "private_key")
     cdef const uint8_t* hash_data = <const uint8_t*><const char*>hash_bytes
     cdef const uint8_t* key_data = <const uint8_t*><const char*>key
     cdef Signature signature
-    if not (sign_recoverable_portable if portable else sign_recoverable)(hash_data, key_data, &signature):
+    if not sign_recoverable_portable(hash_data, key_data, &signature):
         return None
     return to_int(from_big_endian(signature.r)), to_int(from_big_endian(signature.s)), signature.y_parity
 

@@ -223,21 +223,11 @@ cdef class Transaction:
         Signed by libsecp256k1 if coincurve or the system has it, else by evmcore's own code, which gives the same signature;
         SECURITY.md says what that is not made for. ValueError if the key is not between 1 and the order of secp256k1 less 1.
         """
-        cdef Signature signature
-        cdef bytes key = None
-        try:
-            key = fixed_bytes(private_key, 32, "private_key")
-        except ValueError:
-            pass   # its message shows the value
-        if key is None:
-            raise ValueError("private_key: expected 32 bytes or 64 hex digits")
-        if not sign_recoverable(self.tx.signing_hash.bytes, <const uint8_t*><const char*>key, &signature):
-            raise ValueError("private_key: not between 1 and the order of secp256k1 less 1")
+        r, s, y_parity = sign_hash(self.signing_hash, private_key)
         fields = dict(type=self.type, nonce=self.nonce, gas_limit=self.gas_limit, to=self.to, value=self.value,
                       data=self.data, chain_id=self.chain_id, access_list=self.access_list,
                       blob_versioned_hashes=self.blob_versioned_hashes, authorization_list=self.authorization_list,
-                      max_fee_per_blob_gas=self.max_fee_per_blob_gas, y_parity=signature.y_parity,
-                      r=to_int(from_big_endian(signature.r)), s=to_int(from_big_endian(signature.s)))
+                      max_fee_per_blob_gas=self.max_fee_per_blob_gas, y_parity=y_parity, r=r, s=s)
         if self.type < 2:
             fields["gas_price"] = self.gas_price
         else:
@@ -253,6 +243,26 @@ cdef class Transaction:
 
     def __repr__(self):
         return f"<Transaction 0x{self.hash.hex()} type {self.type} nonce {self.nonce}>"
+
+
+def sign_hash(message_hash, private_key):
+    """(r, s, y_parity): the deterministic signature of a hash on secp256k1, as `Transaction.sign` makes it (RFC 6979, low s).
+
+    message_hash, private_key  32 bytes each
+    raise                      ValueError if the key is not between 1 and the order less 1; its message doesn't show the key
+    """
+    cdef Signature signature
+    cdef Hash hash = to_hash_value(message_hash, "message_hash")
+    cdef bytes key = None
+    try:
+        key = fixed_bytes(private_key, 32, "private_key")
+    except ValueError:
+        pass   # its message shows the value
+    if key is None:
+        raise ValueError("private_key: expected 32 bytes or 64 hex digits")
+    if not sign_recoverable(hash.bytes, <const uint8_t*><const char*>key, &signature):
+        raise ValueError("private_key: not between 1 and the order of secp256k1 less 1")
+    return to_int(from_big_endian(signature.r)), to_int(from_big_endian(signature.s)), signature.y_parity
 
 
 cdef int raise_decode_error(Status status, str field) except -1:

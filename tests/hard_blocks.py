@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 from evmcore import Block, Header, State, Transaction, Withdrawal, assemble, keccak256, rlp
-from evmcore._core import probe_contention, probe_sign
+from evmcore._core import probe_contention, sign_hash
 
 COINBASE = bytes([0xCB]) * 20
 ETHER = 10**18
@@ -163,7 +163,7 @@ def address_of(number: int) -> bytes:
 
 def authorization(number: int, target: bytes, nonce: int, chain_id: int = 1) -> tuple:
     message = keccak256(b"\x05" + rlp.encode_list([rlp.number(chain_id), rlp.encode(target), rlp.number(nonce)]))
-    r, s, y_parity = probe_sign(message, key_of(number), portable=False)
+    r, s, y_parity = sign_hash(message, key_of(number))
     return (chain_id, target, nonce, y_parity, r, s)
 
 

@@ -103,7 +103,4 @@ def state_of(pre: dict[str, Any]) -> State:
 
 def sender_of(secret_key: str) -> str:
     """The address of a private key, for tests that leave the sender out."""
-    import coincurve
-
-    public = coincurve.PrivateKey(data(secret_key, "secretKey", 32)).public_key.format(compressed=False)
-    return "0x" + keccak256(public[1:])[12:].hex()
+    return "0x" + Transaction(to=bytes(20), chain_id=1).sign(data(secret_key, "secretKey", 32)).sender.hex()

@@ -19,9 +19,9 @@ from .. import Block, Header, State, Transaction, Withdrawal, execute_block, kec
 from ..assembler import init_code
 from ..fixtures import BLOCK_FORMAT
 from ..hexadecimal import to_hex, to_quantity_hex
+from . import EXAMPLE_FILE
 from .contracts import APPROVE, COUNTER, HISTORY, NOTHING, PAIR, ROOTS, TOKEN, TRANSFER, call_data
 
-EXAMPLE_FILE = Path(__file__).with_name("block.json.gz")
 CHAIN_ID = 1337
 FORK = "Osaka"
 NUMBER = 1_000_000
@@ -139,14 +139,12 @@ def transactions(people: list[Person]) -> Iterator[Transaction]:
 
 def _authorization(person: Person, code_address: bytes) -> tuple[int, bytes, int, int, int, int]:
     """The account's word that it wants that code (EIP-7702)."""
-    from coincurve import PrivateKey
-
     from .. import rlp
+    from .._core import sign_hash
 
     fields = rlp.encode([rlp.number(CHAIN_ID), code_address, rlp.number(person.nonce)])
-    signature = PrivateKey(person.key).sign_recoverable(keccak256(b"\x05" + fields), hasher=None)
-    r, s = (int.from_bytes(signature[at : at + 32], "big") for at in (0, 32))
-    return CHAIN_ID, code_address, person.nonce, signature[64], r, s
+    r, s, y_parity = sign_hash(keccak256(b"\x05" + fields), person.key)
+    return CHAIN_ID, code_address, person.nonce, y_parity, r, s
 
 
 def make_block() -> Block:

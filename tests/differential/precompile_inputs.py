@@ -6,7 +6,7 @@ from functools import cache
 from random import Random
 
 from evmcore import PRECOMPILES, fork_index
-from evmcore._core import price_and_run_precompile, probe_sign
+from evmcore._core import price_and_run_precompile, sign_hash
 
 BN254_FIELD = 0x30644E72E131A029B85045B68181585D97816A916871CA8D3C208C16D87CFD47
 BN254_ORDER = 0x30644E72E131A029B85045B68181585D2833E84879B9709143E1F593F0000001
@@ -21,7 +21,7 @@ def word(value: int) -> bytes:
 @cache
 def secp256k1_signature() -> bytes:
     digest = bytes(range(32))
-    r, s, y_parity = probe_sign(digest, word(7), portable=False)
+    r, s, y_parity = sign_hash(digest, word(7))
     return digest + word(27 + y_parity) + word(r) + word(s)
 
 
