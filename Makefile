@@ -64,7 +64,7 @@ law: $(BUILT) $(TEST_PACKAGES) ## run real and generated blocks in parallel, man
 .PHONY: style
 style: $(BUILT) $(STYLE_PACKAGES) ## look at the Python code's form and types
 	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check evmcore tests setup.py
+	@$(BIN)/ruff format --check evmcore tests examples setup.py
 	@$(BIN)/mypy
 
 .PHONY: example
