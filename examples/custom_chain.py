@@ -9,18 +9,9 @@ KEY = (1).to_bytes(32, "big")  # known to everybody
 SENDER = Transaction(to=bytes(20), chain_id=777).sign(KEY).sender
 FRIEND = bytes([0xB0]) * 20
 # In go-ethereum's form; every fork up to Shanghai holds from the first block.
-NUMBERED = (
-    "homestead",
-    "eip150",
-    "eip158",
-    "byzantium",
-    "constantinople",
-    "petersburg",
-    "istanbul",
-    "berlin",
-    "london",
-)
-CONFIG = {"chainId": 777, "terminalTotalDifficulty": 0, "shanghaiTime": 0, **{f"{fork}Block": 0 for fork in NUMBERED}}
+EIPS = ["eip150", "eip155", "eip158"]
+OLD = ["homestead", *EIPS, "byzantium", "constantinople", "petersburg", "istanbul", "berlin", "london"]
+CONFIG = {"chainId": 777, "terminalTotalDifficulty": 0, "shanghaiTime": 0} | {fork + "Block": 0 for fork in OLD}
 ALLOC = {SENDER.hex(): {"balance": hex(10**21)}}
 
 
@@ -53,9 +44,8 @@ def main() -> None:
         ).sign(KEY)
         entry = chain.add(block_on(chain, (payment,)).encode())
         balance = chain.state_of(entry).get_balance(FRIEND)
-        print(
-            f"block {entry.number} 0x{entry.hash.hex()[:16]}… base fee {entry.header.base_fee_per_gas:,}: {balance:,} wei"
-        )
+        base_fee = entry.header.base_fee_per_gas
+        print(f"block {entry.number} 0x{entry.hash.hex()[:16]}… base fee {base_fee:,}: the friend has {balance:,} wei")
 
     good = block_on(chain, ())
     bad = replace(good, header=replace(good.header, gas_used=21_000))
