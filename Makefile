@@ -47,9 +47,10 @@ conformance: $(BUILT) ## run all public test fixtures that are found and write c
 	@$(BIN)/evmcore conformance $(ARGS)
 
 .PHONY: bench
-bench: $(BUILT) $(TEST_PACKAGES) ## run the benchmarks
+bench: $(BUILT) $(TEST_PACKAGES) ## run the benchmarks; revm beside evmcore where cargo is at hand
 	@echo "Running the benchmarks"
 	@$(BIN)/python -m bench.report $(ARGS)
+	@$(BIN)/python -m bench.regimes --write
 
 .PHONY: bench-parallel
 bench-parallel: $(BUILT) $(TEST_PACKAGES) ## measure the parallel engine against our sequential mode: ARGS="--workers 1,2,4 --rounds 20"

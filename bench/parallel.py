@@ -28,7 +28,6 @@ from .fresh import run_fresh
 from .machine import ROOT, cores, description
 from .measure import BESIDE, LARGE_GAS, LARGE_TRANSACTIONS, SEQUENTIAL, Measured, Mode, Plan, measure, measure_recovery
 from .paired import median, paired, ratio
-from .published import PEVM_BLOCKS, PEVM_GIGAGAS
 from .repairs import MODELS, needs
 from .synthetic import COUNTING_BLOCKS, DEPENDENT_BLOCKS, GIGAGAS_BLOCKS
 from .tables import ms, table, times
@@ -193,7 +192,7 @@ def _worst(plan: Plan, measured: list[Measured]) -> str:
 def _per_block(plan: Plan, measured: list[Measured]) -> str:
     count = plan.most
     strategies = [strategy for strategy in plan.strategies if (strategy, count) in measured[0].seconds]
-    heads = ["block", "fork", "txs", "Mgas", "sequential ms", "Mgas/s", f"bound, {count}", "bound", "pevm", *strategies]
+    heads = ["block", "fork", "txs", "Mgas", "sequential ms", "Mgas/s", f"bound, {count}", "bound", *strategies]
     heads += ["auto is", "executions", "discarded"]
     rows = []
     for found in measured:
@@ -209,7 +208,6 @@ def _per_block(plan: Plan, measured: list[Measured]) -> str:
                 f"{found.gas / seconds / 1e6:,.0f}" if found.gas else "-",
                 times(speedup_bound(found.accesses, count)),
                 times(found.bound),
-                times(PEVM_BLOCKS.get(int(found.name)) if found.name.isdecimal() else None),
                 *(times(found.speedup((strategy, count))) for strategy in strategies),
                 found.said.get(("auto", count), {}).get("strategy", "-"),
                 said.get("executions", "-"),
@@ -218,20 +216,19 @@ def _per_block(plan: Plan, measured: list[Measured]) -> str:
         )
     return (
         f"## Block by block, {count} workers\n\nSpeed-up over our sequential mode; executions and discarded runs are those "
-        "of optimistic. pevm's figures are its own, on 12 threads of another machine, over its own sequential mode.\n\n"
+        "of optimistic.\n\n"
         + table(heads, rows, texts=2)
     )
 
 
 def _curves(plan: Plan, large: list[Measured]) -> str:
     strategy = "optimistic" if "optimistic" in plan.strategies else plan.strategies[0]
-    heads = ["block", *(str(count) for count in plan.workers), "bound", "pevm, 12"]
+    heads = ["block", *(str(count) for count in plan.workers), "bound"]
     rows = [
         [
             found.name,
             *(times(found.speedup((strategy, count))) for count in plan.workers),
             times(found.bound),
-            times(PEVM_BLOCKS.get(int(found.name)) if found.name.isdecimal() else None),
         ]
         for found in large
     ]
@@ -253,7 +250,6 @@ def synthetic_part(plan: Plan) -> list[str]:
         *(f"{count} workers" for count in counts),
         "Mgas/s",
         "bound",
-        "pevm",
     ]
     rows: list[list[object]] = []
     for name, (title, make) in GIGAGAS_BLOCKS.items():
@@ -271,12 +267,11 @@ def synthetic_part(plan: Plan) -> list[str]:
                 *(times(found.speedup(("auto", count))) for count in counts),
                 f"{found.gas / best / 1e6:,.0f}",
                 f"{found.bound:.0f}",
-                f"{PEVM_GIGAGAS[name]:.1f}",
             ]
         )
     texts = [
-        "## A gigagas\n\nBlocks made by bench/synthetic.py, after those of pevm's README; speed-up of auto. pevm's are free of "
-        "conflicts, on 32 processors; in ours a cluster's transfers and a pair's swaps depend on each other.\n\n"
+        "## A gigagas\n\nBlocks made by bench/synthetic.py; speed-up of auto. A cluster's transfers and a pair's swaps depend on "
+        "each other.\n\n"
         + table(heads, rows)
     ]
     modes = [(strategy, count) for strategy in ("optimistic", "auto") for count in counts]

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from .machine import ROOT, description
-from .published import EVMONE_BLOCKS_MGAS_S, REVM_BLOCKS_MGAS_S
 from .tables import duration, table, write_marked
 
 SUITES = ("programs", "opcodes", "blocks", "precompiles", "overheads", "roots")
@@ -171,15 +170,6 @@ def threads_section(row: Row) -> str:
 def short_table(rows: dict[str, list[Row]]) -> str:
     """What the README says: few figures, each with what it stands beside."""
     cells: list[list[object]] = []
-    if blocks := [row for row in rows["block"] if row["gas"]]:
-        gas, seconds = sum(row["gas"] for row in blocks), sum(row["seconds"] for row in blocks)
-        cells.append(
-            [
-                f"{len(blocks)} real blocks, {sum(row['transactions'] for row in blocks):,} transactions, one thread",
-                f"{gas / seconds / 1e6:,.0f} Mgas/s",
-                f"evmone {EVMONE_BLOCKS_MGAS_S:,}, revm in pevm {REVM_BLOCKS_MGAS_S:,} (published, elsewhere)",
-            ]
-        )
     for row in rows["threads"]:
         cells.append(
             [
