@@ -68,6 +68,11 @@ style: $(BUILT) $(STYLE_PACKAGES) ## look at the Python code's form and types
 	@$(BIN)/ruff format --check evmcore tests examples setup.py
 	@$(BIN)/mypy
 
+.PHONY: stubs
+stubs: $(BUILT) $(STYLE_PACKAGES) ## hold the type stubs against the compiled module
+	@echo "Comparing evmcore/_core.pyi with the compiled module"
+	@$(BIN)/stubtest evmcore._core --concise --allowlist tests/stubtest-allowlist.txt
+
 .PHONY: example
 example: $(BUILT) ## make the example block anew
 	@$(BIN)/python -m evmcore.example.generate
