@@ -46,6 +46,12 @@ GCC_INTERPRETER_FLAGS = ["-fno-gcse", "--param=max-goto-duplication-insns=64", "
 # Cython calls a subclass's method through the type that the base class gave it; clang's check of that is not gcc's.
 CLANG_SANITIZED_MODULE_FLAGS = ["-fno-sanitize=function"]
 LINK_FLAGS = ["-pthread"] + ([f"-fsanitize={SANITIZE}"] if SANITIZE else [])
+if sys.platform == "linux":
+    # Addresses of imported functions are resolved when the module is loaded and read-only from then on (full RELRO).
+    LINK_FLAGS += ["-Wl,-z,relro,-z,now"]
+    if not SANITIZE:
+        # Templates of the standard library would be exported in spite of -fvisibility=hidden.
+        LINK_FLAGS += ["-Wl,--version-script=pyx/exports.map"]
 
 
 def is_gcc(compiler: list[str]) -> bool:
@@ -109,6 +115,11 @@ class BuildCore(build_ext):
         jobs = int(os.environ.get("EVMCORE_JOBS", 0)) or os.cpu_count() or 1
         with ThreadPoolExecutor(jobs) as pool:
             objects = list(pool.map(compile_one, sources))
+        # Some Pythons were built with an rpath to their own folder, and hand it on; no library that we link lies there.
+        for name in ("linker_so", "linker_so_cxx"):
+            command = getattr(compiler, name, None)
+            if command:
+                setattr(compiler, name, [word for word in command if not word.startswith("-Wl,-rpath")])
         target = self.get_ext_fullpath(extension.name)
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         compiler.link_shared_object(objects, target, extra_postargs=LINK_FLAGS, target_lang="c++")
