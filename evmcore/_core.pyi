@@ -39,6 +39,17 @@ class TransactionTypeInfo(NamedTuple):
     since: str
     eip: int
     effect: str
+    fields: tuple[str, ...]
+
+class TransactionFieldInfo(NamedTuple):
+    number: int
+    name: str
+    types: tuple[int, ...]
+    default: int | None
+    json_name: str
+    choice: str
+    may_be_empty: bool
+    text: str
 
 class StatusInfo(NamedTuple):
     number: int
@@ -50,6 +61,7 @@ OPCODES: tuple[Opcode, ...]
 FORKS: tuple[ForkInfo, ...]
 PRECOMPILES: tuple[PrecompileInfo, ...]
 TRANSACTION_TYPES: tuple[TransactionTypeInfo, ...]
+TRANSACTION_FIELDS: tuple[TransactionFieldInfo, ...]
 STATUSES: tuple[StatusInfo, ...]
 PARAMETERS: Mapping[str, int]
 SYSTEM_ADDRESSES: Mapping[str, bytes]
@@ -307,6 +319,7 @@ class StateTest:
         self, transaction: dict[str, Any], data: int, gas: int, value: int, txbytes: str | None = None
     ) -> tuple[int, bytes, bytes, str | None, str | None]: ...
 
+def choose_fields(fields: dict[str, Any], data: int, gas: int, value: int) -> tuple[int, dict[str, Any]]: ...
 def check_transaction(
     raw: _Data, fork: int, chain_id: int = 1
 ) -> tuple[list[tuple[str, str | None]], bytes | None, bytes | None, int | None]: ...

@@ -168,6 +168,30 @@ cdef extern from "core/base/transaction.hpp" namespace "evmcore" nogil:
         vector[Hash] blob_versioned_hashes
         vector[Authorization] authorizations
         Bytes raw
+    cdef enum class TransactionCodec(uint8_t):
+        NUMBER_64
+        NUMBER
+        CHAIN_ID
+        RECIPIENT
+        DATA
+        ACCESS_LIST
+        HASHES
+        AUTHORIZATIONS
+    cdef enum class TransactionField(uint8_t):
+        gas_price
+    cppclass TransactionFieldRow:
+        const char* name
+        TransactionCodec codec
+        int64_t default_number
+        const char* json_name
+        const char* text
+        void* member(CTransaction& tx)
+    const TransactionFieldRow* transaction_field_rows
+    const size_t TRANSACTION_FIELD_COUNT
+    const uint8_t LAST_TYPE_BYTE
+    cbool type_has_field(uint8_t type, TransactionField field)
+    void clear_transaction "evmcore::clear"(CTransaction* tx)
+    void copy_fields(const CTransaction& source, CTransaction* tx)
     Status decode_transaction(ByteView raw, CTransaction* out, const char** field)
     Status split_legacy_v(CTransaction* tx)
     cbool encode_transaction(const CTransaction& tx, Bytes* out)
@@ -224,7 +248,7 @@ cdef extern from "core/rules/rules.hpp" namespace "evmcore" nogil:
         int32_t base_gas[256]
         cbool is_defined[256]
         uint32_t precompiles
-        uint8_t transaction_types
+        cbool has_transaction_type[128]
         cbool coinbase_is_warm
         cbool has_warm_access
         int64_t refund_quotient
@@ -313,6 +337,8 @@ cdef extern from "core/rules/tables.hpp" namespace "evmcore" nogil:
         Fork since
         int eip
         const char* effect
+        const TransactionField* fields
+        size_t field_count
     const OpcodeRow* opcode_rows
     const size_t OPCODE_ROW_COUNT
     const ForkRow* fork_rows

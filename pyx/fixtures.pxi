@@ -92,22 +92,22 @@ cdef extern from *:
     cbool (*fixture_block_hash "evmcore_fixture_block_hash")(void*, uint64_t, Hash*) noexcept nogil
 
 
-cdef int read_fixture_access_list(object entries, CTransaction* tx) except -1:
+cdef int read_fixture_access_list(object entries, vector[AccessEntry]* member, CTransaction* tx) except -1:
     cdef AccessEntry entry
     cdef u256 key
     for item in entries:
         read_fixed(item["address"], entry.address.bytes, 20, "accessLists.address")
         entry.first_key = <uint32_t>tx.access_keys.size()
-        keys = item["storageKeys"]
-        entry.key_count = <uint32_t>len(keys)
-        for text in keys:
+        entry.key_count = 0
+        for text in item["storageKeys"]:
             read_word(text, &key, "accessLists.storageKeys")
             tx.access_keys.push_back(key)
-        tx.access_list.push_back(entry)
+            entry.key_count += 1
+        member.push_back(entry)
     return 0
 
 
-cdef int read_fixture_authorizations(object entries, CTransaction* tx) except -1:
+cdef int read_fixture_authorizations(object entries, vector[Authorization]* member) except -1:
     cdef Authorization auth
     cdef u256 parity
     for item in entries:
@@ -120,60 +120,88 @@ cdef int read_fixture_authorizations(object entries, CTransaction* tx) except -1
         auth.y_parity = <uint8_t>parity.limb[0]
         read_word(item["r"], &auth.r, "authorizationList.r")
         read_word(item["s"], &auth.s, "authorizationList.s")
-        tx.authorizations.push_back(auth)
+        member.push_back(auth)
     return 0
+
+
+cdef int read_fixture_field(CTransaction* tx, int row, object text) except -1:
+    """One field out of a state test's JSON."""
+    cdef TransactionCodec codec = transaction_field_rows[row].codec
+    cdef void* member = transaction_field_rows[row].member(tx[0])
+    cdef str name = transaction_field_rows[row].name.decode()
+    cdef Hash hash
+    if codec == TransactionCodec.NUMBER_64:
+        read_u64(text, <uint64_t*>member, name)
+    elif codec == TransactionCodec.NUMBER:
+        read_word(text, <u256*>member, name)
+    elif codec == TransactionCodec.RECIPIENT:
+        tx.is_create = not text or text == "0x"
+        if not tx.is_create:
+            read_fixed(text, (<Address*>member).bytes, 20, name)
+    elif codec == TransactionCodec.DATA:
+        read_data(text, <Bytes*>member, name)
+    elif codec == TransactionCodec.ACCESS_LIST:
+        read_fixture_access_list(text, <vector[AccessEntry]*>member, tx)
+    elif codec == TransactionCodec.HASHES:
+        for item in text:
+            read_fixed(item, hash.bytes, 32, name)
+            (<vector[Hash]*>member).push_back(hash)
+    elif codec == TransactionCodec.AUTHORIZATIONS:
+        read_fixture_authorizations(text, <vector[Authorization]*>member)
+    else:
+        raise SystemError(f"{name}: a form that state tests are not read by")
+    return 0
+
+
+def choose_fields(dict fields, Py_ssize_t data, Py_ssize_t gas, Py_ssize_t value):
+    """A state test's `transaction` for one choice: (type, {name of a field: its JSON}); what is null or absent is left out.
+
+    The type is the first that has all the fields, of which gas_price says nothing: the makers of tests write it anyway.
+    """
+    cdef int type = 0
+    chosen = {}
+    choices = {"data": data, "gas": gas, "value": value}
+    for field in TRANSACTION_FIELDS:
+        given = fields.get(field.json_name) if field.json_name else None
+        if given is not None and field.choice:
+            index = choices[field.choice]
+            if not isinstance(given, list) or not 0 <= index < len(given):
+                raise errors.UnusableInput(f"transaction.{field.json_name}: no item {index}")
+            given = given[index]
+        if given is None:
+            continue
+        chosen[field.name] = given
+        if field.name != "gas_price":
+            type = max(type, field.types[0])
+    for name in chosen:
+        if type not in _field_by_name[name].types and name != "gas_price":
+            raise errors.UnusableInput(f"transaction: no type has {name} and all the others")
+    return type, chosen
 
 
 cdef int read_fixture_transaction(dict fields, Py_ssize_t data, Py_ssize_t gas, Py_ssize_t value,
                                   CTransaction* tx) except -1:
     """The transaction of a state test's `transaction`, for one choice of data, gas limit and value; unsigned."""
-    cdef Hash hash
-    access_lists = fields.get("accessLists")
-    access_list = access_lists[data] if access_lists is not None else None
-    hashes = fields.get("blobVersionedHashes")
-    authorizations = fields.get("authorizationList")
-    to = fields.get("to") or ""
-    tx.type = (4 if authorizations is not None else 3 if hashes is not None or "maxFeePerBlobGas" in fields
-               else 2 if "maxFeePerGas" in fields else 1 if access_list is not None else 0)
+    clear_transaction(tx)
+    type, chosen = choose_fields(fields, data, gas, value)
+    tx.type = type
     tx.has_sender = True
-    tx.data.clear()
-    tx.access_list.clear()
-    tx.access_keys.clear()
-    tx.blob_versioned_hashes.clear()
-    tx.authorizations.clear()
-    tx.has_chain_id = False
-    tx.max_fee_per_blob_gas = u256()
+    tx.is_create = True
     read_fixed(fields["sender"], tx.sender.bytes, 20, "sender")
-    tx.is_create = not to or to == "0x"
-    if not tx.is_create:
-        read_fixed(to, tx.to.bytes, 20, "to")
-    read_u64(fields["nonce"], &tx.nonce, "nonce")
-    read_u64(fields["gasLimit"][gas], &tx.gas_limit, "gas_limit")
-    read_word(fields["value"][value], &tx.value, "value")
-    read_data(fields["data"][data], &tx.data, "data")
-    if tx.type < 2:
-        read_word(fields["gasPrice"], &tx.gas_price, "gas_price")
+    for field in _fields_of_type[type]:
+        given = chosen.get(field.name)
+        if given is not None:
+            read_fixture_field(tx, field.number, given)
+        elif field.json_name and not field.may_be_empty:
+            raise KeyError(field.json_name)
+    if type_has_field(tx.type, TransactionField.gas_price):
         tx.max_fee_per_gas = tx.max_priority_fee_per_gas = tx.gas_price
-    else:
-        tx.gas_price = u256()
-        read_word(fields["maxFeePerGas"], &tx.max_fee_per_gas, "max_fee_per_gas")
-        read_word(fields["maxPriorityFeePerGas"], &tx.max_priority_fee_per_gas, "max_priority_fee_per_gas")
-    if access_list is not None:
-        read_fixture_access_list(access_list, tx)
-    if hashes is not None:
-        for text in hashes:
-            read_fixed(text, hash.bytes, 32, "blobVersionedHashes")
-            tx.blob_versioned_hashes.push_back(hash)
-    if "maxFeePerBlobGas" in fields:
-        read_word(fields["maxFeePerBlobGas"], &tx.max_fee_per_blob_gas, "max_fee_per_blob_gas")
-    if authorizations is not None:
-        read_fixture_authorizations(authorizations, tx)
     return 0
 
 
 cdef inline cbool is_known_type(uint8_t first_byte, const Rules* rules) noexcept nogil:
     """Whether the fork has the type that this first byte of a wire form says; other bytes begin a list (EIP-2718)."""
-    return first_byte > 0x7f or (first_byte < 8 and (rules.transaction_types >> first_byte) & 1)
+    return first_byte > LAST_TYPE_BYTE or rules.has_transaction_type[first_byte]
 
 
 cdef class StateTest:

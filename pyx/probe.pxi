@@ -90,7 +90,7 @@ def probe_u256(name, a, b=0, c=0):
 
 
 cdef extern from "core/crypto/keccak.hpp" namespace "evmcore" nogil:
-    void c_keccak256_x4 "evmcore::keccak256_x4"(const uint8_t* const* data, const size_t* sizes, Hash** out)
+    void c_keccak256_x4 "evmcore::keccak256_x4"(const uint8_t* const* inputs, const size_t* sizes, Hash** out)
 
 
 def probe_keccak_of_four(messages):

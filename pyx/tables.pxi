@@ -5,7 +5,8 @@ from types import MappingProxyType
 Opcode = namedtuple("Opcode", "number name pops pushes immediate since effect")
 ForkInfo = namedtuple("ForkInfo", "index name mainnet_name test_name other_names")
 PrecompileInfo = namedtuple("PrecompileInfo", "address name since eip effect")
-TransactionTypeInfo = namedtuple("TransactionTypeInfo", "type name since eip effect")
+TransactionTypeInfo = namedtuple("TransactionTypeInfo", "type name since eip effect fields")
+TransactionFieldInfo = namedtuple("TransactionFieldInfo", "number name types default json_name choice may_be_empty text")
 StatusInfo = namedtuple("StatusInfo", "number name kind text")
 
 
@@ -32,12 +33,29 @@ def _read_tables():
     types = tuple(
         TransactionTypeInfo(transaction_rows[i].type, transaction_rows[i].name.decode(),
                             _fork_mainnet_name(transaction_rows[i].since), transaction_rows[i].eip,
-                            transaction_rows[i].effect.decode())
+                            transaction_rows[i].effect.decode(),
+                            tuple(transaction_field_rows[<int>transaction_rows[i].fields[k]].name.decode()
+                                  for k in range(transaction_rows[i].field_count)))
         for i in range(TRANSACTION_ROW_COUNT))
     statuses = tuple(
         StatusInfo(i, status_name(<Status><uint8_t>i), kinds[<int>kind_of(<Status><uint8_t>i)], status_text(<Status><uint8_t>i))
         for i in range(STATUS_COUNT))
     return opcodes, forks, precompiles, types, statuses
+
+
+def _read_fields():
+    """The rows of transaction_fields.def. `json_name` and `choice`: "gasLimit[gas]" taken apart."""
+    cdef size_t i
+    rows = []
+    for i in range(TRANSACTION_FIELD_COUNT):
+        name = transaction_field_rows[i].name.decode()
+        json_name, _, choice = transaction_field_rows[i].json_name.decode().rstrip("]").partition("[")
+        is_number = transaction_field_rows[i].codec in (TransactionCodec.NUMBER, TransactionCodec.NUMBER_64)
+        types = tuple(row.type for row in TRANSACTION_TYPES if name in row.fields)
+        default = transaction_field_rows[i].default_number
+        rows.append(TransactionFieldInfo(i, name, types, default if is_number and default >= 0 else None, json_name, choice,
+                                         not is_number, transaction_field_rows[i].text.decode()))
+    return tuple(rows)
 
 
 def _read_parameters():
@@ -52,6 +70,10 @@ def _read_system_addresses():
 
 
 OPCODES, FORKS, PRECOMPILES, TRANSACTION_TYPES, STATUSES = _read_tables()
+
+TRANSACTION_FIELDS = _read_fields()
+_field_by_name = {field.name: field for field in TRANSACTION_FIELDS}
+_fields_of_type = {row.type: tuple(_field_by_name[name] for name in row.fields) for row in TRANSACTION_TYPES}
 
 # Numbers and addresses that forks don't change (parameters.def), by name.
 PARAMETERS = MappingProxyType(_read_parameters())
@@ -98,6 +120,6 @@ def fork_rules(name):
         "has_beacon_root": r.has_beacon_root, "has_requests": r.has_requests,
         "stores_parent_hash": r.stores_parent_hash, "max_block_size_bytes": r.max_block_size_bytes,
         "bomb_delay_blocks": r.bomb_delay_blocks, "difficulty_rule": DIFFICULTY_RULES[<int>r.difficulty_rule],
-        "deletes_empty_accounts": r.deletes_empty_accounts, "transaction_types": r.transaction_types,
+        "deletes_empty_accounts": r.deletes_empty_accounts, "transaction_types": tuple(row.type for row in TRANSACTION_TYPES if r.has_transaction_type[<int>row.type]),
         "max_blobs_per_transaction": r.max_blobs_per_transaction, "transaction_gas_cap": r.transaction_gas_cap,
     }

@@ -85,7 +85,7 @@ cdef Status check_form(const CTransaction* tx, const Rules* rules, const BlockCo
                        const IntrinsicGas* cost, Outcome* out) noexcept nogil:
     """What can be refused without looking at the state or at what the block has left."""
     cdef Status status
-    if tx.type > 7 or not (rules.transaction_types >> tx.type) & 1:
+    if tx.type > LAST_TYPE_BYTE or not rules.has_transaction_type[tx.type]:
         out.have = u256(tx.type)
         return Status.TYPE_NOT_SUPPORTED
     if tx.has_chain_id and not same_word(tx.chain_id, block.chain_id):

@@ -1,4 +1,158 @@
-# Floor 8: Transaction: decoded natively, seen from Python.
+# Floor 8: Transaction: decoded natively, seen from Python. Its fields are rows of transaction_fields.def: a field with a form
+# that is there already needs no line here but the one in the class.
+
+cdef class Transaction
+
+
+cdef class _FieldOfTransaction:
+    """Reads a field of a transaction, which can't be changed."""
+    cdef int row
+
+    def __init__(self, name):
+        self.row = _field_by_name[name].number
+
+    @property
+    def __doc__(self):
+        return TRANSACTION_FIELDS[self.row].text
+
+    def __get__(self, instance, owner):
+        return self if instance is None else field_value(&(<Transaction?>instance).tx, self.row)
+
+    def __set__(self, instance, value):
+        raise AttributeError(f"{TRANSACTION_FIELDS[self.row].name}: a transaction can't be changed")
+
+
+cdef object field_value(CTransaction* tx, int row):
+    """A field as Python sees it."""
+    cdef TransactionCodec codec = transaction_field_rows[row].codec
+    cdef void* member = transaction_field_rows[row].member(tx[0])
+    if codec == TransactionCodec.NUMBER_64:
+        return (<uint64_t*>member)[0]
+    if codec == TransactionCodec.NUMBER:
+        return to_int((<u256*>member)[0])
+    if codec == TransactionCodec.CHAIN_ID:
+        return to_int((<u256*>member)[0]) if tx.has_chain_id else None
+    if codec == TransactionCodec.RECIPIENT:
+        return None if tx.is_create else from_address_bytes((<Address*>member)[0])
+    if codec == TransactionCodec.DATA:
+        return from_bytes((<Bytes*>member)[0])
+    if codec == TransactionCodec.ACCESS_LIST:
+        return from_access_list((<vector[AccessEntry]*>member)[0], tx.access_keys)
+    if codec == TransactionCodec.HASHES:
+        return from_hashes((<vector[Hash]*>member)[0])
+    if codec == TransactionCodec.AUTHORIZATIONS:
+        return from_authorizations((<vector[Authorization]*>member)[0])
+    raise SystemError(f"{transaction_field_rows[row].name.decode()}: a form that Python doesn't see")
+
+
+cdef int set_field(CTransaction* tx, int row, object value) except -1:
+    """Set a field of a new transaction from Python's value; None: zero or empty, where that has a meaning."""
+    cdef TransactionCodec codec = transaction_field_rows[row].codec
+    cdef void* member = transaction_field_rows[row].member(tx[0])
+    cdef str name = transaction_field_rows[row].name.decode()
+    if codec == TransactionCodec.NUMBER_64:
+        (<uint64_t*>member)[0] = to_u64(value, name)
+    elif codec == TransactionCodec.NUMBER:
+        (<u256*>member)[0] = to_word(0 if value is None and transaction_field_rows[row].default_number < 0 else value, name)
+    elif codec == TransactionCodec.CHAIN_ID:
+        (<u256*>member)[0] = to_word(transaction_field_rows[row].default_number if value is None else value, name)
+        tx.has_chain_id = True
+    elif codec == TransactionCodec.RECIPIENT:
+        tx.is_create = value is None or value == b"" or value == ""
+        if not tx.is_create:
+            (<Address*>member)[0] = to_address_value(value, name)
+    elif codec == TransactionCodec.DATA:
+        (<Bytes*>member)[0] = bytes_vector(to_data(b"" if value is None else value, name))
+    elif codec == TransactionCodec.ACCESS_LIST:
+        to_access_list(value, <vector[AccessEntry]*>member, &tx.access_keys, name)
+    elif codec == TransactionCodec.HASHES:
+        for item in value or ():
+            (<vector[Hash]*>member).push_back(to_hash_value(item, name))
+    elif codec == TransactionCodec.AUTHORIZATIONS:
+        to_authorizations(value, <vector[Authorization]*>member, name)
+    else:
+        raise SystemError(f"{name}: a form that Python doesn't give")
+    return 0
+
+
+cdef tuple from_access_list(const vector[AccessEntry]& entries, const vector[u256]& keys):
+    cdef size_t i
+    cdef uint32_t k
+    cdef list slots
+    cdef list result = []
+    for i in range(entries.size()):
+        slots = []
+        for k in range(entries[i].key_count):
+            slots.append(to_int(keys[entries[i].first_key + k]))
+        result.append((from_address_bytes(entries[i].address), tuple(slots)))
+    return tuple(result)
+
+
+cdef int to_access_list(object value, vector[AccessEntry]* entries, vector[u256]* keys, str name) except -1:
+    cdef AccessEntry entry
+    for item in value or ():
+        address, slots = (item["address"], item["storageKeys"]) if isinstance(item, dict) else item
+        entry.address = to_address_value(address, name)
+        entry.first_key = <uint32_t>keys.size()
+        entry.key_count = 0
+        for slot in slots:
+            keys.push_back(to_word(int.from_bytes(slot, "big") if isinstance(slot, bytes) else _quantity(slot, name), name))
+            entry.key_count += 1
+        entries.push_back(entry)
+    return 0
+
+
+cdef tuple from_hashes(const vector[Hash]& hashes):
+    cdef size_t i
+    cdef list result = []
+    for i in range(hashes.size()):
+        result.append(from_hash_bytes(hashes[i]))
+    return tuple(result)
+
+
+cdef tuple from_authorizations(const vector[Authorization]& authorizations):
+    cdef size_t i
+    cdef const Authorization* a
+    result = []
+    for i in range(authorizations.size()):
+        a = &authorizations[i]
+        result.append((to_int(a.chain_id), from_address_bytes(a.address), a.nonce, a.y_parity, to_int(a.r), to_int(a.s)))
+    return tuple(result)
+
+
+cdef int to_authorizations(object value, vector[Authorization]* authorizations, str name) except -1:
+    cdef Authorization auth
+    for item in value or ():
+        chain, address, nonce, parity, r, s = item
+        auth.chain_id = to_word(chain, name)
+        auth.address = to_address_value(address, name)
+        auth.nonce = to_u64(nonce, name)
+        auth.y_parity = min(to_u64(parity, name), 255)
+        auth.r = to_word(r, name)
+        auth.s = to_word(s, name)
+        authorizations.push_back(auth)
+    return 0
+
+
+cdef int set_parity(CTransaction* tx, uint64_t parity) except -1:
+    """Set y_parity and with it v, which in a legacy transaction has the chain id inside (EIP-155)."""
+    if parity > (1 if tx.type == 0 else 255):
+        raise ValueError(f"y_parity: {parity} is neither 0 nor 1")
+    tx.y_parity = <uint8_t>parity
+    if tx.type != 0:
+        tx.v = u256(parity)
+    elif tx.has_chain_id:
+        tx.v = to_word(35 + 2 * to_int(tx.chain_id) + parity, "v")
+    else:
+        tx.v = u256(27 + parity)
+    return 0
+
+
+def _type_of_fields(fields):
+    """The first transaction type that has all the fields which are given: not None, not empty, not the row's default."""
+    return max((_field_by_name[name].types[0] for name, value in fields.items()
+                if value is not None and value != _field_by_name[name].default and not (isinstance(value, (tuple, list)) and not value)
+                and name != "chain_id"), default=0)
 
 
 cdef class Transaction:
@@ -11,83 +165,36 @@ cdef class Transaction:
     cdef CTransaction tx
     cdef bint is_checked_for_sender
 
-    def __init__(self, *, type=None, nonce=0, gas_price=None, max_fee_per_gas=None, max_priority_fee_per_gas=None,
-                 gas_limit=21000, to=None, value=0, data=b"", chain_id=None, access_list=(), max_fee_per_blob_gas=0,
-                 blob_versioned_hashes=(), authorization_list=(), v=None, y_parity=None, r=0, s=0, sender=None):
+    def __init__(self, *, type=None, v=None, y_parity=None, r=0, s=0, sender=None, **fields):
         cdef CTransaction* tx = &self.tx
-        cdef AccessEntry entry
-        cdef Authorization auth
+        clear_transaction(tx)
+        for name in fields:
+            if name not in _field_by_name:
+                raise TypeError(f"Transaction() got an unexpected keyword argument {name!r}")
         if type is None:
-            type = (4 if authorization_list else 3 if blob_versioned_hashes else 2 if max_fee_per_gas is not None
-                    else 1 if access_list else 0)
-        if type not in (0, 1, 2, 3, 4):
+            type = _type_of_fields(fields)
+        if type not in _fields_of_type:
             raise_decode_error(Status.TYPE_NOT_SUPPORTED, "type")
         tx.type = type
-        tx.nonce = to_u64(nonce, "nonce")
-        tx.gas_limit = to_u64(gas_limit, "gas_limit")
-        tx.value = to_word(value, "value")
-        if type < 2:
-            if max_fee_per_gas is not None or max_priority_fee_per_gas is not None:
-                raise ValueError(f"max_fee_per_gas: a transaction of type {type} has a gas_price")
-            tx.gas_price = to_word(gas_price or 0, "gas_price")
+        for name, value in fields.items():
+            if type not in _field_by_name[name].types and value and not (name == "chain_id" and type == 0):
+                raise ValueError(f"{name}: a transaction of type {type} has none")
+        for field in _fields_of_type[type]:
+            set_field(tx, field.number, fields.get(field.name) if field.default is None else fields.get(field.name, field.default))
+        if type == 0 and fields.get("chain_id") is not None:
+            set_field(tx, _field_by_name["chain_id"].number, fields["chain_id"])
+        if type_has_field(tx.type, TransactionField.gas_price):
             tx.max_fee_per_gas = tx.max_priority_fee_per_gas = tx.gas_price
-        else:
-            if gas_price is not None:
-                raise ValueError(f"gas_price: a transaction of type {type} has max_fee_per_gas")
-            tx.max_fee_per_gas = to_word(max_fee_per_gas or 0, "max_fee_per_gas")
-            tx.max_priority_fee_per_gas = to_word(max_priority_fee_per_gas or 0, "max_priority_fee_per_gas")
-        tx.is_create = to is None or to == b"" or to == ""
-        if not tx.is_create:
-            tx.to = to_address_value(to, "to")
-        tx.data = bytes_vector(to_data(data, "data"))
-        if type > 0:
-            tx.has_chain_id = True
-            tx.chain_id = to_word(1 if chain_id is None else chain_id, "chain_id")
-        elif chain_id is not None:
-            tx.has_chain_id = True
-            tx.chain_id = to_word(chain_id, "chain_id")
-        if access_list and type == 0:
-            raise ValueError("access_list: a transaction of type 0 has none")
-        for item in access_list:
-            address, keys = (item["address"], item["storageKeys"]) if isinstance(item, dict) else item
-            entry.address = to_address_value(address, "access_list")
-            entry.first_key = <uint32_t>tx.access_keys.size()
-            entry.key_count = len(keys)
-            for key in keys:
-                tx.access_keys.push_back(to_word(_quantity(key, "access_list"), "access_list")
-                                         if not isinstance(key, bytes) else to_word(int.from_bytes(key, "big"), "access_list"))
-            tx.access_list.push_back(entry)
-        if (blob_versioned_hashes or max_fee_per_blob_gas) and type != 3:
-            raise ValueError(f"blob_versioned_hashes: a transaction of type {type} has none")
-        tx.max_fee_per_blob_gas = to_word(max_fee_per_blob_gas, "max_fee_per_blob_gas")
-        for item in blob_versioned_hashes:
-            tx.blob_versioned_hashes.push_back(to_hash_value(item, "blob_versioned_hashes"))
-        if authorization_list and type != 4:
-            raise ValueError(f"authorization_list: a transaction of type {type} has none")
-        for item in authorization_list:
-            chain, address, auth_nonce, parity, auth_r, auth_s = item
-            auth.chain_id = to_word(chain, "authorization_list")
-            auth.address = to_address_value(address, "authorization_list")
-            auth.nonce = to_u64(auth_nonce, "authorization_list")
-            auth.y_parity = min(to_u64(parity, "authorization_list"), 255)
-            auth.r = to_word(auth_r, "authorization_list")
-            auth.s = to_word(auth_s, "authorization_list")
-            tx.authorizations.push_back(auth)
         tx.r = to_word(r, "r")
         tx.s = to_word(s, "s")
         if y_parity is not None:
-            tx.y_parity = to_u64(y_parity, "y_parity")
-            if type == 0:
-                v = (35 + 2 * chain_id + y_parity) if chain_id is not None else 27 + y_parity
-            else:
-                v = y_parity
-        if v is not None:
+            set_parity(tx, to_u64(y_parity, "y_parity"))
+        elif v is not None:
             tx.v = to_word(v, "v")
-            if type == 0:
-                if split_legacy_v(tx) != Status.SUCCESS:
-                    raise_decode_error(Status.INVALID_SIGNATURE, "v")
-            else:
-                tx.y_parity = to_u64(v, "v")
+            if type != 0:
+                set_parity(tx, to_u64(v, "v"))
+            elif split_legacy_v(tx) != Status.SUCCESS:
+                raise_decode_error(Status.INVALID_SIGNATURE, "v")
         if sender is not None:
             tx.sender = to_address_value(sender, "sender")
             tx.has_sender = True
@@ -119,14 +226,6 @@ cdef class Transaction:
     @property
     def type(self): return self.tx.type
     @property
-    def nonce(self): return self.tx.nonce
-    @property
-    def gas_limit(self): return self.tx.gas_limit
-    @property
-    def value(self): return to_int(self.tx.value)
-    @property
-    def data(self): return from_bytes(self.tx.data)
-    @property
     def v(self): return to_int(self.tx.v)
     @property
     def r(self): return to_int(self.tx.r)
@@ -134,55 +233,25 @@ cdef class Transaction:
     def s(self): return to_int(self.tx.s)
     @property
     def y_parity(self): return self.tx.y_parity
-    @property
-    def max_fee_per_gas(self): return to_int(self.tx.max_fee_per_gas)
-    @property
-    def max_priority_fee_per_gas(self): return to_int(self.tx.max_priority_fee_per_gas)
-    @property
-    def max_fee_per_blob_gas(self): return to_int(self.tx.max_fee_per_blob_gas)
+
+    # One for each row of transaction_fields.def, which says what it is. In types without the field it is zero or empty.
+    chain_id = _FieldOfTransaction("chain_id")
+    nonce = _FieldOfTransaction("nonce")
+    max_priority_fee_per_gas = _FieldOfTransaction("max_priority_fee_per_gas")
+    max_fee_per_gas = _FieldOfTransaction("max_fee_per_gas")
+    gas_limit = _FieldOfTransaction("gas_limit")
+    to = _FieldOfTransaction("to")
+    value = _FieldOfTransaction("value")
+    data = _FieldOfTransaction("data")
+    access_list = _FieldOfTransaction("access_list")
+    max_fee_per_blob_gas = _FieldOfTransaction("max_fee_per_blob_gas")
+    blob_versioned_hashes = _FieldOfTransaction("blob_versioned_hashes")
+    authorization_list = _FieldOfTransaction("authorization_list")
 
     @property
     def gas_price(self):
-        """wei a gas; None in types 2 and later, which have max_fee_per_gas."""
-        return to_int(self.tx.gas_price) if self.tx.type < 2 else None
-
-    @property
-    def to(self):
-        """20 bytes; None for a creation."""
-        return None if self.tx.is_create else from_address_bytes(self.tx.to)
-
-    @property
-    def chain_id(self):
-        """None for a legacy transaction without replay protection (EIP-155)."""
-        return to_int(self.tx.chain_id) if self.tx.has_chain_id else None
-
-    @property
-    def access_list(self):
-        """(address, (slot, …)), … as bytes and ints."""
-        cdef uint32_t k
-        cdef size_t i
-        result = []
-        for i in range(self.tx.access_list.size()):
-            keys = tuple(to_int(self.tx.access_keys[self.tx.access_list[i].first_key + k])
-                         for k in range(self.tx.access_list[i].key_count))
-            result.append((from_address_bytes(self.tx.access_list[i].address), keys))
-        return tuple(result)
-
-    @property
-    def blob_versioned_hashes(self):
-        cdef size_t i
-        return tuple(from_hash_bytes(self.tx.blob_versioned_hashes[i]) for i in range(self.tx.blob_versioned_hashes.size()))
-
-    @property
-    def authorization_list(self):
-        """(chain_id, address, nonce, y_parity, r, s), … (EIP-7702)."""
-        cdef size_t i
-        cdef Authorization* a
-        result = []
-        for i in range(self.tx.authorizations.size()):
-            a = &self.tx.authorizations[i]
-            result.append((to_int(a.chain_id), from_address_bytes(a.address), a.nonce, a.y_parity, to_int(a.r), to_int(a.s)))
-        return tuple(result)
+        """wei a gas; None in types that have max_fee_per_gas"""
+        return to_int(self.tx.gas_price) if type_has_field(self.tx.type, TransactionField.gas_price) else None
 
     @property
     def hash(self):
@@ -223,17 +292,15 @@ cdef class Transaction:
         Signed by libsecp256k1 if coincurve or the system has it, else by evmcore's own code, which gives the same signature;
         SECURITY.md says what that is not made for. ValueError if the key is not between 1 and the order of secp256k1 less 1.
         """
+        cdef Transaction other = Transaction.__new__(Transaction)
         r, s, y_parity = sign_hash(self.signing_hash, private_key)
-        fields = dict(type=self.type, nonce=self.nonce, gas_limit=self.gas_limit, to=self.to, value=self.value,
-                      data=self.data, chain_id=self.chain_id, access_list=self.access_list,
-                      blob_versioned_hashes=self.blob_versioned_hashes, authorization_list=self.authorization_list,
-                      max_fee_per_blob_gas=self.max_fee_per_blob_gas, y_parity=y_parity, r=r, s=s)
-        if self.type < 2:
-            fields["gas_price"] = self.gas_price
-        else:
-            fields["max_fee_per_gas"] = self.max_fee_per_gas
-            fields["max_priority_fee_per_gas"] = self.max_priority_fee_per_gas
-        return Transaction(**fields)
+        copy_fields(self.tx, &other.tx)
+        other.tx.r = to_word(r, "r")
+        other.tx.s = to_word(s, "s")
+        set_parity(&other.tx, y_parity)
+        encode_transaction(other.tx, &other.tx.raw)
+        hash_transaction(&other.tx)
+        return other
 
     def __eq__(self, other):
         return isinstance(other, Transaction) and self.tx.hash == (<Transaction>other).tx.hash

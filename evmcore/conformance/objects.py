@@ -5,7 +5,18 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from .._core import FORKS, PARAMETERS, State, Transaction, fork_rules, keccak256
+from .._core import (
+    FORKS,
+    PARAMETERS,
+    TRANSACTION_FIELDS,
+    TRANSACTION_TYPES,
+    State,
+    Transaction,
+    choose_fields,
+    fork_rules,
+    keccak256,
+)
+from ..errors import UnusableInput
 from ..header import Header
 from ..hexadecimal import data, quantity
 
@@ -44,6 +55,30 @@ def block_hashes(number: int) -> dict[int, bytes]:
     return {earlier: keccak256(b"%d" % earlier) for earlier in range(max(0, number - _WINDOW), number)}
 
 
+def _access_list(entries: list[dict[str, Any]]) -> list[Any]:
+    return [(entry["address"], [quantity(key, "storageKeys") for key in entry["storageKeys"]]) for entry in entries]
+
+
+def _authorization_list(entries: list[dict[str, Any]]) -> list[Any]:
+    return [
+        (
+            quantity(item["chainId"], "chainId"),
+            item["address"],
+            quantity(item["nonce"], "nonce", 64),
+            quantity(item["yParity"] if "yParity" in item else item["v"], "yParity", 8),
+            quantity(item["r"], "r"),
+            quantity(item["s"], "s"),
+        )
+        for item in entries
+    ]
+
+
+_FIELDS = {field.name: field for field in TRANSACTION_FIELDS}
+_FIELDS_OF_TYPE = {row.type: row.fields for row in TRANSACTION_TYPES}
+# Fields whose JSON is neither a number nor what Transaction takes.
+_READERS = {"access_list": _access_list, "authorization_list": _authorization_list}
+
+
 def transaction_of(fields: dict[str, Any], case: dict[str, Any], **changes: Any) -> Transaction:
     """The transaction of one case: its `txbytes`, or where there are none, or `changes`, its fields with their sender.
 
@@ -52,46 +87,18 @@ def transaction_of(fields: dict[str, Any], case: dict[str, Any], **changes: Any)
     if "txbytes" in case and not changes:
         return Transaction.decode(data(case["txbytes"], "txbytes"))
     chosen = case["indexes"]
-    access_lists = fields.get("accessLists")
-    access_list = access_lists[chosen["data"]] if access_lists is not None else None
-    authorizations = fields.get("authorizationList")
-    hashes = fields.get("blobVersionedHashes")
-    values: dict[str, Any] = {
-        "nonce": quantity(fields["nonce"], "nonce", 64),
-        "gas_limit": quantity(fields["gasLimit"][chosen["gas"]], "gasLimit", 64),
-        "to": fields.get("to") or None,
-        "value": quantity(fields["value"][chosen["value"]], "value"),
-        "data": data(fields["data"][chosen["data"]], "data"),
-        "sender": fields.get("sender") or sender_of(fields["secretKey"]),
-    }
-    if "maxFeePerGas" in fields:
-        values["type"] = 2
-        values["max_fee_per_gas"] = quantity(fields["maxFeePerGas"], "maxFeePerGas")
-        values["max_priority_fee_per_gas"] = quantity(fields["maxPriorityFeePerGas"], "maxPriorityFeePerGas")
-    else:
-        values["type"] = 0 if access_list is None else 1
-        values["gas_price"] = quantity(fields["gasPrice"], "gasPrice")
-    if access_list is not None:
-        values["access_list"] = [
-            (entry["address"], [quantity(key, "storageKeys") for key in entry["storageKeys"]]) for entry in access_list
-        ]
-    if hashes is not None:
-        values["type"] = 3
-        values["blob_versioned_hashes"] = hashes
-        values["max_fee_per_blob_gas"] = quantity(fields["maxFeePerBlobGas"], "maxFeePerBlobGas")
-    if authorizations is not None:
-        values["type"] = 4
-        values["authorization_list"] = [
-            (
-                quantity(item["chainId"], "chainId"),
-                item["address"],
-                quantity(item["nonce"], "nonce", 64),
-                quantity(item["yParity"] if "yParity" in item else item["v"], "yParity", 8),
-                quantity(item["r"], "r"),
-                quantity(item["s"], "s"),
+    kind, given = choose_fields(fields, chosen["data"], chosen["gas"], chosen["value"])
+    values: dict[str, Any] = {"type": kind, "sender": fields.get("sender") or sender_of(fields["secretKey"])}
+    for name in _FIELDS_OF_TYPE[kind]:
+        field = _FIELDS[name]
+        if name in given:
+            read = _READERS.get(name)
+            value = given[name]
+            values[name] = (
+                quantity(value, field.json_name) if not field.may_be_empty else read(value) if read else value
             )
-            for item in authorizations
-        ]
+        elif field.json_name and not field.may_be_empty:
+            raise UnusableInput(f"transaction.{field.json_name}: missing")
     values.update(changes)
     return Transaction(**values)
 

@@ -1,5 +1,5 @@
-// The field list of each transaction type, used to read and to write it, and the choice among them by type byte.
-// Depends on rlp_fields and the rows of rules/transactions.def. A new type is a row there and a `<stem>_fields` here.
+// The forms of a field on the wire, to read and to write it, and which fields a type has, from the rows of transactions.def
+// and transaction_fields.def. Depends on rlp_fields. A field is a row there; only a form that is new is written here.
 // The order and width of the fields follow the EIPs and the executable specification's `transactions.py`.
 #include "transaction.hpp"
 
@@ -8,38 +8,47 @@
 namespace evmcore {
 namespace {
 
-// ------------------------------------------------------------------------------------ fields with a shape of their own
+// ------------------------------------------------------------------------------------ one pair a form (TransactionCodec)
 
-void recipient(RlpFieldReader& f, Transaction& tx) noexcept {
-    const ByteView to = f.string("to");
+template <class Fields, class Tx, class Number>
+void NUMBER_64_form(Fields& f, const char* name, Tx&, Number& member) noexcept { f.number(name, member); }
+
+template <class Fields, class Tx, class Number>
+void NUMBER_form(Fields& f, const char* name, Tx&, Number& member) noexcept { f.number(name, member); }
+
+template <class Fields, class Tx, class Data>
+void DATA_form(Fields& f, const char* name, Tx&, Data& member) noexcept { f.bytes(name, member); }
+
+void RECIPIENT_form(RlpFieldReader& f, const char* name, Transaction& tx, Address& member) noexcept {
+    const ByteView to = f.string(name);
     if (!f.ok())
         return;
     tx.is_create = to.empty();
     if (to.size == 20)
-        std::memcpy(tx.to.bytes, to.data, 20);
+        std::memcpy(member.bytes, to.data, 20);
     else if (!to.empty())
-        f.note("to", Status::RLP_WRONG_LENGTH);
+        f.note(name, Status::RLP_WRONG_LENGTH);
 }
 
-void recipient(RlpFieldWriter& f, const Transaction& tx) noexcept {
-    f.writer().string(tx.to.bytes, tx.is_create ? 0 : 20);
+void RECIPIENT_form(RlpFieldWriter& f, const char*, const Transaction& tx, const Address& member) noexcept {
+    f.writer().string(member.bytes, tx.is_create ? 0 : 20);
 }
 
 // A typed transaction names its chain in 64 bits.
-void chain_id(RlpFieldReader& f, Transaction& tx) noexcept {
+void CHAIN_ID_form(RlpFieldReader& f, const char* name, Transaction& tx, u256& member) noexcept {
     uint64_t id = 0;
-    f.number("chain_id", id);
-    tx.chain_id = id;
+    f.number(name, id);
+    member = id;
     tx.has_chain_id = true;
 }
 
-void chain_id(RlpFieldWriter& f, const Transaction& tx) noexcept { f.number("chain_id", tx.chain_id); }
+void CHAIN_ID_form(RlpFieldWriter& f, const char* name, const Transaction&, const u256& member) noexcept { f.number(name, member); }
 
-void access_list(RlpFieldReader& f, Transaction& tx) noexcept {
-    RlpReader entries = f.list("access_list");
+void ACCESS_LIST_form(RlpFieldReader& f, const char* name, Transaction& tx, std::vector<AccessEntry>& member) noexcept {
+    RlpReader entries = f.list(name);
     while (f.ok() && !entries.at_end()) {
         RlpReader pair;
-        f.note("access_list", entries.next_list(&pair));
+        f.note(name, entries.next_list(&pair));
         RlpFieldReader entry{pair};
         AccessEntry access{};
         access.first_key = static_cast<uint32_t>(tx.access_keys.size());
@@ -50,17 +59,17 @@ void access_list(RlpFieldReader& f, Transaction& tx) noexcept {
             entry.note("access_list.storage_keys", keys.next_fixed(key, 32));
             tx.access_keys.push_back(u256_from_bytes(key, 32));
         }
-        entry.finish("access_list");
+        entry.finish(name);
         f.note(entry);
         access.key_count = static_cast<uint32_t>(tx.access_keys.size()) - access.first_key;
-        tx.access_list.push_back(access);
+        member.push_back(access);
     }
 }
 
-void access_list(RlpFieldWriter& f, const Transaction& tx) noexcept {
+void ACCESS_LIST_form(RlpFieldWriter& f, const char*, const Transaction& tx, const std::vector<AccessEntry>& member) noexcept {
     RlpWriter& w = f.writer();
     const size_t entries = w.begin_list();
-    for (const AccessEntry& access : tx.access_list) {
+    for (const AccessEntry& access : member) {
         const size_t entry = w.begin_list();
         w.fixed(access.address);
         const size_t keys = w.begin_list();
@@ -75,27 +84,27 @@ void access_list(RlpFieldWriter& f, const Transaction& tx) noexcept {
     w.end_list(entries);
 }
 
-void versioned_hashes(RlpFieldReader& f, Transaction& tx) noexcept {
-    RlpReader hashes = f.list("blob_versioned_hashes");
+void HASHES_form(RlpFieldReader& f, const char* name, Transaction&, std::vector<Hash>& member) noexcept {
+    RlpReader hashes = f.list(name);
     while (f.ok() && !hashes.at_end()) {
         Hash hash;
-        f.note("blob_versioned_hashes", hashes.next_fixed(hash.bytes, 32));
-        tx.blob_versioned_hashes.push_back(hash);
+        f.note(name, hashes.next_fixed(hash.bytes, 32));
+        member.push_back(hash);
     }
 }
 
-void versioned_hashes(RlpFieldWriter& f, const Transaction& tx) noexcept {
+void HASHES_form(RlpFieldWriter& f, const char*, const Transaction&, const std::vector<Hash>& member) noexcept {
     const size_t hashes = f.writer().begin_list();
-    for (const Hash& hash : tx.blob_versioned_hashes)
+    for (const Hash& hash : member)
         f.writer().fixed(hash);
     f.writer().end_list(hashes);
 }
 
-void authorizations(RlpFieldReader& f, Transaction& tx) noexcept {
-    RlpReader tuples = f.list("authorization_list");
+void AUTHORIZATIONS_form(RlpFieldReader& f, const char* name, Transaction&, std::vector<Authorization>& member) noexcept {
+    RlpReader tuples = f.list(name);
     while (f.ok() && !tuples.at_end()) {
         RlpReader tuple;
-        f.note("authorization_list", tuples.next_list(&tuple));
+        f.note(name, tuples.next_list(&tuple));
         RlpFieldReader entry{tuple};
         Authorization authorization{};
         uint64_t y_parity = 0;
@@ -108,16 +117,16 @@ void authorizations(RlpFieldReader& f, Transaction& tx) noexcept {
         authorization.y_parity = static_cast<uint8_t>(y_parity);
         entry.number("authorization_list.r", authorization.r);
         entry.number("authorization_list.s", authorization.s);
-        entry.finish("authorization_list");
+        entry.finish(name);
         f.note(entry);
-        tx.authorizations.push_back(authorization);
+        member.push_back(authorization);
     }
 }
 
-void authorizations(RlpFieldWriter& f, const Transaction& tx) noexcept {
+void AUTHORIZATIONS_form(RlpFieldWriter& f, const char*, const Transaction&, const std::vector<Authorization>& member) noexcept {
     RlpWriter& w = f.writer();
     const size_t tuples = w.begin_list();
-    for (const Authorization& authorization : tx.authorizations) {
+    for (const Authorization& authorization : member) {
         const size_t tuple = w.begin_list();
         w.number(authorization.chain_id);
         w.fixed(authorization.address);
@@ -130,63 +139,29 @@ void authorizations(RlpFieldWriter& f, const Transaction& tx) noexcept {
     w.end_list(tuples);
 }
 
-// ------------------------------------------------------------------------------------ one list a type, signature left out
+// ------------------------------------------------------------------------------------ one function a field, one list a type
 
-template <class Fields, class Tx>
-void legacy_fields(Fields& f, Tx& tx) noexcept {
-    f.number("nonce", tx.nonce);
-    f.number("gas_price", tx.gas_price);
-    f.number("gas_limit", tx.gas_limit);
-    recipient(f, tx);
-    f.number("value", tx.value);
-    f.bytes("data", tx.data);
-}
+#define FIELD_ROW(NAME, MEMBER, CODEC, DEFAULT, JSON, TEXT) \
+    template <class Fields, class Tx>                       \
+    void NAME##_field(Fields& f, Tx& tx) noexcept {         \
+        CODEC##_form(f, #NAME, tx, tx.MEMBER);              \
+    }
+#define MEMBER_ROW(KIND, TYPE, NAME, TEXT)
+#include "../rules/transaction_fields.def"
+#undef FIELD_ROW
+#undef MEMBER_ROW
 
-template <class Fields, class Tx>
-void access_list_fields(Fields& f, Tx& tx) noexcept {
-    chain_id(f, tx);
-    legacy_fields(f, tx);
-    access_list(f, tx);
-}
-
-template <class Fields, class Tx>
-void dynamic_fee_fields(Fields& f, Tx& tx) noexcept {
-    chain_id(f, tx);
-    f.number("nonce", tx.nonce);
-    f.number("max_priority_fee_per_gas", tx.max_priority_fee_per_gas);
-    f.number("max_fee_per_gas", tx.max_fee_per_gas);
-    f.number("gas_limit", tx.gas_limit);
-    recipient(f, tx);
-    f.number("value", tx.value);
-    f.bytes("data", tx.data);
-    access_list(f, tx);
-}
-
-template <class Fields, class Tx>
-void blob_fields(Fields& f, Tx& tx) noexcept {
-    dynamic_fee_fields(f, tx);
-    f.number("max_fee_per_blob_gas", tx.max_fee_per_blob_gas);
-    versioned_hashes(f, tx);
-}
-
-template <class Fields, class Tx>
-void set_code_fields(Fields& f, Tx& tx) noexcept {
-    dynamic_fee_fields(f, tx);
-    authorizations(f, tx);
-}
-
-// ------------------------------------------------------------------------------------ the choice
-
-// Calls the row's field list; false when the type has no row.
+// Goes through the fields of the type; false when the type has no row.
 template <class Fields, class Tx>
 bool fields_of_type(uint8_t type, Fields& f, Tx& tx) noexcept {
     switch (type) {
-#define TRANSACTION(TYPE, NAME, STEM, FORK, EIP, TEXT) \
-    case TYPE:                                         \
-        STEM##_fields(f, tx);                          \
-        return true;
+#define FIELD(NAME) NAME##_field(f, tx);
+#define TRANSACTION(TYPE, NAME, FORK, EIP, TEXT, FIELDS) \
+    case TYPE:                                           \
+        FIELDS return true;
 #include "../rules/transactions.def"
 #undef TRANSACTION
+#undef FIELD
     default:
         return false;
     }
@@ -194,30 +169,39 @@ bool fields_of_type(uint8_t type, Fields& f, Tx& tx) noexcept {
 
 constexpr uint8_t LEGACY = static_cast<uint8_t>(TransactionType::LEGACY);
 
-// A type byte is at most this; what is above it begins RLP, which has to be a list (EIP-2718).
-constexpr uint8_t LAST_TYPE_BYTE = 0x7f;
-
-// Back to the defaults, keeping the memory of the vectors.
-void clear(Transaction* tx) noexcept {
-    tx->type = LEGACY;
-    tx->is_create = tx->has_chain_id = tx->has_sender = false;
-    tx->y_parity = 0;
-    tx->chain_id = tx->gas_price = tx->max_fee_per_gas = tx->max_priority_fee_per_gas = tx->max_fee_per_blob_gas = u256{};
-    tx->to = tx->sender = Address{};
-    tx->hash = tx->signing_hash = Hash{};
-    tx->data.clear();
-    tx->access_list.clear();
-    tx->access_keys.clear();
-    tx->blob_versioned_hashes.clear();
-    tx->authorizations.clear();
-    tx->raw.clear();
+template <class T>
+void reset(T& member) noexcept {
+    member = T{};
 }
-
-bool prices_gas_once(uint8_t type) noexcept {
-    return type == LEGACY || type == static_cast<uint8_t>(TransactionType::ACCESS_LIST);
+template <class T>
+void reset(std::vector<T>& member) noexcept {
+    member.clear();
 }
 
 }  // namespace
+
+void clear(Transaction* tx) noexcept {
+#define FIELD_ROW(NAME, MEMBER, CODEC, DEFAULT, JSON, TEXT) reset(tx->MEMBER);
+#define MEMBER_ROW(KIND, TYPE, NAME, TEXT) reset(tx->NAME);
+#include "../rules/transaction_fields.def"
+#undef FIELD_ROW
+#undef MEMBER_ROW
+}
+
+void copy_fields(const Transaction& from, Transaction* to) noexcept {
+    clear(to);
+#define COPY_PART(NAME) to->NAME = from.NAME;
+#define COPY_SIGNATURE(NAME)
+#define COPY_FOUND(NAME)
+#define FIELD_ROW(NAME, MEMBER, CODEC, DEFAULT, JSON, TEXT) COPY_PART(MEMBER)
+#define MEMBER_ROW(KIND, TYPE, NAME, TEXT) COPY_##KIND(NAME)
+#include "../rules/transaction_fields.def"
+#undef FIELD_ROW
+#undef MEMBER_ROW
+#undef COPY_PART
+#undef COPY_SIGNATURE
+#undef COPY_FOUND
+}
 
 Status split_legacy_v(Transaction* tx) noexcept {
     const u256& v = tx->v;
@@ -283,7 +267,7 @@ Status decode_transaction(ByteView raw, Transaction* out, const char** field) no
         *field = f.field();
         return f.status();
     }
-    if (prices_gas_once(out->type))
+    if (type_has_field(out->type, TransactionField::gas_price))
         out->max_fee_per_gas = out->max_priority_fee_per_gas = out->gas_price;
     out->raw.assign(raw.begin(), raw.end());
     *field = nullptr;
@@ -331,8 +315,8 @@ void encode_authorization_for_signing(const Authorization& authorization, Bytes*
 
 const char* transaction_type_name(uint8_t type) noexcept {
     switch (type) {
-#define TRANSACTION(TYPE, NAME, STEM, FORK, EIP, TEXT) \
-    case TYPE:                                         \
+#define TRANSACTION(TYPE, NAME, FORK, EIP, TEXT, FIELDS) \
+    case TYPE:                                           \
         return #NAME;
 #include "../rules/transactions.def"
 #undef TRANSACTION

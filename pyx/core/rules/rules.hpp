@@ -60,7 +60,7 @@ struct Rules {
     int32_t base_gas[256] = {};    // price before an instruction's own charges
     bool is_defined[256] = {};
     uint32_t precompiles = 0;      // bit i: row i of precompiles.def is there
-    uint8_t transaction_types = 0; // bit t: type t is there (transactions.def)
+    bool has_transaction_type[128] = {};  // by type byte, which is at most 0x7f (transactions.def)
 
     // Execution
     int64_t exp_byte_gas = 0;
@@ -156,9 +156,9 @@ constexpr void open_fork(Rules& rules, Fork fork) noexcept {
     bit <<= 1;
 #include "precompiles.def"
 #undef PRECOMPILE
-#define TRANSACTION(TYPE, NAME, STEM, SINCE, EIP, EFFECT) \
-    if (Fork::SINCE == fork)                              \
-        rules.transaction_types |= 1u << (TYPE);
+#define TRANSACTION(TYPE, NAME, SINCE, EIP, EFFECT, FIELDS) \
+    if (Fork::SINCE == fork)                                \
+        rules.has_transaction_type[TYPE] = true;
 #include "transactions.def"
 #undef TRANSACTION
 }

@@ -1,6 +1,7 @@
 // The tables once more, as arrays of rows for those who show or test them. Frozen.
 #pragma once
 
+#include "../base/transaction.hpp"
 #include "rules.hpp"
 
 namespace evmcore {
@@ -50,17 +51,32 @@ constexpr PrecompileRow precompile_rows[] = {
 };
 constexpr size_t PRECOMPILE_ROW_COUNT = sizeof(precompile_rows) / sizeof(precompile_rows[0]);
 
+namespace detail {
+#define FIELD(NAME) TransactionField::NAME,
+#define TRANSACTION(TYPE, NAME, SINCE, EIP, EFFECT, FIELDS) \
+    constexpr TransactionField fields_of_##NAME[] = {FIELDS};
+#include "transactions.def"
+#undef TRANSACTION
+#undef FIELD
+}  // namespace detail
+
 struct TransactionRow {
     int type;
     const char* name;
     Fork since;
     int eip;
     const char* effect;
+    const TransactionField* fields;  // in the order of the wire form
+    size_t field_count;
 };
 constexpr TransactionRow transaction_rows[] = {
-#define TRANSACTION(TYPE, NAME, STEM, SINCE, EIP, EFFECT) {TYPE, #NAME, Fork::SINCE, EIP, EFFECT},
+#define FIELD(NAME)
+#define TRANSACTION(TYPE, NAME, SINCE, EIP, EFFECT, FIELDS)                      \
+    {TYPE, #NAME, Fork::SINCE, EIP, EFFECT, detail::fields_of_##NAME, \
+     sizeof(detail::fields_of_##NAME) / sizeof(TransactionField)},
 #include "transactions.def"
 #undef TRANSACTION
+#undef FIELD
 };
 constexpr size_t TRANSACTION_ROW_COUNT = sizeof(transaction_rows) / sizeof(transaction_rows[0]);
 
