@@ -329,7 +329,9 @@ def test_the_stubs_name_the_parameters_that_there_are():
         for node in body:
             if not isinstance(node, ast.FunctionDef) or node.name.startswith("__") or node.decorator_list:
                 continue
-            told = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+            positional = (*node.args.posonlyargs, *node.args.args)
+            told = [argument.arg for argument in (*positional, *node.args.kwonlyargs)]
+            told += [rest.arg for rest in (node.args.vararg, node.args.kwarg) if rest is not None]
             assert told == list(inspect.signature(getattr(scope, node.name)).parameters), node.name
             compared += 1
     assert compared > 50
