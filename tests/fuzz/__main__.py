@@ -1,12 +1,14 @@
 """Fuzz evmcore: coverage-guided with AddressSanitizer and UndefinedBehaviorSanitizer, and against the executable specification.
 
-    python -m tests.fuzz                               ten minutes of each of the three
+    python -m tests.fuzz                               ten minutes of each of the four
     python -m tests.fuzz programs --minutes 40
     python -m tests.fuzz decoders programs specification --minutes 60 --together
+    python -m tests.fuzz api --minutes 60 --sanitize   with the build of `make sanitize`
 
 decoders       bytes as a transaction, a header and a block: refused, or decoded to what encodes to the same bytes
 programs       bytes as a block on a small world: in order, with two workers and traced, it comes out the same
 specification  random blocks, compared in full with the executable specification
+api            programs of hostile calls: what lies, raises, interrupts and runs beside them (tests/fuzz/api)
 
 The first two are libFuzzer's and need clang. They go on where they stopped: inputs that reach new code are kept in
 build/fuzz. An input that finds something lies in build/fuzz too; with its fault mended it belongs into tests/fuzz/found.
@@ -27,7 +29,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "fuzz"
 FOUND = Path(__file__).parent / "found"
-KINDS = ("decoders", "programs", "specification")
+KINDS = ("decoders", "programs", "specification", "api")
 FLAGS = ["-std=c++20", "-O1", "-g", "-Ipyx", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
 DECODERS = [
     "tests/fuzz/decode.cpp",
@@ -105,9 +107,16 @@ def start_specification(seconds: int, seed: int) -> tuple[list[str], dict[str, s
     return [*command, "--save", str(FOLDER / "specification-case.json")], {**os.environ}
 
 
+def start_api(seconds: int, seed: int, is_sanitized: bool) -> tuple[list[str], dict[str, str]]:
+    command = [sys.executable, "-m", "fuzz.api", "--minutes", str(seconds / 60), "--seed", str(seed)]
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    return command + ["--sanitize"] * is_sanitized, {**os.environ, "PYTHONPATH": paths}
+
+
 def executions(kind: str, output: str) -> int:
     """How many inputs a log tells of."""
-    pattern = r"^(\d+) cases," if kind == "specification" else r"stat::number_of_executed_units: (\d+)"
+    patterns = {"specification": r"^(\d+) cases,", "api": r"^(\d+) programs in"}
+    pattern = patterns.get(kind, r"stat::number_of_executed_units: (\d+)")
     found = re.search(pattern, output, re.MULTILINE)
     return int(found[1]) if found else 0
 
@@ -117,13 +126,14 @@ def main() -> int:
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"of {', '.join(KINDS)} (default: all)")
     parser.add_argument("--minutes", type=float, default=10, help="how long for each (default %(default)g)")
     parser.add_argument("--seed", type=int, default=0, help="to begin with; 0: a random one")
+    parser.add_argument("--sanitize", action="store_true", help="api: with sanitizers")
     parser.add_argument("--together", action="store_true", help="all kinds side by side, not one after the other")
     options = parser.parse_args()
     kinds = options.kinds or list(KINDS)
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:
         parser.error(f"{unknown[0]}: one of {', '.join(KINDS)}")
-    if set(kinds) - {"specification"} and shutil.which("clang++") is None:
+    if set(kinds) & {"decoders", "programs"} and shutil.which("clang++") is None:
         print("fuzzing needs clang++ and its runtime with libFuzzer;", file=sys.stderr)
         print(
             "on Debian and Ubuntu: apt install clang libclang-rt-14-dev (or the version that clang has)",
@@ -136,10 +146,12 @@ def main() -> int:
     running: list[tuple[str, subprocess.Popen[bytes], float]] = []
     status = 0
     for kind in kinds:
-        start = (
-            start_specification if kind == "specification" else lambda *limits, of=kind: start_libfuzzer(of, *limits)
-        )
-        command, environment = start(seconds, options.seed)
+        if kind == "api":
+            command, environment = start_api(seconds, options.seed, options.sanitize)
+        elif kind == "specification":
+            command, environment = start_specification(seconds, options.seed)
+        else:
+            command, environment = start_libfuzzer(kind, seconds, options.seed)
         print(f"{kind}: {options.minutes:g} minutes; what it says goes to {FOLDER / kind}.log", flush=True)
         with open(FOLDER / f"{kind}.log", "wb") as log:
             process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
