@@ -29,9 +29,8 @@ from .machine import ROOT, cores, description
 from .measure import BESIDE, LARGE_GAS, LARGE_TRANSACTIONS, SEQUENTIAL, Measured, Mode, Plan, measure, measure_recovery
 from .paired import median, paired, ratio
 from .repairs import MODELS, needs
-from .synthetic import COUNTING_BLOCKS, DEPENDENT_BLOCKS, GIGAGAS_BLOCKS
+from .synthetic import DEPENDENT_BLOCKS, GIGAGAS_BLOCKS
 from .tables import ms, table, times
-from .without import without
 
 OUTPUT = ROOT / "bench" / "parallel.md"
 STRATEGIES = ("optimistic", "groups", "recorded", "auto")
@@ -121,8 +120,8 @@ def _totals(plan: Plan, large: list[Measured]) -> str:
     optimistic = ("optimistic", plan.most)
     if optimistic in large[0].said:
         executions = sum(found.said[optimistic]["executions"] for found in large)
-        again = sum(found.said[optimistic]["conflicts"] for found in large)
-        wasted = sum(found.said[optimistic].get("wasted_gas", 0) for found in large)
+        again = sum(found.said[optimistic]["aborted"] for found in large)
+        wasted = sum(found.said[optimistic].get("aborted_gas", 0) for found in large)
         text.append(
             f"Optimistic on {plan.most} workers: {executions:,} executions, {again:,} of them discarded "
             f"({100 * again / sum(found.transactions for found in large):.1f}% of the transactions, "
@@ -211,7 +210,7 @@ def _per_block(plan: Plan, measured: list[Measured]) -> str:
                 *(times(found.speedup((strategy, count))) for strategy in strategies),
                 found.said.get(("auto", count), {}).get("strategy", "-"),
                 said.get("executions", "-"),
-                said.get("conflicts", "-"),
+                said.get("aborted", "-"),
             ]
         )
     return (
@@ -291,7 +290,7 @@ def synthetic_part(plan: Plan) -> list[str]:
                     ms(median(found.seconds[SEQUENTIAL])),
                     ms(seconds),
                     times(found.speedup(mode)),
-                    said["conflicts"],
+                    said["aborted"],
                 ]
             )
     heads = ["block", "strategy", "workers", "txs", "sequential ms", "ms", "× sequential", "discarded"]
@@ -307,24 +306,6 @@ def _large(plan: Plan) -> list[Block]:
         for block in blocks
         if block.header.gas_used >= LARGE_GAS and len(block.transactions) >= LARGE_TRANSACTIONS
     ] or blocks
-
-
-def repairs_part(plan: Plan) -> list[str]:
-    """What running again early and merging slots are worth, each by doing without it."""
-    if plan.most < 2:
-        return []
-    _say("with and without repairs")
-    large = _large(plan)
-    kinds = {f"{len(large)} real blocks": large} | {title: [make()] for title, make in COUNTING_BLOCKS.values()}
-    rows: list[list[object]] = []
-    for title, blocks in kinds.items():
-        found = without(blocks, plan.most, plan.rounds)
-        rows += [[title, *row] for row in found]
-    heads = ["blocks", "run with", "× sequential", "txs", "discarded", "stand by a merge", "of these by slots"]
-    return [
-        f"## What repairs are worth\n\nOptimistic on {plan.most} workers, with both, and without one or the other; the medians of "
-        f"{plan.rounds} paired rounds.\n\n" + table(heads, rows, texts=2)
-    ]
 
 
 def fresh_part(plan: Plan) -> list[str]:
@@ -416,7 +397,7 @@ def range_part(plan: Plan) -> list[str]:
     ]
 
 
-PARTS = ("blocks", "recovery", "repairs", "fresh", "synthetic", "memory", "range")
+PARTS = ("blocks", "recovery", "fresh", "synthetic", "memory", "range")
 
 
 def _say(message: str) -> None:
@@ -462,8 +443,6 @@ def main() -> None:
     steps: list[Callable[[], list[str]]] = []
     if "blocks" in arguments.parts:
         steps.append(lambda: blocks_part(plan, "recovery" in arguments.parts))
-    if "repairs" in arguments.parts:
-        steps.append(lambda: repairs_part(plan))
     if "fresh" in arguments.parts and plan.most > 1:
         steps.append(lambda: fresh_part(plan))
     if "synthetic" in arguments.parts:

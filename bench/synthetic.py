@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from evmcore import Block, Header, State, Transaction, keccak256, transact
+from evmcore import Block, Header, State, Transaction, assemble, keccak256, transact
 from evmcore.example.contracts import COUNTER, PAIR, TOKEN, TRANSFER, call_data
 
 FORK = "Cancun"
@@ -152,6 +152,45 @@ def deposits(count: int = 3000) -> Block:
     )
 
 
+# mint(): slot 0 counts the tokens; owners are in mapping 1, by number, and how many each has in mapping 2, by owner.
+MINT = assemble("""
+    PUSH 0 SLOAD                                ; id
+    DUP1 PUSH 1 ADD PUSH 0 SSTORE
+    CALLER DUP2 PUSH 0 MSTORE PUSH 1 PUSH 32 MSTORE PUSH 64 PUSH 0 KECCAK256 SSTORE
+    CALLER PUSH 0 MSTORE PUSH 2 PUSH 32 MSTORE PUSH 64 PUSH 0 KECCAK256      ; id slot
+    DUP1 SLOAD PUSH 1 ADD SWAP1 SSTORE
+    CALLER PUSH 0 PUSH 0 PUSH 0 LOG3 STOP
+""")
+
+
+def mint(count: int = 2000) -> Block:
+    """All mint a token of one collection: each needs the number of the one before."""
+    collection = address("collection")
+    people = [address("minting", index) for index in range(count)]
+    accounts: dict[bytes, dict] = {person: {"balance": ETHER} for person in people}
+    accounts[collection] = {"nonce": 1, "code": MINT, "storage": {0: 1}}
+    return _block([_sent(person, 0, collection, 150_000) for person in people], accounts)
+
+
+def mixed(count: int = 2000) -> Block:
+    """Half are token transfers that share nothing; a quarter are swaps on one pair, a quarter pays one holder of one token."""
+    free = erc20_of_strangers(count // 2)
+    pool, counted = one_pair(count // 4), deposits(count // 4)
+    parts = [free.transactions[0::2], pool.transactions, free.transactions[1::2], counted.transactions]
+    accounts = [dict(block.pre_state.items()) for block in (free, pool, counted)]  # type: ignore[union-attr]
+    return _block([tx for turn in zip(*parts) for tx in turn], accounts[0] | accounts[1] | accounts[2])
+
+
+def erc20_of_strangers(count: int) -> Block:
+    """Transfers of one token between people who appear once each."""
+    token = address("strangers' token")
+    people = [(address("giver", index), address("taker", index)) for index in range(count)]
+    accounts: dict[bytes, dict] = {one: {"balance": ETHER} for one, _ in people}
+    storage = {_balance_slot(one): SUPPLY for pair in people for one in pair}
+    accounts[token] = {"nonce": 1, "code": TOKEN, "storage": storage}
+    return _block([_sent(one, 0, token, 60_000, data=call_data(TRANSFER, two, 7)) for one, two in people], accounts)
+
+
 def _clusters(make: Callable[[int], Block], gas: int, each: int) -> int:
     """How many clusters of `each` transactions come to that much gas."""
     sample = make(1)
@@ -167,8 +206,12 @@ GIGAGAS_BLOCKS: dict[str, tuple[str, Callable[[int], Block]]] = {
     "erc20": ("token transfers, in clusters of ten holders", erc20),
     "swaps": ("swaps, ten on each pair", swaps),
 }
-COUNTING_BLOCKS: dict[str, tuple[str, Callable[[], Block]]] = {
-    "deposits": ("3,000 token transfers to one holder", deposits),
+CONTENDED_BLOCKS: dict[str, tuple[str, Callable[[], Block]]] = {
+    "deposits": ("one hot token", deposits),
+    "pair": ("one pool", one_pair),
+    "mint": ("an NFT mint", mint),
+    "counter": ("one counter", one_counter),
+    "mixed": ("mixed", mixed),
 }
 DEPENDENT_BLOCKS: dict[str, tuple[str, Callable[[], Block]]] = {
     "counter": ("one counter", one_counter),

@@ -1,66 +1,178 @@
-"""What each kind of repair is worth: the same blocks with it and without it, in paired runs."""
+"""What each mechanism of the parallel engine is worth: the same blocks with it and without it, written to bench/without.md.
+
+    python -m bench.without [--workloads once,repeated,…] [--only SWITCH,…] [--workers 2] [--rounds 15] [--json FILE]
+
+A figure is how many times as long it takes without: the median over paired rounds, and the quartiles. With --json, figures of
+earlier calls are kept there and written too: so the table can be measured in parts.
+Workloads: `once`, the real blocks in a new process that has run nothing, each block once; `repeated`, each block again and again;
+`recorded` and `auto`, the same in these modes; and those of CONTENDED_BLOCKS in bench/synthetic.py.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import argparse
+import gc
+import json
+import os
+import statistics
+from collections.abc import Callable
+from pathlib import Path
 
 from evmcore import Block, execute_block, recover_senders
-from evmcore._core import probe_repairs
+from evmcore._core import set_tuning, tuning_table
+from evmcore.fixtures import block_paths
 
-from .paired import paired, ratio
-from .tables import times
+from .machine import ROOT, description
+from .measure import LARGE_GAS, LARGE_TRANSACTIONS
+from .synthetic import CONTENDED_BLOCKS
+from .tables import table
 
-# (merging of slots, looking ahead)
-WAYS = {
-    "all": (True, True),
-    "no merging of slots": (False, True),
-    "no looking ahead": (True, False),
-    "neither": (False, False),
-}
+BLOCKS = ROOT.parent / "shared" / "mainnet-blocks"
+OUTPUT = ROOT / "bench" / "without.md"
+REAL = {"once": "optimistic", "repeated": "optimistic", "recorded": "recorded", "auto": "auto"}
+ALL, SEQUENTIAL = "all", "sequential"
+# A repeated run is of blocks that take milliseconds; of a made block, of one that takes a few.
+Runs = dict[str, list[float]]
 
 
-def without(blocks: Sequence[Block], workers: int, rounds: int) -> list[list[object]]:
-    """A row for each of WAYS: speed-up over sequential, transactions, discarded runs, merged ones, and those by slots."""
-    counts: dict[str, dict[str, int]] = {}
-    for block in blocks:
-        recover_senders(block.transactions, fork=block.header.fork)
+class Workload:
+    """Blocks, and how they are run."""
 
-    def once(block: Block, strategy: str) -> dict:
-        assert block.pre_state is not None
-        number = 1 if strategy == "sequential" else workers
-        return execute_block(
-            block, block.pre_state.copy(), workers=number, strategy=strategy, state_roots=False
-        ).statistics
+    def __init__(self, name: str, folder: Path, workers: int):
+        self.name, self.workers = name, workers
+        self.strategy = REAL.get(name, "optimistic")
+        if name in REAL:
+            loaded = [Block.load(path) for path, _ in block_paths([folder])]
+            self.first = min(loaded, key=lambda block: len(block.transactions))
+            self.blocks = [
+                block
+                for block in loaded
+                if block.header.gas_used >= LARGE_GAS and len(block.transactions) >= LARGE_TRANSACTIONS
+            ]
+        else:
+            self.blocks = [CONTENDED_BLOCKS[name][1]()]
+            self.first = self.blocks[0]
+        for block in (self.first, *self.blocks):
+            recover_senders(block.transactions, fork=block.header.fork)
+        self.known: dict[int, object] = {}
+        if name == "recorded":
+            for block in self.blocks:
+                self.known[id(block)] = self._execute(block, "sequential", record=True).accesses
 
-    def timed(name: str) -> Callable[[], float]:
-        def run() -> float:
-            strategy = "sequential" if name == "sequential" else "optimistic"
-            probe_repairs(*WAYS.get(name, (True, True)))
-            try:
-                seconds = 0.0
-                found = dict.fromkeys(("conflicts", "repairs", "slot_repairs"), 0)
-                for block in blocks:
-                    # Twice, and the second counts, as for the other tables.
-                    once(block, strategy)
-                    said = once(block, strategy)
-                    seconds += said["execute_seconds"]
-                    for key in found:
-                        found[key] += said.get(key, 0)
-                counts[name] = found
-                return seconds
-            finally:
-                probe_repairs(True, True)
+    def _execute(self, block: Block, strategy: str, **options):
+        state = block.pre_state.copy()  # type: ignore[union-attr]
+        workers = 1 if strategy == SEQUENTIAL else self.workers
+        return execute_block(block, state, workers=workers, strategy=strategy, state_roots=False, **options)
 
-        return run
+    def _seconds(self, block: Block, strategy: str) -> float:
+        options = {"accesses": self.known[id(block)]} if strategy == "recorded" else {}
+        return self._execute(block, strategy, **options).statistics["execute_seconds"]
 
-    seconds = paired({name: timed(name) for name in ("sequential", *WAYS)}, rounds)
-    total = sum(len(block.transactions) for block in blocks)
-    return [
-        [
-            name,
-            times(ratio(seconds["sequential"], seconds[name])),
-            f"{total:,}",
-            *(f"{counts[name][key]:,}" for key in ("conflicts", "repairs", "slot_repairs")),
-        ]
-        for name in WAYS
+    def seconds(self, switch: str) -> float:
+        """Of all blocks without that mechanism."""
+        strategy = SEQUENTIAL if switch == SEQUENTIAL else self.strategy
+        if switch not in (ALL, SEQUENTIAL):
+            set_tuning(switch, 0)
+        try:
+            if self.name == "once":
+                return _in_child(lambda: self._once(strategy))
+            # Twice, and the second counts: each finds the caches, and the workers, as it leaves them itself.
+            return sum((self._seconds(block, strategy), self._seconds(block, strategy))[1] for block in self.blocks)
+        finally:
+            if switch not in (ALL, SEQUENTIAL):
+                set_tuning(switch, tuning_table()[switch][1])
+
+    def _once(self, strategy: str) -> float:
+        self._seconds(self.first, strategy)  # makes the threads
+        return sum(self._seconds(block, strategy) for block in self.blocks)
+
+
+def _in_child(work: Callable[[], float]) -> float:
+    """What a copy of this process makes of it. This one has loaded the blocks and has never run one."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(write, repr(work()).encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as answer:
+        text = answer.read()
+    os.waitpid(child, 0)
+    return float(text)
+
+
+def measure(workload: Workload, switches: list[str], rounds: int) -> Runs:
+    """The seconds of sequential, of all mechanisms, and without each, `rounds` times; each has its turn in a round."""
+    keys = [SEQUENTIAL, ALL, *switches]
+    seconds: Runs = {key: [] for key in keys}
+    gc.collect()
+    gc.disable()
+    for turn in range(rounds):
+        for place in range(len(keys)):
+            key = keys[(turn + place) % len(keys)]
+            seconds[key].append(workload.seconds(key))
+    gc.enable()
+    return seconds
+
+
+def figure(base: list[float], other: list[float]) -> str:
+    """other / base in pairs: median, quartiles."""
+    ratios = [two / one for one, two in zip(base, other)]
+    if len(ratios) < 4:
+        return f"{statistics.median(ratios):.2f}"
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    return f"{middle:.2f} ({low:.2f}–{high:.2f})"
+
+
+def write(found: dict[str, Runs], path: Path) -> None:
+    columns = list(found)
+    rounds = min(len(runs[ALL]) for runs in found.values())
+    rows: list[list[object]] = [
+        ["× sequential, with all", *(figure(runs[ALL], runs[SEQUENTIAL]) for runs in found.values())]
     ]
+    for name, (_, _, unit, meaning) in tuning_table().items():
+        if unit is None and any(name in runs for runs in found.values()):
+            rows.append(
+                [
+                    f"`{name}`: {meaning}",
+                    *(figure(runs[ALL], runs[name]) if name in runs else "-" for runs in found.values()),
+                ]
+            )
+    path.write_text(
+        "# Without each mechanism\n\n"
+        "How many times as long blocks take without one mechanism of the parallel engine: above 1 it gains, below 1 it costs. "
+        f"Medians of at least {rounds} paired rounds, quartiles in parentheses; the first row is the speed-up over sequential with "
+        "all of them. Columns are workloads and numbers of workers; `python -m bench.without` says what each workload is.\n\n"
+        f"{description()}\n\n" + table(["without", *columns], rows) + "\n"
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.without", description=__doc__.splitlines()[0])
+    switches = [name for name, row in tuning_table().items() if row[2] is None]
+    parser.add_argument("--blocks", type=Path, default=BLOCKS, metavar="DIR")
+    parser.add_argument("--workloads", default=",".join((*REAL, *CONTENDED_BLOCKS)), metavar="W,…")
+    parser.add_argument("--only", default=",".join(switches), metavar="SWITCH,…")
+    parser.add_argument("--workers", type=int, default=2, metavar="N")
+    parser.add_argument("--rounds", type=int, default=15, metavar="K")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--output", type=Path, default=OUTPUT, metavar="FILE")
+    arguments = parser.parse_args()
+    found: dict[str, Runs] = {}
+    if arguments.json and arguments.json.exists():
+        found = json.loads(arguments.json.read_text())
+    for name in arguments.workloads.split(","):
+        runs = measure(Workload(name, arguments.blocks, arguments.workers), arguments.only.split(","), arguments.rounds)
+        column = found.setdefault(f"{name}, {arguments.workers}", {})
+        # A mechanism's rounds are paired with those of their own call: an earlier call's make way.
+        column.update(runs)
+        if arguments.json:
+            arguments.json.write_text(json.dumps(found))
+        for key, seconds in runs.items():
+            print(f"{name:10} {key:24} {figure(runs[ALL], seconds)}", flush=True)
+    write(found, arguments.output)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -62,7 +62,7 @@ class Accesses:
     accounts: np.ndarray = field(default_factory=lambda: np.empty(0, ACCOUNT_DTYPE))
     slots: np.ndarray = field(default_factory=lambda: np.empty(0, SLOT_DTYPE))
     codes: tuple[bytes, ...] = ()
-    _plan: Any = field(default=None, init=False, repr=False)  # what a run made of it, for the next run; the core's
+    _indexed: Any = field(default=None, init=False, repr=False)  # what a run made of it, for the next run; the core's
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Accesses, (self.transactions, self.accounts, self.slots, self.codes)

@@ -62,7 +62,7 @@ class BlockSummary:
         default_factory=lambda: dict.fromkeys(("load", "recover", "execute", "roots"), 0.0)
     )
     executions: int = 0
-    conflicts: int = 0
+    aborted: int = 0
     error: str | None = None
 
 
@@ -116,7 +116,7 @@ def replay_block(block: BlockSource | _Carried, *, workers: int = 1, strategy: s
     except (EvmError, MemoryError) as error:
         verification.faults.append(str(error))
     has_state_root = result is not None and loaded.is_pre_state_complete
-    statistics = result.statistics if result is not None else {"executions": 0, "conflicts": 0}
+    statistics = result.statistics if result is not None else {"executions": 0, "aborted": 0}
     return BlockSummary(
         source,
         loaded.number,
@@ -129,7 +129,7 @@ def replay_block(block: BlockSource | _Carried, *, workers: int = 1, strategy: s
         state_root=result.state_root if result is not None and has_state_root else None,
         seconds=seconds,
         executions=statistics["executions"],
-        conflicts=statistics["conflicts"],
+        aborted=statistics["aborted"],
         error="; ".join(verification.faults) or None,
     )
 

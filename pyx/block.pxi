@@ -2,15 +2,6 @@
 # EIP-2935, 4788, 4895, 6110, 7002, 7251, 7685.
 
 
-cdef Status fail_block(BlockJob* job, Status status, const Outcome* out, size_t index) noexcept nogil:
-    """Keep what an exception will say."""
-    job.failed_index = index
-    job.have, job.want = out.have, out.want
-    job.missing = out.missing
-    job.missing_block_number = out.missing_block_number
-    return status
-
-
 cdef void open_machine(Machine* m, BlockJob* job) noexcept nogil:
     """Point a worker's machine at the block."""
     m.rules = job.rules
@@ -66,15 +57,6 @@ cdef Status begin_block(Machine* m, BlockJob* job, Outcome* out) noexcept nogil:
     return status
 
 
-cdef inline void count_in(BlockJob* job, Outcome* out) noexcept nogil:
-    """Add a committed transaction's gas and bloom to the block's."""
-    job.room.gas_used += <uint64_t>out.gas_used
-    job.room.blob_gas_used += out.blob_gas
-    out.cumulative_gas = job.room.gas_used
-    if not out.logs.empty():
-        merge_bloom(&job.bloom, out.bloom)
-
-
 cdef Status commit(BlockJob* job, size_t i) noexcept nogil:
     """Apply the effects of transaction i and count its gas."""
     cdef Outcome* out = &job.outcomes[i]
@@ -82,8 +64,8 @@ cdef Status commit(BlockJob* job, size_t i) noexcept nogil:
     if status != Status.RUNNING:
         out.missing.address = job.context.coinbase  # the one account that is credited unseen
         out.missing.is_slot = False
-        return fail_block(job, status, out, i)
-    count_in(job, out)
+        return job.fail(status, i)
+    job.count_in(out)
     if job.wants_state_roots and not job.rules.receipt_has_status:
         out.has_state_root = True
         out.state_root = job.world.root()
@@ -97,10 +79,10 @@ cdef Status run_in_order(Machine* m, BlockJob* job, size_t i) noexcept nogil:
     cdef Status status
     job.prefetch_after(i)
     status = apply_transaction(m, &view, job.transactions[i], &job.blobs, &job.room, False, out)
-    job.execution_count += 1
+    job.counts.executions += 1
     out.status = status
     if kind_of(status) == Kind.INVALID or kind_of(status) == Kind.BROKEN:
-        return fail_block(job, status, out, i)
+        return job.fail(status, i)
     status = commit(job, i)
     m.spare_effects.close(&out.effects)
     return status
@@ -215,19 +197,23 @@ cdef Status end_block(Machine* m, BlockJob* job, Outcome* out) noexcept nogil:
 
 cdef Status begin_job(Machine* m, BlockJob* job) noexcept nogil:
     """Forget earlier results, then the system calls before the first transaction."""
-    cdef Outcome system
-    cdef Status status
     open_machine(m, job)
     if not job.reset_results():
         return Status.OUT_OF_MEMORY
-    status = begin_block(m, job, &system)
-    return status if status == Status.RUNNING else fail_block(job, status, &system, SIZE_MAX)
+    return begin_opened_job(m, job)
+
+
+cdef Status begin_opened_job(Machine* m, BlockJob* job) noexcept nogil:
+    """The same where results are forgotten and the machine is open."""
+    cdef Outcome system
+    cdef Status status = begin_block(m, job, &system)
+    return status if status == Status.RUNNING else job.fail_outside(status, system)
 
 
 cdef Status end_job(Machine* m, BlockJob* job) noexcept nogil:
     cdef Outcome system
     cdef Status status = end_block(m, job, &system)
-    return status if status == Status.RUNNING else fail_block(job, status, &system, SIZE_MAX)
+    return status if status == Status.RUNNING else job.fail_outside(status, system)
 
 
 cdef Status run_block(Machine* m, BlockJob* job) noexcept nogil:

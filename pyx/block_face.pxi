@@ -313,15 +313,7 @@ def execute_block(block, State state, *, workers=None, strategy="auto", state_ro
     record       whether to keep what each transaction read and wrote, in `BlockResult.accesses`
     accesses     an Accesses of an earlier run, or in the shape of EIP-7928; makes "auto" choose "recorded-hint"
     state_roots  whether receipts before Byzantium get their state root; None: yes, unless the block's own state is partial
-    return       BlockResult; in its `statistics`: `strategy` and `workers` as they were; `executions`, and `conflicts`, those
-                 of them that were discarded, with their `wasted_gas`: of these `early_conflicts` found before the
-                 transaction's turn, and `aborted_runs` stopped while they ran; `repairs`, transactions that stand although a
-                 balance or slot they checked or changed was another by their turn, and `slot_repairs`, those of them with
-                 such a slot; `alone`, how many ran while the other workers rested, since too much was in vain;
-                 `execute_seconds` in all, `busy_seconds` of each worker, `recover_seconds` of all together; `mismatch`, the
-                 first transaction whose accesses were not the given ones; of a recorded run `critical_path_gas` and
-                 `speedup_bound`; once the result was asked for them, `list_roots_seconds` of receipts and transactions, and
-                 `state_root_seconds`
+    return       BlockResult; its `statistics` say how the work went, in counts and seconds
     raise        InvalidTransaction with its index, InvalidBlock, MissingState, MissingBlockHash; the state is then as before
 
     Parallel and sequential execution give the same result. The GIL is free while transactions run.
@@ -433,7 +425,7 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
     job.world = state.world
     result.statistics = {
         "transactions": core.transactions.size(), "gas_used": core.room.gas_used, "workers": worker_count,
-        "strategy": strategy, "executions": core.execution_count, "conflicts": core.conflict_count,
+        "strategy": strategy, **counts_of(core.counts),
         "recover_seconds": job.recover_seconds, "execute_seconds": started}
     if job.notes is not None:
         result.statistics.update(job.notes)
@@ -445,8 +437,8 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
         else:
             # What one worker had to do alone was no less in vain for the others.
             learn_from(work, sum(job.notes["busy_seconds"]) - job.recover_seconds,
-                       max(job.notes["wasted_gas"] / max(1, core.room.gas_used),
-                           job.notes["alone"] / max(1, core.transactions.size())))
+                       max(core.counts.aborted_gas / max(1, core.room.gas_used),
+                           core.counts.fallback_transactions / max(1, core.transactions.size())))
     if job.accesses is not None:
         from evmcore.accesses import Accesses
         result.made["accesses"] = job.accesses[0] if len(job.accesses) == 1 else Accesses.from_rows(*job.accesses)

@@ -487,11 +487,6 @@ cdef extern from "core/state/journal.hpp" namespace "evmcore" nogil:
         void revert(const Snapshot&)
         void extract(Effects*)
 
-cdef extern from "core/state/stored.hpp" namespace "evmcore" nogil:
-    cppclass Contention:
-        cbool is_followed()
-        void blame(cbool was_followed)
-
 cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
     cppclass AccountRecord:
         Address address
@@ -502,7 +497,6 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
         uint32_t slot_count
         cbool exists
         cbool is_storage_complete
-        Contention contention
     cppclass World:
         World(cbool is_strict)
         World* clone()
@@ -712,10 +706,20 @@ cdef extern from "core/vm/outcome.hpp" namespace "evmcore" nogil:
         uint64_t missing_block_number
         uint32_t execution_count
     void take_logs(Machine*, Outcome*)
-    void merge_bloom(Bloom* into, const Bloom& bloom)
     void encode_receipt(const Outcome&, Bytes*)
     void encode_logs(const Outcome&, Bytes*)
     cbool append_deposits(const Outcome&, Bytes*)
+
+cdef extern from "core/vm/execution_counts.hpp" namespace "evmcore" nogil:
+    cppclass ExecutionCounts:
+        uint64_t executions
+        uint64_t aborted
+        uint64_t aborted_early
+        uint64_t aborted_while_executing
+        uint64_t aborted_gas
+        uint64_t rebased
+        uint64_t rebased_slots
+        uint64_t fallback_transactions
 
 cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
     cppclass OutcomeList:
@@ -761,8 +765,10 @@ cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
         u256 want
         MissingKey missing
         uint64_t missing_block_number
-        uint64_t execution_count
-        uint64_t conflict_count
+        ExecutionCounts counts
+        void count_in(Outcome*)
+        Status fail(Status, size_t index)
+        Status fail_outside(Status, const Outcome&)
         cbool reset_results()
         void prefetch_after(size_t)
         void prefetch_fields(size_t)
@@ -791,13 +797,6 @@ cdef extern from "core/base/spin_lock.hpp" namespace "evmcore" nogil:
     void cpu_pause()
 
 cdef extern from "core/parallel/schedule_point.hpp" namespace "evmcore" nogil:
-    cdef enum class SchedulePoint:
-        CLAIM
-        PUBLISH
-        VALIDATE
-        COMMIT
-        WITHDRAW
-    void schedule_point(SchedulePoint)
     void schedule_enter(int worker)
     void schedule_leave()
     cppclass ScheduleController:
@@ -853,12 +852,9 @@ cdef extern from "core/parallel/pool.hpp" namespace "evmcore" nogil:
     cppclass Pool:
         int workers()
         void run(void (*work)(void* context, int worker) noexcept, void* context)
-        void start(void (*work)(void* context, int worker) noexcept, void* context)
         void alert()
-        cbool is_done()
-        void join()
 
-cdef extern from "core/state/access_rows.hpp" namespace "evmcore" nogil:
+cdef extern from "core/parallel/access_rows.hpp" namespace "evmcore" nogil:
     cppclass TransactionAccess:
         uint32_t transaction
         uint64_t gas_used
@@ -880,89 +876,69 @@ cdef extern from "core/state/access_rows.hpp" namespace "evmcore" nogil:
         uint8_t* value
         uint8_t is_write
 
-cdef extern from "core/state/access_plan.hpp" namespace "evmcore" nogil:
-    cppclass AccessPlan:
+cdef extern from "core/parallel/access_list.hpp" namespace "evmcore" nogil:
+    cppclass AccessList:
         Status build(const AccountAccess*, size_t, const SlotAccess*, size_t, const Code**, size_t, const uint64_t* gas,
                      uint32_t count)
-        uint32_t count()
-        uint32_t at_turn(size_t)
-        size_t batch_count()
-        size_t batch_begin(size_t)
-        size_t batch_end(size_t)
 
-cdef extern from "core/state/bound_plan.hpp" namespace "evmcore" nogil:
-    cppclass BoundPlan:
-        BoundPlan()
-        void bind(const AccessPlan*, const World*, cbool deletes_empty)
-        void prefetch(uint32_t)
-        cbool matches(uint32_t, const Effects&)
-        Status fold(World*)
-    cppclass PlannedView:
-        BoundPlan* plan
-        void begin(uint32_t)
-        StateView view()
+cdef extern from "core/parallel/tuning.hpp" namespace "evmcore" nogil:
+    cppclass TuningRow:
+        const char* name
+        const char* unit
+        const char* meaning
+        uint32_t standard
+    const TuningRow* tuning_rows
+    const size_t TUNING_ROW_COUNT
+    uint32_t tuning_value(size_t row)
+    void set_tuning_value(size_t row, uint32_t value)
+    cppclass Tuning:
+        cbool early_waking
+        cbool auto_history
+    Tuning tuning
+
+cdef extern from "core/parallel/hooks.hpp" namespace "evmcore" nogil:
+    cdef enum class ApplyMode(uint8_t):
+        SPECULATIVE
+        EXACT
+        EXACT_WITHOUT_ROOM
+    cppclass ExecutionHooks:
+        Status (*apply)(Machine*, BlockJob*, uint32_t, const StateView*, ApplyMode) noexcept
+        Status (*check_room)(BlockJob*, uint32_t) noexcept
+        Status (*commit)(BlockJob*, uint32_t) noexcept
+        Status (*execute_in_order)(Machine*, BlockJob*, uint32_t) noexcept
+        void (*open)(Machine*, BlockJob*) noexcept
+        Status (*begin_block)(Machine*, BlockJob*) noexcept
+        Status (*end_block)(Machine*, BlockJob*) noexcept
 
 cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
-    cppclass VersionArena:
-        pass
-    cppclass MultiVersion:
-        cbool publish(uint32_t, Effects*, VersionArena*)
-        void unpublish(uint32_t, const Effects&)
-        uint64_t repairs
-        uint64_t slot_repairs
-        cbool is_current(uint32_t, const Effects&, const Address& sender)
-        cbool is_valid(Effects*)
-        cbool commit(uint32_t, Effects*, VersionArena*)
     cppclass EngineWorker:
         Machine machine
-        VersionArena arena
-        uint32_t transaction
-        uint64_t executions
-        cbool is_speculative
-        uint32_t looks
-        const Address* sender
-        uint64_t conflicts
-        uint64_t early_conflicts
-        uint64_t aborted_runs
-        uint64_t alone
-        uint64_t wasted_gas
         double busy_seconds
-        StateView view()
-    cppclass EngineTask:
-        EngineTask()
-        cbool is_exact
-        cbool is_published
-        cbool was_wasted
+    cppclass TransactionState:
         int64_t waited_for
         uint64_t finish_gas
     cppclass AtomicU32 "std::atomic<uint32_t>":
         uint32_t fetch_add(uint32_t)
         uint32_t load()
         void store(uint32_t)
-        cbool compare_exchange_weak(uint32_t&, uint32_t)
     cppclass Engine:
-        size_t room
-        cbool has_all_room()
         Engine(int)
+        const ExecutionHooks* hooks
         Pool pool
         BlockJob* job
-        MultiVersion state
-        Scheduler scheduler
         vector[EngineWorker*] workers
-        vector[VersionArena*] arenas
-        vector[EngineTask] tasks
-        Status status
+        vector[TransactionState] transactions
         AtomicU32 next_item
-        AtomicU32 gate
         cbool records
+        size_t room
         uint64_t critical_path_gas
-        void trace_dependencies(uint32_t)
-        void find_conflict(uint32_t)
-        Status settle()
-        cbool take_doom(EngineWorker*)
-        uint32_t patience
         cbool allocate()
-        Status begin(BlockJob*)
-        void begin_workers(BlockJob*)
-        void end()
-        void stop_all()
+        cbool has_all_room()
+    Status execute_optimistically(Engine*)
+
+cdef extern from "core/parallel/recorded.hpp" namespace "evmcore" nogil:
+    Status execute_recorded(Engine*, const AccessList*)
+
+cdef extern from "core/parallel/groups.hpp" namespace "evmcore" nogil:
+    void execute_on_parent(Machine*, BlockJob*, const ExecutionHooks*, uint32_t)
+    Status commit_in_order(Machine*, BlockJob*, const ExecutionHooks*)

@@ -1,8 +1,10 @@
-# Floor 7: several workers on one block. Two modes, over the same transaction procedure:
-# groups      every transaction runs against the state before the block, driven by a Python thread pool, one nogil call
-#             each; then they commit in order, and one that read something an earlier one wrote runs again
-# optimistic  one nogil call for the block: native workers claim, execute, publish and commit in order by themselves
-# The result is the sequential one. What the workers of the second mode do is in optimistic.pxi.
+# Floor 8: several workers on one block, as Python lends and drives them. What they do is core/parallel, which executes a
+# transaction through the hooks below:
+# groups      every transaction against the state before the block, by a Python thread pool, one nogil call each; then they
+#             commit in order, and one whose reads an earlier one wrote is executed again (groups.hpp)
+# optimistic  one nogil call for the block: native workers claim, execute and commit in order by themselves (optimistic.cpp)
+# recorded    one nogil call for the block, of which the accesses are known (recorded.cpp)
+# The result is the sequential one.
 import threading as _threading
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as _wait
@@ -98,20 +100,42 @@ cdef class _Interrupt:
         return 0
 
 
-cdef dict engine_notes(Engine* engine):
+# ---------------------------------------------------------------- what the parallel floor executes
+
+
+cdef Status apply_hook(Machine* m, BlockJob* job, uint32_t i, const StateView* view, ApplyMode mode) noexcept nogil:
+    return apply_transaction(m, view, job.transactions[i], &job.blobs, &job.room if mode == ApplyMode.EXACT else NULL,
+                             mode == ApplyMode.SPECULATIVE, &job.outcomes[i])
+
+
+cdef Status check_room_hook(BlockJob* job, uint32_t i) noexcept nogil:
+    return check_room(job.transactions[i], &job.context, &job.blobs, &job.room, &job.outcomes[i])
+
+
+cdef Status commit_hook(BlockJob* job, uint32_t i) noexcept nogil:
+    return commit(job, i)
+
+
+cdef Status execute_in_order_hook(Machine* m, BlockJob* job, uint32_t i) noexcept nogil:
+    return run_in_order(m, job, i)
+
+
+cdef ExecutionHooks hooks
+hooks.apply = apply_hook
+hooks.check_room = check_room_hook
+hooks.commit = commit_hook
+hooks.execute_in_order = execute_in_order_hook
+hooks.open = open_machine
+hooks.begin_block = begin_opened_job
+hooks.end_block = end_job
+
+
+cdef dict counts_of(const ExecutionCounts& counts):
     """What the workers counted in a block."""
-    cdef EngineWorker* worker
-    cdef size_t i
-    notes = {"wasted_gas": 0, "early_conflicts": 0, "aborted_runs": 0, "alone": 0, "repairs": engine.state.repairs,
-             "slot_repairs": engine.state.slot_repairs, "busy_seconds": []}
-    for i in range(engine.workers.size()):
-        worker = engine.workers[i]
-        notes["wasted_gas"] += worker.wasted_gas
-        notes["early_conflicts"] += worker.early_conflicts
-        notes["aborted_runs"] += worker.aborted_runs
-        notes["alone"] += worker.alone
-        notes["busy_seconds"].append(worker.busy_seconds)
-    return notes
+    return {"executions": counts.executions, "aborted": counts.aborted, "aborted_early": counts.aborted_early,
+            "aborted_while_executing": counts.aborted_while_executing, "aborted_gas": counts.aborted_gas,
+            "rebased": counts.rebased, "rebased_slots": counts.rebased_slots,
+            "fallback_transactions": counts.fallback_transactions}
 
 
 cdef class _Job:
@@ -175,7 +199,7 @@ cdef class _Job:
                     self._wait_for(futures)
                 interrupt.watch(worker.machine)
                 with nogil:
-                    status = commit_in_order(worker.machine, &self.job)
+                    status = commit_in_order(worker.machine, &self.job, &hooks)
                     if status == Status.RUNNING:
                         status = end_job(worker.machine, &self.job)
                 interrupt.leave(worker.machine)
@@ -194,15 +218,16 @@ cdef class _Job:
         interrupt.watch(machine)
         try:
             engine.job = &self.job
+            engine.hooks = &hooks
             engine.records = records
             engine.room = room
             with nogil:
-                status = run_optimistically(engine, &self.job)
+                status = execute_optimistically(engine)
             self.had_all_room = engine.has_all_room()
             for i in range(engine.workers.size()):
                 self.recover_seconds += engine.workers[i].machine.recover_seconds
             interrupt.leave(machine)
-            self.notes = engine_notes(engine)
+            self.notes = {"busy_seconds": [engine.workers[i].busy_seconds for i in range(engine.workers.size())]}
             if records and status == Status.RUNNING:
                 self.notes["critical_path_gas"] = engine.critical_path_gas
                 self.accesses = read_accesses(engine)
@@ -212,28 +237,25 @@ cdef class _Job:
         return status
 
     cdef Status run_recorded(self, int workers, object accesses) except *:
-        cdef _Plan plan = _Plan.of(accesses, <uint32_t>self.job.transactions.size())
+        cdef _AccessList known = _AccessList.of(accesses, <uint32_t>self.job.transactions.size())
         cdef _Engine lent = borrow_engine(workers)
         cdef Engine* engine = lent.engine
         cdef Machine* machine = &engine.workers[0].machine
         cdef _Interrupt interrupt = _Interrupt()
-        cdef RecordedRun* run = new RecordedRun()
         cdef Status status
         cdef size_t i
         interrupt.watch(machine)
         try:
-            run.engine = engine
-            run.plan = &plan.plan
+            engine.job = &self.job
+            engine.hooks = &hooks
             with nogil:
-                status = run_recorded(run, &self.job)
+                status = execute_recorded(engine, &known.list)
             for i in range(engine.workers.size()):
                 self.recover_seconds += engine.workers[i].machine.recover_seconds
             interrupt.leave(machine)
-            self.notes = {"wasted_gas": 0, "alone": 0,
-                          "busy_seconds": [engine.workers[i].busy_seconds for i in range(engine.workers.size())],
+            self.notes = {"busy_seconds": [engine.workers[i].busy_seconds for i in range(engine.workers.size())],
                           "mismatch": self.job.failed_index if status == Status.ACCESSES_DIFFER else None}
         finally:
-            del run
             machine.poll.hook = NULL
             return_engine(lent)
         return status
@@ -252,7 +274,7 @@ cdef class _Job:
                 if i >= self.job.transactions.size():
                     break
                 with nogil:
-                    speculate(worker.machine, &self.job, i)
+                    execute_on_parent(worker.machine, &self.job, &hooks, <uint32_t>i)
                 if interrupt.error is not None:
                     break
             self.recover_seconds += worker.machine.recover_seconds
@@ -283,33 +305,27 @@ cdef class _Job:
             future.result()
 
 
-cdef void speculate(Machine* m, BlockJob* job, size_t i) noexcept nogil:
-    """Run transaction i against the state before the block; its effects stay in its outcome."""
-    cdef StateView view = job.world.view()
-    cdef Outcome* out = &job.outcomes[i]
-    out.status = apply_transaction(m, &view, job.transactions[i], &job.blobs, NULL, True, out)
+# ---------------------------------------------------------------- tuning
 
 
-cdef Status commit_in_order(Machine* m, BlockJob* job) noexcept nogil:
-    """Commit what still holds, in order, and run again what doesn't."""
+def tuning_table():
+    """Each switch and number of the parallel engine: {name: (value, default, unit, meaning)}; a switch has no unit."""
+    return {tuning_rows[i].name.decode(): (
+                bool(tuning_value(i)) if tuning_rows[i].unit == NULL else tuning_value(i),
+                bool(tuning_rows[i].standard) if tuning_rows[i].unit == NULL else tuning_rows[i].standard,
+                None if tuning_rows[i].unit == NULL else tuning_rows[i].unit.decode(), tuning_rows[i].meaning.decode())
+            for i in range(TUNING_ROW_COUNT)}
+
+
+def set_tuning(name, value):
+    """Set one of them, while no block runs; no result depends on it. Returns what it was."""
     cdef size_t i
-    cdef Outcome* out
-    cdef Status status
-    for i in range(job.transactions.size()):
-        out = &job.outcomes[i]
-        if out.execution_count != 0:
-            job.execution_count += 1
-        if (out.execution_count != 0 and kind_of(out.status) != Kind.INVALID and kind_of(out.status) != Kind.BROKEN
-                and check_room(job.transactions[i], &job.context, &job.blobs, &job.room, out) == Status.RUNNING
-                and job.world.is_valid(out.effects)):
-            status = commit(job, i)
-            out.effects.clear()
-        else:
-            job.conflict_count += out.execution_count != 0
-            status = run_in_order(m, job, i)
-        if status != Status.RUNNING:
-            return status
-    return Status.RUNNING
+    for i in range(TUNING_ROW_COUNT):
+        if tuning_rows[i].name.decode() == name:
+            was = tuning_value(i)
+            set_tuning_value(i, <uint32_t>min(to_u64(value, "value"), <uint64_t>0xFFFFFFFF))
+            return was
+    raise ValueError(f"name: {name!r} is not one of {', '.join(tuning_table())}")
 
 
 cdef class ScheduleFuzzer:
@@ -318,24 +334,33 @@ cdef class ScheduleFuzzer:
     with ScheduleFuzzer(seed, workers) as fuzzer:
         execute_block(block, state, workers=workers, strategy="optimistic")
 
-    One block a context, on just as many workers. `points` counts the decisions.
+    One block a context, on just as many workers. `points` counts the decisions. Other keywords set the tuning meanwhile.
     """
     cdef ScheduleController* controller
     cdef readonly object seed
+    cdef dict before, tuning
 
-    def __cinit__(self, seed, int workers):
+    # Blocks are small, so all that is rare comes at once.
+    RARE = {"patience": 0, "poll_interval": 1, "fallback_shortest": 2, "abort_memory": 2, "early_share": 8,
+            "midway_share": 16}
+
+    def __cinit__(self, seed, int workers, **tuning):
         self.seed = seed
+        self.tuning = {**self.RARE, **tuning}
         self.controller = new ScheduleController(to_u64(seed, "seed"), workers)
 
     def __dealloc__(self):
         del self.controller
 
     def __enter__(self):
+        self.before = {name: set_tuning(name, value) for name, value in self.tuning.items()}
         schedule_controller.store(self.controller)
         return self
 
     def __exit__(self, *error):
         schedule_controller.store(NULL)
+        for name, value in self.before.items():
+            set_tuning(name, value)
         return False
 
     @property
@@ -374,7 +399,7 @@ cdef _Engine borrow_idle_engine(int workers):
 cdef void alert_idle_engine(int workers) except *:
     """Have the threads wake of the engine that a block on so many workers will borrow in a moment."""
     cdef list idle = _idle_engines.get(workers)
-    if idle:
+    if idle and tuning.early_waking:
         (<_Engine>idle[len(idle) - 1]).engine.pool.alert()  # the one that is popped
 
 

@@ -114,20 +114,33 @@ def probe_keccak_of_four(messages):
 # ---------------------------------------------------------------- what a run depends on
 
 
-def probe_contention(State state, addresses):
-    """Have the slots of these accounts followed, as if transactions had been in conflict over them."""
-    cdef const AccountRecord* record
-    for address in addresses:
-        record = state.reader().find(to_address_value(address, "address"))
-        if record == NULL:
-            raise ValueError(f"no account {address.hex()}")
-        record.contention.blame(False)
-
-
-def probe_followed(State state, address):
-    """Whether the slots of the account are followed by now."""
-    cdef const AccountRecord* record = state.reader().find(to_address_value(address, "address"))
-    return record != NULL and record.contention.is_followed()
+cdef extern from *:
+    """
+    namespace evmcore {
+    // A state whose slots are all to be tracked.
+    struct TrackedView {
+        StateView below;
+        StateView view() noexcept {
+            StateView view;
+            view.context = this;
+            view.account = [](void* context, const Address& address, AccountState* out) noexcept {
+                const StateView& below = static_cast<TrackedView*>(context)->below;
+                const Status status = below.account(below.context, address, out);
+                out->is_contended = true;
+                return status;
+            };
+            view.slot = [](void* context, const Address& address, uint32_t place, const u256& key, SlotState* out) noexcept {
+                const StateView& below = static_cast<TrackedView*>(context)->below;
+                return below.slot(below.context, address, place, key, out);
+            };
+            return view;
+        }
+    };
+    }
+    """
+    cppclass TrackedView "evmcore::TrackedView":
+        StateView below
+        StateView view() nogil
 
 
 def probe_slots(State state, header, to, data=b"", gas=1_000_000):
@@ -139,6 +152,7 @@ def probe_slots(State state, header, to, data=b"", gas=1_000_000):
     cdef CTransaction tx
     cdef _Job job = _Job()
     cdef _Worker worker
+    cdef TrackedView tracked
     cdef StateView view
     cdef Outcome out
     cdef Effects effects
@@ -149,8 +163,8 @@ def probe_slots(State state, header, to, data=b"", gas=1_000_000):
     tx.data = bytes_vector(to_data(data, "data"))
     tx.gas_limit = to_u64(gas, "gas")
     fill_context(&job.job, header)
-    probe_contention(state, [to])
-    view = state.reader().view()
+    tracked.below = state.reader().view()
+    view = tracked.view()
     worker = borrow_worker()
     try:
         open_machine(worker.machine, &job.job)
@@ -172,20 +186,13 @@ def probe_slots(State state, header, to, data=b"", gas=1_000_000):
     return make_call_result(status, &out, tx.gas_limit, 0), slots
 
 
-def probe_repairs(merging_of_slots, looking_ahead):
-    """Whether optimistic runs do each of these from now on; both are what they do by themselves. Not while blocks run.
-
-    merging_of_slots  those that are only counted up or down
-    looking_ahead     to run again, or stop, what no longer stands before its turn comes
-    """
-    global merges_slots, looks_ahead
-    merges_slots = merging_of_slots
-    looks_ahead = looking_ahead
-
-
 # ---------------------------------------------------------------- the scheduler, with counters for work
 
 from libc.stdlib cimport calloc, free
+
+
+cdef extern from "<thread>" namespace "std::this_thread" nogil:
+    void yield_processor "std::this_thread::yield"()
 
 
 cdef cppclass Counters:

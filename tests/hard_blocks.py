@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 from evmcore import Block, Header, State, Transaction, Withdrawal, assemble, keccak256, rlp
-from evmcore._core import probe_contention, sign_hash
+from evmcore._core import sign_hash
 
 COINBASE = bytes([0xCB]) * 20
 ETHER = 10**18
@@ -346,9 +346,6 @@ class HardBlock:
             for contract in ("00000961ef480eb55e80d19ad83579a64c007002", "0000bbddc7ce488642fb579f8b00f3a590007251"):
                 self.state.set_code(bytes.fromhex(contract), b"\x00")  # no requests
                 self.state.set_nonce(bytes.fromhex(contract), 1)
-        if self.random.random() < 0.5:
-            # As if transactions had been in conflict over all of them before: what becomes of their slots is followed.
-            probe_contention(self.state, [*CONTRACTS.values(), *self.senders])
         return Block(
             header=header,
             transactions=tuple(self.transactions),

@@ -208,7 +208,7 @@ def test_recorded_accesses_need_no_second_run_of_anything(block, recorded, worke
     result, _ = executed_by(block, recorded, workers=workers)
     assert result.state_root == block.header.state_root
     assert result.statistics["executions"] == len(block.transactions)
-    assert result.statistics["conflicts"] == 0
+    assert result.statistics["aborted"] == 0
     assert result.statistics["mismatch"] is None
 
 
@@ -323,7 +323,7 @@ def test_replay_writes_what_it_reads(evmcore, tmp_path):
     status, out, err = evmcore("replay", EXAMPLE_FILE, "--recorded", path, "--workers", 2, "--repeat", 2, "--json")
     assert (status, err) == (0, "")
     report = json.loads(out)
-    assert (report["strategy"], report["ok"], report["conflicts"]) == ("recorded", True, 0)
+    assert (report["strategy"], report["ok"], report["aborted"]) == ("recorded", True, 0)
 
 
 def test_several_blocks_have_a_directory(evmcore, tmp_path):

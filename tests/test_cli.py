@@ -30,7 +30,7 @@ REPORT_KEYS = [
     "checks",
     "seconds",
     "executions",
-    "conflicts",
+    "aborted",
     "error",
 ]
 
@@ -74,7 +74,7 @@ def test_replay_verifies_the_example(evmcore):
     status, out, err = evmcore("replay", EXAMPLE_FILE, "--workers", 1)
     assert (status, err) == (0, "")
     heads, row, _, total = out.splitlines()
-    assert heads.split() == ["block", "fork", "txs", "Mgas", "ms", "Mgas/s", "executions", "conflicts", "ok"]
+    assert heads.split() == ["block", "fork", "txs", "Mgas", "ms", "Mgas/s", "executions", "aborted", "ok"]
     assert row.split()[:4] == ["1000000", "Osaka", "99", "3.090"]
     assert row.split()[-3:] == ["99", "0", "✓"]
     assert total.split()[:4] == ["total", "1", "of", "1"]
@@ -91,7 +91,7 @@ def test_replay_prints_json_and_nothing_else(evmcore, workers):
     assert report["ok"] is True
     assert report["error"] is None
     assert report["workers"] == workers
-    assert report["executions"] == report["transactions"] + report["conflicts"]
+    assert report["executions"] == report["transactions"] + report["aborted"]
 
 
 def test_a_partial_state_leaves_its_root_open(evmcore, example, tmp_path):

@@ -28,10 +28,9 @@ PROCEDURES = {
     "interpreter.pxi": 4,
     "transaction.pxi": 5,
     "block.pxi": 6,
-    "parallel.pxi": 7,
-    "optimistic.pxi": 7,
-    "recorded.pxi": 7,
-    "roots.pxi": 7,
+    "parallel.pxi": 8,
+    "recorded.pxi": 8,
+    "roots.pxi": 8,
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
@@ -84,6 +83,16 @@ def test_the_scheduler_knows_no_evm():
     for path in (CORE / "parallel").glob("scheduler*"):
         places = {place_of(included) for included in included_files(path)}
         assert places <= {"base", "parallel"}, f"{path.name} includes {places}"
+
+
+def test_the_parallel_floor_is_cpp_and_procedures_know_nothing_of_it():
+    """It executes transactions through the hooks that floor 8 gives it."""
+    kinds = {path.suffix for path in (CORE / "parallel").iterdir()}
+    assert kinds == {".hpp", ".cpp", ".def"}
+    names = re.compile(r"\b(Engine|EngineWorker|MultiVersion|Scheduler|AccessList|schedule_point|ApplyMode)\b")
+    for name, floor in PROCEDURES.items():
+        if floor < 7:
+            assert not names.search((ROOT / "pyx" / name).read_text()), name
 
 
 def test_procedures_are_included_from_the_lowest_up():

@@ -39,7 +39,7 @@ def check_schedule(seed: int) -> None:
     """One block under the schedule of one seed, on two to four workers."""
     block = hard_block(seed // SEEDS_PER_BLOCK, SIZE)
     workers = 2 + seed % 3
-    with ScheduleFuzzer(seed, workers):
+    with ScheduleFuzzer(seed, workers, tracking_start=seed % 2 * 64):
         parallel = outcome(block, workers=workers, strategy="optimistic")
     sequential = outcome(block, workers=1, strategy="sequential")
     assert parallel == sequential, (
@@ -55,18 +55,18 @@ def test_any_schedule_gives_the_sequential_result(first):
 
 def test_the_schedules_come_by_all_that_is_rare():
     """What is discarded early, stopped, merged and run alone: none of it would be tested by blocks that never get there."""
-    counts = dict.fromkeys(("conflicts", "early_conflicts", "aborted_runs", "repairs", "slot_repairs", "alone"), 0)
+    counts = dict.fromkeys(("aborted", "aborted_early", "aborted_while_executing", "rebased", "rebased_slots", "fallback_transactions"), 0)
     for seed in range(400):
         block = hard_block(seed // SEEDS_PER_BLOCK, SIZE)
         try:
-            with ScheduleFuzzer(seed, 2 + seed % 3):
+            with ScheduleFuzzer(seed, 2 + seed % 3, tracking_start=seed % 2 * 64):
                 result = execute_block(block, block.pre_state.copy(), workers=2 + seed % 3, strategy="optimistic")
         except EvmError:
             continue
         if result.statistics["strategy"] == "optimistic":  # roots after each transaction need the order
             for name in counts:
                 counts[name] += result.statistics[name]
-            assert result.statistics["executions"] == len(block.transactions) + result.statistics["conflicts"]
+            assert result.statistics["executions"] == len(block.transactions) + result.statistics["aborted"]
     assert all(counts.values()), counts
 
 
@@ -107,7 +107,7 @@ def test_recorded_accesses_give_the_sequential_result_with_no_conflict():
             again = execute_block(block, state, workers=3, strategy="recorded", accesses=accesses)
         assert again == recorded, f"seed {seed}"
         assert again.statistics["mismatch"] is None, f"seed {seed}"
-        assert again.statistics["conflicts"] == 0, f"seed {seed}"
+        assert again.statistics["aborted"] == 0, f"seed {seed}"
 
 
 if __name__ == "__main__":

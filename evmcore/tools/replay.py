@@ -35,7 +35,7 @@ Read block files (format mainnet-block/1, JSON, gzipped or not), execute each bl
 hold transactions root, senders, gas, logs bloom, receipts root and, where the state is whole, state root against the header.
 
 A directory is not walked into; in it, files of the format count. ms is the execution alone, the best of K repeats;
-executions counts transaction runs, conflicts those that were discarded.
+executions counts transaction runs, aborted those whose read set failed validation.
 
 What each transaction reads and writes can be kept (--accesses) and given to a later replay (--recorded), which then needs no
 speculation. One block file: FILE. Several, or a directory: a directory, with <number>.json.gz for each block.
@@ -97,7 +97,7 @@ class Report:
         default_factory=lambda: {"load": 0.0, "recover": 0.0, "execute": 0.0, "roots": 0.0}
     )
     executions: int = 0
-    conflicts: int = 0
+    aborted: int = 0
     error: str | None = None
 
     @property
@@ -118,7 +118,7 @@ class Report:
             "checks": self.verification.checks,
             "seconds": self.seconds,
             "executions": self.executions,
-            "conflicts": self.conflicts,
+            "aborted": self.aborted,
             "error": self.error,
         }
 
@@ -283,7 +283,7 @@ def _execute(block: Block, report: Report, repeat: int, accesses: Accesses | Non
         statistics = result.statistics
         if first is None or statistics["execute_seconds"] < report.seconds["execute"]:
             report.seconds["execute"] = statistics["execute_seconds"]
-            report.executions, report.conflicts = statistics["executions"], statistics["conflicts"]
+            report.executions, report.aborted = statistics["executions"], statistics["aborted"]
         if first is None:
             first = result
         elif differences := result_differences(first, result):
@@ -325,7 +325,7 @@ class _Printer:
         Column("ms", 9),
         Column("Mgas/s", 8),
         Column("executions", 10),
-        Column("conflicts", 9),
+        Column("aborted", 9),
         Column("ok", 2, is_number=False),
     )
 
@@ -362,6 +362,6 @@ class _Printer:
             f"{seconds * 1e3:.3f}",
             f"{gas / seconds / 1e6:.0f}" if seconds > 0 and gas else "-",
             str(sum(report.executions for report in reports)),
-            str(sum(report.conflicts for report in reports)),
+            str(sum(report.aborted for report in reports)),
             verdict,
         )

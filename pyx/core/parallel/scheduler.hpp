@@ -19,6 +19,7 @@
 
 #include "../base/spin_lock.hpp"
 #include "schedule_point.hpp"
+#include "tuning.hpp"
 
 namespace evmcore {
 
@@ -26,13 +27,8 @@ class Scheduler {
   public:
     enum class Claim : uint8_t { CLAIMED, ALONE, WAIT, REST, DONE };
 
-    // A decaying average of wasted runs over about this many commits decides when one worker goes on alone.
-    static constexpr int32_t WASTE_MEMORY = 16;
-    static constexpr uint32_t ALONE_LEAST = 64, ALONE_MOST = 4096;  // how many indices it then has to itself
-
     // Starts on `count` indices. False without memory.
-    bool reset(uint32_t count, uint32_t window, uint32_t alone_least = ALONE_LEAST,
-               int32_t waste_memory = WASTE_MEMORY) noexcept {
+    bool reset(uint32_t count, uint32_t window) noexcept {
         if (count > capacity_) {
             steps_.reset(new (std::nothrow) std::atomic<uint8_t>[count]);
             batches_.reset(new (std::nothrow) uint8_t[count]);
@@ -48,9 +44,9 @@ class Scheduler {
         open_window_ = window;
         window_.store(window, std::memory_order_relaxed);
         recent_waste_ = 0;
-        alone_length_ = alone_least;
+        alone_length_ = tuning.fallback_shortest;
         tried_from_ = 0;
-        waste_memory_ = waste_memory;
+        waste_memory_ = static_cast<int32_t>(tuning.abort_memory);
         is_alone_.store(false, std::memory_order_relaxed);
         early_count_ = soon_count_ = 0;
         alone_from_ = soon_end_ = soon_from_ = 0;
@@ -172,7 +168,7 @@ class Scheduler {
         // Not while an early run is out there: it looks at what whoever is alone would change.
         const uint32_t done = frontier_.load(std::memory_order_relaxed) + 1;
         const uint32_t window = window_.load(std::memory_order_relaxed);
-        if (recent_waste_ > waste_limit()) {
+        if (tuning.sequential_fallback && recent_waste_ > waste_limit()) {
             if (done >= alone_from_ && (close_soon() || done >= soon_end_))
                 is_alone_.store(true, std::memory_order_relaxed);
             else
@@ -188,10 +184,13 @@ class Scheduler {
     void end_alone(uint32_t count) noexcept {
         schedule_point(SchedulePoint::ADVANCE);
         recent_waste_ = waste_limit() * 3 / 4;  // what was in vain before needs less proof
-        window_.store(PROBE_WINDOW < open_window_ ? PROBE_WINDOW : open_window_, std::memory_order_relaxed);
+        window_.store(tuning.trial_window < open_window_ ? tuning.trial_window : open_window_, std::memory_order_relaxed);
         const uint32_t first = frontier_.load(std::memory_order_relaxed);
-        const uint32_t growth = first - tried_from_ < SHORT_TRIAL ? 64 : 8;
-        alone_length_ = alone_length_ < ALONE_MOST / growth ? alone_length_ * growth : ALONE_MOST;
+        const uint32_t growth = !tuning.fallback_growth                      ? 1
+                                : first - tried_from_ < tuning.short_trial ? tuning.fallback_factor_at_once
+                                                                           : tuning.fallback_factor;
+        const uint32_t longest = tuning.fallback_longest;
+        alone_length_ = alone_length_ < longest / growth ? alone_length_ * growth : longest;
         tried_from_ = first + count;
         // Release: what was done alone goes with these.
         frontier_.store(tried_from_, std::memory_order_release);
@@ -253,10 +252,8 @@ class Scheduler {
 
     // More than a third, in 1/1024.
     static constexpr int32_t WASTE_UNIT = 1024;
-    int32_t waste_limit() const noexcept { return WASTE_UNIT * waste_memory_ * 35 / 100; }
+    int32_t waste_limit() const noexcept { return WASTE_UNIT * waste_memory_ * static_cast<int32_t>(tuning.abort_limit) / 100; }
     static constexpr uint8_t IS_EARLY = 0;       // in place of a batch
-    static constexpr uint32_t SHORT_TRIAL = 32;  // commits
-    static constexpr uint32_t PROBE_WINDOW = 4;  // afterwards; one more with each index that was not in vain
     static constexpr int CALLER = 0;  // what the work is about is in its caches, which made it
 
     std::unique_ptr<std::atomic<uint8_t>[]> steps_;  // published: by the worker whose the index is
@@ -273,8 +270,8 @@ class Scheduler {
     uint32_t open_window_ = 1;
     std::atomic<uint32_t> window_{1};          // published: by whoever commits
     int32_t recent_waste_ = 0;                 // owned by whoever commits
-    int32_t waste_memory_ = WASTE_MEMORY;
-    uint32_t alone_length_ = ALONE_LEAST;      // owned by the caller
+    int32_t waste_memory_ = 16;
+    uint32_t alone_length_ = 1;             // owned by the caller
     uint32_t tried_from_ = 0;                  // where all began to try, last; owned by the caller
     std::atomic<bool> is_alone_{false};        // published: set by whoever commits, taken back by the caller
     std::atomic<uint32_t> next_early_{0};

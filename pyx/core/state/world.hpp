@@ -85,7 +85,6 @@ class World {
     AccountState state_at(uint32_t place) const noexcept {
         AccountState state = state_of(records_[place]);
         state.place = place;
-        state.is_contended = records_[place].contention.is_followed();
         return state;
     }
     const StoredSlot* slot_at(uint32_t place, const u256& key) const noexcept {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../state/world.hpp"
+#include "execution_counts.hpp"
 #include "outcome.hpp"
 
 namespace evmcore {
@@ -105,8 +106,7 @@ struct BlockJob {
     u256 have, want;
     MissingKey missing;
     uint64_t missing_block_number = 0;
-    uint64_t execution_count = 0;
-    uint64_t conflict_count = 0;
+    ExecutionCounts counts;
 
     // False without memory.
     bool reset_results() noexcept {
@@ -116,8 +116,32 @@ struct BlockJob {
         bloom.fill(0);
         requests.clear();
         failed_index = SIZE_MAX;
-        execution_count = conflict_count = 0;
+        counts = ExecutionCounts{};
         return true;
+    }
+
+    // Adds a committed transaction's gas and bloom to the block's.
+    void count_in(Outcome* outcome) noexcept {
+        room.gas_used += static_cast<uint64_t>(outcome->gas_used);
+        room.blob_gas_used += outcome->blob_gas;
+        outcome->cumulative_gas = room.gas_used;
+        if (!outcome->logs.empty())
+            merge_bloom(&bloom, outcome->bloom);
+    }
+
+    // Keeps what an exception will say of the transaction; returns `status`.
+    Status fail(Status status, size_t index) noexcept {
+        failed_index = index;
+        return keep_reason(status, outcomes[index]);
+    }
+    // The same of what is no transaction's.
+    Status fail_outside(Status status, const Outcome& outcome) noexcept {
+        failed_index = SIZE_MAX;
+        return keep_reason(status, outcome);
+    }
+    void set_missing(const Address& address) noexcept {
+        missing.address = address;
+        missing.is_slot = false;
     }
 
     // Asks for what the transactions after i will need first: of the next but one its fields, of the next its accounts. Short
@@ -135,6 +159,14 @@ struct BlockJob {
     void prefetch_fields(size_t i) const noexcept {
         for (size_t line = 0; line < sizeof(Transaction); line += 64)
             __builtin_prefetch(reinterpret_cast<const char*>(transactions[i]) + line);
+    }
+
+    Status keep_reason(Status status, const Outcome& outcome) noexcept {
+        have = outcome.have;
+        want = outcome.want;
+        missing = outcome.missing;
+        missing_block_number = outcome.missing_block_number;
+        return status;
     }
 
     static bool block_hash(void* context, uint64_t number, Hash* out) noexcept {

@@ -1,21 +1,22 @@
 // What a block is said to write, transaction by transaction, arranged for looking up: the state before transaction i is
 // the world under the last entries below i. Frozen once it is built, so any number of workers read it without locks.
-// A BoundPlan is one on the world that a block runs on. EIP-7928 (block access lists).
+// A BoundAccessList is one on the world that a block runs on. EIP-7928 (block access lists).
 #pragma once
 
 #include <algorithm>
 
 #include "access_rows.hpp"
-#include "world.hpp"
+#include "../state/world.hpp"
+#include "tuning.hpp"
 
 namespace evmcore {
 
-class AccessPlan {
+class AccessList {
   public:
-    AccessPlan() = default;
-    AccessPlan(const AccessPlan&) = delete;
-    AccessPlan& operator=(const AccessPlan&) = delete;
-    ~AccessPlan();
+    AccessList() = default;
+    AccessList(const AccessList&) = delete;
+    AccessList& operator=(const AccessList&) = delete;
+    ~AccessList();
 
     // From rows in the order of transactions, of which only the first `count` are taken. `gas` may be null: what each
     // transaction used, to start with the longest. Keeps a reference to each code that is written.
@@ -34,7 +35,7 @@ class AccessPlan {
     }
 
   private:
-    friend class BoundPlan;
+    friend class BoundAccessList;
 
     static constexpr uint32_t NEVER = UINT32_MAX;
     // An account after a transaction, as far as the block has settled it by then. Entries lie in the order of transactions.
@@ -101,7 +102,7 @@ class AccessPlan {
     // The step of transaction i that `is_it`, from the cursor on and round; null where there is none among the next.
     template <class Step, class IsIt>
     static const Step* find_step(const Steps<Step>& steps, uint32_t i, uint32_t* cursor, IsIt is_it) noexcept {
-        const uint32_t begin = steps.begins[i], count = steps.begins[i + 1] - begin;
+        const uint32_t begin = steps.begins[i], count = tuning.access_steps ? steps.begins[i + 1] - begin : 0;
         for (uint32_t tried = 0; tried < count && tried < STEPS_TRIED; ++tried) {
             if (*cursor >= count)
                 *cursor = 0;

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "../base/types.hpp"
+#include "tuning.hpp"
 
 namespace evmcore {
 
@@ -87,7 +88,7 @@ class ConcurrentIndex {
     // Most keys that are looked for were never added: the filter, which fits the nearest cache, says so for nearly all.
     Entry* find(const Key& key) const noexcept {
         const uint64_t hash = Hasher{}(key);
-        if (!filter_.may_have(hash >> FILTER_SHIFT))
+        if (tuning.filters && !filter_.may_have(hash >> FILTER_SHIFT))
             return nullptr;
         for (size_t i = hash;; ++i) {
             // Acquire: the entry's fields were written before its pointer was published.

@@ -6,8 +6,11 @@
 #pragma once
 
 #include "../base/spin_lock.hpp"
+#include "../state/world.hpp"
+#include "../vm/execution_counts.hpp"
 #include "concurrent_index.hpp"
-#include "world.hpp"
+#include "tracking_budget.hpp"
+#include "tuning.hpp"
 
 namespace evmcore {
 
@@ -112,7 +115,7 @@ class MultiVersion {
     // The rest is for the one worker that commits, with everything below i committed.
     // Whether a run of i that saw `effects` would come out the same now; these are then what they would have been now. Counted
     // in `repairs` if a balance or a slot that it changed or checked is another by now, and all the same it stands.
-    bool is_valid(Effects* effects) noexcept;
+    bool is_valid(Effects* effects, ExecutionCounts* counts) noexcept;
     // Makes the writes of i the committed state; the versions of i must be unpublished or never have been.
     bool commit(uint32_t i, Effects* effects, VersionArena* arena) noexcept;
     // Calls visit(j) for each committed transaction j that wrote what `effects` depends on: the last writer of each value.
@@ -151,8 +154,7 @@ class MultiVersion {
     // what `fold` wrote.
     void forget(VersionArena* const* arenas, size_t arena_count) noexcept;
 
-    uint64_t repairs = 0;       // owned by whoever commits
-    uint64_t slot_repairs = 0;  // of these, over a slot
+    TrackingBudgets budgets;
 
   private:
     // The entry of what a run saw; null where nobody wrote.
@@ -161,24 +163,34 @@ class MultiVersion {
             return effect.entry;
         if (effect.place == NO_PLACE)
             return entry_of(effect.address);
-        return written_accounts_.may_have(effect.place) ? world_->record(effect.place).overlay.get<VersionedAccount>()
-                                                        : nullptr;
+        if (tuning.filters && !written_accounts_.may_have(effect.place))
+            return nullptr;
+        return entry_at(effect.place, effect.address);
     }
     VersionedSlot* written(const SlotEffect& effect, const VersionedAccount* account) const noexcept {
         if (effect.entry != nullptr)
             return effect.entry;
         if (effect.stored == nullptr)
             return entry_of(account, effect.key);
-        return written_slots_.may_have(number_of(effect.stored)) ? effect.stored->overlay.get<VersionedSlot>() : nullptr;
+        if (tuning.filters && !written_slots_.may_have(number_of(effect.stored)))
+            return nullptr;
+        return entry_at(effect.stored, account, effect.key);
     }
     // The same by key, of what was seen through no view or in another life of the account.
     VersionedAccount* entry_of(const Address& address) const noexcept {
-        const AccountRecord* record = world_->find(address);
-        return record != nullptr ? record->overlay.get<VersionedAccount>() : accounts_.find(address);
+        return entry_at(world_->place_of(address), address);
     }
     VersionedSlot* entry_of(const VersionedAccount* account, const u256& key) const noexcept {
-        const StoredSlot* stored = stored_of(account, key);
-        return stored != nullptr ? stored->overlay.get<VersionedSlot>() : slots_.find({account, key});
+        return entry_at(stored_of(account, key), account, key);
+    }
+    // The same where the place in the world is known.
+    VersionedAccount* entry_at(uint32_t place, const Address& address) const noexcept {
+        return place != NO_PLACE && tuning.attached_versions ? world_->record(place).overlay.get<VersionedAccount>()
+                                                             : accounts_.find(address);
+    }
+    VersionedSlot* entry_at(const StoredSlot* stored, const VersionedAccount* account, const u256& key) const noexcept {
+        return stored != nullptr && tuning.attached_versions ? stored->overlay.get<VersionedSlot>()
+                                                             : slots_.find({account, key});
     }
     const StoredSlot* stored_of(const VersionedAccount* account, const u256& key) const noexcept {
         return account->place != NO_PLACE ? world_->slot_at(account->place, key) : nullptr;
@@ -186,9 +198,9 @@ class MultiVersion {
     // The account, read from where `place` says, as i sees it.
     Status account_at(uint32_t i, uint32_t place, const Address& address, AccountState* out) const noexcept;
     // Learns of a run that is in vain over a slot of this account.
-    void blame(uint32_t place, bool was_followed) const noexcept {
+    void blame(uint32_t place, bool was_followed) noexcept {
         if (place != NO_PLACE)
-            world_->record(place).contention.blame(was_followed);
+            budgets.blame(place, was_followed);
     }
     static uint64_t number_of(const StoredSlot* stored) noexcept {
         return reinterpret_cast<uintptr_t>(stored) / alignof(StoredSlot);

@@ -1,48 +1,48 @@
 // A plan on a world: reading through it, holding a run against it, and writing what it comes to.
-#include "bound_plan.hpp"
+#include "bound_access_list.hpp"
 
 namespace evmcore {
 
-void BoundPlan::prefetch(uint32_t i) const noexcept {
-    const AccessPlan::Steps<AccountStep>& steps = plan_->account_steps_;
+void BoundAccessList::prefetch(uint32_t i) const noexcept {
+    const AccessList::Steps<AccountStep>& steps = list_->account_steps_;
     const uint32_t begin = steps.begins[i], end = std::min(steps.begins[i + 1], begin + PREFETCHED);
     for (uint32_t k = begin; k < end; ++k) {
         const AccountStep& step = steps.all[k];
         world_->prefetch(step.address);
         if (step.below != NEVER)
-            __builtin_prefetch(&plan_->account_entries_[step.below]);
+            __builtin_prefetch(&list_->account_entries_[step.below]);
     }
 }
 
-AccessPlan::AccountStep BoundPlan::step_of(uint32_t i, const Address& address, uint32_t* cursor) const noexcept {
-    const AccountStep* step = AccessPlan::find_step(plan_->account_steps_, i, cursor,
+AccessList::AccountStep BoundAccessList::step_of(uint32_t i, const Address& address, uint32_t* cursor) const noexcept {
+    const AccountStep* step = AccessList::find_step(list_->account_steps_, i, cursor,
                                                     [&](const AccountStep& each) { return each.address == address; });
     if (step != nullptr)
         return *step;
-    const Account* account = plan_->find(address);
+    const Account* account = list_->find(address);
     if (account == nullptr)
         return {address, false, NEVER, NEVER};
-    const uint32_t below = plan_->place_below(*account, i), own = plan_->place_below(*account, i + 1);
-    return {address, AccessPlan::has_storage(*account, plan_->account_entry(below), i), below,
+    const uint32_t below = list_->place_below(*account, i), own = list_->place_below(*account, i + 1);
+    return {address, AccessList::has_storage(*account, list_->account_entry(below), i), below,
             own != below ? own : NEVER};
 }
 
-AccessPlan::SlotStep BoundPlan::step_of(uint32_t i, const Address& address, const u256& key,
+AccessList::SlotStep BoundAccessList::step_of(uint32_t i, const Address& address, const u256& key,
                                         uint32_t* cursor) const noexcept {
-    const SlotStep* step = AccessPlan::find_step(plan_->slot_steps_, i, cursor, [&](const SlotStep& each) {
+    const SlotStep* step = AccessList::find_step(list_->slot_steps_, i, cursor, [&](const SlotStep& each) {
         return each.key == key && each.address == address;
     });
     if (step != nullptr)
         return *step;
-    const Account* account = plan_->find(address);
-    const Slot* slot = account != nullptr ? plan_->find(*account, key) : nullptr;
+    const Account* account = list_->find(address);
+    const Slot* slot = account != nullptr ? list_->find(*account, key) : nullptr;
     if (slot == nullptr)
         return {address, account != nullptr && account->is_ever_wiped, NEVER, NEVER, key};
-    const uint32_t below = plan_->place_below(*slot, i), own = plan_->place_below(*slot, i + 1);
+    const uint32_t below = list_->place_below(*slot, i), own = list_->place_below(*slot, i + 1);
     return {address, account->is_ever_wiped, below, own != below ? own : NEVER, key};
 }
 
-void BoundPlan::settle(const AccountEntry* entry, bool has_storage, AccountState* state) const noexcept {
+void BoundAccessList::settle(const AccountEntry* entry, bool has_storage, AccountState* state) const noexcept {
     if (entry != nullptr) {
         if (entry->is_reborn)
             state->clear();
@@ -60,21 +60,21 @@ void BoundPlan::settle(const AccountEntry* entry, bool has_storage, AccountState
     state->has_storage |= has_storage;
 }
 
-Status BoundPlan::account(uint32_t i, const Address& address, PlanCursor* cursor, AccountState* out) const noexcept {
+Status BoundAccessList::account(uint32_t i, const Address& address, AccessListCursor* cursor, AccountState* out) const noexcept {
     const Status status = world_->account(address, out);
     const AccountStep step = step_of(i, address, &cursor->account);
     if (status == Status::RUNNING)
-        settle(plan_->account_entry(step.below), step.has_storage, out);
+        settle(list_->account_entry(step.below), step.has_storage, out);
     return status;
 }
 
-Status BoundPlan::slot(uint32_t i, const Address& address, uint32_t place, const u256& key, PlanCursor* cursor,
+Status BoundAccessList::slot(uint32_t i, const Address& address, uint32_t place, const u256& key, AccessListCursor* cursor,
                        SlotState* out) const noexcept {
     const SlotStep step = step_of(i, address, key, &cursor->slot);
-    const SlotEntry* seen = plan_->slot_entry(step.below);
+    const SlotEntry* seen = list_->slot_entry(step.below);
     int64_t wiped_by = -1;
     if (step.is_ever_wiped) {
-        const AccountEntry* life = plan_->account_entry(plan_->place_below(*plan_->find(address), i));
+        const AccountEntry* life = list_->account_entry(list_->place_below(*list_->find(address), i));
         wiped_by = life != nullptr ? life->wiped_by : -1;
     }
     if (seen != nullptr && static_cast<int64_t>(seen->transaction) >= wiped_by) {
@@ -88,15 +88,15 @@ Status BoundPlan::slot(uint32_t i, const Address& address, uint32_t place, const
     return world_->slot(place != NO_PLACE ? &world_->record(place) : world_->find(address), key, out);
 }
 
-bool BoundPlan::matches(uint32_t i, const Effects& effects) const noexcept {
-    PlanCursor cursor;
+bool BoundAccessList::matches(uint32_t i, const Effects& effects) const noexcept {
+    AccessListCursor cursor;
     uint32_t met = 0;
     for (const AccountEffect& effect : effects.accounts) {
         if (effect.writes == 0)
             continue;
         const AccountStep step = step_of(i, effect.address, &cursor.account);
-        const AccountEntry* seen = plan_->account_entry(step.below);
-        const AccountEntry* listed = plan_->account_entry(step.own);  // none: its write must then change nothing
+        const AccountEntry* seen = list_->account_entry(step.below);
+        const AccountEntry* listed = list_->account_entry(step.own);  // none: its write must then change nothing
         AccountState run;
         if (effect.place != NO_PLACE)
             run = world_->state_at(effect.place);
@@ -120,20 +120,20 @@ bool BoundPlan::matches(uint32_t i, const Effects& effects) const noexcept {
         const AccountEffect& owner = effects.accounts[effect.account];
         if (!effect.is_write || (owner.writes & DESTROYED))
             continue;
-        const SlotEntry* listed = plan_->slot_entry(step_of(i, owner.address, effect.key, &cursor.slot).own);
+        const SlotEntry* listed = list_->slot_entry(step_of(i, owner.address, effect.key, &cursor.slot).own);
         if (listed == nullptr || listed->value != effect.value)
             return false;
         ++met;
     }
-    return met == plan_->writes_[i];
+    return met == list_->writes_[i];
 }
 
-Status BoundPlan::fold(World* world) const noexcept {
+Status BoundAccessList::fold(World* world) const noexcept {
     // What another core wrote last lies far away. Looking all up before the first is written lets the waits overlap, and then
     // what the world has is asked for ahead.
     constexpr size_t AHEAD = 8;
-    const std::vector<Account>& accounts = plan_->accounts_;
-    const std::vector<Slot>& slots = plan_->slots_;
+    const std::vector<Account>& accounts = list_->accounts_;
+    const std::vector<Slot>& slots = list_->slots_;
     std::vector<uint32_t> places(accounts.size());
     for (size_t k = 0; k < accounts.size(); ++k)
         places[k] = world->place_of(accounts[k].address);
@@ -142,7 +142,7 @@ Status BoundPlan::fold(World* world) const noexcept {
             world->prefetch(places[k + AHEAD]);
         if (accounts[k].begin == accounts[k].end)
             continue;
-        const AccountEntry& last = plan_->account_entries_[plan_->account_places_[accounts[k].end - 1]];
+        const AccountEntry& last = list_->account_entries_[list_->account_places_[accounts[k].end - 1]];
         AccountState state;
         if (places[k] != NO_PLACE)
             state = world->state_at(places[k]);
@@ -160,8 +160,8 @@ Status BoundPlan::fold(World* world) const noexcept {
         if (slot.begin == slot.end)
             continue;
         const Account& account = accounts[slot.account];
-        const SlotEntry& last = plan_->slot_entries_[plan_->slot_places_[slot.end - 1]];
-        const AccountEntry* life = plan_->account_entry(plan_->place_below(account, plan_->count()));
+        const SlotEntry& last = list_->slot_entries_[list_->slot_places_[slot.end - 1]];
+        const AccountEntry* life = list_->account_entry(list_->place_below(account, list_->count()));
         if (life != nullptr && static_cast<int64_t>(last.transaction) < life->wiped_by)
             continue;
         const Status status = places[slot.account] != NO_PLACE

@@ -1,20 +1,20 @@
 // A plan on the world that one block runs on, which is frozen until `fold`.
 #pragma once
 
-#include "access_plan.hpp"
+#include "access_list.hpp"
 
 namespace evmcore {
 
 // How far a run has come in the steps of its transaction.
-struct PlanCursor {
+struct AccessListCursor {
     uint32_t account = 0, slot = 0;
 };
 
-class BoundPlan {
+class BoundAccessList {
   public:
     // `deletes_empty`: touched and empty accounts go (EIP-161).
-    void bind(const AccessPlan* plan, const World* world, bool deletes_empty) noexcept {
-        plan_ = plan;
+    void bind(const AccessList* list, const World* world, bool deletes_empty) noexcept {
+        list_ = list;
         world_ = world;
         deletes_empty_ = deletes_empty;
     }
@@ -23,8 +23,8 @@ class BoundPlan {
     void prefetch(uint32_t i) const noexcept;
 
     // The state before transaction i.
-    Status account(uint32_t i, const Address& address, PlanCursor* cursor, AccountState* out) const noexcept;
-    Status slot(uint32_t i, const Address& address, uint32_t place, const u256& key, PlanCursor* cursor,
+    Status account(uint32_t i, const Address& address, AccessListCursor* cursor, AccountState* out) const noexcept;
+    Status slot(uint32_t i, const Address& address, uint32_t place, const u256& key, AccessListCursor* cursor,
                 SlotState* out) const noexcept;
 
     // Whether a run of transaction i wrote just what the plan says: no more, no less, the same values.
@@ -34,13 +34,13 @@ class BoundPlan {
     Status fold(World* world) const noexcept;
 
   private:
-    using Account = AccessPlan::Account;
-    using Slot = AccessPlan::Slot;
-    using AccountStep = AccessPlan::AccountStep;
-    using SlotStep = AccessPlan::SlotStep;
-    using AccountEntry = AccessPlan::AccountEntry;
-    using SlotEntry = AccessPlan::SlotEntry;
-    static constexpr uint32_t NEVER = AccessPlan::NEVER;
+    using Account = AccessList::Account;
+    using Slot = AccessList::Slot;
+    using AccountStep = AccessList::AccountStep;
+    using SlotStep = AccessList::SlotStep;
+    using AccountEntry = AccessList::AccountEntry;
+    using SlotEntry = AccessList::SlotEntry;
+    static constexpr uint32_t NEVER = AccessList::NEVER;
     static constexpr uint32_t PREFETCHED = 8;  // steps of a transaction, at most
 
     // The step of transaction i, or what would be one if the plan had one: from the entries, by hash.
@@ -49,31 +49,31 @@ class BoundPlan {
     // Turns the state of an account before the block into that after an entry, or before the first (null).
     void settle(const AccountEntry* entry, bool has_storage, AccountState* state) const noexcept;
 
-    const AccessPlan* plan_ = nullptr;
+    const AccessList* list_ = nullptr;
     const World* world_ = nullptr;
     bool deletes_empty_ = false;
 };
 
 // The state before one transaction of a block whose writes are known.
-struct PlannedView {
-    const BoundPlan* plan = nullptr;
+struct AccessListView {
+    const BoundAccessList* list = nullptr;
     uint32_t transaction = 0;
-    PlanCursor cursor;
+    AccessListCursor cursor;
 
     void begin(uint32_t i) noexcept {
         transaction = i;
-        cursor = PlanCursor{};
+        cursor = AccessListCursor{};
     }
     StateView view() noexcept {
         StateView view;
         view.context = this;
         view.account = [](void* context, const Address& address, AccountState* out) noexcept {
-            auto* self = static_cast<PlannedView*>(context);
-            return self->plan->account(self->transaction, address, &self->cursor, out);
+            auto* self = static_cast<AccessListView*>(context);
+            return self->list->account(self->transaction, address, &self->cursor, out);
         };
         view.slot = [](void* context, const Address& address, uint32_t place, const u256& key, SlotState* out) noexcept {
-            auto* self = static_cast<PlannedView*>(context);
-            return self->plan->slot(self->transaction, address, place, key, &self->cursor, out);
+            auto* self = static_cast<AccessListView*>(context);
+            return self->list->slot(self->transaction, address, place, key, &self->cursor, out);
         };
         return view;
     }

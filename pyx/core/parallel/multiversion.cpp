@@ -27,10 +27,10 @@ Status MultiVersion::account(uint32_t i, const Address& address, AccountState* o
 }
 
 Status MultiVersion::account_at(uint32_t i, uint32_t place, const Address& address, AccountState* out) const noexcept {
-    VersionedAccount* entry =
-        place != NO_PLACE ? world_->record(place).overlay.get<VersionedAccount>() : accounts_.find(address);
+    VersionedAccount* entry = entry_at(place, address);
     if (place != NO_PLACE && (entry == nullptr || !entry->is_written.load(std::memory_order_acquire))) {
         *out = world_->state_at(place);
+        out->is_contended = budgets.is_tracked(place);
         return Status::RUNNING;
     }
     if (entry == nullptr)
@@ -38,13 +38,15 @@ Status MultiVersion::account_at(uint32_t i, uint32_t place, const Address& addre
     int64_t wiped_by;
     SpinGuard guard{entry->lock};
     resolve(*entry, i, out, &wiped_by);
-    out->is_contended = place != NO_PLACE && world_->record(place).contention.is_followed();
+    out->is_contended = place != NO_PLACE && budgets.is_tracked(place);
     return Status::RUNNING;
 }
 
 Status MultiVersion::slot(uint32_t i, const Address& address, uint32_t place, const u256& key, SlotState* out) noexcept {
-    const AccountRecord* record = place != NO_PLACE ? &world_->record(place) : world_->find(address);
-    VersionedAccount* account = record != nullptr ? record->overlay.get<VersionedAccount>() : accounts_.find(address);
+    if (place == NO_PLACE)
+        place = world_->place_of(address);
+    const AccountRecord* record = place != NO_PLACE ? &world_->record(place) : nullptr;
+    VersionedAccount* account = entry_at(place, address);
     if (account == nullptr)
         return world_->slot(record, key, out);
     int64_t wiped_by = -1;
@@ -55,7 +57,7 @@ Status MultiVersion::slot(uint32_t i, const Address& address, uint32_t place, co
         resolve(*account, i, &state, &wiped_by);
     }
     out->stored = stored_of(account, key);
-    VersionedSlot* entry = out->stored != nullptr ? out->stored->overlay.get<VersionedSlot>() : slots_.find({account, key});
+    VersionedSlot* entry = entry_at(out->stored, account, key);
     if (entry != nullptr) {
         SpinGuard guard{entry->lock};
         const SlotVersion* seen = entry->highest;
@@ -94,8 +96,11 @@ VersionedAccount* MultiVersion::add_entry(AccountEffect* effect, VersionArena* a
             entry->committed = world_->state_at(place);
         return entry;
     };
-    if (place == NO_PLACE)
+    if (place == NO_PLACE || !tuning.attached_versions) {
+        if (place != NO_PLACE)
+            written_accounts_.add(place);
         return effect->entry = accounts_.find_or_add(effect->address, make);
+    }
     const Overlay& overlay = world_->record(place).overlay;
     VersionedAccount* entry = overlay.get<VersionedAccount>();
     if (entry == nullptr && (entry = make()) != nullptr) {
@@ -119,8 +124,11 @@ VersionedSlot* MultiVersion::add_entry(SlotEffect* effect, const VersionedAccoun
             entry->committed = stored->value;
         return entry;
     };
-    if (stored == nullptr)
+    if (stored == nullptr || !tuning.attached_versions) {
+        if (stored != nullptr)
+            written_slots_.add(number_of(stored));
         return effect->entry = slots_.find_or_add({account, effect->key}, make);
+    }
     VersionedSlot* entry = stored->overlay.get<VersionedSlot>();
     if (entry == nullptr && (entry = make()) != nullptr) {
         written_slots_.add(number_of(stored));
@@ -260,12 +268,12 @@ bool MultiVersion::is_current(uint32_t i, Journal* journal, const Address& sende
     return true;
 }
 
-bool MultiVersion::is_valid(Effects* effects) noexcept {
+bool MultiVersion::is_valid(Effects* effects, ExecutionCounts* counts) noexcept {
     bool is_repaired = false;
     bool is_slot_repaired = false;
     for (AccountEffect& effect : effects->accounts) {
         if (effect.was_followed)
-            world_->record(effect.place).contention.spend();
+            budgets.spend(effect.place);
         effect.entry = written(effect);
         if (effect.entry != nullptr) {
             // No lock: only the committer, who asks, writes `committed`.
@@ -301,11 +309,11 @@ bool MultiVersion::is_valid(Effects* effects) noexcept {
         // As a run on `now` would have left it.
         effect.value += now - effect.seen;
         effect.seen = now;
-        world_->record(owner.place).contention.reward();
+        budgets.reward(owner.place);
         is_slot_repaired = true;
     }
-    repairs += is_repaired || is_slot_repaired;
-    slot_repairs += is_slot_repaired;
+    counts->rebased += is_repaired || is_slot_repaired;
+    counts->rebased_slots += is_slot_repaired;
     return true;
 }
 
@@ -415,14 +423,14 @@ void MultiVersion::forget(VersionArena* const* arenas, size_t arena_count) noexc
     for (size_t a = 0; a < arena_count; ++a) {
         for (size_t k = 0; k < arenas[a]->accounts.size(); ++k) {
             VersionedAccount& entry = arenas[a]->accounts[k];
-            if (entry.place != NO_PLACE)
+            if (entry.place != NO_PLACE && tuning.attached_versions)
                 world_->record(entry.place).overlay.lift();
             else
                 accounts_.forget(entry);
         }
         for (size_t k = 0; k < arenas[a]->slots.size(); ++k) {
             VersionedSlot& entry = arenas[a]->slots[k];
-            if (entry.stored != nullptr)
+            if (entry.stored != nullptr && tuning.attached_versions)
                 entry.stored->overlay.lift();
             else
                 slots_.forget(entry);

@@ -1,5 +1,5 @@
 // Building a plan out of rows.
-#include "access_plan.hpp"
+#include "access_list.hpp"
 
 #include <numeric>
 
@@ -26,12 +26,12 @@ uint32_t place_runs(std::vector<Thing>* things) noexcept {
 
 }  // namespace
 
-AccessPlan::~AccessPlan() {
+AccessList::~AccessList() {
     for (const Code* code : codes_)
         code->release();
 }
 
-uint32_t* AccessPlan::add_account(const uint8_t* bytes) noexcept {
+uint32_t* AccessList::add_account(const uint8_t* bytes) noexcept {
     Address address;
     std::memcpy(address.bytes, bytes, sizeof address.bytes);
     bool inserted;
@@ -43,7 +43,7 @@ uint32_t* AccessPlan::add_account(const uint8_t* bytes) noexcept {
     return place;
 }
 
-Status AccessPlan::build(const AccountAccess* rows, size_t row_count, const SlotAccess* slot_rows, size_t slot_row_count,
+Status AccessList::build(const AccountAccess* rows, size_t row_count, const SlotAccess* slot_rows, size_t slot_row_count,
                          const Code* const* codes, size_t code_count, const uint64_t* gas, uint32_t count) noexcept {
     writes_.assign(count, 0);
     for (size_t i = 0; i < code_count; ++i)
@@ -60,7 +60,7 @@ Status AccessPlan::build(const AccountAccess* rows, size_t row_count, const Slot
     return status;
 }
 
-Status AccessPlan::build_accounts(const AccountAccess* rows, size_t row_count, const Code* const* codes, size_t code_count,
+Status AccessList::build_accounts(const AccountAccess* rows, size_t row_count, const Code* const* codes, size_t code_count,
                                   uint32_t count, std::vector<uint32_t>* row_accounts) noexcept {
     // How many entries each account has, then where their places begin, then the entries and steps themselves.
     for (size_t k = 0; k < row_count; ++k) {
@@ -116,7 +116,7 @@ Status AccessPlan::build_accounts(const AccountAccess* rows, size_t row_count, c
     return Status::RUNNING;
 }
 
-Status AccessPlan::build_slots(const SlotAccess* rows, size_t row_count, uint32_t count) noexcept {
+Status AccessList::build_slots(const SlotAccess* rows, size_t row_count, uint32_t count) noexcept {
     std::vector<uint32_t> row_slots(row_count);
     const uint32_t* account = nullptr;     // of the slot before
     std::vector<bool> is_kept(row_count);  // writes that aren't gone with their account
@@ -175,7 +175,7 @@ Status AccessPlan::build_slots(const SlotAccess* rows, size_t row_count, uint32_
     return Status::RUNNING;
 }
 
-void AccessPlan::find_storage(const std::vector<uint32_t>& row_accounts, uint32_t count) noexcept {
+void AccessList::find_storage(const std::vector<uint32_t>& row_accounts, uint32_t count) noexcept {
     // Rows are in the order of transactions, so those with a step come first and in the order of the steps.
     for (uint32_t i = 0; i < count; ++i)
         for (uint32_t k = account_steps_.begins[i]; k < account_steps_.begins[i + 1]; ++k) {
@@ -184,7 +184,7 @@ void AccessPlan::find_storage(const std::vector<uint32_t>& row_accounts, uint32_
         }
 }
 
-void AccessPlan::build_order(const uint64_t* gas, uint32_t count) noexcept {
+void AccessList::build_order(const uint64_t* gas, uint32_t count) noexcept {
     order_.resize(count);
     std::iota(order_.begin(), order_.end(), 0);
     const auto cost = [&](uint32_t i) { return gas != nullptr ? gas[i] : uint64_t{writes_[i]}; };

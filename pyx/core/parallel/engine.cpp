@@ -1,0 +1,212 @@
+// How a block begins and ends on an engine, and what its workers' views and poll hooks do.
+#include "engine.hpp"
+
+#include <algorithm>
+
+namespace evmcore {
+
+bool EngineWorker::poll(void* context) noexcept {
+    auto* worker = static_cast<EngineWorker*>(context);
+    if (worker->signals != nullptr && worker->signals(worker->signals_context))
+        return true;
+    // At the second poll, the fourth, the eighth …
+    if (!worker->is_speculative || ++worker->polls < 2 || (worker->polls & (worker->polls - 1)) != 0)
+        return false;
+    worker->is_aborted = !worker->memory->is_current(worker->transaction, &worker->machine.journal, *worker->sender);
+    return worker->is_aborted;
+}
+
+StateView EngineWorker::view() noexcept {
+    StateView view;
+    view.context = this;
+    view.account = [](void* context, const Address& address, AccountState* out) noexcept {
+        auto* worker = static_cast<EngineWorker*>(context);
+        schedule_point(SchedulePoint::READ);
+        return worker->memory->account(worker->transaction, address, out);
+    };
+    view.slot = [](void* context, const Address& address, uint32_t place, const u256& key, SlotState* out) noexcept {
+        auto* worker = static_cast<EngineWorker*>(context);
+        schedule_point(SchedulePoint::READ);
+        return worker->memory->slot(worker->transaction, address, place, key, out);
+    };
+    return view;
+}
+
+bool Engine::allocate() noexcept {
+    for (EngineWorker* worker : workers)
+        if (!worker->machine.allocate())
+            return false;
+    return true;
+}
+
+bool Engine::wait_at_gate() noexcept {
+    uint32_t state;
+    // Acquire: what worker 0 prepared is visible once the gate is open.
+    for (uint32_t turn = 0; (state = gate_.load(std::memory_order_acquire)) == CLOSED; ++turn) {
+        if (turn < tuning.idle_spins && tuning.spinning)
+            cpu_pause();
+        else
+            std::this_thread::yield();
+    }
+    return state == OPEN;
+}
+
+void Engine::open_workers() noexcept {
+    status = Status::RUNNING;
+    for (EngineWorker* worker : workers) {
+        worker->memory = &memory;
+        worker->counts = ExecutionCounts{};
+        worker->busy_seconds = 0;
+        worker->is_speculative = worker->is_aborted = false;
+        worker->signals = nullptr;
+        Poll& poll = worker->machine.poll;
+        if (worker == workers[0] && poll.hook != EngineWorker::poll) {
+            worker->signals = poll.hook;
+            worker->signals_context = poll.hook_context;
+        }
+        poll.hook = EngineWorker::poll;
+        poll.hook_context = worker;
+        poll.interval = poll.countdown = tuning.poll_interval;
+    }
+}
+
+Status Engine::begin_optimistic() noexcept {
+    const size_t count = job->transactions.size();
+    const uint64_t limits = sketch_transactions();
+    // Limits may sum up to more than is used.
+    const uint64_t gas = std::min(limits, job->context.gas_limit);
+    // The cheapest cell is a slot in an access list, 1,900 gas, that is written, 2,900; and some are never committed.
+    // Before EIP-150 contracts that destroy themselves make accounts for less: then it takes more room.
+    cells_ = std::min(std::min(static_cast<size_t>(gas / 3000) + 6 * count + 4096, MAX_CELLS) * room, MAX_CELLS);
+    if (transactions.size() < count)
+        transactions.resize(count);  // each is reset by whoever executes it first
+    memory.budgets.reset();
+    const uint32_t window = tuning.window_per_worker * static_cast<uint32_t>(workers.size());
+    if (!memory.reset(job->world, job->rules->deletes_empty_accounts, cells_) ||
+        !scheduler.reset(static_cast<uint32_t>(count), window))
+        return Status::OUT_OF_MEMORY;
+    if (tuning.batches)
+        set_batches();
+    if (workers.size() > 1) {
+        if (tuning.early_starts)
+            set_early(limits);
+        if (tuning.midway_starts)
+            set_midway(limits);
+    }
+    return Status::RUNNING;
+}
+
+// Takes from each transaction what its scheduling depends on, since they are too large to be gone through twice. Returns the sum
+// of the gas limits, each as far as the block has room for it.
+uint64_t Engine::sketch_transactions() noexcept {
+    sketches_.resize(job->transactions.size());
+    uint64_t limits = 0;
+    for (size_t i = 0; i < sketches_.size(); ++i) {
+        const Transaction& tx = *job->transactions[i];
+        // One whose sender has yet to be recovered takes fifty microseconds more.
+        const bool is_payment =
+            tx.knows_sender() && (tx.gas_limit < 30'000 || (tx.data.empty() && tx.gas_limit < 100'000));
+        sketches_[i] = {std::min(tx.gas_limit, job->context.gas_limit), is_payment, false};
+        if (i > 0)
+            sketches_[i - 1].is_like_next = tx.to == job->transactions[i - 1]->to;
+        limits += sketches_[i].gas_limit;
+    }
+    return limits;
+}
+
+void Engine::set_batches() noexcept {
+    // From the end, so that a batch goes to the end of its kind at the most.
+    size_t payments = 0, alike = 0;
+    for (size_t i = sketches_.size(); i-- > 0;) {
+        payments = sketches_[i].is_payment ? payments + 1 : 0;
+        alike = sketches_[i].is_like_next ? alike + 1 : 1;
+        const size_t batch = payments > 1 ? std::min<size_t>(payments, tuning.payment_batch)
+                                          : std::min<size_t>(alike, tuning.neighbour_batch);
+        scheduler.set_batch(static_cast<uint32_t>(i), static_cast<uint8_t>(batch));
+    }
+}
+
+// Transactions whose gas limit is a large part of all start first, on up to half of the workers: each that turns out to be long
+// would otherwise start late and leave the others idle. If it reads what others write it is aborted.
+void Engine::set_early(uint64_t limits) noexcept {
+    const uint32_t worker_count = static_cast<uint32_t>(workers.size());
+    const uint64_t least = limits / tuning.early_share / worker_count + 1;
+    std::vector<uint32_t> heavy;
+    for (uint32_t i = worker_count; i < sketches_.size(); ++i)
+        if (sketches_[i].gas_limit >= least)
+            heavy.push_back(i);
+    std::stable_sort(heavy.begin(), heavy.end(),
+                     [&](uint32_t a, uint32_t b) { return sketches_[a].gas_limit > sketches_[b].gas_limit; });
+    for (size_t k = 0; k < heavy.size() && k < worker_count / 2; ++k)
+        scheduler.set_early(heavy[k]);
+}
+
+// Those near the end that would outlast what the other workers have left to do start when half of the gas has been claimed, from
+// the last one back.
+void Engine::set_midway(uint64_t limits) noexcept {
+    const uint32_t others = static_cast<uint32_t>(workers.size()) - 1;
+    const uint64_t least = limits / tuning.midway_share + 1;
+    uint32_t half = 0;
+    for (uint64_t sum = 0; half < sketches_.size() && sum < limits / 2; ++half)
+        sum += sketches_[half].gas_limit;
+    uint64_t behind = 0;
+    for (uint32_t i = static_cast<uint32_t>(sketches_.size()); i-- > half;) {
+        const uint64_t limit = sketches_[i].gas_limit;
+        if (limit < least || limit <= behind / others || !scheduler.set_soon(i, half))
+            behind += limit;
+    }
+}
+
+Status Engine::flush() noexcept {
+    Status flushed = memory.fold(job->world, arenas.data(), arenas.size());
+    if (flushed == Status::MISSING_STATE)
+        job->set_missing(job->context.coinbase);  // the one account that is credited without a look at it
+    end_optimistic();
+    if (flushed == Status::RUNNING && !memory.reset(job->world, job->rules->deletes_empty_accounts, cells_))
+        flushed = Status::OUT_OF_MEMORY;
+    return flushed;
+}
+
+void Engine::end_optimistic() noexcept {
+    memory.forget(arenas.data(), arenas.size());
+    for (EngineWorker* worker : workers)
+        worker->arena.clear();
+}
+
+void Engine::stop_all() noexcept {
+    scheduler.stop();
+    // Release: a worker that takes back its own abort finds that the scheduler was stopped.
+    for (EngineWorker* worker : workers)
+        worker->machine.poll.abort.store(true, std::memory_order_release);
+}
+
+bool Engine::take_abort(EngineWorker* worker) noexcept {
+    if (!worker->is_aborted)
+        return false;
+    worker->is_aborted = false;
+    worker->machine.poll.abort.exchange(false, std::memory_order_acq_rel);
+    if (!scheduler.is_stopped())
+        return true;
+    worker->machine.poll.abort.store(true, std::memory_order_relaxed);
+    return false;
+}
+
+void Engine::trace_dependencies(uint32_t i) noexcept {
+    const Outcome& outcome = job->outcomes[i];
+    uint64_t ready = 0;
+    memory.for_each_dependency(outcome.effects, job->transactions[i]->sender, [&](uint32_t j) {
+        if (j != i)
+            ready = std::max(ready, transactions[j].finish_gas);
+    });
+    transactions[i].finish_gas = ready + static_cast<uint64_t>(outcome.gas_used);
+    critical_path_gas = std::max(critical_path_gas, transactions[i].finish_gas);
+}
+
+void Engine::find_conflict(uint32_t i) noexcept {
+    memory.for_each_dependency(job->outcomes[i].effects, job->transactions[i]->sender, [&](uint32_t j) {
+        if (j < i)
+            transactions[i].waited_for = std::max(transactions[i].waited_for, static_cast<int64_t>(j));
+    });
+}
+
+}  // namespace evmcore

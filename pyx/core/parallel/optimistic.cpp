@@ -1,0 +1,262 @@
+// Optimistic execution: Block-STM with ordered commit. Each worker claims transactions, executes them on multi-version memory, writes
+// what they wrote to it, and commits in index order whatever has been executed; what fails validation at the commit index is
+// executed again there, on what is final.
+#include "../base/clock.hpp"
+#include "engine.hpp"
+
+namespace evmcore {
+
+namespace {
+
+class OptimisticWorker {
+  public:
+    OptimisticWorker(Engine* engine, EngineWorker* worker, int number) noexcept
+        : engine_{*engine}, worker_{*worker}, number_{number} {}
+
+    // Until all are committed, or the block has failed.
+    void run() noexcept {
+        const double began = seconds_now();
+        double idle_since = 0, idle_seconds = 0;
+        uint32_t first = 0, count = 0, idle = 0;
+        schedule_enter(number_);
+        for (;;) {
+            commit_ready();
+            const Claim claim = engine_.scheduler.claim(number_, &first, &count);
+            if (claim == Claim::DONE)
+                break;
+            if (claim == Claim::WAIT || claim == Claim::REST) {
+                if (idle++ == 0)
+                    idle_since = seconds_now();
+                if (!wait(claim, idle))
+                    break;
+                continue;
+            }
+            if (idle != 0)
+                idle_seconds += seconds_now() - idle_since;
+            idle = 0;
+            if (!(claim == Claim::CLAIMED ? execute_batch(first, count) : execute_fallback(first, count)))
+                break;
+        }
+        if (idle != 0)
+            idle_seconds += seconds_now() - idle_since;
+        worker_.busy_seconds = seconds_now() - began - idle_seconds;
+        schedule_leave();
+    }
+
+  private:
+    using Claim = Scheduler::Claim;
+
+    Outcome& outcome(uint32_t i) noexcept { return engine_.job->outcomes[i]; }
+    TransactionState& state(uint32_t i) noexcept { return engine_.transactions[i]; }
+
+    Status apply(uint32_t i, ApplyMode mode) noexcept {
+        StateView view = worker_.view();
+        worker_.transaction = i;
+        const Status status = engine_.hooks->apply(&worker_.machine, engine_.job, i, &view, mode);
+        outcome(i).status = status;
+        ++worker_.counts.executions;
+        return status;
+    }
+
+    // False when the block has ended for this worker.
+    bool wait(Claim claim, uint32_t turn) noexcept {
+        if (worker_.machine.poll.poll(weight_of_turn(turn))) {
+            engine_.stop_all();
+            return false;
+        }
+        if (claim == Claim::WAIT && turn >= tuning.patience && tuning.look_ahead)
+            look_ahead();
+        if (claim == Claim::REST && turn < tuning.idle_yields)
+            rest();
+        else
+            wait_turn(turn);
+        return true;
+    }
+
+    bool execute_batch(uint32_t first, uint32_t count) noexcept {
+        for (uint32_t i = first; i < first + count; ++i) {
+            if (tuning.prefetching)
+                engine_.job->prefetch_after(i);
+            state(i) = TransactionState{};
+            execute(i);
+            engine_.scheduler.set_executed(i);
+            if (i + 1 < first + count)
+                commit_ready();
+        }
+        if (!worker_.machine.poll.abort.load(std::memory_order_relaxed))
+            return true;
+        engine_.stop_all();
+        return false;
+    }
+
+    // Executes transaction i on what is committed and written below it, again if it aborted itself, and writes its effects to
+    // multi-version memory.
+    void execute(uint32_t i) noexcept {
+        TransactionState& own = state(i);
+        worker_.sender = &engine_.job->transactions[i]->sender;
+        for (uint32_t turn = 0;; ++turn) {
+            own.is_exact = engine_.scheduler.frontier() == i;
+            worker_.polls = 0;
+            worker_.is_speculative =
+                !own.is_exact && tuning.abort_while_executing && turn < tuning.aborts_while_executing;
+            worker_.machine.follow_slots(tuning.value_tracking && !own.is_exact);
+            apply(i, own.is_exact ? ApplyMode::EXACT : ApplyMode::SPECULATIVE);
+            worker_.is_speculative = false;
+            worker_.machine.follow_slots(false);
+            if (!engine_.take_abort(&worker_))
+                break;
+            own.was_aborted = true;
+            ++worker_.counts.aborted;
+            ++worker_.counts.aborted_while_executing;
+            worker_.counts.aborted_gas += uint64_t{worker_.polls} * worker_.machine.poll.interval;
+        }
+        if (!own.is_exact && is_result(outcome(i).status) && engine_.scheduler.frontier() != i) {
+            schedule_point(SchedulePoint::PUBLISH);
+            // Full: nobody sees it before it commits, which costs time, not truth.
+            own.is_written = true;
+            engine_.memory.publish(i, &outcome(i).effects, &worker_.arena);
+        }
+    }
+
+    void remove(uint32_t i) noexcept {
+        if (!state(i).is_written)
+            return;
+        state(i).is_written = false;
+        engine_.memory.unpublish(i, outcome(i).effects);
+    }
+
+    // Takes back the execution of transaction i.
+    void abort(uint32_t i) noexcept {
+        remove(i);
+        state(i).was_aborted = true;
+        ++worker_.counts.aborted;
+        if (is_result(outcome(i).status))
+            worker_.counts.aborted_gas += static_cast<uint64_t>(outcome(i).gas_used);
+    }
+
+    // What a worker does that has nothing to claim: it validates an execution above the commit index, and executes it again if its
+    // reads have changed, before its turn comes and all wait for it. Each is looked at once while the commit index stays.
+    void look_ahead() noexcept {
+        const uint32_t commit_index = engine_.scheduler.frontier();
+        if (commit_index != known_commit_index_)
+            known_commit_index_ = looked_at_ = commit_index;
+        const uint32_t i = looked_at_ + 1;
+        if (i - commit_index > tuning.look_ahead_distance || i >= engine_.scheduler.claimed())
+            return;
+        looked_at_ = i;
+        if (!engine_.scheduler.take(i))
+            return;
+        if (!state(i).is_exact && is_result(outcome(i).status) &&
+            !engine_.memory.is_current(i, outcome(i).effects, engine_.job->transactions[i]->sender)) {
+            abort(i);
+            ++worker_.counts.aborted_early;
+            execute(i);
+        }
+        engine_.scheduler.set_executed(i);
+    }
+
+    // Commits as far as transactions have been executed, unless another worker is at it.
+    void commit_ready() noexcept {
+        uint32_t i;
+        if (!engine_.scheduler.try_begin_commit())
+            return;
+        while (engine_.scheduler.ready(&i)) {
+            engine_.status = validate_and_commit(i);
+            if (engine_.status != Status::RUNNING) {
+                engine_.stop_all();
+                break;
+            }
+            engine_.scheduler.advance(state(i).was_aborted);
+        }
+        engine_.scheduler.end_commit();
+    }
+
+    // Whether the execution of i, at the commit index, stands: its reads are what is committed now, and the block has room for it.
+    bool validates(uint32_t i) noexcept {
+        if (!is_result(outcome(i).status))
+            return false;
+        if (state(i).is_exact)
+            return true;
+        schedule_point(SchedulePoint::VALIDATE);
+        return engine_.hooks->check_room(engine_.job, i) == Status::RUNNING &&
+               engine_.memory.is_valid(&outcome(i).effects, &worker_.counts);
+    }
+
+    Status validate_and_commit(uint32_t i) noexcept {
+        if (!validates(i)) {
+            if (state(i).is_exact) {
+                remove(i);
+                return engine_.job->fail(outcome(i).status, i);
+            }
+            if (is_result(outcome(i).status))
+                engine_.find_conflict(i);
+            abort(i);
+            if (!is_result(apply(i, ApplyMode::EXACT)))
+                return engine_.job->fail(outcome(i).status, i);
+        }
+        if (state(i).was_aborted && state(i).waited_for < 0)
+            engine_.find_conflict(i);
+        return commit(i);
+    }
+
+    // Makes what transaction i wrote the committed state.
+    Status commit(uint32_t i) noexcept {
+        schedule_point(SchedulePoint::COMMIT);
+        if (engine_.records)
+            engine_.trace_dependencies(i);
+        if (!engine_.memory.commit(i, &outcome(i).effects, &worker_.arena))
+            return Status::OUT_OF_MEMORY;
+        engine_.job->count_in(&outcome(i));
+        if (!engine_.records)
+            worker_.machine.spare_effects.close(&outcome(i).effects);
+        return Status::RUNNING;
+    }
+
+    // Executes and commits transactions in order, while no other worker executes any: on the base state, as a sequential block
+    // does, or on versions where these have to tell who depends on whom.
+    bool execute_fallback(uint32_t first, uint32_t count) noexcept {
+        const bool is_on_base = tuning.fallback_on_base && !engine_.records;
+        Status status = is_on_base ? engine_.flush() : Status::RUNNING;
+        for (uint32_t i = first; i < first + count && status == Status::RUNNING; ++i) {
+            if (is_on_base) {
+                status = engine_.hooks->execute_in_order(&worker_.machine, engine_.job, i);
+                continue;
+            }
+            state(i) = TransactionState{};
+            status = is_result(apply(i, ApplyMode::EXACT)) ? commit(i) : engine_.job->fail(outcome(i).status, i);
+        }
+        engine_.status = status;
+        if (status != Status::RUNNING) {
+            engine_.stop_all();
+            return false;
+        }
+        worker_.counts.fallback_transactions += count;
+        engine_.scheduler.end_alone(count);
+        return true;
+    }
+
+    Engine& engine_;
+    EngineWorker& worker_;
+    const int number_;
+    uint32_t looked_at_ = 0;
+    uint32_t known_commit_index_ = 0;
+};
+
+}  // namespace
+
+Status execute_optimistically(Engine* engine) noexcept {
+    Status status = engine->run_block([&]() noexcept { return engine->begin_optimistic(); },
+                                      [&](EngineWorker* worker, int number) noexcept {
+                                          OptimisticWorker{engine, worker, number}.run();
+                                      });
+    if (status == Status::RUNNING && engine->scheduler.is_stopped())
+        status = Status::ABORTED;
+    if (status == Status::RUNNING)
+        status = engine->flush();
+    if (status == Status::RUNNING)
+        status = engine->hooks->end_block(&engine->workers[0]->machine, engine->job);
+    engine->end_optimistic();
+    return status;
+}
+
+}  // namespace evmcore
