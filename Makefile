@@ -20,6 +20,8 @@ CREATED := $(VENV)/.created
 PACKAGES := $(VENV)/.packages
 TEST_PACKAGES := $(VENV)/.test-packages
 STYLE_PACKAGES := $(VENV)/.style-packages
+DOCS_PACKAGES := $(VENV)/.docs-packages
+WHEEL_PACKAGES := $(VENV)/.wheel-packages
 BUILT := $(VENV)/.built
 SOURCES := $(shell find pyx -type f \( -name '*.cpp' -o -name '*.hpp' -o -name '*.def' -o -name '*.px*' -o -name '*.pyx' \) ! -name _core.cpp)
 
@@ -65,13 +67,26 @@ law: $(BUILT) $(TEST_PACKAGES) ## run real and generated blocks in parallel, man
 .PHONY: style
 style: $(BUILT) $(STYLE_PACKAGES) ## look at the Python code's form and types
 	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check evmcore tests examples setup.py
+	@$(BIN)/ruff format --check evmcore tests examples docs/*.py setup.py
 	@$(BIN)/mypy
 
 .PHONY: stubs
 stubs: $(BUILT) $(STYLE_PACKAGES) ## hold the type stubs against the compiled module
 	@echo "Comparing evmcore/_core.pyi with the compiled module"
 	@$(BIN)/stubtest evmcore._core --concise --allowlist tests/stubtest-allowlist.txt
+
+.PHONY: docs
+docs: $(BUILT) $(DOCS_PACKAGES) ## build the documentation site into build/docs; a broken link is an error
+	@echo "Building the documentation"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/docs
+
+# From nothing but the declared build packages, as a user's pip does: the objects of the other builds play no part.
+.PHONY: wheel
+wheel: $(PACKAGES) $(WHEEL_PACKAGES) ## build the sdist and from it a wheel for this platform into dist/, and try both
+	@echo "Building sdist and wheel (a minute or two)"
+	@rm -rf dist
+	@$(BIN)/python -m build --outdir dist . > build/wheel.log 2>&1 || { tail -n 50 build/wheel.log; exit 1; }
+	@$(BIN)/python -m tests.try_wheel dist $(ARGS)
 
 .PHONY: example
 example: $(BUILT) ## make the example block anew
@@ -109,7 +124,7 @@ fuzz: $(TEST_PACKAGES) $(BUILT) ## fuzz decoders and programs with sanitizers, a
 
 .PHONY: clean
 clean: ## remove what was built, and the virtual environment
-	rm -rf $(VENV) build evmcore.egg-info evmcore/_core*.so pyx/_core.cpp
+	rm -rf $(VENV) build dist evmcore.egg-info evmcore/_core*.so pyx/_core.cpp
 
 $(CREATED):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "evmcore needs Python 3.10 or newer; PYTHON=… names one" >&2; exit 1; }
@@ -132,6 +147,14 @@ $(TEST_PACKAGES): $(PACKAGES)
 
 $(STYLE_PACKAGES): $(PACKAGES)
 	@$(PIP) --editable '.[style]'
+	@touch $@
+
+$(DOCS_PACKAGES): $(PACKAGES)
+	@$(PIP) --editable '.[docs]'
+	@touch $@
+
+$(WHEEL_PACKAGES): $(PACKAGES)
+	@$(PIP) --editable '.[wheel]'
 	@touch $@
 
 $(BUILT): $(PACKAGES) setup.py $(SOURCES)

@@ -1,0 +1,98 @@
+"""The guides tell the truth: their programs run and print what they say, their commands work, and the site has all pages.
+
+The site itself is built by `make docs`, for which a broken link or an unknown name is an error.
+"""
+
+import contextlib
+import io
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from evmcore.__main__ import COMMANDS, main
+from evmcore.example import EXAMPLE_FILE
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(DOCS).as_posix()
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return [code for named, code in BLOCK.findall(page.read_text()) if named == language]
+
+
+def run_and_compare(page: Path) -> int:
+    """Run a page's programs one after the other, as a reader would; a line `print(…)  # text` prints that text."""
+    names: dict = {}
+    compared = 0
+    for code in blocks(page, "python"):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, name_of(page), "exec"), names)
+        said = re.findall(r"^ *print\(.*\)  # (.*)$", code, re.MULTILINE)
+        if said:
+            assert printed.getvalue().splitlines() == said
+        compared += len(said)
+    return compared
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=name_of)
+def test_the_programs_of_a_page_run_and_print_what_they_say(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_and_compare(page)
+
+
+def test_what_a_program_prints_is_compared(tmp_path, monkeypatch):
+    page = tmp_path / "page.md"
+    page.write_text("```python\nprint(1 + 1)  # 3\n```\n")
+    monkeypatch.setattr(sys.modules[__name__], "DOCS", tmp_path)
+    with pytest.raises(AssertionError):
+        run_and_compare(page)
+
+
+def test_the_commands_of_the_guide_work(tmp_path, monkeypatch, capsys):
+    shutil.copy(EXAMPLE_FILE, tmp_path / "block.json.gz")
+    monkeypatch.chdir(tmp_path)
+    lines = [line for page in PAGES for code in blocks(page, "console") for line in code.splitlines()]
+    assert lines
+    for line in lines:
+        prompt, program, *words = shlex.split(line)
+        assert (prompt, program) == ("$", "evmcore")
+        try:
+            status = main(words)
+        except SystemExit as left:
+            status = left.code
+        assert status == 0, line
+        assert capsys.readouterr().out
+
+
+def test_the_guide_names_every_command():
+    text = (DOCS / "command-line.md").read_text()
+    assert set(re.findall(r"^\| `evmcore (\w+)", text, re.MULTILINE)) == set(COMMANDS)
+
+
+def test_every_page_is_in_the_navigation_and_every_entry_is_a_page():
+    generated = set(re.findall(r'^    "[^"]+": "([^"]+)",$', (DOCS / "hooks.py").read_text(), re.MULTILINE))
+    listed = re.findall(r": ([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    assert len(listed) == len(set(listed))
+    assert {name_of(page) for page in PAGES} <= set(listed)
+    assert set(listed) <= {name_of(page) for page in PAGES} | generated
+
+
+def test_public_names_are_in_the_reference():
+    import evmcore
+
+    text = "".join(page.read_text() for page in (DOCS / "api").glob("*.md"))
+    shown = set(re.findall(r"^::: evmcore\.(\w+)$", text, re.MULTILINE)) | set(re.findall(r"`([A-Z_]+)`", text))
+    from evmcore import errors
+
+    assert set(evmcore.__all__) - shown - set(errors.__all__) == {"__version__"}
