@@ -5,7 +5,8 @@ EVMCORE_SANITIZE=LIST        address,undefined or thread: the sanitizers of gcc 
 EVMCORE_JOBS=N               compilers at once (default: one a core)
 
 An object is compiled again only when its source, a header that it read or its flags changed: the objects stay in
-build/objects, a folder a set of flags.
+build/objects, a folder a set of flags. Where only a file's time changed, or a comment, the preprocessed text is as it was and
+the object stays.
 """
 
 import hashlib
@@ -75,6 +76,12 @@ def is_fresh(object_file: Path) -> bool:
         return False
 
 
+def preprocessed_hash(command: list[str], keeps_lines: bool) -> str:
+    """SHA-256 of what the preprocessor makes of a source. Comments are gone from it, and line numbers unless they show."""
+    words = [*command, "-E", *([] if keeps_lines else ["-P"])]
+    return hashlib.sha256(subprocess.run(words, capture_output=True, check=True).stdout).hexdigest()
+
+
 class BuildCore(build_ext):
     """Compiles the sources side by side, each with its own flags, and links them."""
 
@@ -99,8 +106,17 @@ class BuildCore(build_ext):
             if not self.force and is_fresh(object_file):
                 return object_name
             object_file.parent.mkdir(parents=True, exist_ok=True)
-            object_file.unlink(missing_ok=True)
             rule = str(object_file.with_suffix(".d"))
+            hash_file = object_file.with_suffix(".sha256")
+            includes = [f"-I{path}" for path in [*extension.include_dirs, *compiler.include_dirs]]
+            # Debuggers, sanitizers and assertions speak of lines.
+            text_hash = preprocessed_hash([*link_base, *flags, *includes, source], keeps_lines=DEBUG or bool(SANITIZE))
+            if not self.force and object_file.exists() and Path(rule).exists() and hash_file.exists():
+                if hash_file.read_text() == text_hash:
+                    os.utime(object_file)
+                    return object_name
+            object_file.unlink(missing_ok=True)
+            hash_file.unlink(missing_ok=True)
             compiler.compile(
                 [source],
                 output_dir=folder,
@@ -108,6 +124,7 @@ class BuildCore(build_ext):
                 extra_postargs=[*flags, "-MMD", "-MF", rule],
                 depends=extension.depends,
             )
+            hash_file.write_text(text_hash)
             return object_name
 
         # The longest first, so that the last compiler to finish is not the one that started last.
