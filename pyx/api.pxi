@@ -34,7 +34,7 @@ def _transact(Transaction tx, State state, header, tracer):
     cdef Status outcome
     cdef uint64_t checkpoint
     fill_context(core, header)
-    core.transactions.push_back(&tx.tx)
+    append_to(core.transactions, &tx.tx)
     core.wants_state_roots = True
     world = core.world = state.writer()
     checkpoint = world.checkpoint()
@@ -89,7 +89,9 @@ cdef Status run_call(Machine* m, const StateView* view, const CTransaction* tx, 
     out.gas_used = <int64_t>tx.gas_limit - m.gas_left
     out.gas_refund = m.journal.refund
     out.output.swap(m.return_data)
-    take_logs(m, out)
+    status = unless_failed(m, status)
+    if kind_of(status) != Kind.BROKEN and not take_logs(m, out):
+        status = Status.OUT_OF_MEMORY
     return status
 
 
@@ -162,7 +164,7 @@ def call(State state, header, *, sender=bytes(20), to=None, data=b"", value=0, g
         tx.to = to_address_value(to, "to")
     elif state.reader().account(tx.sender, &account) == Status.RUNNING:
         tx.nonce = account.nonce
-    tx.data = bytes_vector(to_data(data, "data"))
+    assign_bytes(&tx.data, to_data(data, "data"))
     tx.value = to_word(value, "value")
     tx.gas_limit = min(to_u64(header.gas_limit if gas is None else gas, "gas"), <uint64_t>INT64_MAX)
     tx.max_fee_per_gas = to_word(gas_price, "gas_price")
@@ -199,7 +201,7 @@ def run(code, data=b"", *, gas=30_000_000, fork="BPO2", value=0, sender=bytes(20
     if value:
         on.set_balance(sender, on.get_balance(sender) + value)
     tx.to = to_address_value(PROGRAM_ADDRESS, "to")
-    tx.data = bytes_vector(to_data(data, "data"))
+    assign_bytes(&tx.data, to_data(data, "data"))
     tx.gas_limit = to_u64(gas, "gas")
     if tx.gas_limit > <uint64_t>INT64_MAX:
         raise ValueError(f"gas: {gas} does not fit 63 bits")
@@ -218,11 +220,13 @@ def keccak256(data):
 
 def ordered_trie_root(items):
     """Root of the trie of a list, as of a block's transactions: keys are the RLP of the index."""
-    cdef vector[ByteView] views
+    cdef Vector[ByteView] views
+    cdef Hash root
     items = [to_data(item, "item") for item in items]
     for item in items:
-        views.push_back(view_bytes(item))
-    return from_hash_bytes(c_ordered_trie_root(views.data(), views.size()))
+        append_to(views, view_bytes(item))
+    or_memory_error(c_ordered_trie_root(views.data(), views.size(), &root))
+    return from_hash_bytes(root)
 
 
 def native_symbols():
@@ -278,6 +282,8 @@ def price_and_run_precompile(address, data, *, gas=INT64_MAX, fork="BPO2"):
         raise errors.PrecompileUnavailable("ckzg")
     if status == Status.OUT_OF_MEMORY:
         raise MemoryError("a precompile ran out of memory")
+    if is_limit(status):
+        raise errors.ResourceLimit(status_text(status))
     if kind_of(status) == Kind.BROKEN:
         raise errors.EvmError(f"precompile {address:#x}: {status_text(status)}")
     return (None if price == INT64_MAX else price), (from_bytes(output) if status == Status.SUCCESS else None)

@@ -43,7 +43,8 @@ cdef Status system_call(Machine* m, BlockJob* job, const Address& contract, Byte
         return give_up(m, status, out)
     if status != Status.SUCCESS and is_checked:
         return Status.BLOCK_SYSTEM_CALL_FAILED
-    m.journal.extract(&job.system_effects)
+    if not m.journal.extract(&job.system_effects):
+        return Status.OUT_OF_MEMORY
     return job.world.apply(job.system_effects, job.rules.deletes_empty_accounts)
 
 
@@ -68,7 +69,8 @@ cdef Status commit(BlockJob* job, size_t i) noexcept nogil:
     job.count_in(out)
     if job.wants_state_roots and not job.rules.receipt_has_status:
         out.has_state_root = True
-        out.state_root = job.world.root()
+        if not job.world.root(&out.state_root):
+            return Status.OUT_OF_MEMORY
     return Status.RUNNING
 
 
@@ -155,30 +157,32 @@ cdef Status pay_withdrawals(BlockJob* job, Outcome* out) noexcept nogil:
 
 cdef Status collect_request(Machine* m, BlockJob* job, uint8_t type, const Address& contract, Outcome* out) noexcept nogil:
     """The output of a request contract, if there is any. EIP-7002, EIP-7251."""
-    cdef Bytes request
+    cdef Bytes* request
     cdef Status status = system_call(m, job, contract, ByteView(), True, out)
-    if status != Status.RUNNING:
+    if status != Status.RUNNING or m.return_data.empty():
         return status
-    if not m.return_data.empty():
-        request.push_back(type)
-        request.insert(request.end(), m.return_data.begin(), m.return_data.end())
-        job.requests.push_back(request)
+    request = job.requests.add()
+    if request == NULL or not request.push_back(type) or not request.append(m.return_data.data(), m.return_data.size()):
+        return Status.OUT_OF_MEMORY
     return Status.RUNNING
 
 
 cdef Status collect_requests(Machine* m, BlockJob* job, Outcome* out) noexcept nogil:
     """Deposits out of the logs, withdrawals and consolidations out of their contracts. EIP-6110, 7002, 7251, 7685."""
-    cdef Bytes deposits
+    cdef Bytes* deposits
     cdef size_t i
     cdef Status status
     if not job.rules.has_requests:
         return Status.RUNNING
+    deposits = job.requests.add()
+    if deposits == NULL or not deposits.push_back(0):  # the type
+        return Status.OUT_OF_MEMORY
     for i in range(job.outcomes.size()):
-        if not append_deposits(job.outcomes[i], &deposits):
-            return Status.BLOCK_DEPOSIT_LAYOUT
-    if not deposits.empty():
-        deposits.insert(deposits.begin(), <uint8_t>0)
-        job.requests.push_back(deposits)
+        status = append_deposits(job.outcomes[i], deposits)
+        if status != Status.RUNNING:
+            return status
+    if deposits.size() == 1:
+        job.requests.clear()
     status = collect_request(m, job, 1, withdrawal_contract, out)
     if status == Status.RUNNING:
         status = collect_request(m, job, 2, consolidation_contract, out)

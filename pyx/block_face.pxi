@@ -25,8 +25,8 @@ cdef int raise_outcome(Status status, const u256& have, const u256& want, const 
         raise errors.PrecompileUnavailable("ckzg")
     if status == Status.OUT_OF_MEMORY:
         raise MemoryError("evmcore ran out of memory")
-    if status == Status.MEMORY_LIMIT:
-        raise errors.ResourceLimit("the program needs more than 4 GiB of EVM memory")
+    if is_limit(status):
+        raise errors.ResourceLimit(status_text(status))
     if status == Status.ACCESSES_DIFFER:
         raise errors.AccessesDiffer(index)
     if status == Status.ABORTED:
@@ -107,8 +107,8 @@ cdef int fill_context(BlockJob* job, object header) except -1:
         known = hashes.get(wanted)
         if known is None and number == 0 and header.parent_hash != ZERO_HASH:
             known = header.parent_hash
-        job.is_hash_known.push_back(known is not None)
-        job.recent_hashes.push_back(unknown if known is None else to_hash_value(known, "block_hashes"))
+        append_to(job.is_hash_known, <uint8_t>(known is not None))
+        append_to(job.recent_hashes, unknown if known is None else to_hash_value(known, "block_hashes"))
     context.block_hash = job_block_hash
     context.block_hash_context = job
     return 0
@@ -276,25 +276,21 @@ cdef class BlockResult:
 
 def withdrawals_root(withdrawals):
     """Root of the trie of withdrawals (EIP-4895)."""
-    cdef vector[Bytes] encoded
-    cdef vector[ByteView] views
-    cdef Bytes item
-    cdef RlpWriter* writer
-    cdef size_t i, begin
+    cdef Vector[Bytes] encoded
+    cdef Vector[ByteView] views
+    cdef CWithdrawal item
+    cdef Hash root
+    cdef size_t i
     for withdrawal in withdrawals:
-        item.clear()
-        writer = new RlpWriter(&item)
-        begin = writer.begin_list()
-        writer.number(to_u64(withdrawal.index, "index"))
-        writer.number(to_u64(withdrawal.validator_index, "validator_index"))
-        writer.fixed(to_address_value(withdrawal.address, "address"))
-        writer.number(to_u64(withdrawal.amount_gwei, "amount_gwei"))
-        writer.end_list(begin)
-        del writer
-        encoded.push_back(item)
+        item.index = to_u64(withdrawal.index, "index")
+        item.validator_index = to_u64(withdrawal.validator_index, "validator_index")
+        item.address = to_address_value(withdrawal.address, "address")
+        item.amount_gwei = to_u64(withdrawal.amount_gwei, "amount_gwei")
+        or_memory_error(encoded.resize(encoded.size() + 1) and encode_withdrawal(item, &encoded[encoded.size() - 1]))
     for i in range(encoded.size()):
-        views.push_back(ByteView(encoded[i].data(), encoded[i].size()))
-    return from_hash_bytes(c_ordered_trie_root(views.data(), views.size()))
+        append_to(views, ByteView(encoded[i].data(), encoded[i].size()))
+    or_memory_error(c_ordered_trie_root(views.data(), views.size(), &root))
+    return from_hash_bytes(root)
 
 
 # ---------------------------------------------------------------- blocks
@@ -344,17 +340,17 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
     fill_context(core, header)
     job.transactions = tuple(block.transactions)
     for tx in job.transactions:
-        core.transactions.push_back(&(<Transaction?>tx).tx)
+        append_to(core.transactions, &(<Transaction?>tx).tx)
     for item in block.withdrawals or ():
         withdrawal.address = to_address_value(item.address, "withdrawal")
         withdrawal.amount_gwei = to_u64(item.amount_gwei, "amount_gwei")
-        core.withdrawals.push_back(withdrawal)
+        append_to(core.withdrawals, withdrawal)
     for item in block.ommers:
         ommer.coinbase = to_address_value(item.coinbase, "ommer")
         ommer.number = to_u64(item.number, "ommer")
         if not core.context.number > ommer.number or core.context.number - ommer.number > 8:
             raise errors.InvalidBlock(f"ommer of block {ommer.number} in block {core.context.number}", status="OMMER_AGE")
-        core.ommers.push_back(ommer)
+        append_to(core.ommers, ommer)
     worker_count = _worker_count(workers)
     core.wants_state_roots = ((block.pre_state is None or block.is_pre_state_complete) if state_roots is None
                                else bool(state_roots))

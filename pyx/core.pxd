@@ -25,6 +25,21 @@ cdef extern from "core/base/vector.hpp" namespace "evmcore" nogil:
         void truncate(size_t)
         void clear()
         void release()
+        void swap(Vector&)
+
+cdef extern from *:
+    """
+    // Under the GIL: appends to a Vector or assigns to Bytes, and raises MemoryError where there is no memory.
+    static inline int evmcore_done(bool is_done) {
+        if (!is_done)
+            PyErr_NoMemory();
+        return is_done ? 0 : -1;
+    }
+    template <class V, class Item>
+    static inline int evmcore_append(V& items, const Item& item) { return evmcore_done(items.push_back(item)); }
+    """
+    int or_memory_error "evmcore_done"(cbool is_done) except -1
+    int append_to "evmcore_append"(...) except -1
 
 cdef extern from "core/base/types.hpp" namespace "evmcore" nogil:
     cppclass ByteView:
@@ -45,7 +60,10 @@ cdef extern from "core/base/types.hpp" namespace "evmcore" nogil:
         cbool operator==(const u256&)
         cbool is_zero()
         cbool fits_u64()
-    ctypedef vector[uint8_t] Bytes
+    ctypedef Vector[uint8_t] Bytes
+
+cdef extern from "core/base/limits.hpp" namespace "evmcore::limit" nogil:
+    const size_t CODE_BYTES_MOST "evmcore::limit::CODE_BYTES"
 
 cdef extern from "core/base/status.hpp" namespace "evmcore" nogil:
     cdef enum class Kind(uint8_t):
@@ -95,6 +113,7 @@ cdef extern from "core/base/status.hpp" namespace "evmcore" nogil:
         BLOCK_DEPOSIT_LAYOUT
         OUT_OF_MEMORY
         MEMORY_LIMIT
+        CODE_LIMIT
         ABORTED
         MISSING_STATE
         MISSING_BLOCK_HASH
@@ -104,6 +123,7 @@ cdef extern from "core/base/status.hpp" namespace "evmcore" nogil:
     Kind kind_of(Status)
     const char* name_of(Status)
     const char* text_of(Status)
+    cbool is_limit(Status)
     const unsigned STATUS_COUNT
 
 cdef extern from "core/base/poll.hpp" namespace "evmcore" nogil:
@@ -118,14 +138,13 @@ cdef extern from "core/base/poll.hpp" namespace "evmcore" nogil:
         uint32_t interval
         cbool poll(uint32_t)
 
-cdef extern from "core/base/rlp.hpp" namespace "evmcore" nogil:
-    cppclass RlpWriter:
-        RlpWriter(Bytes* out)
-        void string(const uint8_t* data, size_t size)
-        void number(uint64_t x)
-        void fixed(const Address&)
-        size_t begin_list()
-        void end_list(size_t)
+cdef extern from "core/base/header.hpp" namespace "evmcore" nogil:
+    cppclass CWithdrawal "evmcore::Withdrawal":
+        uint64_t index
+        uint64_t validator_index
+        Address address
+        uint64_t amount_gwei
+    cbool encode_withdrawal(const CWithdrawal& withdrawal, Bytes* out)
 
 cdef extern from "core/base/transaction.hpp" namespace "evmcore" nogil:
     cppclass AccessEntry:
@@ -163,10 +182,10 @@ cdef extern from "core/base/transaction.hpp" namespace "evmcore" nogil:
         Hash hash
         Hash signing_hash
         Bytes data
-        vector[AccessEntry] access_list
-        vector[u256] access_keys
-        vector[Hash] blob_versioned_hashes
-        vector[Authorization] authorizations
+        Vector[AccessEntry] access_list
+        Vector[u256] access_keys
+        Vector[Hash] blob_versioned_hashes
+        Vector[Authorization] authorizations
         Bytes raw
     cdef enum class TransactionCodec(uint8_t):
         NUMBER_64
@@ -191,7 +210,7 @@ cdef extern from "core/base/transaction.hpp" namespace "evmcore" nogil:
     const uint8_t LAST_TYPE_BYTE
     cbool type_has_field(uint8_t type, TransactionField field)
     void clear_transaction "evmcore::clear"(CTransaction* tx)
-    void copy_fields(const CTransaction& source, CTransaction* tx)
+    cbool copy_fields(const CTransaction& source, CTransaction* tx)
     Status decode_transaction(ByteView raw, CTransaction* out, const char** field)
     Status split_legacy_v(CTransaction* tx)
     cbool encode_transaction(const CTransaction& tx, Bytes* out)
@@ -216,7 +235,7 @@ cdef extern from "core/crypto/keccak.hpp" namespace "evmcore" nogil:
     void c_keccak256 "evmcore::keccak256"(const uint8_t* data, size_t size, Hash* out)
 
 cdef extern from "core/crypto/transaction_hash.hpp" namespace "evmcore" nogil:
-    void hash_transaction(CTransaction* tx)
+    cbool hash_transaction(CTransaction* tx)
     Hash authorization_signing_hash(const Authorization& authorization)
 
 cdef extern from "core/crypto/secp256k1.hpp" namespace "evmcore" nogil:
@@ -427,9 +446,9 @@ cdef extern from "core/state/effects.hpp" namespace "evmcore" nogil:
         u256 value
         cbool has_guard()
     cppclass Effects:
-        vector[AccountEffect] accounts
-        vector[SlotEffect] slots
-        vector[SlotGuard] guards
+        Vector[AccountEffect] accounts
+        Vector[SlotEffect] slots
+        Vector[SlotGuard] guards
         void clear()
     cppclass SpareEffects:
         void open(Effects*)
@@ -485,7 +504,7 @@ cdef extern from "core/state/journal.hpp" namespace "evmcore" nogil:
         void mark_created(JournalAccount*)
         Snapshot snapshot()
         void revert(const Snapshot&)
-        void extract(Effects*)
+        cbool extract(Effects*)
 
 cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
     cppclass AccountRecord:
@@ -523,11 +542,11 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
         cbool is_valid(const Effects&)
         Status apply(const Effects&, cbool deletes_empty)
         void collect_slots(const AccountRecord&, vector[u256]* keys, vector[u256]* values)
-        Hash root()
+        cbool root(Hash* out)
         size_t size_bytes()
 
 cdef extern from "core/state/trie.hpp" namespace "evmcore" nogil:
-    Hash c_ordered_trie_root "evmcore::ordered_trie_root"(const ByteView* items, size_t n)
+    cbool c_ordered_trie_root "evmcore::ordered_trie_root"(const ByteView* items, size_t n, Hash* root)
 
 # ---------------------------------------------------------------- 4 interpreter
 
@@ -639,7 +658,7 @@ cdef extern from "core/vm/trace.hpp" namespace "evmcore" nogil:
         uint64_t memory_size
         Address self
         Status status
-        vector[u256] stack
+        Vector[u256] stack
         Bytes memory
         Bytes return_data
     cppclass TraceEnter:
@@ -668,10 +687,12 @@ cdef extern from "core/vm/trace.hpp" namespace "evmcore" nogil:
         cbool wants_memory
         cbool wants_return_data
         TraceSink sink
+        cbool is_out_of_memory
         Tracer* tracer()
     cppclass Eip3155Lines:
         Eip3155Lines()
         Bytes text
+        cbool is_out_of_memory
         cbool shows_inner_exits
         cbool (*flush)(void* context) noexcept
         void* flush_context
@@ -696,8 +717,8 @@ cdef extern from "core/vm/outcome.hpp" namespace "evmcore" nogil:
         Hash state_root
         Bloom bloom
         Bytes output
-        vector[Log] logs
-        vector[Hash] topics
+        Vector[Log] logs
+        Vector[Hash] topics
         Bytes log_data
         Effects effects
         MissingKey missing
@@ -705,10 +726,10 @@ cdef extern from "core/vm/outcome.hpp" namespace "evmcore" nogil:
         u256 want
         uint64_t missing_block_number
         uint32_t execution_count
-    void take_logs(Machine*, Outcome*)
-    void encode_receipt(const Outcome&, Bytes*)
-    void encode_logs(const Outcome&, Bytes*)
-    cbool append_deposits(const Outcome&, Bytes*)
+    cbool take_logs(Machine*, Outcome*)
+    cbool encode_receipt(const Outcome&, Bytes*)
+    cbool encode_logs(const Outcome&, Bytes*)
+    Status append_deposits(const Outcome&, Bytes*)
 
 cdef extern from "core/vm/execution_counts.hpp" namespace "evmcore" nogil:
     cppclass ExecutionCounts:
@@ -726,9 +747,6 @@ cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
         Outcome& operator[](size_t)
         size_t size()
         void prefetch(size_t)
-    cppclass BitVector "std::vector<bool>":
-        void push_back(cbool)
-        void clear()
     cppclass BlobLimits:
         int64_t max_blobs
         int64_t update_fraction
@@ -749,17 +767,17 @@ cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
         Hash parent_hash
         cbool has_beacon_root
         Hash beacon_root
-        vector[CTransaction*] transactions
-        vector[BlockWithdrawal] withdrawals
-        vector[BlockOmmer] ommers
-        vector[Hash] recent_hashes
-        BitVector is_hash_known
+        Vector[CTransaction*] transactions
+        Vector[BlockWithdrawal] withdrawals
+        Vector[BlockOmmer] ommers
+        Vector[Hash] recent_hashes
+        Vector[uint8_t] is_hash_known
         cbool wants_state_roots
         OutcomeList outcomes
         Effects system_effects
         BlockRoom room
         Bloom bloom
-        vector[Bytes] requests
+        Vector[Bytes] requests
         size_t failed_index
         u256 have
         u256 want
@@ -840,7 +858,7 @@ cdef extern from "core/state/state_root.hpp" namespace "evmcore" nogil:
         StateRoot(const World*)
         size_t begin(RootStep)
         void run(RootStep, size_t part)
-        Hash root()
+        cbool root(Hash* out)
 
 cdef extern from "core/parallel/pool.hpp" namespace "evmcore" nogil:
     cppclass AtomicSize "std::atomic<size_t>":

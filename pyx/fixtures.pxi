@@ -6,6 +6,7 @@ cdef extern from "core/base/hexadecimal.hpp" namespace "evmcore" nogil:
         NONE
         NOT_A_NUMBER
         TOO_LARGE
+        NO_MEMORY
     TextError read_hex_bytes(const char* text, size_t size, Bytes* out)
     TextError read_hex_fixed(const char* text, size_t size, uint8_t* out, size_t count)
     TextError read_number(const char* text, size_t size, u256* out)
@@ -26,6 +27,7 @@ class FieldOverflow(errors.UnusableInput):
 
 
 cdef int raise_text_error(TextError error, object text, str name) except -1:
+    or_memory_error(error != TextError.NO_MEMORY)
     if error == TextError.TOO_LARGE:
         raise FieldOverflow(name)
     raise errors.UnusableInput(f"{name}: {str(text)[:80]!r} is not what it should be")
@@ -92,7 +94,7 @@ cdef extern from *:
     cbool (*fixture_block_hash "evmcore_fixture_block_hash")(void*, uint64_t, Hash*) noexcept nogil
 
 
-cdef int read_fixture_access_list(object entries, vector[AccessEntry]* member, CTransaction* tx) except -1:
+cdef int read_fixture_access_list(object entries, Vector[AccessEntry]* member, CTransaction* tx) except -1:
     cdef AccessEntry entry
     cdef u256 key
     for item in entries:
@@ -101,13 +103,13 @@ cdef int read_fixture_access_list(object entries, vector[AccessEntry]* member, C
         entry.key_count = 0
         for text in item["storageKeys"]:
             read_word(text, &key, "accessLists.storageKeys")
-            tx.access_keys.push_back(key)
+            append_to(tx.access_keys, key)
             entry.key_count += 1
-        member.push_back(entry)
+        append_to(member[0], entry)
     return 0
 
 
-cdef int read_fixture_authorizations(object entries, vector[Authorization]* member) except -1:
+cdef int read_fixture_authorizations(object entries, Vector[Authorization]* member) except -1:
     cdef Authorization auth
     cdef u256 parity
     for item in entries:
@@ -120,7 +122,7 @@ cdef int read_fixture_authorizations(object entries, vector[Authorization]* memb
         auth.y_parity = <uint8_t>parity.limb[0]
         read_word(item["r"], &auth.r, "authorizationList.r")
         read_word(item["s"], &auth.s, "authorizationList.s")
-        member.push_back(auth)
+        append_to(member[0], auth)
     return 0
 
 
@@ -141,13 +143,13 @@ cdef int read_fixture_field(CTransaction* tx, int row, object text) except -1:
     elif codec == TransactionCodec.DATA:
         read_data(text, <Bytes*>member, name)
     elif codec == TransactionCodec.ACCESS_LIST:
-        read_fixture_access_list(text, <vector[AccessEntry]*>member, tx)
+        read_fixture_access_list(text, <Vector[AccessEntry]*>member, tx)
     elif codec == TransactionCodec.HASHES:
         for item in text:
             read_fixed(item, hash.bytes, 32, name)
-            (<vector[Hash]*>member).push_back(hash)
+            append_to((<Vector[Hash]*>member)[0], hash)
     elif codec == TransactionCodec.AUTHORIZATIONS:
-        read_fixture_authorizations(text, <vector[Authorization]*>member)
+        read_fixture_authorizations(text, <Vector[Authorization]*>member)
     else:
         raise SystemError(f"{name}: a form that state tests are not read by")
     return 0
@@ -329,9 +331,10 @@ cdef class StateTest:
                 tx.type = self.scratch[0]
             else:
                 status = decode_transaction(ByteView(self.scratch.data(), self.scratch.size()), tx, &field)
+            or_memory_error(status != Status.OUT_OF_MEMORY)
             if status == Status.SUCCESS:
                 status = Status.RUNNING
-                hash_transaction(tx)
+                or_memory_error(hash_transaction(tx))
                 recover_transaction_sender(tx, self.rules)
                 if detail is None:
                     note = self.disagreement()
@@ -346,27 +349,25 @@ cdef class StateTest:
                 interrupt.leave(m)
             finally:
                 m.poll.hook = NULL
-                m.memory.trim()
+                m.trim()
         if kind_of(status) == Kind.INVALID:
             if status == Status.TYPE_NOT_SUPPORTED:
                 detail = str(tx.type)
-            root = self.rejected_root()
             self.out.logs.clear()
-            logs = self.logs_hash()
+            or_memory_error(self.rejected_root(&root) and self.logs_hash(&logs))
         return <int>status, from_hash_bytes(root), from_hash_bytes(logs), detail, note
 
-    cdef Hash rejected_root(self) noexcept nogil:
-        """The state's root when nothing ran."""
+    cdef cbool rejected_root(self, Hash* root) noexcept nogil:
+        """The state's root when nothing ran. False without memory."""
         cdef int i = self.pays_always and not self.rules.deletes_empty_accounts
         cdef uint64_t checkpoint
         if not self.is_root_known[i]:
             checkpoint = self.world.checkpoint()
-            if i:
-                self.world.create(self.block.coinbase)
-            self.rejected_roots[i] = self.world.root()
-            self.is_root_known[i] = True
+            self.is_root_known[i] = ((not i or self.world.create(self.block.coinbase) == Status.RUNNING)
+                                     and self.world.root(&self.rejected_roots[i]))
             self.world.revert(checkpoint)
-        return self.rejected_roots[i]
+        root[0] = self.rejected_roots[i]
+        return self.is_root_known[i]
 
     cdef Status apply(self, Machine* m, CTransaction* tx, Hash* root, Hash* logs) noexcept nogil:
         """Run the transaction, take root and logs of what it leaves, and take it back."""
@@ -386,19 +387,20 @@ cdef class StateTest:
         applied = self.world.apply(self.out.effects, self.rules.deletes_empty_accounts)
         self.out.effects.clear()
         if applied == Status.RUNNING:
-            root[0] = self.world.root()
-            logs[0] = self.logs_hash()
+            if not self.world.root(root) or not self.logs_hash(logs):
+                status = Status.OUT_OF_MEMORY
         else:
             status = applied
         self.world.revert(checkpoint)
         return status
 
-    cdef Hash logs_hash(self) noexcept nogil:
-        cdef Hash hash
+    cdef cbool logs_hash(self, Hash* hash) noexcept nogil:
+        """The hash of the logs' RLP. False without memory."""
         self.scratch.clear()
-        encode_logs(self.out, &self.scratch)
-        c_keccak256(self.scratch.data(), self.scratch.size(), &hash)
-        return hash
+        if not encode_logs(self.out, &self.scratch):
+            return False
+        c_keccak256(self.scratch.data(), self.scratch.size(), hash)
+        return True
 
     cdef object disagreement(self):
         """What the signed transaction has otherwise than the fields; None when they agree."""
@@ -409,7 +411,7 @@ cdef class StateTest:
         self.unsigned.has_chain_id = self.signed.has_chain_id
         self.unsigned.chain_id = self.signed.chain_id
         self.scratch.clear()
-        encode_for_signing(self.unsigned, &self.scratch)
+        or_memory_error(encode_for_signing(self.unsigned, &self.scratch))
         c_keccak256(self.scratch.data(), self.scratch.size(), &hash)
         if not hash == self.signed.signing_hash:
             return "txbytes: signs something else than the fields say"
@@ -441,12 +443,13 @@ def check_transaction(raw, int fork, chain_id=1):
     if data and (not is_known_type(data[0], rules) or 0x80 <= data[0] < 0xc0):
         faults.append((status_name(Status.TYPE_NOT_SUPPORTED), str(data[0])))
     status = decode_transaction(view_bytes(data), &tx, &field)
+    or_memory_error(status != Status.OUT_OF_MEMORY)
     if status != Status.SUCCESS:
         faults.append((status_name(status), field.decode() if field != NULL else None))
         return faults, None, None, None
     if faults:
         return faults, None, None, None
-    hash_transaction(&tx)
+    or_memory_error(hash_transaction(&tx))
     cost = intrinsic_gas(&tx, rules)
     block.chain_id = to_word(chain_id, "chain_id")
     status = Status.RUNNING
@@ -472,30 +475,37 @@ def check_transaction(raw, int fork, chain_id=1):
 cdef extern from *:
     """
     #include "core/state/trie.hpp"
-    // The keys of a trie, in their order.
-    static void evmcore_trie_keys(const evmcore::Trie& trie, std::vector<evmcore::Bytes>* keys) {
-        trie.for_each([keys](evmcore::ByteView key, evmcore::ByteView) { keys->emplace_back(key.begin(), key.end()); });
+    // The keys of a trie, in their order. False without memory.
+    static bool evmcore_trie_keys(const evmcore::Trie& trie, evmcore::Vector<evmcore::Bytes>* keys) {
+        bool is_ok = true;
+        const bool is_whole = trie.for_each([&](evmcore::ByteView key, evmcore::ByteView) {
+            evmcore::Bytes* const copy = is_ok ? keys->add() : nullptr;
+            is_ok = copy != nullptr && copy->assign(key.data, key.size);
+        });
+        return is_whole && is_ok;
     }
-    // The hex-prefix encoding of a run of nibbles (Yellow Paper, appendix C).
-    static evmcore::Bytes evmcore_hex_prefix(const evmcore::Bytes& nibbles, bool is_leaf) {
-        const size_t odd = nibbles.size() % 2;
-        evmcore::Bytes key((nibbles.size() + 1) / 2);
-        for (size_t i = 0; i < nibbles.size(); ++i)
+    // The hex-prefix encoding of a run of nibbles (Yellow Paper, appendix C). False without memory.
+    static bool evmcore_hex_prefix(evmcore::ByteView nibbles, bool is_leaf, evmcore::Bytes* out) {
+        const size_t odd = nibbles.size % 2;
+        evmcore::Bytes key;
+        if (!key.resize((nibbles.size + 1) / 2) || !out->resize(key.size() + 12))
+            return false;
+        for (size_t i = 0; i < nibbles.size; ++i)
             key[(i + odd) / 2] |= static_cast<uint8_t>(nibbles[i] << ((i + odd) % 2 != 0 ? 0 : 4));
-        evmcore::Bytes out(key.size() + 12);
-        const uint8_t* end = evmcore::trie_node::put_path(out.data(), key.data(), odd, 2 * key.size(), is_leaf);
-        out.resize(static_cast<size_t>(end - out.data()));
-        return out;
+        const uint8_t* end = evmcore::trie_node::put_path(out->data(), key.data(), odd, 2 * key.size(), is_leaf);
+        out->truncate(static_cast<size_t>(end - out->data()));
+        return true;
     }
     """
+    const size_t TRIE_MAX_KEY_BYTES "evmcore::Trie::MAX_KEY_BYTES"
     cppclass CTrie "evmcore::Trie":
         cbool insert(ByteView key, ByteView value)
-        cbool erase(ByteView key)
+        cbool erase(ByteView key, cbool* was_there)
         ByteView get(ByteView key)
-        Hash root()
+        cbool root(Hash* out)
         size_t size()
-    void evmcore_trie_keys(const CTrie& trie, vector[Bytes]* keys)
-    Bytes evmcore_hex_prefix(const Bytes& nibbles, cbool is_leaf)
+    cbool evmcore_trie_keys(const CTrie& trie, Vector[Bytes]* keys)
+    cbool evmcore_hex_prefix(ByteView nibbles, cbool is_leaf, Bytes* out)
 
 
 cdef class FixtureTrie:
@@ -504,13 +514,16 @@ cdef class FixtureTrie:
 
     def __setitem__(self, bytes key, bytes value):
         if not self.trie.insert(view_bytes(key), view_bytes(value)):
-            raise ValueError(f"key: {len(key)} bytes are too many")
+            or_memory_error(len(key) > TRIE_MAX_KEY_BYTES)
+            raise ValueError(f"key: {len(key)} bytes, at most {TRIE_MAX_KEY_BYTES} are taken")
 
     def __getitem__(self, bytes key):
         return from_view(self.trie.get(view_bytes(key)))
 
     def __delitem__(self, bytes key):
-        if not self.trie.erase(view_bytes(key)):
+        cdef cbool was_there = False
+        or_memory_error(self.trie.erase(view_bytes(key), &was_there))
+        if not was_there:
             raise KeyError(key)
 
     def __len__(self):
@@ -518,15 +531,20 @@ cdef class FixtureTrie:
 
     def keys(self):
         """All keys in their order."""
-        cdef vector[Bytes] keys
+        cdef Vector[Bytes] keys
         cdef size_t i
-        evmcore_trie_keys(self.trie, &keys)
+        or_memory_error(evmcore_trie_keys(self.trie, &keys))
         return [from_bytes(keys[i]) for i in range(keys.size())]
 
     def root(self):
-        return from_hash_bytes(self.trie.root())
+        cdef Hash root
+        or_memory_error(self.trie.root(&root))
+        return from_hash_bytes(root)
 
 
 def hex_prefix(nibbles, is_leaf):
     """The encoding of a path in a trie node, as RLP (Yellow Paper, appendix C)."""
-    return from_bytes(evmcore_hex_prefix(bytes_vector(bytes(nibbles)), bool(is_leaf)))
+    cdef bytes given = bytes(nibbles)
+    cdef Bytes out
+    or_memory_error(evmcore_hex_prefix(view_bytes(given), bool(is_leaf), &out))
+    return from_bytes(out)

@@ -101,8 +101,11 @@ cdef inline Status begin_create(Machine* m) noexcept nogil:
     """Make the account and push a frame that runs the init code."""
     cdef Request* request = &m.request
     cdef Snapshot snapshot = m.journal.snapshot()
-    cdef Code* code = Code.create(request.input, NULL, True)
+    cdef Code* code
     cdef Status status
+    if request.input.size > CODE_BYTES_MOST:
+        return Status.CODE_LIMIT
+    code = Code.create(request.input, NULL, True)
     if code == NULL:
         return Status.OUT_OF_MEMORY
     m.journal.mark_created(request.target)
@@ -131,7 +134,7 @@ cdef inline Status deposit_code(Machine* m, Frame* frame) noexcept nogil:
         m.return_data.clear()
         return Status.SUCCESS
     if size != 0 and not m.journal.set_code(frame.self, ByteView(m.return_data.data(), size)):
-        return Status.OUT_OF_MEMORY
+        return m.journal.failure
     return Status.SUCCESS
 
 
@@ -169,7 +172,12 @@ cdef inline Status end_frame(Machine* m, Status status) noexcept nogil:
             m.return_data.clear()
     frame.owned_code.release()
     m.depth -= 1
-    return status
+    return unless_failed(m, status)
+
+
+cdef inline Status unless_failed(Machine* m, Status status) noexcept nogil:
+    """The status, unless the journal can't go on: then nothing may, whatever a program has made of it."""
+    return status if m.journal.failure == Status.RUNNING else m.journal.failure
 
 
 cdef void abandon_frames(Machine* m) noexcept nogil:
@@ -183,13 +191,13 @@ cdef inline Status begin_request(Machine* m) noexcept nogil:
     """Start what `m.request` asks for, and tell a tracer."""
     if m.tracer != NULL and not m.tracer.enter(m.tracer.context, m):
         return Status.ABORTED
-    return begin_create(m) if m.request.is_create else begin_call(m)
+    return unless_failed(m, begin_create(m) if m.request.is_create else begin_call(m))
 
 
 cdef inline Status run_top_frame(Machine* m) noexcept nogil:
     """Run the top frame until it ends or asks for a call, and tell a tracer."""
     cdef Frame* frame = &m.frames[m.depth]
-    cdef Status status = execute(frame[0])
+    cdef Status status = unless_failed(m, execute(frame[0]))
     if m.tracer != NULL and not m.tracer.leave(m.tracer.context, frame, status):
         return Status.ABORTED
     return status
@@ -211,6 +219,7 @@ cdef Status run_frames(Machine* m) noexcept nogil:
     m.depth = -1
     status = begin_request(m)
     if status != Status.RUNNING:
+        abandon_frames(m)
         m.gas_left = m.request.gas
         return tell_end(m, status, m.gas_left)
     while True:

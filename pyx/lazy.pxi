@@ -10,22 +10,26 @@ cdef extern from * nogil:
     // finds more keys; its result is thrown away.
     struct ProbingView {
         const World* world = nullptr;
-        std::vector<MissingKey> missing;
+        Vector<MissingKey> missing;
 
+        // OUT_OF_MEMORY is an answer, too: the run ends with it.
+        Status miss(const MissingKey& key) noexcept {
+            return missing.push_back(key) ? Status::RUNNING : Status::OUT_OF_MEMORY;
+        }
         StateView view() noexcept {
             StateView view;
             view.context = this;
             view.account = [](void* context, const Address& address, AccountState* out) noexcept {
                 auto* self = static_cast<ProbingView*>(context);
                 if (self->world->account(address, out) == Status::MISSING_STATE)
-                    self->missing.push_back({address, {}, false});
+                    return self->miss({address, {}, false});
                 return Status::RUNNING;
             };
             view.slot = [](void* context, const Address& address, uint32_t, const u256& key, SlotState* out) noexcept {
                 auto* self = static_cast<ProbingView*>(context);
                 const AccountRecord* record = self->world->find(address);
                 if (self->world->slot(record, key, out) == Status::MISSING_STATE && record != nullptr)
-                    self->missing.push_back({address, key, true});
+                    return self->miss({address, key, true});
                 return Status::RUNNING;
             };
             return view;
@@ -35,19 +39,23 @@ cdef extern from * nogil:
     // One pass over the transactions that still miss something.
     struct Probe {
         Engine* engine = nullptr;
-        std::vector<ProbingView> views;      // one a worker
-        std::vector<uint8_t> is_satisfied;   // one a transaction
+        Vector<ProbingView> views;      // one a worker
+        Vector<uint8_t> is_satisfied;   // one a transaction
+        std::atomic<bool> is_out_of_memory{false};
     };
+    template <>
+    inline constexpr bool is_relocatable<ProbingView> = true;
     }
     """
     cppclass ProbingView "evmcore::ProbingView":
         World* world
-        vector[MissingKey] missing
+        Vector[MissingKey] missing
         StateView view()
     cppclass Probe "evmcore::Probe":
         Engine* engine
-        vector[ProbingView] views
-        vector[uint8_t] is_satisfied
+        Vector[ProbingView] views
+        Vector[uint8_t] is_satisfied
+        AtomicFlag is_out_of_memory
 
 
 cdef void probe_some(void* context, int worker) noexcept nogil:
@@ -67,7 +75,9 @@ cdef void probe_some(void* context, int worker) noexcept nogil:
         if probe.is_satisfied[i]:
             continue
         before = probe.views[worker].missing.size()
-        apply_transaction(m, &view, job.transactions[i], &job.blobs, NULL, True, &job.outcomes[i])
+        if apply_transaction(m, &view, job.transactions[i], &job.blobs, NULL, True, &job.outcomes[i]) == Status.OUT_OF_MEMORY:
+            probe.is_out_of_memory.store(True)
+            break
         probe.is_satisfied[i] = probe.views[worker].missing.size() == before
 
 
@@ -180,15 +190,14 @@ def prefetch(block, State state, *, workers=None, accesses=None):
     fill_context(&job.job, block.header)
     job.transactions = tuple(block.transactions)
     for tx in job.transactions:
-        job.job.transactions.push_back(&(<Transaction?>tx).tx)
+        append_to(job.job.transactions, &(<Transaction?>tx).tx)
     if not job.job.reset_results():
         raise MemoryError("the results of a block")
+    or_memory_error(probe.views.resize(count) and probe.is_satisfied.resize(job.job.transactions.size()))
     lent = borrow_engine(count)
     engine = lent.engine
     engine.job = &job.job
     probe.engine = engine
-    probe.views.resize(count)
-    probe.is_satisfied.resize(job.job.transactions.size())
     try:
         while True:
             fetcher.fetch(wanted)
@@ -201,6 +210,7 @@ def prefetch(block, State state, *, workers=None, accesses=None):
             engine.next_item.store(0)
             with nogil:
                 engine.pool.run(probe_some, &probe)
+            or_memory_error(not probe.is_out_of_memory.load())
             wanted = set()
             for i in range(probe.views.size()):
                 for k in range(probe.views[i].missing.size()):

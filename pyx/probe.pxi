@@ -160,7 +160,7 @@ def probe_slots(State state, header, to, data=b"", gas=1_000_000):
     cdef Status status
     cdef size_t i
     tx.to = to_address_value(to, "to")
-    tx.data = bytes_vector(to_data(data, "data"))
+    assign_bytes(&tx.data, to_data(data, "data"))
     tx.gas_limit = to_u64(gas, "gas")
     fill_context(&job.job, header)
     tracked.below = state.reader().view()

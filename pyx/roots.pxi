@@ -4,14 +4,16 @@
 cdef cppclass ListRoots:
     BlockJob* job
     cbool has_receipts
-    vector[Bytes] encoded
+    Vector[Bytes] encoded
+    AtomicFlag is_out_of_memory
     ClaimCounter parts
     ClaimCounter tries
     Hash receipts_root
     Hash transactions_root
 
-    void begin() noexcept nogil:
-        this.encoded.resize(this.job.outcomes.size() if this.has_receipts else 0)
+    void note(cbool is_ok) noexcept nogil:
+        if not is_ok:
+            this.is_out_of_memory.store(True)
 
 
 cdef enum:
@@ -29,29 +31,32 @@ cdef void encode_some_receipts(void* context, int worker) noexcept nogil:
         if first >= roots.encoded.size():
             break
         for i in range(first, min(first + RECEIPTS_A_PART, roots.encoded.size())):
-            encode_receipt(roots.job.outcomes[i], &roots.encoded[i])
+            roots.note(encode_receipt(roots.job.outcomes[i], &roots.encoded[i]))
 
 
 cdef void make_some_root(void* context, int worker) noexcept nogil:
     """Make the receipts' root, the transactions' root, or both."""
     cdef ListRoots* roots = <ListRoots*>context
-    cdef vector[ByteView] views
+    cdef Vector[ByteView] views
     cdef size_t trie
+    cdef size_t count
     cdef size_t i
     while True:
         trie = roots.tries.next.fetch_add(1)
         if trie > 1:
             break
-        views.clear()
+        count = roots.encoded.size() if trie == 0 else roots.job.transactions.size()
+        if roots.is_out_of_memory.load() or not views.resize(count):
+            roots.note(False)
+            break
         if trie == 0:
-            for i in range(roots.encoded.size()):
-                views.push_back(ByteView(roots.encoded[i].data(), roots.encoded[i].size()))
-            if roots.has_receipts:
-                roots.receipts_root = c_ordered_trie_root(views.data(), views.size())
+            for i in range(count):
+                views[i] = ByteView(roots.encoded[i].data(), roots.encoded[i].size())
+            roots.note(not roots.has_receipts or c_ordered_trie_root(views.data(), count, &roots.receipts_root))
         else:
-            for i in range(roots.job.transactions.size()):
-                views.push_back(ByteView(roots.job.transactions[i].raw.data(), roots.job.transactions[i].raw.size()))
-            roots.transactions_root = c_ordered_trie_root(views.data(), views.size())
+            for i in range(count):
+                views[i] = ByteView(roots.job.transactions[i].raw.data(), roots.job.transactions[i].raw.size())
+            roots.note(c_ordered_trie_root(views.data(), count, &roots.transactions_root))
 
 
 cdef int make_list_roots(BlockJob* job, cbool has_receipts, int workers, Hash* receipts_root,
@@ -61,18 +66,18 @@ cdef int make_list_roots(BlockJob* job, cbool has_receipts, int workers, Hash* r
     cdef _Engine lent
     roots.job = job
     roots.has_receipts = has_receipts
+    or_memory_error(roots.encoded.resize(job.outcomes.size() if has_receipts else 0))
     if workers > 1 and job.outcomes.size() >= PARALLEL_MIN_RECEIPTS:
         lent = borrow_engine(workers)
         with nogil:
-            roots.begin()
             lent.engine.pool.run(encode_some_receipts, &roots)
             lent.engine.pool.run(make_some_root, &roots)
         return_engine(lent)
     else:
         with nogil:
-            roots.begin()
             encode_some_receipts(&roots, 0)
             make_some_root(&roots, 0)
+    or_memory_error(not roots.is_out_of_memory.load())
     receipts_root[0] = roots.receipts_root
     transactions_root[0] = roots.transactions_root
     return 0
@@ -104,21 +109,24 @@ cdef Hash make_state_root(const World* world, int workers) except *:
     """The root of a state that nobody changes meanwhile, on so many threads at the most."""
     cdef StateRootJob job
     cdef Hash root
+    cdef cbool is_made = False
     cdef _Engine lent
     cdef int step
     if workers < 2 or world.account_count() + world.slot_places() // 2 < PARALLEL_MIN_CELLS:
         with nogil:
-            root = world.root()
+            is_made = world.root(&root)
+        or_memory_error(is_made)
         return root
     lent = borrow_engine(workers)
+    job.root = new StateRoot(world)
     with nogil:
-        job.root = new StateRoot(world)
         for step in range(<int>RootStep.ROOT_KEYS, <int>RootStep.ROOT_DONE):
             job.step = <RootStep>step
             job.part_count = job.root.begin(job.step)
             job.parts.next.store(0)
             lent.engine.pool.run(make_some_parts, &job)
-        root = job.root.root()
+        is_made = job.root.root(&root)
         del job.root
     return_engine(lent)
+    or_memory_error(is_made)
     return root

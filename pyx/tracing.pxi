@@ -14,6 +14,7 @@ cdef class BaseTracer:
             raise errors.EvmError("the tracer is at work on another run")
         self.is_busy = True
         self.error = None
+        self.recorder.is_out_of_memory = False
         machine.tracer = self.recorder.tracer()
         return 0
 
@@ -21,6 +22,8 @@ cdef class BaseTracer:
         """Let go of the machine, and raise what went wrong in the tracer while it ran."""
         machine.tracer = NULL
         self.is_busy = False
+        if self.recorder.is_out_of_memory and self.error is None:
+            self.error = MemoryError("what a tracer is told")
         if self.error is not None:
             error, self.error = self.error, None
             raise error
@@ -53,6 +56,9 @@ cdef class LineTracer(BaseTracer):
         self.lines.flush_context = <void*>self
 
     cdef int end(self, Machine* machine) except -1:
+        if self.lines.is_out_of_memory:
+            self.lines.is_out_of_memory = False
+            self.recorder.is_out_of_memory = True
         if self.error is None:
             try:
                 self.write_out()

@@ -415,12 +415,15 @@ cdef Status apply_transaction(Machine* m, const StateView* view, CTransaction* t
     out.has_contract = tx.is_create and status == Status.SUCCESS
     if out.has_contract:
         m.return_data.clear()
-    out.output = m.return_data  # a copy: the machine keeps its memory for the next transaction
-    status = settle(m, tx, sender, cost.floor, status, out)
+    status = unless_failed(m, settle(m, tx, sender, cost.floor, status, out))
+    # A copy of the output: the machine keeps its memory for the next transaction.
+    if kind_of(status) != Kind.BROKEN and not (
+            out.output.assign(m.return_data.data(), m.return_data.size()) and take_logs(m, out)
+            and m.journal.extract(&out.effects)):
+        status = Status.OUT_OF_MEMORY
     if kind_of(status) == Kind.BROKEN:
+        out.effects.clear()
         return give_up(m, status, out)
-    take_logs(m, out)
-    m.journal.extract(&out.effects)
     return status
 
 

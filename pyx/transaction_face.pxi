@@ -37,11 +37,11 @@ cdef object field_value(CTransaction* tx, int row):
     if codec == TransactionCodec.DATA:
         return from_bytes((<Bytes*>member)[0])
     if codec == TransactionCodec.ACCESS_LIST:
-        return from_access_list((<vector[AccessEntry]*>member)[0], tx.access_keys)
+        return from_access_list((<Vector[AccessEntry]*>member)[0], tx.access_keys)
     if codec == TransactionCodec.HASHES:
-        return from_hashes((<vector[Hash]*>member)[0])
+        return from_hashes((<Vector[Hash]*>member)[0])
     if codec == TransactionCodec.AUTHORIZATIONS:
-        return from_authorizations((<vector[Authorization]*>member)[0])
+        return from_authorizations((<Vector[Authorization]*>member)[0])
     raise SystemError(f"{transaction_field_rows[row].name.decode()}: a form that Python doesn't see")
 
 
@@ -62,20 +62,20 @@ cdef int set_field(CTransaction* tx, int row, object value) except -1:
         if not tx.is_create:
             (<Address*>member)[0] = to_address_value(value, name)
     elif codec == TransactionCodec.DATA:
-        (<Bytes*>member)[0] = bytes_vector(to_data(b"" if value is None else value, name))
+        assign_bytes(<Bytes*>member, to_data(b"" if value is None else value, name))
     elif codec == TransactionCodec.ACCESS_LIST:
-        to_access_list(value, <vector[AccessEntry]*>member, &tx.access_keys, name)
+        to_access_list(value, <Vector[AccessEntry]*>member, &tx.access_keys, name)
     elif codec == TransactionCodec.HASHES:
         for item in value or ():
-            (<vector[Hash]*>member).push_back(to_hash_value(item, name))
+            append_to((<Vector[Hash]*>member)[0], to_hash_value(item, name))
     elif codec == TransactionCodec.AUTHORIZATIONS:
-        to_authorizations(value, <vector[Authorization]*>member, name)
+        to_authorizations(value, <Vector[Authorization]*>member, name)
     else:
         raise SystemError(f"{name}: a form that Python doesn't give")
     return 0
 
 
-cdef tuple from_access_list(const vector[AccessEntry]& entries, const vector[u256]& keys):
+cdef tuple from_access_list(const Vector[AccessEntry]& entries, const Vector[u256]& keys):
     cdef size_t i
     cdef uint32_t k
     cdef list slots
@@ -88,7 +88,7 @@ cdef tuple from_access_list(const vector[AccessEntry]& entries, const vector[u25
     return tuple(result)
 
 
-cdef int to_access_list(object value, vector[AccessEntry]* entries, vector[u256]* keys, str name) except -1:
+cdef int to_access_list(object value, Vector[AccessEntry]* entries, Vector[u256]* keys, str name) except -1:
     cdef AccessEntry entry
     for item in value or ():
         address, slots = (item["address"], item["storageKeys"]) if isinstance(item, dict) else item
@@ -96,13 +96,13 @@ cdef int to_access_list(object value, vector[AccessEntry]* entries, vector[u256]
         entry.first_key = <uint32_t>keys.size()
         entry.key_count = 0
         for slot in slots:
-            keys.push_back(to_word(int.from_bytes(slot, "big") if isinstance(slot, bytes) else _quantity(slot, name), name))
+            append_to(keys[0], to_word(int.from_bytes(slot, "big") if isinstance(slot, bytes) else _quantity(slot, name), name))
             entry.key_count += 1
-        entries.push_back(entry)
+        append_to(entries[0], entry)
     return 0
 
 
-cdef tuple from_hashes(const vector[Hash]& hashes):
+cdef tuple from_hashes(const Vector[Hash]& hashes):
     cdef size_t i
     cdef list result = []
     for i in range(hashes.size()):
@@ -110,7 +110,7 @@ cdef tuple from_hashes(const vector[Hash]& hashes):
     return tuple(result)
 
 
-cdef tuple from_authorizations(const vector[Authorization]& authorizations):
+cdef tuple from_authorizations(const Vector[Authorization]& authorizations):
     cdef size_t i
     cdef const Authorization* a
     result = []
@@ -120,7 +120,7 @@ cdef tuple from_authorizations(const vector[Authorization]& authorizations):
     return tuple(result)
 
 
-cdef int to_authorizations(object value, vector[Authorization]* authorizations, str name) except -1:
+cdef int to_authorizations(object value, Vector[Authorization]* authorizations, str name) except -1:
     cdef Authorization auth
     for item in value or ():
         chain, address, nonce, parity, r, s = item
@@ -130,7 +130,7 @@ cdef int to_authorizations(object value, vector[Authorization]* authorizations, 
         auth.y_parity = min(to_u64(parity, name), 255)
         auth.r = to_word(r, name)
         auth.s = to_word(s, name)
-        authorizations.push_back(auth)
+        append_to(authorizations[0], auth)
     return 0
 
 
@@ -198,8 +198,7 @@ cdef class Transaction:
         if sender is not None:
             tx.sender = to_address_value(sender, "sender")
             tx.has_sender = True
-        encode_transaction(tx[0], &tx.raw)
-        hash_transaction(tx)
+        or_memory_error(hash_transaction(tx))
 
     @staticmethod
     def decode(raw):
@@ -214,7 +213,7 @@ cdef class Transaction:
         cdef Status status = decode_transaction(view_bytes(data), &self.tx, &field)
         if status != Status.SUCCESS:
             raise_decode_error(status, field.decode() if field != NULL else "transaction")
-        hash_transaction(&self.tx)
+        or_memory_error(hash_transaction(&self.tx))
         return self
 
     def encode(self):
@@ -294,12 +293,11 @@ cdef class Transaction:
         """
         cdef Transaction other = Transaction.__new__(Transaction)
         r, s, y_parity = sign_hash(self.signing_hash, private_key)
-        copy_fields(self.tx, &other.tx)
+        or_memory_error(copy_fields(self.tx, &other.tx))
         other.tx.r = to_word(r, "r")
         other.tx.s = to_word(s, "s")
         set_parity(&other.tx, y_parity)
-        encode_transaction(other.tx, &other.tx.raw)
-        hash_transaction(&other.tx)
+        or_memory_error(hash_transaction(&other.tx))
         return other
 
     def __eq__(self, other):
@@ -333,15 +331,13 @@ def sign_hash(message_hash, private_key):
 
 
 cdef int raise_decode_error(Status status, str field) except -1:
+    or_memory_error(status != Status.OUT_OF_MEMORY)
     raise errors.DecodeError(f"{field}: {status_text(status)}", status=status_name(status),
                              exception=status_text(status), field=field)
 
 
-cdef Bytes bytes_vector(bytes data):
-    cdef Bytes result
-    cdef const uint8_t* begin = <const uint8_t*><const char*>data
-    result.assign(begin, begin + len(data))
-    return result
+cdef int assign_bytes(Bytes* out, bytes data) except -1:
+    return or_memory_error(out.assign(<const uint8_t*><const char*>data, len(data)))
 
 
 def recover_senders(transactions, *, fork="BPO2", workers=None):

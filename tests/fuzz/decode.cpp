@@ -30,16 +30,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
     Header header;
     again.clear();
-    if (decode_header(given, &header, &field) == Status::SUCCESS) {
-        encode_header(header, &again);
+    if (decode_header(given, &header, &field) == Status::SUCCESS && encode_header(header, &again))
         expect_same(given, again, "header");
-    }
 
     BlockParts block;
     again.clear();
-    if (decode_block(given, &block, &field) == Status::SUCCESS) {
-        encode_block(block, &again);
+    if (decode_block(given, &block, &field) == Status::SUCCESS && encode_block(block, &again))
         expect_same(given, again, "block");
-    }
     return 0;
 }

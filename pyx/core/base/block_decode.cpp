@@ -82,7 +82,8 @@ void read_transactions(RlpFieldReader& f, BlockParts* out) noexcept {
         f.note("transactions", items.next(&item));
         if (f.ok())
             f.note("transactions", transaction_wire_form(item, &wire));
-        out->transactions.push_back(wire);
+        if (f.ok() && !out->transactions.push_back(wire))
+            f.note("transactions", Status::OUT_OF_MEMORY);
     }
 }
 
@@ -91,8 +92,11 @@ void read_ommers(RlpFieldReader& f, BlockParts* out) noexcept {
     while (f.ok() && !items.at_end()) {
         RlpReader fields;
         f.note("ommers", items.next_list(&fields));
-        if (f.ok())
-            f.note(read_header(fields, &out->ommers.emplace_back()));
+        Header* const ommer = f.ok() ? out->ommers.add() : nullptr;
+        if (ommer != nullptr)
+            f.note(read_header(fields, ommer));
+        else
+            f.note("ommers", Status::OUT_OF_MEMORY);
     }
 }
 
@@ -104,10 +108,13 @@ void read_withdrawals(RlpFieldReader& f, BlockParts* out) noexcept {
         RlpReader fields;
         f.note("withdrawals", items.next_list(&fields));
         RlpFieldReader inner{fields};
-        withdrawal_fields(inner, out->withdrawals.emplace_back());
+        Withdrawal withdrawal{};
+        withdrawal_fields(inner, withdrawal);
         inner.finish("withdrawals");
         f.note(inner);
-        out->withdrawal_rlps.emplace_back(begin, static_cast<size_t>(items.position() - begin));
+        if (!out->withdrawals.push_back(withdrawal) ||
+            !out->withdrawal_rlps.push_back({begin, static_cast<size_t>(items.position() - begin)}))
+            f.note("withdrawals", Status::OUT_OF_MEMORY);
     }
 }
 
@@ -161,24 +168,26 @@ Status decode_block(ByteView rlp, BlockParts* out, const char** field) noexcept 
     return answer(f, field);
 }
 
-void encode_header(const Header& header, Bytes* out) noexcept {
+bool encode_header(const Header& header, Bytes* out) noexcept {
     RlpFieldWriter f{out};
     const size_t list = f.writer().begin_list();
     header_fields(f, header);
     f.writer().end_list(list);
+    return f.writer().ok();
 }
 
-void encode_withdrawal(const Withdrawal& withdrawal, Bytes* out) noexcept {
+bool encode_withdrawal(const Withdrawal& withdrawal, Bytes* out) noexcept {
     RlpFieldWriter f{out};
     const size_t list = f.writer().begin_list();
     withdrawal_fields(f, withdrawal);
     f.writer().end_list(list);
+    return f.writer().ok();
 }
 
-void encode_block(const BlockParts& block, Bytes* out) noexcept {
+bool encode_block(const BlockParts& block, Bytes* out) noexcept {
     RlpWriter w{out};
     const size_t parts = w.begin_list();
-    encode_header(block.header, out);
+    w.note(encode_header(block.header, out));
     const size_t transactions = w.begin_list();
     for (const ByteView wire : block.transactions) {
         if (!wire.empty() && wire[0] >= 0xc0)
@@ -189,15 +198,16 @@ void encode_block(const BlockParts& block, Bytes* out) noexcept {
     w.end_list(transactions);
     const size_t ommers = w.begin_list();
     for (const Header& ommer : block.ommers)
-        encode_header(ommer, out);
+        w.note(encode_header(ommer, out));
     w.end_list(ommers);
     if (block.has_withdrawals) {
         const size_t withdrawals = w.begin_list();
         for (const Withdrawal& withdrawal : block.withdrawals)
-            encode_withdrawal(withdrawal, out);
+            w.note(encode_withdrawal(withdrawal, out));
         w.end_list(withdrawals);
     }
     w.end_list(parts);
+    return w.ok();
 }
 
 }  // namespace evmcore

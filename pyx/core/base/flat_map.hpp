@@ -141,6 +141,13 @@ public:
         }
     }
 
+    // Forgets all keys, and gives the array back if it is more than so many bytes.
+    void trim(size_t kept_bytes) noexcept {
+        if (size_bytes() > kept_bytes)
+            release();
+        else
+            clear();
+    }
     // Gives the memory back.
     void release() noexcept { *this = FlatMap{}; }
 

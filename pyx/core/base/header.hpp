@@ -2,8 +2,6 @@
 // Depends on rlp. Decoding checks form alone; which fields a fork wants, and whether the values are right, is asked later.
 #pragma once
 
-#include <vector>
-
 #include "status.hpp"
 #include "types.hpp"
 
@@ -50,6 +48,9 @@ struct Header {
     bool has_requests_hash() const noexcept { return field_count >= REQUESTS_FIELDS; }
 };
 
+template <>
+inline constexpr bool is_relocatable<Header> = true;
+
 struct Withdrawal {
     uint64_t index;
     uint64_t validator_index;
@@ -60,22 +61,22 @@ struct Withdrawal {
 // A block taken apart. The views point into the bytes it was decoded from.
 struct BlockParts {
     Header header;
-    std::vector<ByteView> transactions;  // wire form each, for decode_transaction and the transactions root
-    std::vector<Header> ommers;
+    Vector<ByteView> transactions;  // wire form each, for decode_transaction and the transactions root
+    Vector<Header> ommers;
     bool has_withdrawals = false;
-    std::vector<Withdrawal> withdrawals;
+    Vector<Withdrawal> withdrawals;
     ByteView header_rlp;                 // keccak-256 of it is the block hash
     ByteView ommers_rlp;                 // keccak-256 of it is the header's ommers_hash
-    std::vector<ByteView> withdrawal_rlps;  // the items of the withdrawals root
+    Vector<ByteView> withdrawal_rlps;  // the items of the withdrawals root
 };
 
-// On an error `*out` is of no use and `*field`, if not null, names the offending field, a string constant.
+// OUT_OF_MEMORY is an error, too. On any `*out` is of no use and `*field`, if not null, names the offending field, a string constant.
 Status decode_header(ByteView rlp, Header* out, const char** field) noexcept;
 Status decode_block(ByteView rlp, BlockParts* out, const char** field) noexcept;
 
-// These append to `*out`. A block is encoded from its header, transactions, ommers and withdrawals, not from the RLP views.
-void encode_header(const Header& header, Bytes* out) noexcept;
-void encode_withdrawal(const Withdrawal& withdrawal, Bytes* out) noexcept;
-void encode_block(const BlockParts& block, Bytes* out) noexcept;
+// These append to `*out`; false without memory. A block is encoded from its header, transactions, ommers and withdrawals, not from the RLP views.
+[[nodiscard]] bool encode_header(const Header& header, Bytes* out) noexcept;
+[[nodiscard]] bool encode_withdrawal(const Withdrawal& withdrawal, Bytes* out) noexcept;
+[[nodiscard]] bool encode_block(const BlockParts& block, Bytes* out) noexcept;
 
 }  // namespace evmcore

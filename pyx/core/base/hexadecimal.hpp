@@ -6,7 +6,7 @@
 
 namespace evmcore {
 
-enum class TextError : uint8_t { NONE, NOT_A_NUMBER, TOO_LARGE };
+enum class TextError : uint8_t { NONE, NOT_A_NUMBER, TOO_LARGE, NO_MEMORY };
 
 // 0 to 15, or 255 for what is no digit.
 constexpr uint8_t hex_digit(char c) noexcept {
@@ -49,7 +49,8 @@ inline bool read_hex_digits(const char* digits, size_t size, uint8_t* out) noexc
 inline TextError read_hex_bytes(const char* text, size_t size, Bytes* out) noexcept {
     if (detail::has_hex_prefix(text, size))
         text += 2, size -= 2;
-    out->resize(size / 2);
+    if (!out->resize(size / 2))
+        return TextError::NO_MEMORY;
     return size % 2 == 0 && read_hex_digits(text, size, out->data()) ? TextError::NONE : TextError::NOT_A_NUMBER;
 }
 

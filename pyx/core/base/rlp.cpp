@@ -73,10 +73,13 @@ Status open_rlp_list(ByteView whole, RlpReader* out) noexcept {
 }
 
 void RlpWriter::end_list(size_t begin) noexcept {
+    if (!is_ok_)
+        return;
     const size_t payload_bytes = out_->size() - begin;
     const size_t extra = rlp_header_size(payload_bytes) - 1;
     if (extra != 0) {
-        grow(extra);
+        if (grow(extra) == nullptr)
+            return;
         std::memmove(out_->data() + begin + extra, out_->data() + begin, payload_bytes);
     }
     rlp_put_header(out_->data() + begin - 1, 0xc0, payload_bytes);

@@ -158,12 +158,22 @@ inline uint8_t* rlp_put_string(uint8_t* out, const uint8_t* data, size_t size) n
 }
 
 // Appends to `out`, which it borrows. Lists nest: `const size_t list = w.begin_list(); …; w.end_list(list);`
+// Where there is no memory it stops writing, and `ok` says so at the end.
 class RlpWriter {
 public:
     explicit RlpWriter(Bytes* out) noexcept : out_{out} {}
 
+    [[nodiscard]] bool ok() const noexcept { return is_ok_; }
+    // Somebody else writes to `out` meanwhile, and couldn't.
+    void note(bool is_ok) noexcept { is_ok_ = is_ok_ && is_ok; }
+
+    void byte(uint8_t value) noexcept {
+        if (uint8_t* const place = grow(1); place != nullptr)
+            *place = value;
+    }
     void string(const uint8_t* data, size_t size) noexcept {
-        rlp_put_string(grow(rlp_string_size(data, size)), data, size);
+        if (uint8_t* const place = grow(rlp_string_size(data, size)); place != nullptr)
+            rlp_put_string(place, data, size);
     }
     void string(ByteView view) noexcept { string(view.data, view.size); }
     void fixed(const Address& address) noexcept { string(address.bytes, 20); }
@@ -182,23 +192,27 @@ public:
     }
     // Bytes that are encoded already.
     void raw(ByteView encoded) noexcept {
-        if (encoded.size != 0)
-            std::memcpy(grow(encoded.size), encoded.data, encoded.size);
+        if (encoded.size == 0)
+            return;
+        if (uint8_t* const place = grow(encoded.size); place != nullptr)
+            std::memcpy(place, encoded.data, encoded.size);
     }
     size_t begin_list() noexcept {
-        out_->push_back(0xc0);  // one byte is enough for a short list; end_list makes room for a longer header
+        byte(0xc0);  // one byte is enough for a short list; end_list makes room for a longer header
         return out_->size();
     }
     void end_list(size_t begin) noexcept;
 
 private:
+    // `size` more bytes, not zero of them; null without memory.
     uint8_t* grow(size_t size) noexcept {
-        const size_t before = out_->size();
-        out_->resize(before + size);
-        return out_->data() + before;
+        uint8_t* const place = is_ok_ ? out_->extend(size) : nullptr;
+        is_ok_ = place != nullptr;
+        return place;
     }
 
     Bytes* out_;
+    bool is_ok_ = true;
 };
 
 }  // namespace evmcore

@@ -29,8 +29,8 @@ public:
     }
     void bytes(const char* name, Bytes& out) noexcept {
         const ByteView view = string(name);
-        if (ok())
-            out.assign(view.begin(), view.end());
+        if (ok() && !out.assign(view.data, view.size))
+            note(name, Status::OUT_OF_MEMORY);
     }
     // A list inside the record: walk it with the reader that comes back, empty after an error.
     RlpReader list(const char* name) noexcept {

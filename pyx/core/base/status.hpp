@@ -34,6 +34,8 @@ constexpr const char* status_texts[] = {
 constexpr unsigned STATUS_COUNT = sizeof(status_kinds) / sizeof(status_kinds[0]);
 
 constexpr Kind kind_of(Status status) noexcept { return status_kinds[static_cast<unsigned>(status)]; }
+// Whether the run ended because what it needs is beyond a limit of ours.
+constexpr bool is_limit(Status status) noexcept { return status >= Status::MEMORY_LIMIT && status <= Status::CODE_LIMIT; }
 constexpr const char* name_of(Status status) noexcept { return status_names[static_cast<unsigned>(status)]; }
 constexpr const char* text_of(Status status) noexcept { return status_texts[static_cast<unsigned>(status)]; }
 

@@ -1,10 +1,8 @@
-// A transaction of any type, decoded: plain fields that own their bytes, so it may be copied, moved and reused.
+// A transaction of any type, decoded: plain fields that own their bytes, so it may be moved and reused.
 // Depends on rlp and on two tables of rules/ (data): transaction_fields.def, from which its members are made, and
 // transactions.def. Decoding checks form, not worth: what may be included under which rules is the transaction procedure's
 // question.
 #pragma once
-
-#include <vector>
 
 #include "status.hpp"
 #include "types.hpp"
@@ -60,9 +58,9 @@ using NUMBER = u256;
 using CHAIN_ID = u256;
 using RECIPIENT = Address;
 using DATA = Bytes;
-using ACCESS_LIST = std::vector<AccessEntry>;
-using HASHES = std::vector<Hash>;
-using AUTHORIZATIONS = std::vector<Authorization>;
+using ACCESS_LIST = Vector<AccessEntry>;
+using HASHES = Vector<Hash>;
+using AUTHORIZATIONS = Vector<Authorization>;
 }  // namespace transaction_codec
 
 struct Transaction {
@@ -156,24 +154,25 @@ constexpr int types_with(TransactionField field) noexcept {
 #undef FIELD_ROW
 #undef MEMBER_ROW
 
-// Decodes the wire form (EIP-2718) into `*out`, all of it overwritten. On an error `*out` is of no use and `*field`, if
-// not null, names the offending field, a string constant. The network form of a blob transaction is refused (EIP-4844).
+// Decodes the wire form (EIP-2718) into `*out`, all of it overwritten. On an error, OUT_OF_MEMORY among them, `*out` is of no
+// use and `*field`, if not null, names the offending field, a string constant. The network form of a blob transaction is refused (EIP-4844).
 Status decode_transaction(ByteView raw, Transaction* out, const char** field) noexcept;
 
 // Derives y_parity, has_chain_id and chain_id from v (EIP-155); INVALID_SIGNATURE when v fits neither form.
 Status split_legacy_v(Transaction* tx) noexcept;
 
-// Appends the wire form to `*out`, from the fields; `raw` is not looked at. False: no such type.
-bool encode_transaction(const Transaction& tx, Bytes* out) noexcept;
-// Appends what the sender signed (before hashing).
-bool encode_for_signing(const Transaction& tx, Bytes* out) noexcept;
-// Appends what the authority signed (before hashing): 0x05 || rlp([chain_id, address, nonce]) (EIP-7702).
-void encode_authorization_for_signing(const Authorization& authorization, Bytes* out) noexcept;
+// Appends the wire form to `*out`, from the fields; `raw` is not looked at. False: no such type, or no memory.
+[[nodiscard]] bool encode_transaction(const Transaction& tx, Bytes* out) noexcept;
+// Appends what the sender signed (before hashing); false as above.
+[[nodiscard]] bool encode_for_signing(const Transaction& tx, Bytes* out) noexcept;
+// Writes what the authority signed (before hashing), and tells its size: 0x05 || rlp([chain_id, address, nonce]) (EIP-7702).
+constexpr size_t AUTHORIZATION_MAX_BYTES = 1 + 2 + 33 + 21 + 9;  // the magic byte, the list's header, the fields with theirs
+size_t encode_authorization_for_signing(const Authorization& authorization, uint8_t out[AUTHORIZATION_MAX_BYTES]) noexcept;
 
 // Back to what a new one is, keeping the memory of its lists.
 void clear(Transaction* tx) noexcept;
-// Type and fields of one into a new one, which then has no signature, and nothing that was found out.
-void copy_fields(const Transaction& from, Transaction* to) noexcept;
+// Type and fields of one into a new one, which then has no signature, and nothing that was found out. False without memory.
+[[nodiscard]] bool copy_fields(const Transaction& from, Transaction* to) noexcept;
 
 // "DYNAMIC_FEE", or null when there is no such type.
 const char* transaction_type_name(uint8_t type) noexcept;

@@ -44,7 +44,7 @@ void CHAIN_ID_form(RlpFieldReader& f, const char* name, Transaction& tx, u256& m
 
 void CHAIN_ID_form(RlpFieldWriter& f, const char* name, const Transaction&, const u256& member) noexcept { f.number(name, member); }
 
-void ACCESS_LIST_form(RlpFieldReader& f, const char* name, Transaction& tx, std::vector<AccessEntry>& member) noexcept {
+void ACCESS_LIST_form(RlpFieldReader& f, const char* name, Transaction& tx, Vector<AccessEntry>& member) noexcept {
     RlpReader entries = f.list(name);
     while (f.ok() && !entries.at_end()) {
         RlpReader pair;
@@ -57,16 +57,18 @@ void ACCESS_LIST_form(RlpFieldReader& f, const char* name, Transaction& tx, std:
         while (entry.ok() && !keys.at_end()) {
             uint8_t key[32];
             entry.note("access_list.storage_keys", keys.next_fixed(key, 32));
-            tx.access_keys.push_back(u256_from_bytes(key, 32));
+            if (entry.ok() && !tx.access_keys.push_back(u256_from_bytes(key, 32)))
+                entry.note("access_list.storage_keys", Status::OUT_OF_MEMORY);
         }
         entry.finish(name);
         f.note(entry);
         access.key_count = static_cast<uint32_t>(tx.access_keys.size()) - access.first_key;
-        member.push_back(access);
+        if (f.ok() && !member.push_back(access))
+            f.note(name, Status::OUT_OF_MEMORY);
     }
 }
 
-void ACCESS_LIST_form(RlpFieldWriter& f, const char*, const Transaction& tx, const std::vector<AccessEntry>& member) noexcept {
+void ACCESS_LIST_form(RlpFieldWriter& f, const char*, const Transaction& tx, const Vector<AccessEntry>& member) noexcept {
     RlpWriter& w = f.writer();
     const size_t entries = w.begin_list();
     for (const AccessEntry& access : member) {
@@ -84,23 +86,24 @@ void ACCESS_LIST_form(RlpFieldWriter& f, const char*, const Transaction& tx, con
     w.end_list(entries);
 }
 
-void HASHES_form(RlpFieldReader& f, const char* name, Transaction&, std::vector<Hash>& member) noexcept {
+void HASHES_form(RlpFieldReader& f, const char* name, Transaction&, Vector<Hash>& member) noexcept {
     RlpReader hashes = f.list(name);
     while (f.ok() && !hashes.at_end()) {
         Hash hash;
         f.note(name, hashes.next_fixed(hash.bytes, 32));
-        member.push_back(hash);
+        if (f.ok() && !member.push_back(hash))
+            f.note(name, Status::OUT_OF_MEMORY);
     }
 }
 
-void HASHES_form(RlpFieldWriter& f, const char*, const Transaction&, const std::vector<Hash>& member) noexcept {
+void HASHES_form(RlpFieldWriter& f, const char*, const Transaction&, const Vector<Hash>& member) noexcept {
     const size_t hashes = f.writer().begin_list();
     for (const Hash& hash : member)
         f.writer().fixed(hash);
     f.writer().end_list(hashes);
 }
 
-void AUTHORIZATIONS_form(RlpFieldReader& f, const char* name, Transaction&, std::vector<Authorization>& member) noexcept {
+void AUTHORIZATIONS_form(RlpFieldReader& f, const char* name, Transaction&, Vector<Authorization>& member) noexcept {
     RlpReader tuples = f.list(name);
     while (f.ok() && !tuples.at_end()) {
         RlpReader tuple;
@@ -119,11 +122,12 @@ void AUTHORIZATIONS_form(RlpFieldReader& f, const char* name, Transaction&, std:
         entry.number("authorization_list.s", authorization.s);
         entry.finish(name);
         f.note(entry);
-        member.push_back(authorization);
+        if (f.ok() && !member.push_back(authorization))
+            f.note(name, Status::OUT_OF_MEMORY);
     }
 }
 
-void AUTHORIZATIONS_form(RlpFieldWriter& f, const char*, const Transaction&, const std::vector<Authorization>& member) noexcept {
+void AUTHORIZATIONS_form(RlpFieldWriter& f, const char*, const Transaction&, const Vector<Authorization>& member) noexcept {
     RlpWriter& w = f.writer();
     const size_t tuples = w.begin_list();
     for (const Authorization& authorization : member) {
@@ -174,8 +178,18 @@ void reset(T& member) noexcept {
     member = T{};
 }
 template <class T>
-void reset(std::vector<T>& member) noexcept {
+void reset(Vector<T>& member) noexcept {
     member.clear();
+}
+
+template <class T>
+bool copy(const T& from, T* to) noexcept {
+    *to = from;
+    return true;
+}
+template <class T>
+bool copy(const Vector<T>& from, Vector<T>* to) noexcept {
+    return to->assign(from);
 }
 
 }  // namespace
@@ -188,9 +202,10 @@ void clear(Transaction* tx) noexcept {
 #undef MEMBER_ROW
 }
 
-void copy_fields(const Transaction& from, Transaction* to) noexcept {
+bool copy_fields(const Transaction& from, Transaction* to) noexcept {
     clear(to);
-#define COPY_PART(NAME) to->NAME = from.NAME;
+    bool is_ok = true;
+#define COPY_PART(NAME) is_ok = is_ok && copy(from.NAME, &to->NAME);
 #define COPY_SIGNATURE(NAME)
 #define COPY_FOUND(NAME)
 #define FIELD_ROW(NAME, MEMBER, CODEC, DEFAULT, JSON, TEXT) COPY_PART(MEMBER)
@@ -201,6 +216,7 @@ void copy_fields(const Transaction& from, Transaction* to) noexcept {
 #undef COPY_PART
 #undef COPY_SIGNATURE
 #undef COPY_FOUND
+    return is_ok;
 }
 
 Status split_legacy_v(Transaction* tx) noexcept {
@@ -269,28 +285,31 @@ Status decode_transaction(ByteView raw, Transaction* out, const char** field) no
     }
     if (type_has_field(out->type, TransactionField::gas_price))
         out->max_fee_per_gas = out->max_priority_fee_per_gas = out->gas_price;
-    out->raw.assign(raw.begin(), raw.end());
+    if (!out->raw.assign(raw.data, raw.size)) {
+        *field = "transaction";
+        return Status::OUT_OF_MEMORY;
+    }
     *field = nullptr;
     return Status::SUCCESS;
 }
 
 bool encode_transaction(const Transaction& tx, Bytes* out) noexcept {
-    if (tx.type != LEGACY)
-        out->push_back(tx.type);
     RlpFieldWriter f{out};
+    if (tx.type != LEGACY)
+        f.writer().byte(tx.type);
     const size_t list = f.writer().begin_list();
     const bool is_known = fields_of_type(tx.type, f, tx);
     f.number("v", tx.type == LEGACY ? tx.v : u256{tx.y_parity});
     f.number("r", tx.r);
     f.number("s", tx.s);
     f.writer().end_list(list);
-    return is_known;
+    return is_known && f.writer().ok();
 }
 
 bool encode_for_signing(const Transaction& tx, Bytes* out) noexcept {
-    if (tx.type != LEGACY)
-        out->push_back(tx.type);
     RlpFieldWriter f{out};
+    if (tx.type != LEGACY)
+        f.writer().byte(tx.type);
     const size_t list = f.writer().begin_list();
     const bool is_known = fields_of_type(tx.type, f, tx);
     if (tx.type == LEGACY && tx.has_chain_id) {  // EIP-155
@@ -299,18 +318,24 @@ bool encode_for_signing(const Transaction& tx, Bytes* out) noexcept {
         f.number("s", uint64_t{0});
     }
     f.writer().end_list(list);
-    return is_known;
+    return is_known && f.writer().ok();
 }
 
-void encode_authorization_for_signing(const Authorization& authorization, Bytes* out) noexcept {
+size_t encode_authorization_for_signing(const Authorization& authorization, uint8_t out[AUTHORIZATION_MAX_BYTES]) noexcept {
     constexpr uint8_t MAGIC = 0x05;  // EIP-7702
-    out->push_back(MAGIC);
-    RlpWriter w{out};
-    const size_t list = w.begin_list();
-    w.number(authorization.chain_id);
-    w.fixed(authorization.address);
-    w.number(authorization.nonce);
-    w.end_list(list);
+    uint8_t chain_id[32], nonce[8];
+    u256_to_bytes(authorization.chain_id, chain_id);
+    u64_to_bytes(authorization.nonce, nonce);
+    const unsigned chain_id_size = byte_length(authorization.chain_id), nonce_size = byte_length(authorization.nonce);
+    const uint8_t* const chain_id_digits = chain_id + 32 - chain_id_size;
+    const uint8_t* const nonce_digits = nonce + 8 - nonce_size;
+    uint8_t* at = out;
+    *at++ = MAGIC;
+    at = rlp_put_header(at, 0xc0, rlp_string_size(chain_id_digits, chain_id_size) + 21 + rlp_string_size(nonce_digits, nonce_size));
+    at = rlp_put_string(at, chain_id_digits, chain_id_size);
+    at = rlp_put_string(at, authorization.address.bytes, 20);
+    at = rlp_put_string(at, nonce_digits, nonce_size);
+    return static_cast<size_t>(at - out);
 }
 
 const char* transaction_type_name(uint8_t type) noexcept {

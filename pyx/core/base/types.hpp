@@ -1,11 +1,13 @@
 // The words every floor shares: byte views, addresses, hashes, and the storage layout of a 256-bit number.
-// Depends on nothing. Everything here is plain data: trivially copyable, comparable, hashable.
+// Depends on base/vector. Everything here is plain data: trivially copyable, comparable, hashable.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <vector>
+
+#include "vector.hpp"
 
 #define EVMCORE_INLINE inline __attribute__((always_inline))
 #define EVMCORE_NOINLINE __attribute__((noinline))
@@ -14,7 +16,7 @@
 
 namespace evmcore {
 
-using Bytes = std::vector<uint8_t>;
+using Bytes = Vector<uint8_t>;
 
 // A borrowed run of bytes; the owner must outlive it.
 struct ByteView {

@@ -58,6 +58,8 @@ class Vector {
     T& back() noexcept { return data_[size_ - 1]; }
     const T& back() const noexcept { return data_[size_ - 1]; }
 
+    // Room for `count` more, so that so many can be added without a look at the answer.
+    [[nodiscard]] bool make_room(size_t count) noexcept { return count <= capacity_ - size_ || grow(count); }
     // Room for `count` items in all.
     [[nodiscard]] bool reserve(size_t count) noexcept { return count <= capacity_ || move_to(count); }
 

@@ -6,8 +6,8 @@
 
 namespace evmcore {
 
-// Fills tx->hash (of tx->raw, encoded first when it is empty) and tx->signing_hash.
-void hash_transaction(Transaction* tx) noexcept;
+// Fills tx->hash (of tx->raw, encoded first when it is empty) and tx->signing_hash. False without memory.
+[[nodiscard]] bool hash_transaction(Transaction* tx) noexcept;
 
 // What the authority signed: keccak-256 of 0x05 || rlp([chain_id, address, nonce]) (EIP-7702).
 Hash authorization_signing_hash(const Authorization& authorization) noexcept;

@@ -113,7 +113,8 @@ Status run_blake2f(ByteView input, Bytes& output, Poll& poll) noexcept {
             return Status::ABORTED;
     }
 
-    output.resize(64);
+    if (!output.resize(64))
+        return Status::OUT_OF_MEMORY;
     for (int i = 0; i < 64; ++i)
         output[i] = static_cast<uint8_t>((h[i / 8] ^ v[i / 8] ^ v[i / 8 + 8]) >> (8 * (i % 8)));
     return Status::SUCCESS;

@@ -114,12 +114,14 @@ bool read_group_point(typename G::Affine* point, const uint8_t* bytes) noexcept 
 }
 
 template <class G>
-void write_point(Bytes& output, const typename G::Point& point) noexcept {
+Status write_point(Bytes& output, const typename G::Point& point) noexcept {
     typename G::Affine affine;
     G::to_affine(affine, point);  // infinity becomes all zeros
-    output.resize(POINT_BYTES<G>);
+    if (!output.resize(POINT_BYTES<G>))
+        return Status::OUT_OF_MEMORY;
     write(output.data(), affine.x);
     write(output.data() + G::COORDINATE_BYTES, affine.y);
+    return Status::SUCCESS;
 }
 
 // --- The operations ---
@@ -142,8 +144,7 @@ Status run_add(ByteView input, Bytes& output) noexcept {
     typename G::Point sum;
     G::from_affine(sum, a);
     G::add(sum, sum, b);
-    write_point<G>(output, sum);
-    return Status::SUCCESS;
+    return write_point<G>(output, sum);
 }
 
 template <class G>
@@ -226,8 +227,7 @@ Status run_msm(ByteView input, Bytes& output, Poll& poll) noexcept {
             count = 0;
         }
     }
-    write_point<G>(output, sum);
-    return Status::SUCCESS;
+    return write_point<G>(output, sum);
 }
 
 template <class G>
@@ -241,8 +241,7 @@ Status run_map(ByteView input, Bytes& output) noexcept {
         return Status::PRECOMPILE_FAILURE;
     typename G::Point point;
     G::map(point, u);
-    write_point<G>(output, point);
-    return Status::SUCCESS;
+    return write_point<G>(output, point);
 }
 
 constexpr size_t PAIRING_PAIR_BYTES = POINT_BYTES<G1> + POINT_BYTES<G2>;
@@ -309,7 +308,8 @@ Status run_bls12_pairing_check(ByteView input, Bytes& output, Poll& poll) noexce
     product.flush();
     if (!product.is_one)
         native.blst_final_exp(&product.value, &product.value);
-    output.assign(32, 0);
+    if (!output.fill(32, 0))
+        return Status::OUT_OF_MEMORY;
     output[31] = product.is_one || native.blst_fp12_is_one(&product.value);
     return Status::SUCCESS;
 }

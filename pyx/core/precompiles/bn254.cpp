@@ -25,7 +25,8 @@ int64_t price_bn254_add(ByteView, const Rules& rules) noexcept { return rules.bn
 
 Status run_bn254_add(ByteView input, Bytes& output, Poll&) noexcept {
     const Padded<2 * BN254_POINT_BYTES> points{input};
-    output.resize(BN254_POINT_BYTES);
+    if (!output.resize(BN254_POINT_BYTES))
+        return Status::OUT_OF_MEMORY;
     if (bn254_add(points.bytes, output.data()))
         return Status::SUCCESS;
     output.clear();
@@ -36,7 +37,8 @@ int64_t price_bn254_mul(ByteView, const Rules& rules) noexcept { return rules.bn
 
 Status run_bn254_mul(ByteView input, Bytes& output, Poll&) noexcept {
     const Padded<BN254_POINT_BYTES + BN254_NUMBER_BYTES> point_and_scalar{input};
-    output.resize(BN254_POINT_BYTES);
+    if (!output.resize(BN254_POINT_BYTES))
+        return Status::OUT_OF_MEMORY;
     if (bn254_multiply(point_and_scalar.bytes, output.data()))
         return Status::SUCCESS;
     output.clear();
@@ -54,7 +56,8 @@ Status run_bn254_pairing(ByteView input, Bytes& output, Poll& poll) noexcept {
     const Status status = bn254_pairing_is_one(input, is_one, poll);
     if (status != Status::SUCCESS)
         return status;
-    output.assign(32, 0);
+    if (!output.fill(32, 0))
+        return Status::OUT_OF_MEMORY;
     output[31] = is_one ? 1 : 0;
     return Status::SUCCESS;
 }

@@ -28,7 +28,8 @@ Status run_ecrecover(ByteView input, Bytes& output, Poll&) noexcept {
     Address signer;
     if (recover_sender(hash, padded + 64, padded + 96, static_cast<uint8_t>(v - 27), &signer) != Status::SUCCESS)
         return Status::SUCCESS;
-    output.assign(32, 0);
+    if (!output.fill(32, 0))
+        return Status::OUT_OF_MEMORY;
     std::memcpy(output.data() + 12, signer.bytes, 20);
     return Status::SUCCESS;
 }

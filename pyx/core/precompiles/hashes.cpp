@@ -1,5 +1,6 @@
 // SHA256 (0x02), RIPEMD160 (0x03) and IDENTITY (0x04): a price a word, and an answer for every input.
 // Yellow Paper appendix E.
+#include "../base/limits.hpp"
 #include "../crypto/ripemd160.hpp"
 #include "../crypto/sha256.hpp"
 #include "precompiles.hpp"
@@ -21,21 +22,26 @@ Status run_sha256(ByteView input, Bytes& output, Poll& poll) noexcept {
     Hash hash;
     if (!sha256(input.data, input.size, &hash, poll))
         return Status::ABORTED;
-    output.assign(hash.bytes, hash.bytes + 32);
+    if (!output.assign(hash.bytes, 32))
+        return Status::OUT_OF_MEMORY;
     return Status::SUCCESS;
 }
 
 int64_t price_ripemd160(ByteView input, const Rules&) noexcept { return RIPEMD160_GAS + RIPEMD160_WORD_GAS * words(input); }
 
 Status run_ripemd160(ByteView input, Bytes& output, Poll& poll) noexcept {
-    output.assign(32, 0);
+    if (!output.fill(32, 0))
+        return Status::OUT_OF_MEMORY;
     return ripemd160(input.data, input.size, output.data() + 12, poll) ? Status::SUCCESS : Status::ABORTED;
 }
 
 int64_t price_identity(ByteView input, const Rules&) noexcept { return IDENTITY_GAS + IDENTITY_WORD_GAS * words(input); }
 
 Status run_identity(ByteView input, Bytes& output, Poll&) noexcept {
-    output.assign(input.begin(), input.end());
+    if (input.size > limit::OUTPUT_BYTES)
+        return Status::OUTPUT_LIMIT;
+    if (!output.assign(input.data, input.size))
+        return Status::OUT_OF_MEMORY;
     return Status::SUCCESS;
 }
 

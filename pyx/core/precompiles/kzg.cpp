@@ -103,7 +103,8 @@ Status run_kzg_point_evaluation(ByteView input, Bytes& output, Poll&) noexcept {
         !verify(commitment_point, proof_point, z_scalar, y_scalar))
         return Status::PRECOMPILE_FAILURE;
 
-    output.assign(64, 0);
+    if (!output.fill(64, 0))
+        return Status::OUT_OF_MEMORY;
     output[30] = FIELD_ELEMENTS_PER_BLOB >> 8;
     output[31] = FIELD_ELEMENTS_PER_BLOB & 0xff;
     std::memcpy(output.data() + 32, ORDER, 32);

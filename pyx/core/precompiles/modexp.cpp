@@ -106,7 +106,8 @@ Status run_modexp(ByteView input, Bytes& output, Poll& poll) noexcept {
     const Operand base = read_operand(input, HEADER_BYTES, lengths.base);
     const Operand exponent = read_operand(input, HEADER_BYTES + lengths.base, lengths.exponent);
     const Operand modulus = read_operand(input, HEADER_BYTES + lengths.base + lengths.exponent, lengths.modulus);
-    output.resize(static_cast<size_t>(lengths.modulus));  // zeros: the answer for a zero modulus
+    if (!output.fill(static_cast<size_t>(lengths.modulus), 0))  // the answer for a zero modulus
+        return Status::OUT_OF_MEMORY;
     if (modulus.stripped().is_zero())
         return Status::SUCCESS;
     return modular_power(base, exponent, modulus, output.data(), poll);

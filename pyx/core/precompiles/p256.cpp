@@ -17,7 +17,8 @@ int64_t price_p256verify(ByteView, const Rules&) noexcept { return P256VERIFY_GA
 Status run_p256verify(ByteView input, Bytes& output, Poll&) noexcept {
     if (input.size == INPUT_BYTES &&
         p256_verify(input.data, input.data + 32, input.data + 64, input.data + 96, input.data + 128)) {
-        output.assign(32, 0);
+        if (!output.fill(32, 0))
+            return Status::OUT_OF_MEMORY;
         output[31] = 1;
     }
     return Status::SUCCESS;

@@ -18,7 +18,7 @@ using PrecompilePrice = int64_t (*)(ByteView input, const Rules& rules) noexcept
 
 // Runs on input, writes the output (cleared by the caller).
 // SUCCESS; PRECOMPILE_FAILURE (a result: the call fails and takes its gas); ABORTED when `poll` said stop;
-// PRECOMPILE_UNAVAILABLE when the library that serves it is not there; OUT_OF_MEMORY.
+// PRECOMPILE_UNAVAILABLE when the library that serves it is not there; OUT_OF_MEMORY, OUTPUT_LIMIT.
 using PrecompileRun = Status (*)(ByteView input, Bytes& output, Poll& poll) noexcept;
 
 }  // namespace evmcore

@@ -39,7 +39,7 @@ struct Code {
         return target;
     }
 
-    // A copy of `code` with one reference, or null when there is no memory. `hash` may be null: then it is computed,
+    // A copy of `code`, of less than 4 GiB, with one reference, or null when there is no memory. `hash` may be null: then it is computed,
     // unless `is_transient` says that nobody will ask (init code).
     static Code* create(ByteView code, const Hash* hash, bool is_transient = false) noexcept {
         void* memory = std::malloc(sizeof(Code) + code.size + PADDING_BYTES);

@@ -2,8 +2,6 @@
 // and to apply it there. Balances are differences, so that credits commute and debits need a minimum only.
 #pragma once
 
-#include <vector>
-
 #include "../math/u256.hpp"
 #include "slot_guard.hpp"
 #include "view.hpp"
@@ -132,9 +130,9 @@ struct SlotEffect {
 };
 
 struct Effects {
-    std::vector<AccountEffect> accounts;
-    std::vector<SlotEffect> slots;
-    std::vector<SlotGuard> guards;
+    Vector<AccountEffect> accounts;
+    Vector<SlotEffect> slots;
+    Vector<SlotGuard> guards;
 
     // Whether the run stands if the slot is `now` at its turn.
     bool admits(const SlotEffect& slot, const u256& now) const noexcept {

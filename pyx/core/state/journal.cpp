@@ -25,19 +25,37 @@ void Journal::begin(const StateView* view) noexcept {
     for (const Code* code : codes_)
         code->release();
     codes_.clear();
+    codes_bytes_ = 0;
+}
+
+void Journal::trim(size_t kept_bytes) noexcept {
+    begin(nullptr);
+    account_index_.trim(kept_bytes);
+    slot_index_.trim(kept_bytes);
+    transient_index_.trim(kept_bytes);
+    accounts_.trim(kept_bytes);
+    slots_.trim(kept_bytes);
+    transients_.trim(kept_bytes);
+    guards_.trim(kept_bytes);
+    undo_.trim(kept_bytes);
+    logs.trim(kept_bytes);
+    topics.trim(kept_bytes);
+    log_data.trim(kept_bytes);
+    codes_.trim(kept_bytes);
+    places_.trim(kept_bytes);
 }
 
 JournalAccount* Journal::peek(const Address& address) noexcept {
     bool inserted;
     JournalAccount** found = account_index_.insert_or_find(address, &inserted);
-    if (found == nullptr) {
-        failure = Status::OUT_OF_MEMORY;
+    if (EVMCORE_UNLIKELY(found == nullptr)) {
+        fail(false, Status::ACCESS_LIMIT);
         return nullptr;
     }
     if (inserted) {
         *found = accounts_.add();
-        if (*found == nullptr) {
-            failure = Status::OUT_OF_MEMORY;
+        if (EVMCORE_UNLIKELY(*found == nullptr)) {
+            fail(accounts_.is_full(), Status::ACCESS_LIMIT);
             return nullptr;
         }
         (*found)->address = address;
@@ -66,14 +84,14 @@ bool Journal::load(JournalAccount* account) noexcept {
 JournalSlot* Journal::peek_slot(JournalAccount* account, const u256& key) noexcept {
     bool inserted;
     JournalSlot** found = slot_index_.insert_or_find(SlotKey{account->id, key}, &inserted);
-    if (found == nullptr) {
-        failure = Status::OUT_OF_MEMORY;
+    if (EVMCORE_UNLIKELY(found == nullptr)) {
+        fail(false, Status::ACCESS_LIMIT);
         return nullptr;
     }
     if (inserted) {
         *found = slots_.add();
-        if (*found == nullptr) {
-            failure = Status::OUT_OF_MEMORY;
+        if (EVMCORE_UNLIKELY(*found == nullptr)) {
+            fail(slots_.is_full(), Status::ACCESS_LIMIT);
             return nullptr;
         }
         (*found)->account = account;
@@ -173,25 +191,30 @@ void Journal::set_nonce(JournalAccount* account, uint64_t nonce) noexcept {
 bool Journal::set_code(JournalAccount* account, ByteView code) noexcept {
     const Code* created = nullptr;
     if (!code.empty()) {
-        created = Code::create(code, nullptr);
+        const bool is_full = code.size > limit::CODE_BYTES - codes_bytes_;
+        created = is_full ? nullptr : Code::create(code, nullptr);
         if (created == nullptr) {
-            failure = Status::OUT_OF_MEMORY;
+            fail(is_full, Status::CODE_LIMIT);
             return false;
         }
-        codes_.push_back(created);
+        if (!codes_.push_back(created)) {
+            created->release();
+            fail(false, Status::CODE_LIMIT);
+            return false;
+        }
+        codes_bytes_ += code.size;
     }
     touch(account);
-    undo_.push_back({Undo::CODE, account->has_code_write, account,
-                     u256{reinterpret_cast<uintptr_t>(account->code)}});
+    remember(Undo::CODE, account, u256{reinterpret_cast<uintptr_t>(account->code)}, account->has_code_write);
     account->code = created;
     account->has_code_write = true;
-    return true;
+    return failure == Status::RUNNING;
 }
 
 void Journal::touch(JournalAccount* account) noexcept {
     if (account->is_touched)
         return;
-    undo_.push_back({Undo::TOUCHED, account->exists, account, {}});
+    remember(Undo::TOUCHED, account, u256{}, account->exists);
     account->is_touched = true;
     account->exists = true;
 }
@@ -221,12 +244,12 @@ bool Journal::set_transient(JournalAccount* account, const u256& key, const u256
     if (found != nullptr && inserted)
         *found = transients_.add();
     if (found == nullptr || *found == nullptr) {
-        failure = Status::OUT_OF_MEMORY;
+        fail(found != nullptr && transients_.is_full(), Status::ACCESS_LIMIT);
         return false;
     }
     remember(Undo::TRANSIENT, *found, (*found)->value);
     (*found)->value = value;
-    return true;
+    return failure == Status::RUNNING;
 }
 
 void Journal::revert(const Snapshot& snapshot) noexcept {
@@ -253,23 +276,23 @@ void Journal::revert(const Snapshot& snapshot) noexcept {
         }
         undo_.pop_back();
     }
-    logs.resize(snapshot.log_count);
-    topics.resize(snapshot.topic_count);
-    log_data.resize(snapshot.log_data_size);
+    logs.truncate(snapshot.log_count);
+    topics.truncate(snapshot.topic_count);
+    log_data.truncate(snapshot.log_data_size);
     refund = snapshot.refund;
 }
 
-void Journal::extract(Effects* effects) noexcept {
+bool Journal::extract(Effects* effects) noexcept {
     effects->clear();
-    effects->accounts.reserve(accounts_.size());
-    std::vector<uint32_t>& places = places_;
-    places.assign(accounts_.size(), UINT32_MAX);
+    // Each account has one effect at the most: `effect_of` finds room.
+    if (!effects->accounts.reserve(accounts_.size()) || !places_.fill(accounts_.size(), UINT32_MAX))
+        return false;
     const auto effect_of = [&](JournalAccount& account) -> uint32_t {
-        uint32_t& place = places[account.id];
+        uint32_t& place = places_[account.id];
         if (place != UINT32_MAX)
             return place;
         place = static_cast<uint32_t>(effects->accounts.size());
-        AccountEffect effect;
+        AccountEffect& effect = *effects->accounts.add();
         effect.address = account.address;
         effect.is_blind = account.has_blind_credit;
         effect.reads = account.reads;
@@ -294,7 +317,6 @@ void Journal::extract(Effects* effects) noexcept {
             is_known && account.original.exists && (account.nonce != 0 || account.code != nullptr);
         effect.writes |= (account.is_touched && !is_plain_touch ? TOUCHED : 0) | (account.is_created ? CREATED : 0) |
                          (account.is_destroyed ? DESTROYED : 0);
-        effects->accounts.push_back(effect);
         return place;
     };
     for (size_t i = 0; i < accounts_.size(); ++i)
@@ -310,12 +332,15 @@ void Journal::extract(Effects* effects) noexcept {
         uint16_t guard = SlotEffect::NO_GUARD;
         if (slot.guard != nullptr && slot.is_read_through && effects->guards.size() < SlotEffect::NO_GUARD) {
             guard = static_cast<uint16_t>(effects->guards.size());
-            effects->guards.push_back(*slot.guard);
+            if (!effects->guards.push_back(*slot.guard))
+                return false;
         }
         const uint32_t owner = effect_of(*slot.account);
         effects->accounts[owner].was_followed = slot.account->original.is_contended;
-        effects->slots.push_back({owner, guard, is_write, slot.key, slot.original, slot.value, slot.stored});
+        if (!effects->slots.push_back({owner, guard, is_write, slot.key, slot.original, slot.value, slot.stored}))
+            return false;
     }
+    return true;
 }
 
 }  // namespace evmcore

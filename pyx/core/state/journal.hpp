@@ -4,6 +4,7 @@
 #pragma once
 
 #include "../base/flat_map.hpp"
+#include "../base/limits.hpp"
 #include "../base/stable_pool.hpp"
 #include "../math/u256.hpp"
 #include "effects.hpp"
@@ -70,8 +71,13 @@ class Journal {
 
     // Forgets everything; the next transaction starts on `view`.
     void begin(const StateView* view) noexcept;
+    // The same, and gives back what is more than `kept_bytes`, of each of its arrays and maps.
+    void trim(size_t kept_bytes) noexcept;
 
-    // RUNNING, or why the view could not answer; sticky until `begin`. Whoever gets a null below returns this.
+    // RUNNING, or why the run can't go on: the view could not answer, there is no memory, or a limit is passed. Sticky until
+    // `begin`. Whoever gets a null or a false below returns this; what returns nothing has no other way to say it, so
+    // instructions end with it where they change something, and the frame loop looks at each call and end of a frame.
+    // What the journal holds after a failure is of no use, but to be forgotten.
     Status failure = Status::RUNNING;
     MissingKey missing;
 
@@ -139,7 +145,7 @@ class Journal {
     void debit(JournalAccount* account, const u256& amount) noexcept;  // after can_pay
     void set_balance_zero(JournalAccount* account) noexcept;
     void set_nonce(JournalAccount* account, uint64_t nonce) noexcept;
-    bool set_code(JournalAccount* account, ByteView code) noexcept;   // false: no memory
+    bool set_code(JournalAccount* account, ByteView code) noexcept;
     void touch(JournalAccount* account) noexcept;  // exists from now on
     void mark_created(JournalAccount* account) noexcept;
     void mark_destroyed(JournalAccount* account) noexcept;
@@ -151,9 +157,20 @@ class Journal {
     bool set_transient(JournalAccount* account, const u256& key, const u256& value) noexcept;
 
     // Logs
-    std::vector<Log> logs;
-    std::vector<Hash> topics;
-    Bytes log_data;
+    Vector<Log, limit::LOG_BYTES> logs;
+    Vector<Hash, limit::LOG_BYTES> topics;
+    Vector<uint8_t, limit::LOG_BYTES> log_data;
+    static_assert(limit::LOG_BYTES <= UINT32_MAX, "places in them have 32 bits");
+    // A log whose topics, the last ones of `topics`, the caller fills in.
+    bool add_log(const Address& address, uint32_t topic_count, ByteView data) noexcept {
+        const Log log{address, topic_count, static_cast<uint32_t>(topics.size()), static_cast<uint32_t>(log_data.size()),
+                      static_cast<uint32_t>(data.size)};
+        if (EVMCORE_LIKELY(logs.push_back(log) && (topic_count == 0 || topics.extend(topic_count) != nullptr) &&
+                           log_data.append(data.data, data.size)))
+            return true;
+        fail(logs.is_full() || topics.is_full(topic_count) || log_data.is_full(data.size), Status::LOG_LIMIT);
+        return false;
+    }
     int64_t refund = 0;  // may be below zero within a frame (EIP-2200, EIP-3529)
 
     Snapshot snapshot() const noexcept {
@@ -162,7 +179,7 @@ class Journal {
     void revert(const Snapshot& snapshot) noexcept;
 
     // After the last frame: what the transaction read and wrote. The effects share the code it made.
-    void extract(Effects* effects) noexcept;
+    [[nodiscard]] bool extract(Effects* effects) noexcept;
 
     const StateView* view() const noexcept { return view_; }
     size_t account_count() const noexcept { return accounts_.size(); }
@@ -184,9 +201,14 @@ class Journal {
         u256 value;
     };
 
-    void remember(Undo::Kind kind, void* target) noexcept { undo_.push_back({kind, false, target, {}}); }
-    void remember(Undo::Kind kind, void* target, const u256& word) noexcept {
-        undo_.push_back({kind, false, target, word});
+    void remember(Undo::Kind kind, void* target) noexcept { remember(kind, target, u256{}); }
+    void remember(Undo::Kind kind, void* target, const u256& word, bool flag = false) noexcept {
+        if (EVMCORE_UNLIKELY(!undo_.push_back({kind, flag, target, word})))
+            fail(undo_.is_full(), Status::UNDO_LIMIT);
+    }
+    EVMCORE_NOINLINE void fail(bool is_full, Status limit) noexcept {
+        if (failure == Status::RUNNING)
+            failure = is_full ? limit : Status::OUT_OF_MEMORY;
     }
     bool load(JournalAccount* account) noexcept;
     bool load(JournalSlot* slot) noexcept;
@@ -195,13 +217,14 @@ class Journal {
     FlatMap<Address, JournalAccount*, SeededHash> account_index_;
     FlatMap<SlotKey, JournalSlot*, SeededHash> slot_index_;
     FlatMap<SlotKey, TransientSlot*, SeededHash> transient_index_;
-    StablePool<JournalAccount> accounts_;
-    StablePool<JournalSlot> slots_;
-    StablePool<TransientSlot> transients_;
-    StablePool<SlotGuard> guards_;
-    std::vector<Undo> undo_;
-    std::vector<const Code*> codes_;  // made by this transaction, one reference each
-    std::vector<uint32_t> places_;    // of accounts in the effects; kept for its memory
+    StablePool<JournalAccount, limit::ACCESSES_BYTES> accounts_;
+    StablePool<JournalSlot, limit::ACCESSES_BYTES> slots_;
+    StablePool<TransientSlot, limit::ACCESSES_BYTES> transients_;
+    StablePool<SlotGuard> guards_;    // one a slot at the most
+    Vector<Undo, limit::UNDO_BYTES> undo_;
+    Vector<const Code*> codes_;       // made by this transaction, one reference each
+    size_t codes_bytes_ = 0;
+    Vector<uint32_t> places_;         // of accounts in the effects; kept for its memory
 };
 
 }  // namespace evmcore

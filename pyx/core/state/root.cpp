@@ -43,84 +43,107 @@ void World::collect_slots(const AccountRecord& record, std::vector<u256>* keys,
     });
 }
 
-Hash World::root() const noexcept {
+bool World::root(Hash* out) const noexcept {
     StateRoot work{this};
     for (int step = StateRoot::KEYS; step != StateRoot::DONE; ++step) {
         const size_t parts = work.begin(static_cast<StateRoot::Step>(step));
         for (size_t part = 0; part < parts; ++part)
             work.run(static_cast<StateRoot::Step>(step), part);
     }
-    return work.root();
+    return work.root(out);
 }
 
 size_t StateRoot::begin(Step step) noexcept {
     const size_t record_count = world_->account_count();
     if (step == KEYS) {
-        slots_.resize((world_->slot_places() + PLACES_A_PART - 1) / PLACES_A_PART);
-        address_hashes_.resize(record_count);
-        return slots_.size() + (record_count + RECORDS_A_PART - 1) / RECORDS_A_PART;
+        note(slots_.resize((world_->slot_places() + PLACES_A_PART - 1) / PLACES_A_PART) && address_hashes_.resize(record_count));
+    } else if (!is_out_of_memory_) {
+        note(step == STORAGE ? sort_slots() && part_storage() : fill_shelves());
     }
-    if (step == STORAGE) {
-        begins_.assign(size_t{world_->storage_ids()} + 1, 0);
-        for (const std::vector<Slot>& part : slots_)
-            for (const Slot& slot : part)
-                ++begins_[slot.storage_id + 1];
-        for (size_t id = 1; id < begins_.size(); ++id)
-            begins_[id] += begins_[id - 1];
-        std::vector<size_t> next{begins_};
-        slots_in_order_.resize(begins_.back());
-        for (const std::vector<Slot>& part : slots_)
-            for (const Slot& slot : part)
-                slots_in_order_[next[slot.storage_id]++] = &slot;
-        encoded_.resize(record_count);
-        size_t room = 0;
-        for (size_t i = 0; i < record_count; ++i) {
-            const size_t work = 1 + world_->record(i).slot_count;
-            if (room < work) {
-                storage_parts_.push_back(i);
-                room = SLOTS_A_PART;
-            }
-            room -= work < room ? work : room;
+    if (is_out_of_memory_)
+        return 0;
+    switch (step) {
+    case KEYS: return slots_.size() + (record_count + RECORDS_A_PART - 1) / RECORDS_A_PART;
+    case STORAGE: return storage_parts_.size();
+    default: return trie_node::CHILDREN;
+    }
+}
+
+bool StateRoot::sort_slots() noexcept {
+    Vector<size_t> next;
+    if (!begins_.fill(size_t{world_->storage_ids()} + 1, 0))
+        return false;
+    for (const Vector<Slot>& part : slots_)
+        for (const Slot& slot : part)
+            ++begins_[slot.storage_id + 1];
+    for (size_t id = 1; id < begins_.size(); ++id)
+        begins_[id] += begins_[id - 1];
+    if (!next.assign(begins_) || !slots_in_order_.resize(begins_.back()))
+        return false;
+    for (const Vector<Slot>& part : slots_)
+        for (const Slot& slot : part)
+            slots_in_order_[next[slot.storage_id]++] = &slot;
+    return true;
+}
+
+bool StateRoot::part_storage() noexcept {
+    const size_t record_count = world_->account_count();
+    if (!encoded_.resize(record_count))
+        return false;
+    size_t room = 0;
+    for (size_t i = 0; i < record_count; ++i) {
+        const size_t work = 1 + world_->record(i).slot_count;
+        if (room < work) {
+            if (!storage_parts_.push_back(i))
+                return false;
+            room = SLOTS_A_PART;
         }
-        return storage_parts_.size();
+        room -= work < room ? work : room;
     }
-    for (size_t i = 0; i < record_count; ++i)
-        if (world_->record(i).exists)
-            shelves_[address_hashes_[i].bytes[0] >> 4].records.push_back(static_cast<uint32_t>(i));
-    return trie_node::CHILDREN;
+    return true;
+}
+
+bool StateRoot::fill_shelves() noexcept {
+    for (size_t i = 0; i < world_->account_count(); ++i)
+        if (world_->record(i).exists &&
+            !shelves_[address_hashes_[i].bytes[0] >> 4].records.push_back(static_cast<uint32_t>(i)))
+            return false;
+    return true;
 }
 
 void StateRoot::run(Step step, size_t part) noexcept {
     if (step == KEYS) {
         if (part < slots_.size())
-            hash_slots(part);
+            note(hash_slots(part));
         else
             hash_addresses(part - slots_.size());
     } else if (step == STORAGE) {
-        hash_storage(part);
+        note(hash_storage(part));
     } else if (!shelves_[part].records.empty()) {
-        std::vector<Hash> keys;
-        std::vector<ByteView> values;
-        sort_shelf(&shelves_[part], &keys, &values);
-        shelves_[part].reference = trie_reference_of_sorted(keys.data(), values.data(), keys.size(), 1);
+        note(hash_shelf(&shelves_[part]));
     }
 }
 
-void StateRoot::hash_slots(size_t part) noexcept {
-    std::vector<Slot>& slots = slots_[part];
+bool StateRoot::hash_slots(size_t part) noexcept {
+    Vector<Slot>& slots = slots_[part];
+    bool is_ok = true;
     world_->for_each_slot_in(part * PLACES_A_PART, (part + 1) * PLACES_A_PART,
                              [&](const SlotKey& key, const u256& value) {
                                  if (value.is_zero())
                                      return;
-                                 slots.push_back({key.account, {}, value});
-                                 to_big_endian(key.slot, slots.back().key.bytes);
+                                 Slot slot{key.account, {}, value};
+                                 to_big_endian(key.slot, slot.key.bytes);
+                                 is_ok = is_ok && slots.push_back(slot);
                              });
-    std::vector<Hash> plain(slots.size());
+    Vector<Hash> plain;
+    if (!is_ok || !plain.resize(slots.size()))
+        return false;
     KeyHasher hasher{32};
     for (size_t i = 0; i < slots.size(); ++i) {
         plain[i] = slots[i].key;
         hasher.add(plain[i].bytes, &slots[i].key);
     }
+    return true;
 }
 
 void StateRoot::hash_addresses(size_t part) noexcept {
@@ -131,12 +154,12 @@ void StateRoot::hash_addresses(size_t part) noexcept {
             hasher.add(world_->record(i).address.bytes, &address_hashes_[i]);
 }
 
-void StateRoot::hash_storage(size_t part) noexcept {
+bool StateRoot::hash_storage(size_t part) noexcept {
     const size_t end = part + 1 < storage_parts_.size() ? storage_parts_[part + 1] : world_->account_count();
     Bytes bytes;
-    std::vector<size_t> ends;
-    std::vector<ByteView> views;
-    std::vector<Hash> keys;
+    Vector<size_t> ends;
+    Vector<ByteView> views;
+    Vector<Hash> keys;
     for (size_t i = storage_parts_[part]; i < end; ++i) {
         const AccountRecord& record = world_->record(i);
         if (!record.exists)
@@ -147,23 +170,30 @@ void StateRoot::hash_storage(size_t part) noexcept {
             const Slot** last = slots_in_order_.data() + begins_[record.storage_id + 1];
             std::sort(first, last, [](const Slot* a, const Slot* b) { return a->key < b->key; });
             bytes.clear(), ends.clear(), views.clear(), keys.clear();
+            RlpWriter writer{&bytes};
             for (const Slot** slot = first; slot != last; ++slot) {
-                keys.push_back((*slot)->key);
-                RlpWriter{&bytes}.number((*slot)->value);
-                ends.push_back(bytes.size());
+                writer.number((*slot)->value);
+                if (!keys.push_back((*slot)->key) || !ends.push_back(bytes.size()))
+                    return false;
             }
+            if (!writer.ok())
+                return false;
             size_t begin = 0;  // views are made when all are there, since the buffer moves
             for (const size_t value_end : ends) {
-                views.emplace_back(bytes.data() + begin, value_end - begin);
+                if (!views.push_back({bytes.data() + begin, value_end - begin}))
+                    return false;
                 begin = value_end;
             }
-            storage_root = trie_root_of_sorted(keys.data(), views.data(), keys.size());
+            if (!trie_root_of_sorted(keys.data(), views.data(), keys.size(), &storage_root))
+                return false;
         }
-        encode_account(i, storage_root);
+        if (!encode_account(i, storage_root))
+            return false;
     }
+    return true;
 }
 
-void StateRoot::encode_account(size_t i, const Hash& storage_root) noexcept {
+bool StateRoot::encode_account(size_t i, const Hash& storage_root) noexcept {
     const AccountRecord& record = world_->record(i);
     RlpWriter writer{&encoded_[i]};
     const size_t list = writer.begin_list();
@@ -172,18 +202,31 @@ void StateRoot::encode_account(size_t i, const Hash& storage_root) noexcept {
     writer.fixed(storage_root);
     writer.fixed(hash_of(record.code));
     writer.end_list(list);
+    return writer.ok();
 }
 
-void StateRoot::sort_shelf(Shelf* shelf, std::vector<Hash>* keys, std::vector<ByteView>* values) noexcept {
+bool StateRoot::hash_shelf(Shelf* shelf) noexcept {
+    Vector<Hash> keys;
+    Vector<ByteView> values;
+    return sort_shelf(shelf, &keys, &values) &&
+           trie_reference_of_sorted(keys.data(), values.data(), keys.size(), 1, &shelf->reference);
+}
+
+bool StateRoot::sort_shelf(Shelf* shelf, Vector<Hash>* keys, Vector<ByteView>* values) noexcept {
+    if (!keys->reserve(shelf->records.size()) || !values->reserve(shelf->records.size()))
+        return false;
     std::sort(shelf->records.begin(), shelf->records.end(),
               [&](uint32_t a, uint32_t b) { return address_hashes_[a] < address_hashes_[b]; });
     for (const uint32_t i : shelf->records) {
-        keys->push_back(address_hashes_[i]);
-        values->emplace_back(encoded_[i].data(), encoded_[i].size());
+        if (!keys->push_back(address_hashes_[i]) || !values->push_back({encoded_[i].data(), encoded_[i].size()}))
+            return false;
     }
+    return true;
 }
 
-Hash StateRoot::root() noexcept {
+bool StateRoot::root(Hash* out) noexcept {
+    if (is_out_of_memory_)
+        return false;
     trie_node::Reference children[trie_node::CHILDREN];
     size_t filled = 0;
     Shelf* last = nullptr;
@@ -193,14 +236,15 @@ Hash StateRoot::root() noexcept {
             last = &shelves_[i];
             children[i] = shelves_[i].reference;
         }
-    if (filled > 1)
-        return trie_root_of_children(children);
+    if (filled > 1) {
+        *out = trie_root_of_children(children);
+        return true;
+    }
     // The root is no branch at the first nibble: the few accounts there are once more, from the beginning.
-    std::vector<Hash> keys;
-    std::vector<ByteView> values;
-    if (last != nullptr)
-        sort_shelf(last, &keys, &values);
-    return trie_root_of_sorted(keys.data(), values.data(), keys.size());
+    Vector<Hash> keys;
+    Vector<ByteView> values;
+    return (last == nullptr || sort_shelf(last, &keys, &values)) &&
+           trie_root_of_sorted(keys.data(), values.data(), keys.size(), out);
 }
 
 }  // namespace evmcore

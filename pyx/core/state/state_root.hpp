@@ -2,6 +2,8 @@
 // The world must not change meanwhile. Yellow Paper 4.1, appendix D.
 #pragma once
 
+#include <atomic>
+
 #include "trie.hpp"
 #include "world.hpp"
 
@@ -14,11 +16,11 @@ class StateRoot {
 
     explicit StateRoot(const World* world) noexcept : world_{world} {}
 
-    // Readies a step, when the one before is done: how many parts it has.
+    // Readies a step, when the one before is done: how many parts it has. Once memory has run out, there is nothing to do.
     size_t begin(Step step) noexcept;
     void run(Step step, size_t part) noexcept;
-    // After the last step.
-    Hash root() noexcept;
+    // After the last step. False without memory, then or before.
+    [[nodiscard]] bool root(Hash* out) noexcept;
 
   private:
     struct Slot {
@@ -28,29 +30,39 @@ class StateRoot {
     };
     // What one part of the last step has to do: accounts whose hashed addresses begin with one nibble.
     struct Shelf {
-        std::vector<uint32_t> records;
+        Vector<uint32_t> records;
         trie_node::Reference reference;
     };
 
-    void hash_slots(size_t part) noexcept;
+    // These are false without memory.
+    bool sort_slots() noexcept;
+    bool part_storage() noexcept;
+    bool fill_shelves() noexcept;
+    bool hash_slots(size_t part) noexcept;
     void hash_addresses(size_t part) noexcept;
-    void hash_storage(size_t part) noexcept;
-    void encode_account(size_t record, const Hash& storage_root) noexcept;
+    bool hash_storage(size_t part) noexcept;
+    bool hash_shelf(Shelf* shelf) noexcept;
+    bool encode_account(size_t record, const Hash& storage_root) noexcept;
     // The keys and values of a shelf, sorted by key.
-    void sort_shelf(Shelf* shelf, std::vector<Hash>* keys, std::vector<ByteView>* values) noexcept;
+    bool sort_shelf(Shelf* shelf, Vector<Hash>* keys, Vector<ByteView>* values) noexcept;
+    void note(bool is_ok) noexcept {
+        if (!is_ok)
+            is_out_of_memory_.store(true, std::memory_order_relaxed);  // whoever looks has joined the workers
+    }
 
     static constexpr size_t RECORDS_A_PART = 256;
     static constexpr size_t PLACES_A_PART = 4096;
     static constexpr size_t SLOTS_A_PART = 256;  // about: an account's slots stay together
 
     const World* world_;
-    std::vector<std::vector<Slot>> slots_;    // by part of the first step
-    std::vector<const Slot*> slots_in_order_;  // of one account next to each other
-    std::vector<size_t> begins_;              // where each storage id's begin in them
-    std::vector<size_t> storage_parts_;       // the first record of each part of the second step
-    std::vector<Hash> address_hashes_;        // by record
-    std::vector<Bytes> encoded_;              // by record
+    Vector<Vector<Slot>> slots_;           // by part of the first step
+    Vector<const Slot*> slots_in_order_;   // of one account next to each other
+    Vector<size_t> begins_;                // where each storage id's begin in them
+    Vector<size_t> storage_parts_;         // the first record of each part of the second step
+    Vector<Hash> address_hashes_;          // by record
+    Vector<Bytes> encoded_;                // by record
     Shelf shelves_[trie_node::CHILDREN];
+    std::atomic<bool> is_out_of_memory_{false};  // published: by any worker
 };
 
 }  // namespace evmcore

@@ -1,5 +1,6 @@
 // The trie that is kept and changed: the way down, splits on insertion, collapses on deletion.
-// A change first finds its place, then alters nodes and forgets the references on the way (`trail_`) alone.
+// A change first makes room for all that it may add, then finds its place, then alters nodes and forgets the references on the
+// way (`trail_`) alone; from the first step on nothing can fail.
 // Hashing and proofs are in trie_hash.cpp.
 #include "trie.hpp"
 
@@ -24,22 +25,18 @@ size_t Trie::BytePool::rounded(size_t size) noexcept {
 }
 
 uint32_t Trie::BytePool::allocate(size_t size) noexcept {
-    if (!free_.empty()) {
-        uint32_t& head = free_[class_of(size)];
-        if (head != END) {
-            const uint32_t offset = head;
-            std::memcpy(&head, at(offset), sizeof(head));
-            return offset;
-        }
+    uint32_t& head = free_[class_of(size)];
+    if (head != END) {
+        const uint32_t offset = head;
+        std::memcpy(&head, at(offset), sizeof(head));
+        return offset;
     }
     const uint32_t offset = static_cast<uint32_t>(bytes_.size() / UNIT_BYTES);
-    bytes_.resize(bytes_.size() + rounded(size));
+    (void)bytes_.resize(bytes_.size() + rounded(size));
     return offset;
 }
 
 void Trie::BytePool::release(uint32_t offset, size_t size) noexcept {
-    if (free_.empty())
-        free_.assign(CLASSES, END);
     uint32_t& head = free_[class_of(size)];
     std::memcpy(at(offset), &head, sizeof(head));
     head = offset;
@@ -49,7 +46,7 @@ void Trie::BytePool::release(uint32_t offset, size_t size) noexcept {
 
 uint32_t Trie::new_short() noexcept {
     if (free_short_ == UINT32_MAX) {
-        shorts_.emplace_back();
+        (void)shorts_.add();
         return static_cast<uint32_t>(shorts_.size() - 1);
     }
     const uint32_t index = free_short_;
@@ -94,7 +91,7 @@ Trie::Link Trie::new_branch() noexcept {
     uint32_t index = free_branch_;
     if (index == UINT32_MAX) {
         index = static_cast<uint32_t>(branches_.size());
-        branches_.emplace_back();
+        (void)branches_.add();
     } else {
         free_branch_ = branches_[index].children[0];
     }
@@ -117,10 +114,11 @@ void Trie::free_node(Link link) noexcept {
     free_short_ = index;
 }
 
-// Room for the most that one insertion adds: a leaf, two extensions' worth of key, a branch.
-bool Trie::has_room(ByteView key, ByteView value) const noexcept {
+// Room for the most that one change adds: a leaf, an extension's worth of key and a nibble, a branch; and for the way down.
+bool Trie::make_room(ByteView key, ByteView value) noexcept {
     return shorts_.size() + 2 < MAX_NODES && branches_.size() + 1 < MAX_NODES && value.size < UINT32_MAX - 2 * MAX_KEY_BYTES &&
-           pool_.has_room(2 * (2 * key.size + value.size + 2 * BytePool::UNIT_BYTES));  // rounding doubles at most
+           shorts_.make_room(2) && branches_.make_room(1) && trail_.reserve(2 * key.size + 2) &&
+           pool_.make_room(key.size + value.size, key.size + 1);
 }
 
 void Trie::mark_trail_dirty() noexcept {
@@ -223,10 +221,10 @@ void Trie::split_extension(Link old, ByteView key, ByteView value, size_t depth,
 
 bool Trie::insert(ByteView key, ByteView value) noexcept {
     if (value.empty()) {
-        erase(key);
-        return true;
+        bool was_there;
+        return erase(key, &was_there);
     }
-    if (key.size > MAX_KEY_BYTES || !has_room(key, value))
+    if (key.size > MAX_KEY_BYTES || !make_room(key, value))
         return false;
     const size_t end = 2 * key.size;
     size_t depth = 0;
@@ -239,7 +237,7 @@ bool Trie::insert(ByteView key, ByteView value) noexcept {
         }
         if (kind_of_link(link) == BRANCH) {
             const uint32_t child = depth == end ? VALUE_CHILD : nibble_at(key.data, depth);
-            trail_.push_back({link, child, depth});
+            (void)trail_.push_back({link, child, depth});
             depth += depth != end;
             link = branches_[index_of(link)].children[child];
             continue;
@@ -252,7 +250,7 @@ bool Trie::insert(ByteView key, ByteView value) noexcept {
                 split_extension(link, key, value, depth, common);
                 break;
             }
-            trail_.push_back({link, 0, depth});
+            (void)trail_.push_back({link, 0, depth});
             depth = common;
             link = node.child;
             continue;
@@ -309,9 +307,12 @@ void Trie::collapse(const Step& step, ByteView erased_key) noexcept {
     replace_at_trail(heir);
 }
 
-bool Trie::erase(ByteView key) noexcept {
+bool Trie::erase(ByteView key, bool* was_there) noexcept {
     const Link leaf = find_leaf(key);
+    *was_there = leaf != NONE;
     if (leaf == NONE)
+        return true;
+    if (!make_room(key, {}))
         return false;
     // The key is there, so the way down needs no comparisons.
     trail_.clear();
@@ -319,11 +320,11 @@ bool Trie::erase(ByteView key) noexcept {
     for (Link link = root_; link != leaf;) {
         if (kind_of_link(link) == BRANCH) {
             const uint32_t child = depth == 2 * key.size ? VALUE_CHILD : nibble_at(key.data, depth);
-            trail_.push_back({link, child, depth});
+            (void)trail_.push_back({link, child, depth});
             depth += child != VALUE_CHILD;
             link = branches_[index_of(link)].children[child];
         } else {
-            trail_.push_back({link, 0, depth});
+            (void)trail_.push_back({link, 0, depth});
             depth = shorts_[index_of(link)].path_end;
             link = shorts_[index_of(link)].child;
         }

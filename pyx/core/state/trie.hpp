@@ -2,23 +2,24 @@
 // Depends on rlp and keccak. Owned by one thread at a time; nothing here locks. Yellow Paper, appendix D.
 #pragma once
 
-#include <vector>
-
 #include "../base/types.hpp"
 #include "trie_node.hpp"
 
 namespace evmcore {
 
+// All of these are false without memory.
+
 // The root over items[0..n) under the keys rlp(0) … rlp(n - 1): transactions, receipts, withdrawals. Items are not empty.
-Hash ordered_trie_root(const ByteView* items, size_t n) noexcept;
+[[nodiscard]] bool ordered_trie_root(const ByteView* items, size_t n, Hash* root) noexcept;
 
 // The root over 32-byte keys (already hashed, if the trie is a secure one) in strictly ascending order, values not empty.
-Hash trie_root_of_sorted(const Hash* keys, const ByteView* values, size_t n) noexcept;
+[[nodiscard]] bool trie_root_of_sorted(const Hash* keys, const ByteView* values, size_t n, Hash* root) noexcept;
 
 // The same in parts: how a parent at `depth` - 1 names the node over keys that begin with the same `depth` nibbles, of which
 // there is one at least; and the root over keys that don't all begin with the same nibble, from the sixteen names at depth 1
 // (size 0: no keys).
-trie_node::Reference trie_reference_of_sorted(const Hash* keys, const ByteView* values, size_t n, size_t depth) noexcept;
+[[nodiscard]] bool trie_reference_of_sorted(const Hash* keys, const ByteView* values, size_t n, size_t depth,
+                                            trie_node::Reference* reference) noexcept;
 Hash trie_root_of_children(const trie_node::Reference children[trie_node::CHILDREN]) noexcept;
 
 // A trie in memory. Keys have any length up to MAX_KEY_BYTES and one may be the beginning of another. Each node keeps its
@@ -29,23 +30,24 @@ public:
     static constexpr size_t MAX_KEY_BYTES = 0x7fff;
 
     // Sets the value; an empty one erases. The views must not point into this trie.
-    // False, with nothing changed, when the key is too long or a pool is full (2^30 nodes, 64 GiB of bytes).
-    bool insert(ByteView key, ByteView value) noexcept;
-    // True when the key was there.
-    bool erase(ByteView key) noexcept;
+    // False, with nothing changed, when the key is too long, a pool is full (2^30 nodes, 64 GiB of bytes) or there is no memory.
+    [[nodiscard]] bool insert(ByteView key, ByteView value) noexcept;
+    // False, with nothing changed, without memory.
+    [[nodiscard]] bool erase(ByteView key, bool* was_there) noexcept;
     // The value, empty when the key isn't there. Valid until the next change.
     ByteView get(ByteView key) const noexcept;
 
-    Hash root() noexcept;
+    [[nodiscard]] bool root(Hash* out) noexcept;  // false without memory
     // Appends the nodes from the root towards the key, as eth_getProof shows them: those a parent names by hash, and the
-    // root. For a key that isn't there they prove its absence; for the empty trie there are none.
-    void prove(ByteView key, std::vector<Bytes>* nodes) noexcept;
+    // root. For a key that isn't there they prove its absence; for the empty trie there are none. False without memory.
+    [[nodiscard]] bool prove(ByteView key, Vector<Bytes>* nodes) noexcept;
 
     size_t size() const noexcept { return size_; }
     void clear() noexcept { *this = Trie{}; }
     // Calls visit(ByteView key, ByteView value) for each entry, in the order of the keys; it must not change the trie.
+    // False where memory ran out on the way.
     template <class Visit>
-    void for_each(Visit&& visit) const;
+    [[nodiscard]] bool for_each(Visit&& visit) const;
 
 private:
     using Reference = trie_node::Reference;
@@ -81,7 +83,12 @@ private:
     public:
         static constexpr size_t UNIT_BYTES = 16;
 
-        bool has_room(size_t size) const noexcept { return bytes_.size() + rounded(size) < UNIT_BYTES << 32; }
+        // Makes room for two allocations, and for any release.
+        bool make_room(size_t size, size_t other_size) noexcept {
+            const size_t added = rounded(size) + rounded(other_size);
+            return bytes_.size() + added < UNIT_BYTES << 32 && bytes_.make_room(added) &&
+                   (!free_.empty() || free_.fill(CLASSES, END));
+        }
         uint32_t allocate(size_t size) noexcept;
         void release(uint32_t offset, size_t size) noexcept;
         static bool same_class(size_t a, size_t b) noexcept { return rounded(a) == rounded(b); }
@@ -96,7 +103,7 @@ private:
         static size_t rounded(size_t size) noexcept;
 
         Bytes bytes_;
-        std::vector<uint32_t> free_;  // CLASSES list heads, empty until the first release
+        Vector<uint32_t> free_;  // CLASSES list heads
     };
 
     struct Step {
@@ -110,7 +117,7 @@ private:
     Link new_branch() noexcept;
     uint32_t new_short() noexcept;
     void free_node(Link link) noexcept;
-    bool has_room(ByteView key, ByteView value) const noexcept;
+    bool make_room(ByteView key, ByteView value) noexcept;
 
     const uint8_t* key_of(const Short& node) const noexcept { return pool_.at(node.bytes); }
     ByteView value_of(const Short& leaf) const noexcept {
@@ -138,42 +145,46 @@ private:
     size_t payload_of(Link link) const noexcept;
     void encode(Link link, uint8_t* out, size_t payload) const noexcept;
     void submit(Link link, trie_node::Hasher* hasher) noexcept;
-    void refresh_references() noexcept;
+    bool refresh_references() noexcept;
+    bool gather_dirty(trie_node::Hasher* hasher, Vector<size_t>* levels) noexcept;
 
     Link root_ = NONE;
     size_t size_ = 0;
-    std::vector<Short> shorts_;
-    std::vector<Branch> branches_;
+    Vector<Short> shorts_;
+    Vector<Branch> branches_;
     uint32_t free_short_ = UINT32_MAX;
     uint32_t free_branch_ = UINT32_MAX;
     BytePool pool_;
-    std::vector<Step> trail_;    // scratch: the way down of the change at hand
-    std::vector<Link> dirty_;    // scratch: what refresh_references has to hash, by level
+    Vector<Step> trail_;    // scratch: the way down of the change at hand
+    Vector<Link> dirty_;    // scratch: what refresh_references has to hash, by level
 };
 
 template <class Visit>
-void Trie::for_each(Visit&& visit) const {
-    std::vector<Link> open;
-    if (root_ != NONE)
-        open.push_back(root_);
+bool Trie::for_each(Visit&& visit) const {
+    Vector<Link> open;
+    if (root_ != NONE && !open.push_back(root_))
+        return false;
     while (!open.empty()) {
         const Link link = open.back();
         open.pop_back();
+        if (!open.make_room(trie_node::CHILDREN + 1))
+            return false;
         if (kind_of_link(link) == BRANCH) {
             const Branch& branch = branches_[index_of(link)];
             for (unsigned i = trie_node::CHILDREN; i-- > 0;)
                 if (branch.children[i] != NONE)
-                    open.push_back(branch.children[i]);
+                    (void)open.push_back(branch.children[i]);
             if (branch.children[VALUE_CHILD] != NONE)  // the shortest key comes first
-                open.push_back(branch.children[VALUE_CHILD]);
+                (void)open.push_back(branch.children[VALUE_CHILD]);
             continue;
         }
         const Short& node = shorts_[index_of(link)];
         if (kind_of_link(link) == EXTENSION)
-            open.push_back(node.child);
+            (void)open.push_back(node.child);
         else
             visit(ByteView{key_of(node), size_t{node.path_end} / 2}, value_of(node));
     }
+    return true;
 }
 
 }  // namespace evmcore

@@ -45,30 +45,31 @@ void Trie::encode(Link link, uint8_t* out, size_t payload) const noexcept {
 
 void Trie::submit(Link link, Hasher* hasher) noexcept {
     const size_t payload = payload_of(link);
-    encode(link, hasher->room(rlp_header_size(payload) + payload), payload);
+    uint8_t* const place = hasher->room(rlp_header_size(payload) + payload);
+    if (place == nullptr)
+        return;
+    encode(link, place, payload);
     hasher->submit(&reference_of(link));
 }
 
-void Trie::refresh_references() noexcept {
-    if (!is_dirty(root_))
-        return;
-    Hasher hasher;
+// Leaves are hashed, all else that is dirty lies in dirty_, and `levels` says where each begins. False without memory.
+bool Trie::gather_dirty(Hasher* hasher, Vector<size_t>* levels) noexcept {
     dirty_.clear();
-    std::vector<size_t> levels;  // where each begins in dirty_
     if (kind_of_link(root_) == LEAF)
-        submit(root_, &hasher);
-    else
-        dirty_.push_back(root_);
+        submit(root_, hasher);
+    else if (!dirty_.push_back(root_))
+        return false;
     // Leaves wait for nobody: hashed as they are met. The others are gathered level by level.
     for (size_t begin = 0; begin < dirty_.size();) {
         const size_t end = dirty_.size();
-        levels.push_back(begin);
+        if (!levels->push_back(begin))
+            return false;
         for (size_t i = begin; i < end; ++i) {
             const Link link = dirty_[i];
             if (kind_of_link(link) == EXTENSION) {
                 const Link child = shorts_[index_of(link)].child;
-                if (is_dirty(child))
-                    dirty_.push_back(child);
+                if (is_dirty(child) && !dirty_.push_back(child))
+                    return false;
                 continue;
             }
             for (unsigned nibble = 0; nibble < CHILDREN; ++nibble) {  // the value's leaf has no reference
@@ -76,14 +77,26 @@ void Trie::refresh_references() noexcept {
                 if (!is_dirty(child))
                     continue;
                 if (kind_of_link(child) == LEAF)
-                    submit(child, &hasher);
-                else
-                    dirty_.push_back(child);
+                    submit(child, hasher);
+                else if (!dirty_.push_back(child))
+                    return false;
             }
         }
         begin = end;
     }
+    return true;
+}
+
+// False without memory: all that was dirty, but for some leaves, still is.
+bool Trie::refresh_references() noexcept {
+    if (!is_dirty(root_))
+        return true;
+    Hasher hasher;
+    Vector<size_t> levels;
+    const bool is_gathered = gather_dirty(&hasher, &levels);
     hasher.flush();
+    if (!is_gathered)
+        return false;
     size_t end = dirty_.size();
     while (!levels.empty()) {
         for (size_t i = levels.back(); i < end; ++i)
@@ -92,46 +105,56 @@ void Trie::refresh_references() noexcept {
         end = levels.back();
         levels.pop_back();
     }
+    if (!hasher.ok())
+        for (const Link link : dirty_)
+            reference_of(link).size = 0;
     dirty_.clear();
+    return hasher.ok();
 }
 
-Hash Trie::root() noexcept {
-    if (root_ == NONE)
-        return EMPTY_TRIE_ROOT;
-    refresh_references();
+bool Trie::root(Hash* out) noexcept {
+    if (root_ == NONE) {
+        *out = EMPTY_TRIE_ROOT;
+        return true;
+    }
+    if (!refresh_references())
+        return false;
     const Reference& top = reference_of(root_);
-    Hash hash;
     if (top.size == Reference::HASHED)
-        std::memcpy(hash.bytes, top.bytes, 32);
+        std::memcpy(out->bytes, top.bytes, 32);
     else  // the root is named by hash however short it is
-        keccak256(top.bytes, top.size, &hash);
-    return hash;
+        keccak256(top.bytes, top.size, out);
+    return true;
 }
 
-void Trie::prove(ByteView key, std::vector<Bytes>* nodes) noexcept {
-    refresh_references();
+bool Trie::prove(ByteView key, Vector<Bytes>* nodes) noexcept {
+    if (!refresh_references())
+        return false;
     const size_t end = 2 * key.size;
     size_t depth = 0;
     Link link = root_;
     while (link != NONE) {
         if (link == root_ || reference_of(link).size == Reference::HASHED) {
             const size_t payload = payload_of(link);
-            nodes->emplace_back(rlp_header_size(payload) + payload);
-            encode(link, nodes->back().data(), payload);
+            Bytes* const node = nodes->add();
+            if (node == nullptr || !node->resize(rlp_header_size(payload) + payload))
+                return false;
+            encode(link, node->data(), payload);
         }
         if (kind_of_link(link) == BRANCH) {
             if (depth == end)
-                return;
+                return true;
             link = branches_[index_of(link)].children[nibble_at(key.data, depth++)];
             continue;
         }
         const Short& node = shorts_[index_of(link)];
         if (kind_of_link(link) == LEAF || node.path_end > end ||
             first_difference(key_of(node), key.data, depth, node.path_end) != node.path_end)
-            return;
+            return true;
         depth = node.path_end;
         link = node.child;
     }
+    return true;
 }
 
 }  // namespace evmcore

@@ -125,7 +125,7 @@ inline void put_branch(uint8_t* out, const Reference* const children[CHILDREN], 
 // side by side. The references asked for must stay in place until they are flushed.
 class Hasher {
 public:
-    // Room for a node of `size` bytes; write it all, then call `submit`.
+    // Room for a node of `size` bytes; write it all, then call `submit`. Null without memory, which `ok` still tells at the end.
     uint8_t* room(size_t size) noexcept {
         size_ = size;
         group_ = size / BLOCK_BYTES;
@@ -133,8 +133,10 @@ public:
             return short_;
         if (group_ < GROUPS)
             return slot(group_, count_[group_]);
-        if (large_.size() < size)
-            large_.resize(size);
+        if (!large_.reserve(size)) {
+            is_ok_ = false;
+            return nullptr;
+        }
         return large_.data();
     }
     void submit(Reference* out) noexcept {
@@ -163,6 +165,7 @@ public:
                 flush_group(group);
     }
     void flush() noexcept { flush_since(0); }
+    bool ok() const noexcept { return is_ok_; }
 
 private:
     static constexpr size_t LANES = 4;
@@ -200,6 +203,7 @@ private:
     size_t sizes_[GROUPS][LANES];
     Reference* outs_[GROUPS][LANES];
     Bytes large_;
+    bool is_ok_ = true;
     uint8_t short_[Reference::HASHED];
     uint8_t slots_[GROUPS * LANES * GROUPS * BLOCK_BYTES];
 };

@@ -1,7 +1,5 @@
 // Roots of lists that are complete and sorted: no trie is kept. All leaves are hashed first, side by side, since the
 // neighbours of a key already tell how deep its leaf lies; then the branches, from below. Linear in the list.
-#include <vector>
-
 #include "trie.hpp"
 
 namespace evmcore {
@@ -25,25 +23,32 @@ class SortedRoot {
 public:
     explicit SortedRoot(const Items& items) noexcept : items_{items} {}
 
-    Hash root() noexcept {
-        const size_t n = items_.count();
-        if (n == 0)
-            return EMPTY_TRIE_ROOT;
-        return hash_of_node(reference(0));
+    // Both are false without memory.
+    bool root(Hash* out) noexcept {
+        Reference top;
+        *out = EMPTY_TRIE_ROOT;
+        if (items_.count() == 0)
+            return true;
+        if (!reference(0, &top))
+            return false;
+        *out = hash_of_node(top);
+        return true;
     }
 
     // How a parent names the node over all keys, which begin with the same `depth` nibbles. There is one key at least.
-    Reference reference(size_t depth) noexcept {
+    bool reference(size_t depth, Reference* top) noexcept {
         const size_t n = items_.count();
-        leaves_.resize(n);
+        if (!leaves_.resize(n))
+            return false;
         hash_leaves(depth);
-        Reference top;
+        if (!hasher_.ok())
+            return false;
         if (n == 1)
-            top = leaves_[0];
+            *top = leaves_[0];
         else
-            node(0, n, depth, &top);
+            node(0, n, depth, top);
         hasher_.flush();
-        return top;
+        return true;
     }
 
 private:
@@ -60,12 +65,17 @@ private:
             const size_t begin = shared_before > shared_after ? shared_before : shared_after;
             const size_t end = items_.nibbles(i);
             const size_t payload = leaf_payload(begin, end, items_.value(i));
-            put_leaf(hasher_.room(rlp_header_size(payload) + payload), items_.key(i), begin, end, items_.value(i), payload);
+            uint8_t* const place = hasher_.room(rlp_header_size(payload) + payload);
+            if (place == nullptr)
+                break;
+            put_leaf(place, items_.key(i), begin, end, items_.value(i), payload);
             hasher_.submit(&leaves_[i]);
             shared_before = shared_after;
         }
         hasher_.flush();
     }
+
+    // What follows needs no memory: an extension of such keys and a branch without a value are short.
 
     // The node over [first, last), two keys at least, that begins at `depth`. *out may be there only after a flush.
     void node(size_t first, size_t last, size_t depth, Reference* out) noexcept {
@@ -121,7 +131,7 @@ private:
     }
 
     const Items& items_;
-    std::vector<Reference> leaves_;
+    Vector<Reference> leaves_;
     Hasher hasher_;
 };
 
@@ -143,9 +153,12 @@ struct NumberedItems {
         uint8_t size;
     };
     const ByteView* values;
-    std::vector<Key> keys;
+    Vector<Key> keys;
 
-    NumberedItems(const ByteView* values_, size_t n) noexcept : values{values_}, keys(n) {
+    explicit NumberedItems(const ByteView* values_) noexcept : values{values_} {}
+    bool make_keys(size_t n) noexcept {
+        if (!keys.resize(n))
+            return false;
         for (size_t i = 0; i < n; ++i) {
             uint8_t digits[8];
             const uint64_t index = index_at(i);
@@ -153,6 +166,7 @@ struct NumberedItems {
             u64_to_bytes(index, digits);
             keys[i].size = static_cast<uint8_t>(rlp_put_string(keys[i].bytes, digits + 8 - size, size) - keys[i].bytes);
         }
+        return true;
     }
     size_t index_at(size_t i) const noexcept {
         const size_t zero_at = keys.size() < 128 ? keys.size() - 1 : 127;
@@ -166,19 +180,19 @@ struct NumberedItems {
 
 }  // namespace
 
-Hash ordered_trie_root(const ByteView* items, size_t n) noexcept {
-    const NumberedItems numbered{items, n};
-    return SortedRoot<NumberedItems>{numbered}.root();
+bool ordered_trie_root(const ByteView* items, size_t n, Hash* root) noexcept {
+    NumberedItems numbered{items};
+    return numbered.make_keys(n) && SortedRoot<NumberedItems>{numbered}.root(root);
 }
 
-Hash trie_root_of_sorted(const Hash* keys, const ByteView* values, size_t n) noexcept {
+bool trie_root_of_sorted(const Hash* keys, const ByteView* values, size_t n, Hash* root) noexcept {
     const HashedItems hashed{keys, values, n};
-    return SortedRoot<HashedItems>{hashed}.root();
+    return SortedRoot<HashedItems>{hashed}.root(root);
 }
 
-Reference trie_reference_of_sorted(const Hash* keys, const ByteView* values, size_t n, size_t depth) noexcept {
+bool trie_reference_of_sorted(const Hash* keys, const ByteView* values, size_t n, size_t depth, Reference* reference) noexcept {
     const HashedItems hashed{keys, values, n};
-    return SortedRoot<HashedItems>{hashed}.reference(depth);
+    return SortedRoot<HashedItems>{hashed}.reference(depth, reference);
 }
 
 Hash trie_root_of_children(const Reference children[CHILDREN]) noexcept {

@@ -125,7 +125,7 @@ class World {
         slots_.for_each_in(begin, end, [&](const SlotKey& key, const StoredSlot& slot) { visit(key, slot.value); });
     }
 
-    Hash root() const noexcept;
+    [[nodiscard]] bool root(Hash* out) const noexcept;  // false without memory
     size_t size_bytes() const noexcept;
 
   private:

@@ -90,18 +90,18 @@ struct BlockJob {
     Hash parent_hash{};
     bool has_beacon_root = false;
     Hash beacon_root{};
-    std::vector<Transaction*> transactions;  // borrowed
-    std::vector<BlockWithdrawal> withdrawals;
-    std::vector<BlockOmmer> ommers;
-    std::vector<Hash> recent_hashes;         // [i]: of block number - 1 - i
-    std::vector<bool> is_hash_known;
+    Vector<Transaction*> transactions;  // borrowed
+    Vector<BlockWithdrawal> withdrawals;
+    Vector<BlockOmmer> ommers;
+    Vector<Hash> recent_hashes;         // [i]: of block number - 1 - i
+    Vector<uint8_t> is_hash_known;           // 0 or 1
     bool wants_state_roots = false;          // in receipts, before Byzantium
 
     OutcomeList outcomes;
     Effects system_effects;
     BlockRoom room;
     Bloom bloom{};
-    std::vector<Bytes> requests;             // type byte and data (EIP-7685), empty ones left out
+    Vector<Bytes> requests;             // type byte and data (EIP-7685), empty ones left out
     size_t failed_index = SIZE_MAX;          // of the transaction that was refused
     u256 have, want;
     MissingKey missing;

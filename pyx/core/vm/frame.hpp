@@ -120,7 +120,6 @@ struct Machine {
     TransactionContext transaction;
     MemoryArena memory;
     Bytes return_data;      // the last call's output: of the top frame, there is never need for another
-    Bytes precompile_output;
     Request request;
     Frame* frames = nullptr;      // [call_depth_limit + 1]
     int depth = -1;               // of the top frame
@@ -128,7 +127,6 @@ struct Machine {
     Tracer* tracer = nullptr;
     TaintTracker taint;
     bool follows_slots = false;   // of accounts that are contended; set between transactions
-    Bytes output;                 // of the outermost frame
     // Both outlive blocks: a hash stays right. Sizes: as much as a core's second cache has to spare.
     KeccakMemo<64, 512> hashes;        // of KECCAK256 on up to two words
     KeccakMemo<32, 1024> bloom_items;  // addresses and topics
@@ -142,7 +140,10 @@ struct Machine {
     Machine& operator=(const Machine&) = delete;
     ~Machine();
     bool allocate() noexcept;  // once, before the first run; false when there is no memory
-    void trim() noexcept;  // gives back what one large program needed, and the next ones don't
+    // Gives back what one large program needed, and the next ones don't, between transactions: what is kept are 1 MiB of each of
+    // the journal's arrays and maps, of outputs, 16 MiB of memory, the spare effects (4 MB), and of stacks (33 MB) and what
+    // follows them (8 MB) the pages that calls were deep enough to touch.
+    void trim() noexcept;
     // Has the transactions from now on followed where that pays, or not; without memory they aren't.
     void follow_slots(bool follows) noexcept;
 
@@ -154,7 +155,7 @@ struct Machine {
 Address create_address(const Address& creator, uint64_t nonce) noexcept;
 Address create2_address(const Address& creator, const u256& salt, ByteView init_code) noexcept;
 
-// Grows the frame's memory to hold `end` bytes and charges for it; RUNNING, OUT_OF_GAS or MEMORY_LIMIT.
+// Grows the frame's memory to hold `end` bytes and charges for it; RUNNING, OUT_OF_GAS, MEMORY_LIMIT or OUT_OF_MEMORY.
 Status grow_memory(Frame& frame, uint64_t end) noexcept;
 
 // Bytes beyond which no gas limit that fits 63 bits pays; keeps sums of offsets within 64 bits.

@@ -42,15 +42,8 @@ bool Machine::allocate() noexcept {
 void Machine::trim() noexcept {
     constexpr size_t KEPT_BYTES = size_t{1} << 20;
     memory.trim();
-    const auto trim_one = [](auto& items) {
-        if (items.capacity() * sizeof(items[0]) > KEPT_BYTES)
-            std::remove_reference_t<decltype(items)>{}.swap(items);
-    };
-    trim_one(return_data);
-    trim_one(precompile_output);
-    trim_one(journal.logs);
-    trim_one(journal.topics);
-    trim_one(journal.log_data);
+    return_data.trim(KEPT_BYTES);
+    journal.trim(KEPT_BYTES);
 }
 
 void Machine::follow_slots(bool follows) noexcept {
@@ -105,7 +98,7 @@ EVMCORE_NOINLINE Status grow_memory(Frame& frame, uint64_t end) noexcept {
     const uint64_t size = new_words * 32;
     const uint8_t* old_data = arena.data();
     if (!arena.reserve(frame.memory_begin + size))
-        return Status::MEMORY_LIMIT;
+        return frame.memory_begin + size > MemoryArena::LIMIT_BYTES ? Status::MEMORY_LIMIT : Status::OUT_OF_MEMORY;
     uint8_t* data = arena.data();
     if (data != old_data) {
         // The input of a call lies in its caller's memory, which has just moved along.

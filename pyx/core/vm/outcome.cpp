@@ -59,17 +59,18 @@ class BloomFiller {
 
 }  // namespace
 
-void take_logs(Machine* machine, Outcome* outcome) noexcept {
+bool take_logs(Machine* machine, Outcome* outcome) noexcept {
     Journal* journal = &machine->journal;
     // Copies, of the right size: the journal keeps its memory for the next transaction.
-    outcome->logs.assign(journal->logs.begin(), journal->logs.end());
-    outcome->topics.assign(journal->topics.begin(), journal->topics.end());
-    outcome->log_data.assign(journal->log_data.begin(), journal->log_data.end());
+    if (!outcome->logs.assign(journal->logs.data(), journal->logs.size()) ||
+        !outcome->topics.assign(journal->topics.data(), journal->topics.size()) ||
+        !outcome->log_data.assign(journal->log_data.data(), journal->log_data.size()))
+        return false;
     if (outcome->has_bloom)
         outcome->bloom.fill(0);
     outcome->has_bloom = !outcome->logs.empty();
     if (!outcome->has_bloom)
-        return;
+        return true;
     BloomFiller filler{machine, &outcome->bloom};
     for (const Log& log : outcome->logs) {
         filler.add({log.address.bytes, 20});
@@ -77,9 +78,10 @@ void take_logs(Machine* machine, Outcome* outcome) noexcept {
             filler.add({outcome->topics[log.topic_begin + i].bytes, 32});
     }
     filler.finish();
+    return true;
 }
 
-void encode_logs(const Outcome& outcome, Bytes* out) noexcept {
+bool encode_logs(const Outcome& outcome, Bytes* out) noexcept {
     RlpWriter writer{out};
     const size_t list = writer.begin_list();
     for (const Log& log : outcome.logs) {
@@ -93,12 +95,13 @@ void encode_logs(const Outcome& outcome, Bytes* out) noexcept {
         writer.end_list(fields);
     }
     writer.end_list(list);
+    return writer.ok();
 }
 
-void encode_receipt(const Outcome& outcome, Bytes* out) noexcept {
-    if (outcome.type != 0)
-        out->push_back(outcome.type);
+bool encode_receipt(const Outcome& outcome, Bytes* out) noexcept {
     RlpWriter writer{out};
+    if (outcome.type != 0)
+        writer.byte(outcome.type);
     const size_t list = writer.begin_list();
     if (outcome.has_state_root)
         writer.fixed(outcome.state_root);
@@ -106,8 +109,9 @@ void encode_receipt(const Outcome& outcome, Bytes* out) noexcept {
         writer.number(uint64_t{outcome.status == Status::SUCCESS});
     writer.number(outcome.cumulative_gas);
     writer.string(outcome.bloom.data(), outcome.bloom.size());
-    encode_logs(outcome, out);
+    writer.note(encode_logs(outcome, out));
     writer.end_list(list);
+    return writer.ok();
 }
 
 namespace {
@@ -128,22 +132,23 @@ bool is_word(const uint8_t* word, size_t value) noexcept { return from_big_endia
 
 }  // namespace
 
-bool append_deposits(const Outcome& outcome, Bytes* out) noexcept {
+Status append_deposits(const Outcome& outcome, Bytes* out) noexcept {
     for (const Log& log : outcome.logs) {
         if (!(log.address == system_address::deposit_contract) || log.topic_count == 0 ||
             !(outcome.topics[log.topic_begin] == DEPOSIT_TOPIC))
             continue;
         if (log.data_size != DEPOSIT_EVENT_SIZE_BYTES)
-            return false;
+            return Status::BLOCK_DEPOSIT_LAYOUT;
         const uint8_t* data = outcome.log_data.data() + log.data_begin;
         for (size_t i = 0; i < 5; ++i)
             if (!is_word(data + 32 * i, DEPOSIT_FIELDS[i].offset) ||
                 !is_word(data + DEPOSIT_FIELDS[i].offset, DEPOSIT_FIELDS[i].size))
-                return false;
+                return Status::BLOCK_DEPOSIT_LAYOUT;
         for (const DepositField& field : DEPOSIT_FIELDS)
-            out->insert(out->end(), data + field.offset + 32, data + field.offset + 32 + field.size);
+            if (!out->append(data + field.offset + 32, field.size))
+                return Status::OUT_OF_MEMORY;
     }
-    return true;
+    return Status::RUNNING;
 }
 
 }  // namespace evmcore

@@ -26,8 +26,8 @@ struct Outcome {
     Bloom bloom{};
     bool has_bloom = false;           // some bit of it is set
     Bytes output;
-    std::vector<Log> logs;
-    std::vector<Hash> topics;
+    Vector<Log> logs;
+    Vector<Hash> topics;
     Bytes log_data;
     Effects effects;
     MissingKey missing;
@@ -39,21 +39,22 @@ struct Outcome {
     Outcome(Outcome&&) = delete;      // its effects own code
 };
 
-// Takes the logs over from the journal and fills the bloom.
-void take_logs(Machine* machine, Outcome* outcome) noexcept;
+// Takes the logs over from the journal and fills the bloom. False without memory.
+[[nodiscard]] bool take_logs(Machine* machine, Outcome* outcome) noexcept;
 void add_to_bloom(Bloom* bloom, const Hash& hash) noexcept;  // of an item; Yellow Paper 4.4.1
 inline void merge_bloom(Bloom* into, const Bloom& bloom) noexcept {
     for (size_t i = 0; i < bloom.size(); ++i)
         (*into)[i] |= bloom[i];
 }
 
-// Appends the receipt: type byte and list for typed transactions (EIP-2718), status or state root first (EIP-658).
-void encode_receipt(const Outcome& outcome, Bytes* out) noexcept;
-// Appends the list of logs alone, as a state test's `logs` hash is taken over.
-void encode_logs(const Outcome& outcome, Bytes* out) noexcept;
+// Appends the receipt: type byte and list for typed transactions (EIP-2718), status or state root first (EIP-658). False without
+// memory.
+[[nodiscard]] bool encode_receipt(const Outcome& outcome, Bytes* out) noexcept;
+// Appends the list of logs alone, as a state test's `logs` hash is taken over. False without memory.
+[[nodiscard]] bool encode_logs(const Outcome& outcome, Bytes* out) noexcept;
 
-
-// Appends the deposits that the deposit contract logged, as request data; false when a log has another layout (EIP-6110).
-bool append_deposits(const Outcome& outcome, Bytes* out) noexcept;
+// Appends the deposits that the deposit contract logged, as request data (EIP-6110). RUNNING, BLOCK_DEPOSIT_LAYOUT when a log has
+// another layout, or OUT_OF_MEMORY.
+Status append_deposits(const Outcome& outcome, Bytes* out) noexcept;
 
 }  // namespace evmcore

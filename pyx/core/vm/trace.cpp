@@ -21,9 +21,19 @@ constexpr size_t FLUSH_BYTES = 64 * 1024;
 
 constexpr char HEX_DIGITS[] = "0123456789abcdef";
 
-void put(Bytes* text, const char* words) noexcept { text->insert(text->end(), words, words + std::strlen(words)); }
+// Where a step is written; it stops where there is no memory, and `is_ok` says so at the end.
+struct Text {
+    Bytes* bytes;
+    bool is_ok = true;
 
-void put_decimal(Bytes* text, int64_t number) noexcept {
+    void push(uint8_t character) noexcept { is_ok = is_ok && bytes->push_back(character); }
+};
+
+void put(Text* text, const char* words) noexcept {
+    text->is_ok = text->is_ok && text->bytes->append(reinterpret_cast<const uint8_t*>(words), std::strlen(words));
+}
+
+void put_decimal(Text* text, int64_t number) noexcept {
     char digits[20];
     size_t count = 0;
     uint64_t rest = number < 0 ? 0 - static_cast<uint64_t>(number) : static_cast<uint64_t>(number);
@@ -32,30 +42,30 @@ void put_decimal(Bytes* text, int64_t number) noexcept {
         rest /= 10;
     } while (rest != 0);
     if (number < 0)
-        text->push_back('-');
+        text->push('-');
     while (count != 0)
-        text->push_back(static_cast<uint8_t>(digits[--count]));
+        text->push(static_cast<uint8_t>(digits[--count]));
 }
 
 // In quotes, 0x, no leading zeros.
-void put_hex(Bytes* text, const u256& number) noexcept {
+void put_hex(Text* text, const u256& number) noexcept {
     put(text, "\"0x");
     bool has_begun = false;
     for (int nibble = 63; nibble >= 0; --nibble) {
         const unsigned digit = number.limb[nibble / 16] >> (nibble % 16 * 4) & 15;
         has_begun |= digit != 0 || nibble == 0;
         if (has_begun)
-            text->push_back(static_cast<uint8_t>(HEX_DIGITS[digit]));
+            text->push(static_cast<uint8_t>(HEX_DIGITS[digit]));
     }
-    text->push_back('"');
+    text->push('"');
 }
 
-void put_gas(Bytes* text, int64_t gas) noexcept { put_hex(text, u256{static_cast<uint64_t>(gas < 0 ? 0 : gas)}); }
+void put_gas(Text* text, int64_t gas) noexcept { put_hex(text, u256{static_cast<uint64_t>(gas < 0 ? 0 : gas)}); }
 
-void put_bytes(Bytes* text, ByteView data) noexcept {
+void put_bytes(Text* text, ByteView data) noexcept {
     for (const uint8_t byte : data) {
-        text->push_back(static_cast<uint8_t>(HEX_DIGITS[byte >> 4]));
-        text->push_back(static_cast<uint8_t>(HEX_DIGITS[byte & 15]));
+        text->push(static_cast<uint8_t>(HEX_DIGITS[byte >> 4]));
+        text->push(static_cast<uint8_t>(HEX_DIGITS[byte & 15]));
     }
 }
 
@@ -96,12 +106,13 @@ bool TraceRecorder::step(void* context, Frame* frame) noexcept {
     step.gas = frame->gas;
     step.memory_size = frame->memory_size;
     step.self = frame->self->address;
-    if (self->wants_stack)
-        step.stack.assign(frame->stack_base, frame->stack_top + 1);
-    if (self->wants_memory)
-        step.memory.assign(frame->memory, frame->memory + frame->memory_size);
-    if (self->wants_return_data)
-        step.return_data = frame->machine->return_data;
+    const size_t item_count = static_cast<size_t>(frame->stack_top + 1 - frame->stack_base);
+    if ((self->wants_stack && !step.stack.assign(frame->stack_base, item_count)) ||
+        (self->wants_memory && !step.memory.assign(frame->memory, frame->memory_size)) ||
+        (self->wants_return_data && !step.return_data.assign(frame->machine->return_data))) {
+        self->is_out_of_memory = true;
+        return false;
+    }
     frame->machine->request.gas = 0;  // `close` will see whether the instruction got as far as to set it
     self->is_open_ = true;
     return true;
@@ -135,7 +146,10 @@ bool TraceRecorder::enter(void* context, const Machine* machine) noexcept {
         self->is_open_ = false;
         self->last_op_ = request.is_create ? OP_CREATE : OP_CALL;
     }
-    self->gas_given_.push_back(request.gas);
+    if (!self->gas_given_.push_back(request.gas)) {
+        self->is_out_of_memory = true;
+        return false;
+    }
     if (self->sink.enter == nullptr)
         return true;
     const Address& code_address = request.is_create ? request.target->address : request.code_address;
@@ -165,7 +179,8 @@ bool Eip3155Lines::flush_if_long() noexcept {
 
 bool Eip3155Lines::step(void* context, const TraceStep& step) noexcept {
     auto* self = static_cast<Eip3155Lines*>(context);
-    Bytes* text = &self->text;
+    Text lines{&self->text};
+    Text* const text = &lines;
     put(text, "{\"pc\":");
     put_decimal(text, static_cast<int64_t>(step.pc));
     put(text, ",\"op\":");
@@ -185,10 +200,10 @@ bool Eip3155Lines::step(void* context, const TraceStep& step) noexcept {
         put(text, ",\"stack\":[");
         for (size_t i = 0; i < step.stack.size(); ++i) {
             if (i != 0)
-                text->push_back(',');
+                text->push(',');
             put_hex(text, step.stack[i]);
         }
-        text->push_back(']');
+        text->push(']');
     }
     put(text, ",\"depth\":");
     put_decimal(text, step.depth);
@@ -212,14 +227,16 @@ bool Eip3155Lines::step(void* context, const TraceStep& step) noexcept {
         put(text, text_of(step.status));
     }
     put(text, "\"}\n");
-    return self->flush_if_long();
+    self->is_out_of_memory = !lines.is_ok;
+    return lines.is_ok && self->flush_if_long();
 }
 
 bool Eip3155Lines::exit(void* context, const TraceExit& exit) noexcept {
     auto* self = static_cast<Eip3155Lines*>(context);
     if (exit.depth > 1 && !self->shows_inner_exits)
         return true;
-    Bytes* text = &self->text;
+    Text lines{&self->text};
+    Text* const text = &lines;
     put(text, "{\"output\":\"");
     put_bytes(text, exit.output);
     put(text, "\",\"gasUsed\":");
@@ -230,7 +247,8 @@ bool Eip3155Lines::exit(void* context, const TraceExit& exit) noexcept {
         put(text, "\"");
     }
     put(text, "}\n");
-    return self->flush_if_long();
+    self->is_out_of_memory = !lines.is_ok;
+    return lines.is_ok && self->flush_if_long();
 }
 
 }  // namespace evmcore

@@ -19,7 +19,7 @@ struct TraceStep {
     uint64_t memory_size = 0;         // bytes
     Address self{};                   // the account whose storage is used
     Status status = Status::RUNNING;  // REVERT, a HALT or a BROKEN if the run of the frame ended so
-    std::vector<u256> stack;          // the first item is the lowest
+    Vector<u256> stack;               // the first item is the lowest
     Bytes memory;
     Bytes return_data;                // of the last call that this frame made
 };
@@ -60,6 +60,7 @@ class TraceRecorder {
     bool wants_memory = false;
     bool wants_return_data = true;
     TraceSink sink;
+    bool is_out_of_memory = false;    // it has stopped the run for that
 
     TraceRecorder() noexcept;
     TraceRecorder(const TraceRecorder&) = delete;
@@ -79,13 +80,14 @@ class TraceRecorder {
     TraceStep step_;
     bool is_open_ = false;            // step_ waits for its cost
     uint8_t last_op_ = 0;
-    std::vector<int64_t> gas_given_;  // [depth]
+    Vector<int64_t> gas_given_;       // [depth]
 };
 
 // Steps as EIP-3155 lines. They gather in `text`; `flush` takes them away now and then, and the owner at the end.
 class Eip3155Lines {
   public:
     Bytes text;
+    bool is_out_of_memory = false;    // it has stopped the run for that; `text` lacks something
     bool shows_inner_exits = false;   // an {"output", "gasUsed"} line for every frame, not for the outermost alone
     bool (*flush)(void* context) = nullptr;
     void* flush_context = nullptr;

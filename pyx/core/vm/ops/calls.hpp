@@ -152,6 +152,8 @@ inline Status create_(Frame& f) noexcept {
     if (!created->is_loaded && journal.account(address) == nullptr)
         return journal.failure;
     journal.set_nonce(f.self, nonce + 1);
+    if (journal.failure != Status::RUNNING)
+        return journal.failure;
     if (journal.read_collision(created))
         return refuse(f, 0);
 

@@ -73,9 +73,10 @@ inline bool was_cold(Machine& m, JournalAccount* account) noexcept {
 inline JournalAccount* access_account(Frame& f, const u256& word, Status* status) noexcept {
     Machine& m = *f.machine;
     JournalAccount* account = m.journal.peek(to_address(word));
-    if (account != nullptr && was_cold(m, account) && !f.charge(m.rules->cold_account_gas)) {
-        *status = Status::OUT_OF_GAS;
-        return nullptr;
+    if (account != nullptr && was_cold(m, account)) {
+        *status = f.charge(m.rules->cold_account_gas) ? m.journal.failure : Status::OUT_OF_GAS;
+        if (*status != Status::RUNNING)
+            return nullptr;
     }
     if (account != nullptr && !account->is_loaded)
         account = m.journal.account(account->address);

@@ -59,8 +59,9 @@ inline Status end_with_output(Frame& f, Status end) noexcept {
     uint64_t begin, count;
     if (const Status status = extend(f, offset, size, &begin, &count); status != Status::RUNNING)
         return status;
-    f.machine->return_data.assign(f.memory + begin, f.memory + begin + count);
-    return end;
+    if (count > limit::OUTPUT_BYTES)
+        return Status::OUTPUT_LIMIT;
+    return f.machine->return_data.assign(f.memory + begin, count) ? end : Status::OUT_OF_MEMORY;
 }
 inline Status return_(Frame& f) noexcept { return end_with_output(f, Status::SUCCESS); }
 inline Status revert(Frame& f) noexcept { return end_with_output(f, Status::REVERT); }

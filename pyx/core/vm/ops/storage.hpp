@@ -10,8 +10,12 @@ inline Status sload(Frame& f) noexcept {
     JournalSlot* slot = m.journal.peek_slot(f.self, f.top());
     if (slot == nullptr)
         return m.journal.failure;
-    if (m.rules->has_warm_access && m.journal.warm(slot) && !f.charge(m.rules->cold_sload_gas))
-        return Status::OUT_OF_GAS;
+    if (m.rules->has_warm_access && m.journal.warm(slot)) {
+        if (!f.charge(m.rules->cold_sload_gas))
+            return Status::OUT_OF_GAS;
+        if (m.journal.failure != Status::RUNNING)
+            return m.journal.failure;
+    }
     if (!slot->is_loaded && m.journal.slot(f.self, slot->key) == nullptr)
         return m.journal.failure;
     copy(&f.top(), &slot->value);
@@ -73,7 +77,7 @@ inline Status sstore(Frame& f) noexcept {
         return Status::OUT_OF_GAS;
     m.journal.refund += refund;
     m.journal.set_slot(slot, value);
-    return Status::RUNNING;
+    return m.journal.failure;  // RUNNING: there is none
 }
 
 inline Status tload(Frame& f) noexcept {
@@ -102,11 +106,10 @@ inline Status log(Frame& f) noexcept {
     if (!f.charge(parameter::log_byte_gas * static_cast<int64_t>(count)))
         return Status::OUT_OF_GAS;
     Journal& journal = f.machine->journal;
-    journal.logs.push_back({f.self->address, TOPICS, static_cast<uint32_t>(journal.topics.size()),
-                            static_cast<uint32_t>(journal.log_data.size()), static_cast<uint32_t>(count)});
-    for (unsigned i = 0; i < TOPICS; ++i)
-        journal.topics.push_back(to_hash(f.pop()));
-    journal.log_data.insert(journal.log_data.end(), f.memory + begin, f.memory + begin + count);
+    if (!journal.add_log(f.self->address, TOPICS, ByteView{f.memory + begin, count}))
+        return journal.failure;
+    for (unsigned i = TOPICS; i > 0; --i)
+        journal.topics.end()[-static_cast<int>(i)] = to_hash(f.pop());
     return Status::RUNNING;
 }
 
