@@ -944,14 +944,15 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
         const ExecutionHooks* hooks
         Pool pool
         BlockJob* job
-        vector[EngineWorker*] workers
-        vector[TransactionState] transactions
+        Vector[EngineWorker*] workers
+        Vector[TransactionState] transactions
         AtomicU32 next_item
         cbool records
         size_t room
         uint64_t critical_path_gas
         cbool allocate()
         cbool has_all_room()
+        void trim()
     Status execute_optimistically(Engine*)
 
 cdef extern from "core/parallel/recorded.hpp" namespace "evmcore" nogil:

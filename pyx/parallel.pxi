@@ -382,9 +382,7 @@ cdef dict _idle_engines = {}  # by number of workers; engines live as long as th
 
 
 cdef void return_engine(_Engine lent):
-    cdef size_t i
-    for i in range(lent.engine.workers.size()):
-        lent.engine.workers[i].machine.trim()
+    lent.engine.trim()
     _idle_engines.setdefault(lent.engine.pool.workers(), []).append(lent)
 
 

@@ -29,6 +29,7 @@ class StablePool {
     T& operator[](size_t i) noexcept { return chunks_[i / CHUNK][i % CHUNK]; }
     const T& operator[](size_t i) const noexcept { return chunks_[i / CHUNK][i % CHUNK]; }
     bool is_full() const noexcept { return (size_ + CHUNK) * sizeof(T) > MOST_BYTES; }
+    size_t capacity_bytes() const noexcept { return chunks_.size() * CHUNK * sizeof(T); }
     void clear() noexcept { size_ = 0; }
     void release() noexcept {
         size_ = 0;
@@ -39,7 +40,7 @@ class StablePool {
     // Forgets all items, and gives the memory back if it is more than so many bytes.
     void trim(size_t kept_bytes) noexcept {
         size_ = 0;
-        if (chunks_.size() * CHUNK * sizeof(T) > kept_bytes)
+        if (capacity_bytes() > kept_bytes)
             release();
     }
 

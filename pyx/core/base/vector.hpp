@@ -22,7 +22,6 @@ inline constexpr bool is_relocatable = std::is_trivially_copyable_v<T>;
 // What returns bool is false when there was no room, and then the array is as it was. Pointers to items hold until it grows.
 template <class T, size_t MOST_BYTES = SIZE_MAX / 2>
 class Vector {
-    static_assert(alignof(T) <= alignof(std::max_align_t));
     static constexpr bool IS_PLAIN = std::is_trivially_copyable_v<T>;
 
   public:
@@ -203,9 +202,19 @@ class Vector {
         static_assert(is_relocatable<T>);  // here, where the type is complete
         if (capacity > MOST)
             return false;
-        void* const moved = std::realloc(static_cast<void*>(data_), capacity * sizeof(T));
-        if (moved == nullptr)
-            return false;
+        void* moved;
+        if constexpr (alignof(T) <= alignof(std::max_align_t)) {
+            moved = std::realloc(static_cast<void*>(data_), capacity * sizeof(T));
+            if (moved == nullptr)
+                return false;
+        } else {
+            moved = std::aligned_alloc(alignof(T), capacity * sizeof(T));
+            if (moved == nullptr)
+                return false;
+            if (size_ != 0)
+                std::memcpy(moved, static_cast<const void*>(data_), size_ * sizeof(T));
+            std::free(static_cast<void*>(data_));
+        }
         data_ = static_cast<T*>(moved);
         capacity_ = capacity;
         return true;

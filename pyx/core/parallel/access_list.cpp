@@ -14,7 +14,7 @@ constexpr uint64_t BATCHES = 256;
 
 // Lets the places of all things' entries follow each other, from how many each has (`end`); the sum of all.
 template <class Thing>
-uint32_t place_runs(std::vector<Thing>* things) noexcept {
+uint32_t place_runs(Vector<Thing>* things) noexcept {
     uint32_t begin = 0;
     for (Thing& thing : *things) {
         const uint32_t size = thing.end;
@@ -38,30 +38,31 @@ uint32_t* AccessList::add_account(const uint8_t* bytes) noexcept {
     uint32_t* place = account_index_.insert_or_find(address, &inserted);
     if (place != nullptr && inserted) {
         *place = static_cast<uint32_t>(accounts_.size());
-        accounts_.push_back({address});
+        if (!accounts_.push_back({address}))
+            return nullptr;
     }
     return place;
 }
 
 Status AccessList::build(const AccountAccess* rows, size_t row_count, const SlotAccess* slot_rows, size_t slot_row_count,
                          const Code* const* codes, size_t code_count, const uint64_t* gas, uint32_t count) noexcept {
-    writes_.assign(count, 0);
+    Vector<uint32_t> row_accounts;
+    if (!writes_.fill(count, 0) || !codes_.reserve(code_count) || !row_accounts.resize(row_count))
+        return Status::OUT_OF_MEMORY;
     for (size_t i = 0; i < code_count; ++i)
         if (codes[i] != nullptr)
-            codes_.push_back(codes[i]->acquire());
-    std::vector<uint32_t> row_accounts(row_count);
+            (void)codes_.push_back(codes[i]->acquire());
     Status status = build_accounts(rows, row_count, codes, code_count, count, &row_accounts);
     if (status == Status::RUNNING)
         status = build_slots(slot_rows, slot_row_count, count);
     if (status != Status::RUNNING)
         return status;
     find_storage(row_accounts, count);
-    build_order(gas, count);
-    return status;
+    return build_order(gas, count) ? Status::RUNNING : Status::OUT_OF_MEMORY;
 }
 
 Status AccessList::build_accounts(const AccountAccess* rows, size_t row_count, const Code* const* codes, size_t code_count,
-                                  uint32_t count, std::vector<uint32_t>* row_accounts) noexcept {
+                                  uint32_t count, Vector<uint32_t>* row_accounts) noexcept {
     // How many entries each account has, then where their places begin, then the entries and steps themselves.
     for (size_t k = 0; k < row_count; ++k) {
         const uint32_t* place = add_account(rows[k].address);
@@ -74,9 +75,9 @@ Status AccessList::build_accounts(const AccountAccess* rows, size_t row_count, c
             writes_[rows[k].transaction] += 1;
         }
     }
-    account_places_.resize(place_runs(&accounts_));
-    account_entries_.reserve(account_places_.size());
-    account_steps_.begin(row_count, count);
+    if (!account_places_.resize(place_runs(&accounts_)) || !account_entries_.reserve(account_places_.size()) ||
+        !account_steps_.begin(row_count, count))
+        return Status::OUT_OF_MEMORY;
     for (size_t k = 0; k < row_count; ++k) {
         const AccountAccess& row = rows[k];
         if (row.transaction >= count)
@@ -108,7 +109,7 @@ Status AccessList::build_accounts(const AccountAccess* rows, size_t row_count, c
             }
             step.own = static_cast<uint32_t>(account_entries_.size());
             account_places_[account.end++] = step.own;
-            account_entries_.push_back(entry);
+            (void)account_entries_.push_back(entry);  // each has its place
         }
         account_steps_.add(row.transaction, step);
     }
@@ -117,9 +118,11 @@ Status AccessList::build_accounts(const AccountAccess* rows, size_t row_count, c
 }
 
 Status AccessList::build_slots(const SlotAccess* rows, size_t row_count, uint32_t count) noexcept {
-    std::vector<uint32_t> row_slots(row_count);
-    const uint32_t* account = nullptr;     // of the slot before
-    std::vector<bool> is_kept(row_count);  // writes that aren't gone with their account
+    Vector<uint32_t> row_slots;
+    Vector<uint8_t> is_kept;            // 1: writes that aren't gone with their account
+    const uint32_t* account = nullptr;  // of the slot before
+    if (!row_slots.resize(row_count) || !is_kept.resize(row_count))
+        return Status::OUT_OF_MEMORY;
     for (size_t k = 0; k < row_count; ++k) {
         const SlotAccess& row = rows[k];
         if (row.transaction >= count)
@@ -138,7 +141,8 @@ Status AccessList::build_slots(const SlotAccess* rows, size_t row_count, uint32_
             return Status::OUT_OF_MEMORY;
         if (inserted) {
             *place = static_cast<uint32_t>(slots_.size());
-            slots_.push_back({*account, key.slot});
+            if (!slots_.push_back({*account, key.slot}))
+                return Status::OUT_OF_MEMORY;
         }
         row_slots[k] = *place;
         if (!row.is_write)
@@ -148,15 +152,15 @@ Status AccessList::build_slots(const SlotAccess* rows, size_t row_count, uint32_
         if (entry != nullptr && entry->transaction == row.transaction && entry->is_reborn && entry->is_wiped &&
             !entry->is_touched)
             continue;  // what a destroyed account wrote goes with it
-        is_kept[k] = true;
+        is_kept[k] = 1;
         slots_[*place].end += 1;
         writes_[row.transaction] += 1;
         if (owner.first_storage == NEVER && !from_big_endian(row.value).is_zero())
             owner.first_storage = row.transaction;
     }
-    slot_places_.resize(place_runs(&slots_));
-    slot_entries_.reserve(slot_places_.size());
-    slot_steps_.begin(row_count, count);
+    if (!slot_places_.resize(place_runs(&slots_)) || !slot_entries_.reserve(slot_places_.size()) ||
+        !slot_steps_.begin(row_count, count))
+        return Status::OUT_OF_MEMORY;
     for (size_t k = 0; k < row_count; ++k) {
         const SlotAccess& row = rows[k];
         if (row.transaction >= count)
@@ -167,7 +171,7 @@ Status AccessList::build_slots(const SlotAccess* rows, size_t row_count, uint32_
         if (is_kept[k]) {
             step.own = static_cast<uint32_t>(slot_entries_.size());
             slot_places_[slot.end++] = step.own;
-            slot_entries_.push_back({row.transaction, from_big_endian(row.value)});
+            (void)slot_entries_.push_back({row.transaction, from_big_endian(row.value)});
         }
         slot_steps_.add(row.transaction, step);
     }
@@ -175,7 +179,7 @@ Status AccessList::build_slots(const SlotAccess* rows, size_t row_count, uint32_
     return Status::RUNNING;
 }
 
-void AccessList::find_storage(const std::vector<uint32_t>& row_accounts, uint32_t count) noexcept {
+void AccessList::find_storage(const Vector<uint32_t>& row_accounts, uint32_t count) noexcept {
     // Rows are in the order of transactions, so those with a step come first and in the order of the steps.
     for (uint32_t i = 0; i < count; ++i)
         for (uint32_t k = account_steps_.begins[i]; k < account_steps_.begins[i + 1]; ++k) {
@@ -184,8 +188,9 @@ void AccessList::find_storage(const std::vector<uint32_t>& row_accounts, uint32_
         }
 }
 
-void AccessList::build_order(const uint64_t* gas, uint32_t count) noexcept {
-    order_.resize(count);
+bool AccessList::build_order(const uint64_t* gas, uint32_t count) noexcept {
+    if (!order_.resize(count))
+        return false;
     std::iota(order_.begin(), order_.end(), 0);
     const auto cost = [&](uint32_t i) { return gas != nullptr ? gas[i] : uint64_t{writes_[i]}; };
     uint64_t total = 0;
@@ -199,11 +204,13 @@ void AccessList::build_order(const uint64_t* gas, uint32_t count) noexcept {
     uint64_t filled = batch_cost;
     for (uint32_t turn = 0; turn < count; ++turn) {
         if (filled >= batch_cost) {
-            batches_.push_back(turn);
+            if (!batches_.push_back(turn))
+                return false;
             filled = 0;
         }
         filled += cost(order_[turn]);
     }
+    return true;
 }
 
 }  // namespace evmcore

@@ -80,16 +80,15 @@ class AccessList {
     };
     template <class Step>
     struct Steps {
-        std::vector<Step> all;
-        std::vector<uint32_t> begins;  // of each transaction, and the end
+        Vector<Step> all;
+        Vector<uint32_t> begins;  // of each transaction, and the end
 
-        // In the order of transactions; then `end`.
-        void begin(size_t step_count, uint32_t transaction_count) noexcept {
-            all.reserve(step_count);
-            begins.assign(transaction_count + 1, 0);
+        // In the order of transactions, so many at the most; then `end`. False without memory.
+        bool begin(size_t step_count, uint32_t transaction_count) noexcept {
+            return all.reserve(step_count) && begins.fill(size_t{transaction_count} + 1, 0);
         }
         void add(uint32_t transaction, const Step& step) noexcept {
-            all.push_back(step);
+            (void)all.push_back(step);  // `begin` made room
             begins[transaction + 1] = static_cast<uint32_t>(all.size());
         }
         // Those without a step begin where the one before ends.
@@ -115,14 +114,14 @@ class AccessList {
 
     uint32_t* add_account(const uint8_t* address) noexcept;
     Status build_accounts(const AccountAccess* rows, size_t row_count, const Code* const* codes, size_t code_count,
-                          uint32_t count, std::vector<uint32_t>* row_accounts) noexcept;
+                          uint32_t count, Vector<uint32_t>* row_accounts) noexcept;
     Status build_slots(const SlotAccess* rows, size_t row_count, uint32_t count) noexcept;
-    void find_storage(const std::vector<uint32_t>& row_accounts, uint32_t count) noexcept;
-    void build_order(const uint64_t* gas, uint32_t count) noexcept;
+    void find_storage(const Vector<uint32_t>& row_accounts, uint32_t count) noexcept;
+    bool build_order(const uint64_t* gas, uint32_t count) noexcept;  // false without memory
 
     // Of a thing's entries the last of a transaction below i, and the last of all; NEVER without one.
     template <class Thing, class Entry>
-    static uint32_t place_below(const Thing& thing, const std::vector<uint32_t>& places, const std::vector<Entry>& entries,
+    static uint32_t place_below(const Thing& thing, const Vector<uint32_t>& places, const Vector<Entry>& entries,
                                 uint32_t i) noexcept {
         const uint32_t* const first = places.data() + thing.begin;
         const uint32_t* const above = std::partition_point(first, places.data() + thing.end, [&](uint32_t place) {
@@ -156,17 +155,17 @@ class AccessList {
 
     FlatMap<Address, uint32_t, SeededHash> account_index_;
     FlatMap<SlotKey, uint32_t, SeededHash> slot_index_;
-    std::vector<Account> accounts_;
-    std::vector<Slot> slots_;
-    std::vector<AccountEntry> account_entries_;
-    std::vector<SlotEntry> slot_entries_;
-    std::vector<uint32_t> account_places_, slot_places_;  // of the entries, by account and by slot
+    Vector<Account> accounts_;
+    Vector<Slot> slots_;
+    Vector<AccountEntry> account_entries_;
+    Vector<SlotEntry> slot_entries_;
+    Vector<uint32_t> account_places_, slot_places_;  // of the entries, by account and by slot
     Steps<AccountStep> account_steps_;
     Steps<SlotStep> slot_steps_;
-    std::vector<uint32_t> writes_;  // how many entries each transaction has
-    std::vector<uint32_t> order_;
-    std::vector<uint32_t> batches_;  // where each begins in the order
-    std::vector<const Code*> codes_;
+    Vector<uint32_t> writes_;  // how many entries each transaction has
+    Vector<uint32_t> order_;
+    Vector<uint32_t> batches_;  // where each begins in the order
+    Vector<const Code*> codes_;
 };
 
 }  // namespace evmcore

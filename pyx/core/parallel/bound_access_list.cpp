@@ -132,9 +132,11 @@ Status BoundAccessList::fold(World* world) const noexcept {
     // What another core wrote last lies far away. Looking all up before the first is written lets the waits overlap, and then
     // what the world has is asked for ahead.
     constexpr size_t AHEAD = 8;
-    const std::vector<Account>& accounts = list_->accounts_;
-    const std::vector<Slot>& slots = list_->slots_;
-    std::vector<uint32_t> places(accounts.size());
+    const Vector<Account>& accounts = list_->accounts_;
+    const Vector<Slot>& slots = list_->slots_;
+    Vector<uint32_t> places;
+    if (!places.resize(accounts.size()))
+        return Status::OUT_OF_MEMORY;
     for (size_t k = 0; k < accounts.size(); ++k)
         places[k] = world->place_of(accounts[k].address);
     for (size_t k = 0; k < accounts.size(); ++k) {

@@ -98,6 +98,16 @@ class ConcurrentIndex {
         }
     }
 
+    // Gives the table back if it takes more than so many bytes; when nobody uses it, and it is empty or of no more use.
+    void trim(size_t kept_bytes) noexcept {
+        if (size_ * sizeof(std::atomic<Entry*>) <= kept_bytes)
+            return;
+        std::free(slots_);
+        slots_ = nullptr;
+        size_ = 0;
+        is_empty_ = false;
+    }
+
     // The entry of the key, made by `make()` if there is none; null when the index is full or `make` has no memory.
     // Of two workers that add the same key one wins, and the other's entry is left unused.
     template <class Make>

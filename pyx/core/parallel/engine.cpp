@@ -33,10 +33,31 @@ StateView EngineWorker::view() noexcept {
 }
 
 bool Engine::allocate() noexcept {
-    for (EngineWorker* worker : workers)
+    const size_t count = static_cast<size_t>(pool.workers());
+    if (!workers.reserve(count) || !arenas.reserve(count))
+        return false;
+    while (workers.size() < count) {
+        auto* worker = new (std::nothrow) EngineWorker;
+        if (worker == nullptr)
+            return false;
+        (void)workers.push_back(worker);
+        (void)arenas.push_back(&worker->arena);
         if (!worker->machine.allocate())
             return false;
+    }
     return true;
+}
+
+void Engine::trim() noexcept {
+    constexpr size_t KEPT_BYTES = size_t{16} << 20;
+    for (EngineWorker* worker : workers) {
+        worker->machine.trim();
+        worker->arena.trim(KEPT_BYTES);
+    }
+    memory.trim(KEPT_BYTES);
+    transactions.trim(KEPT_BYTES);
+    sketches_.trim(KEPT_BYTES);
+    heavy_.trim(KEPT_BYTES);
 }
 
 bool Engine::wait_at_gate() noexcept {
@@ -72,14 +93,15 @@ void Engine::open_workers() noexcept {
 
 Status Engine::begin_optimistic() noexcept {
     const size_t count = job->transactions.size();
+    // Each of the transactions is reset by whoever executes it first.
+    if ((transactions.size() < count && !transactions.resize(count)) || !sketches_.resize(count) || !heavy_.reserve(count))
+        return Status::OUT_OF_MEMORY;
     const uint64_t limits = sketch_transactions();
     // Limits may sum up to more than is used.
     const uint64_t gas = std::min(limits, job->context.gas_limit);
     // The cheapest cell is a slot in an access list, 1,900 gas, that is written, 2,900; and some are never committed.
     // Before EIP-150 contracts that destroy themselves make accounts for less: then it takes more room.
     cells_ = std::min(std::min(static_cast<size_t>(gas / 3000) + 6 * count + 4096, MAX_CELLS) * room, MAX_CELLS);
-    if (transactions.size() < count)
-        transactions.resize(count);  // each is reset by whoever executes it first
     memory.budgets.reset();
     const uint32_t window = tuning.window_per_worker * static_cast<uint32_t>(workers.size());
     if (!memory.reset(job->world, job->rules->deletes_empty_accounts, cells_) ||
@@ -99,7 +121,6 @@ Status Engine::begin_optimistic() noexcept {
 // Takes from each transaction what its scheduling depends on, since they are too large to be gone through twice. Returns the sum
 // of the gas limits, each as far as the block has room for it.
 uint64_t Engine::sketch_transactions() noexcept {
-    sketches_.resize(job->transactions.size());
     uint64_t limits = 0;
     for (size_t i = 0; i < sketches_.size(); ++i) {
         const Transaction& tx = *job->transactions[i];
@@ -131,14 +152,14 @@ void Engine::set_batches() noexcept {
 void Engine::set_early(uint64_t limits) noexcept {
     const uint32_t worker_count = static_cast<uint32_t>(workers.size());
     const uint64_t least = limits / tuning.early_share / worker_count + 1;
-    std::vector<uint32_t> heavy;
+    heavy_.clear();
     for (uint32_t i = worker_count; i < sketches_.size(); ++i)
         if (sketches_[i].gas_limit >= least)
-            heavy.push_back(i);
-    std::stable_sort(heavy.begin(), heavy.end(),
+            (void)heavy_.push_back(i);  // there is room for all
+    std::stable_sort(heavy_.begin(), heavy_.end(),
                      [&](uint32_t a, uint32_t b) { return sketches_[a].gas_limit > sketches_[b].gas_limit; });
-    for (size_t k = 0; k < heavy.size() && k < worker_count / 2; ++k)
-        scheduler.set_early(heavy[k]);
+    for (size_t k = 0; k < heavy_.size() && k < worker_count / 2; ++k)
+        scheduler.set_early(heavy_[k]);
 }
 
 // Those near the end that would outlast what the other workers have left to do start when half of the gas has been claimed, from

@@ -48,31 +48,29 @@ struct Engine {
     BlockJob* job = nullptr;
     MultiVersion memory;
     Scheduler scheduler;
-    std::vector<EngineWorker*> workers;
-    std::vector<VersionArena*> arenas;
-    std::vector<TransactionState> transactions;
+    Vector<EngineWorker*> workers;
+    Vector<VersionArena*> arenas;
+    Vector<TransactionState> transactions;
     Status status = Status::RUNNING;  // owned by whoever commits
     std::atomic<uint32_t> next_item{0};
     bool records = false;  // keep the effects, and find what each transaction depends on
     size_t room = 1;       // times as many versions as a block is expected to need
     uint64_t critical_path_gas = 0;
 
-    explicit Engine(int count) noexcept : pool{count} {
-        for (int i = 0; i < count; ++i) {
-            workers.push_back(new EngineWorker);
-            arenas.push_back(&workers.back()->arena);
-        }
-    }
+    explicit Engine(int count) noexcept : pool{count} {}
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
 
-    bool allocate() noexcept;
+    bool allocate() noexcept;  // the workers; once, before anything else. False without memory
 
     // Runs `work` on all workers, after `hooks->begin_block` on the caller, who is worker 0: the threads wake meanwhile. `prepare`
     // comes next, on the caller. Returns why the block can't begin, or RUNNING when all have ended.
     template <class Prepare, class Work>
     Status run_block(Prepare prepare, Work work) noexcept;
 
+    // Between blocks: gives back what one large block needed, and the next ones don't. What is kept are 16 MiB of each part of a
+    // worker's versions and of the engine's own, and what a machine keeps.
+    void trim() noexcept;
     // Whether the block's memory can't be larger.
     bool has_all_room() const noexcept { return cells_ == MAX_CELLS; }
     void stop_all() noexcept;
@@ -104,7 +102,8 @@ struct Engine {
         bool is_payment;
         bool is_like_next;  // calls the same contract
     };
-    std::vector<Sketch> sketches_;
+    Vector<Sketch> sketches_;
+    Vector<uint32_t> heavy_;  // scratch: transactions that may start early
 
     bool wait_at_gate() noexcept;
     void open_workers() noexcept;

@@ -173,10 +173,8 @@ bool MultiVersion::publish(uint32_t i, Effects* effects, VersionArena* arena) no
             continue;
         VersionedAccount* entry = add_entry(&effect, arena);
         AccountVersion* version = entry != nullptr ? arena->account_versions.add() : nullptr;
-        if (version == nullptr)
+        if (version == nullptr || !arena->keep(effect.code))
             return false;
-        if (effect.code != nullptr)
-            arena->codes.push_back(effect.code->acquire());
         version->transaction = i;
         version->effect = &effect;
         SpinGuard guard{entry->lock};
@@ -322,10 +320,8 @@ bool MultiVersion::commit(uint32_t i, Effects* effects, VersionArena* arena) noe
         if (effect.writes == 0)
             continue;
         VersionedAccount* entry = add_entry(&effect, arena);
-        if (entry == nullptr)
+        if (entry == nullptr || !arena->keep(effect.code))
             return false;
-        if (effect.code != nullptr)
-            arena->codes.push_back(effect.code->acquire());
         SpinGuard guard{entry->lock};
         take_out(entry, i);
         // A run on an older state may have taken for a birth what is a plain touch now.
@@ -378,6 +374,10 @@ Status MultiVersion::fold(World* world, VersionArena* const* arenas, size_t aren
     new_accounts_.clear();
     new_slots_.clear();
     Status status = Status::RUNNING;
+    const auto note = [&](bool is_ok) {
+        if (!is_ok && status == Status::RUNNING)
+            status = Status::OUT_OF_MEMORY;
+    };
     // What another core wrote last lies far away: it is asked for ahead.
     constexpr size_t AHEAD = 8;
     for (size_t a = 0; a < arena_count; ++a)
@@ -391,7 +391,7 @@ Status MultiVersion::fold(World* world, VersionArena* const* arenas, size_t aren
             if (!entry.is_changed)
                 continue;
             if (entry.place == NO_PLACE)
-                new_accounts_.push_back(&entry);
+                note(new_accounts_.push_back(&entry));
             else if (status == Status::RUNNING)
                 status = world->put_at(entry.place, entry.committed, entry.is_wiped);
         }
@@ -404,7 +404,7 @@ Status MultiVersion::fold(World* world, VersionArena* const* arenas, size_t aren
             if (!entry.is_changed || entry.written_by < account.wiped_by)
                 continue;
             if (entry.stored == nullptr || account.is_wiped)
-                new_slots_.push_back(&entry);
+                note(new_slots_.push_back(&entry));
             else
                 world->set_slot_at(account.place, entry.key.slot, entry.stored, entry.committed);
         }

@@ -78,7 +78,7 @@ struct VersionArena {
     StablePool<VersionedSlot> slots;
     StablePool<AccountVersion> account_versions;
     StablePool<SlotVersion> slot_versions;
-    std::vector<const Code*> codes;  // kept for readers until the block ends, one reference each
+    Vector<const Code*> codes;  // kept for readers until the block ends, one reference each
 
     ~VersionArena() { clear(); }
     void clear() noexcept {
@@ -89,6 +89,24 @@ struct VersionArena {
         for (const Code* code : codes)
             code->release();
         codes.clear();
+    }
+    // The same, and gives back what is more than `kept_bytes`, of each.
+    void trim(size_t kept_bytes) noexcept {
+        clear();
+        accounts.trim(kept_bytes);
+        slots.trim(kept_bytes);
+        account_versions.trim(kept_bytes);
+        slot_versions.trim(kept_bytes);
+        codes.trim(kept_bytes);
+    }
+    // Keeps a code for readers; false without memory.
+    bool keep(const Code* code) noexcept {
+        if (code == nullptr)
+            return true;
+        if (!codes.push_back(code))
+            return false;
+        code->acquire();
+        return true;
     }
 };
 
@@ -154,6 +172,14 @@ class MultiVersion {
     // what `fold` wrote.
     void forget(VersionArena* const* arenas, size_t arena_count) noexcept;
 
+    // Between blocks: gives back what is more than `kept_bytes`, of each.
+    void trim(size_t kept_bytes) noexcept {
+        new_accounts_.trim(kept_bytes);
+        new_slots_.trim(kept_bytes);
+        accounts_.trim(kept_bytes);
+        slots_.trim(kept_bytes);
+    }
+
     TrackingBudgets budgets;
 
   private:
@@ -217,8 +243,8 @@ class MultiVersion {
     size_t cells_ = 0;  // that an arena may hold of accounts, and of slots
     bool is_laid_ = false;  // something may lie over the world, and pointers into it hold
     BitFilter written_accounts_, written_slots_;
-    std::vector<const VersionedAccount*> new_accounts_;  // these two: what `fold` has to add; kept for their memory
-    std::vector<const VersionedSlot*> new_slots_;
+    Vector<const VersionedAccount*> new_accounts_;  // these two: what `fold` has to add; kept for their memory
+    Vector<const VersionedSlot*> new_slots_;
     std::atomic<bool> has_wipes_{false};  // published: set by whoever publishes or commits the first one
     ConcurrentIndex<Address, VersionedAccount, SeededHash> accounts_;
     ConcurrentIndex<VersionedSlot::Key, VersionedSlot, VersionedSlot::Hasher> slots_;

@@ -12,12 +12,13 @@ struct RecordedExecution {
     const AccessList& list;
     BoundAccessList bound;
     ClaimCounter claims;
-    std::vector<uint8_t> agrees;  // bytes, one a transaction: workers write side by side
+    Vector<uint8_t> agrees;  // bytes, one a transaction: workers write side by side
     // The lowest transaction so far that came to no result, or not to the listed one. Relaxed: it only saves work.
     std::atomic<uint32_t> first_wrong{UINT32_MAX};
 
     Status prepare() noexcept {
-        agrees.assign(engine.job->transactions.size(), 0);
+        if (!agrees.fill(engine.job->transactions.size(), 0))
+            return Status::OUT_OF_MEMORY;
         bound.bind(&list, engine.job->world, engine.job->rules->deletes_empty_accounts);
         return Status::RUNNING;
     }

@@ -54,7 +54,7 @@ void ScheduleController::choose() noexcept {
     word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9u;
     word = (word ^ word >> 27) * 0x94d049bb133111ebu;
     int pick = static_cast<int>((word ^ word >> 31) % static_cast<uint64_t>(waiting));
-    for (size_t worker = 0; worker < is_waiting_.size(); ++worker)
+    for (size_t worker = 0; worker < WORKERS_MOST; ++worker)
         if (is_waiting_[worker] && pick-- == 0) {
             chosen_ = static_cast<int>(worker);
             break;

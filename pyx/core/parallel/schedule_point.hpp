@@ -7,7 +7,6 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
-#include <vector>
 
 namespace evmcore {
 
@@ -15,7 +14,10 @@ enum class SchedulePoint : uint8_t { CLAIM, READ, PUBLISH, EXECUTED, VALIDATE, C
 
 class ScheduleController {
   public:
-    ScheduleController(uint64_t seed, int workers) noexcept : random_{seed}, expected_{workers}, is_waiting_(workers) {}
+    static constexpr int WORKERS_MOST = 256;
+
+    // For as many workers at the most.
+    ScheduleController(uint64_t seed, int workers) noexcept : random_{seed}, expected_{workers} {}
 
     // A worker begins, comes to a point, ends. All on the worker's own thread.
     void enter(int worker) noexcept;
@@ -36,7 +38,7 @@ class ScheduleController {
     int active_ = 0;
     int chosen_ = -1;
     uint64_t points_ = 0;
-    std::vector<bool> is_waiting_;
+    bool is_waiting_[WORKERS_MOST] = {};
 };
 
 // published: set by a test before a block begins and taken away after it. Relaxed: the pool's own locks order it.

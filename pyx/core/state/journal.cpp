@@ -25,11 +25,14 @@ void Journal::begin(const StateView* view) noexcept {
     for (const Code* code : codes_)
         code->release();
     codes_.clear();
+    if (codes_bytes_ > codes_bytes_most_)
+        codes_bytes_most_ = codes_bytes_;
     codes_bytes_ = 0;
 }
 
 void Journal::trim(size_t kept_bytes) noexcept {
     begin(nullptr);
+    codes_bytes_most_ = 0;
     account_index_.trim(kept_bytes);
     slot_index_.trim(kept_bytes);
     transient_index_.trim(kept_bytes);

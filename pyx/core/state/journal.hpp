@@ -73,6 +73,11 @@ class Journal {
     void begin(const StateView* view) noexcept;
     // The same, and gives back what is more than `kept_bytes`, of each of its arrays and maps.
     void trim(size_t kept_bytes) noexcept;
+    // What it has held since the last `trim` in pieces, which the allocator keeps when they are freed: accounts, slots, codes.
+    size_t pieces_bytes() const noexcept {
+        return accounts_.capacity_bytes() + slots_.capacity_bytes() + transients_.capacity_bytes() +
+               (codes_bytes_ > codes_bytes_most_ ? codes_bytes_ : codes_bytes_most_);
+    }
 
     // RUNNING, or why the run can't go on: the view could not answer, there is no memory, or a limit is passed. Sticky until
     // `begin`. Whoever gets a null or a false below returns this; what returns nothing has no other way to say it, so
@@ -224,6 +229,7 @@ class Journal {
     Vector<Undo, limit::UNDO_BYTES> undo_;
     Vector<const Code*> codes_;       // made by this transaction, one reference each
     size_t codes_bytes_ = 0;
+    size_t codes_bytes_most_ = 0;     // of a transaction since the last `trim`
     Vector<uint32_t> places_;         // of accounts in the effects; kept for its memory
 };
 

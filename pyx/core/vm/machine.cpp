@@ -1,6 +1,10 @@
 // The machine's memory: allocation, growth, and what growth costs.
 #include "frame.hpp"
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 namespace evmcore {
 
 namespace {
@@ -13,6 +17,13 @@ constexpr size_t STACK_ARENA_ITEMS =
 constexpr unsigned __int128 memory_gas(uint64_t words) noexcept {
     const unsigned __int128 count = words;
     return count * parameter::memory_word_gas + count * count / parameter::memory_quadratic_divisor;
+}
+
+// Large blocks of memory go back to the system as they are freed, small ones stay with the allocator unless it is told.
+void give_back_free_memory() noexcept {
+#if defined(__GLIBC__)
+    malloc_trim(0);
+#endif
 }
 
 }  // namespace
@@ -41,9 +52,13 @@ bool Machine::allocate() noexcept {
 
 void Machine::trim() noexcept {
     constexpr size_t KEPT_BYTES = size_t{1} << 20;
+    constexpr size_t MANY_BYTES = size_t{64} << 20;
+    const bool has_many_pieces = journal.pieces_bytes() > MANY_BYTES;
     memory.trim();
     return_data.trim(KEPT_BYTES);
     journal.trim(KEPT_BYTES);
+    if (has_many_pieces)
+        give_back_free_memory();
 }
 
 void Machine::follow_slots(bool follows) noexcept {
