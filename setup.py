@@ -150,7 +150,6 @@ EXTENSIONS = cythonize(
         "language_level": 3,
         "boundscheck": False,
         "wraparound": False,
-        "freethreading_compatible": True,
     },
 )
 for extension in EXTENSIONS:

@@ -1,7 +1,7 @@
 # Floor 8: what Python calls beside blocks: a transaction, a call, a bare program. Convert, release, work, take back, convert.
 
 
-def transact(Transaction tx, State state, header, *, tracer=None):
+def transact(Transaction tx not None, State state not None, header, *, tracer=None):
     """Apply one transaction and return its receipt.
 
     tx      signed, or made with a sender; fees in wei, gas in gas units
@@ -23,44 +23,29 @@ def transact(Transaction tx, State state, header, *, tracer=None):
             _Fetcher(state).fetch({(error.address, error.slot)})
 
 
-def _transact(Transaction tx, State state, header, tracer):
+cdef object _transact(Transaction tx, State state, header, tracer):
     cdef _Job job = _Job()
     cdef BlockJob* core = &job.job
-    cdef _Worker worker
-    cdef _Interrupt interrupt = _Interrupt()
     cdef BaseTracer traced = tracer_of(tracer)
-    cdef World* world
-    cdef Status status = Status.INTERNAL
-    cdef Status outcome
-    cdef uint64_t checkpoint
+    cdef _Lease lease
+    cdef _StateUse use
+    cdef Status status
     fill_context(core, header)
     append_to(core.transactions, &tx.tx)
     core.wants_state_roots = True
-    world = core.world = state.writer()
-    checkpoint = world.checkpoint()
-    worker = borrow_worker()
-    interrupt.watch(worker.machine)
-    state.busy = True
-    try:
-        open_machine(worker.machine, core)
-        if traced is not None:
-            traced.begin(worker.machine)
-        with nogil:
-            outcome = run_in_order(worker.machine, core, 0) if core.reset_results() else Status.OUT_OF_MEMORY
-        if traced is not None:
-            traced.end(worker.machine)
-        interrupt.leave(worker.machine)
-        status = outcome
-    finally:
-        state.busy = False
-        return_worker(worker)
-        if status == Status.RUNNING:
-            world.release(checkpoint)
-        else:
-            world.revert(checkpoint)
+    lease = lease_machine()
+    use = use_to_write(state, "transact")
+    core.world = use.world
+    open_machine(lease.machine, core)
+    lease.attach(traced)
+    with nogil:
+        status = run_in_order(lease.machine, core, 0) if core.reset_results() else Status.OUT_OF_MEMORY
+    lease.finish()
     if status != Status.RUNNING:
         raise_outcome(status, core.have, core.want, core.missing, core.missing_block_number, None)
-    return make_receipt(&core.outcomes[0])
+    receipt = make_receipt(&core.outcomes[0])
+    use.keep()
+    return receipt
 
 
 cdef Status run_call(Machine* m, const StateView* view, const CTransaction* tx, Outcome* out) noexcept nogil:
@@ -105,45 +90,35 @@ cdef object make_call_result(Status status, Outcome* out, uint64_t gas, double s
 
 cdef object call_native(State state, object header, CTransaction* tx, int repeat, object tracer):
     cdef _Job job = _Job()
-    cdef _Worker worker
-    cdef _Interrupt interrupt = _Interrupt()
+    cdef _Lease lease
     cdef BaseTracer traced = tracer_of(tracer)
-    cdef shared_ptr[World] world
     cdef StateView view
     cdef Outcome out
     cdef Status status = Status.INTERNAL
     cdef double started = 0
     fill_context(&job.job, header)
-    state.reader()
-    world = state.world  # a copy of its own: whoever writes meanwhile writes elsewhere
-    view = world.get().view()
-    worker = borrow_worker()
-    interrupt.watch(worker.machine)
+    job.world = state.shared()
+    view = job.world.get().view()
     times = []
-    try:
-        open_machine(worker.machine, &job.job)
-        if traced is not None:
-            traced.begin(worker.machine)
-        for _ in range(repeat):
-            with nogil:
-                started = evmcore_seconds()
-                status = run_call(worker.machine, &view, tx, &out)
-                started = evmcore_seconds() - started
-            times.append(started)
-            if kind_of(status) == Kind.BROKEN:
-                break
-        if traced is not None:
-            traced.end(worker.machine)
-        interrupt.leave(worker.machine)
-    finally:
-        return_worker(worker)
+    lease = lease_machine()
+    open_machine(lease.machine, &job.job)
+    lease.attach(traced)
+    for _ in range(repeat):
+        with nogil:
+            started = evmcore_seconds()
+            status = run_call(lease.machine, &view, tx, &out)
+            started = evmcore_seconds() - started
+        times.append(started)
+        if kind_of(status) == Kind.BROKEN:
+            break
+    lease.finish()
     if kind_of(status) == Kind.INVALID or kind_of(status) == Kind.BROKEN:
         raise_outcome(status, out.have, out.want, out.missing, out.missing_block_number, None)
     times.sort()
     return make_call_result(status, &out, tx.gas_limit, times[len(times) // 2])
 
 
-def call(State state, header, *, sender=bytes(20), to=None, data=b"", value=0, gas=None, gas_price=0,
+def call(State state not None, header, *, sender=bytes(20), to=None, data=b"", value=0, gas=None, gas_price=0,
          tracer=None):
     """Run a message on a state and keep nothing.
 
@@ -194,7 +169,15 @@ def run(code, data=b"", *, gas=30_000_000, fork="BPO2", value=0, sender=bytes(20
     return  CallResult
     """
     cdef CTransaction tx
-    cdef State on = State() if state is None else state.copy()
+    cdef State on
+    if not isinstance(repeat, int) or not 0 < repeat < 2**31:
+        raise ValueError(f"repeat: {repeat!r} is not a number of times")
+    if state is None:
+        on = State()
+    elif isinstance(state, State):
+        on = (<State>state).copy()
+    else:
+        raise TypeError(f"state: expected a State, got {type(state).__name__}")
     on.set_code(PROGRAM_ADDRESS, code)
     tx.sender = to_address_value(sender, "sender")
     tx.value = to_word(value, "value")
@@ -210,22 +193,55 @@ def run(code, data=b"", *, gas=30_000_000, fork="BPO2", value=0, sender=bytes(20
     return call_native(on, header, &tx, repeat, tracer)
 
 
+# More takes about a millisecond, for which others may have the GIL.
+cdef enum:
+    KECCAK_MIN_BYTES = 65536
+    TRIE_MIN_ITEMS = 1024
+
+
 def keccak256(data):
-    """keccak-256, 32 bytes."""
+    """keccak-256, 32 bytes. Of long data without the GIL."""
     cdef bytes given = to_data(data, "data")
+    cdef const uint8_t* begin = <const uint8_t*><const char*>given
+    cdef size_t size = len(given)
+    cdef _Lease lease
     cdef Hash hash
-    c_keccak256(<const uint8_t*><const char*>given, len(given), &hash)
+    if size < KECCAK_MIN_BYTES:
+        c_keccak256(begin, size, &hash)
+        return from_hash_bytes(hash)
+    lease = lease_signals()
+    with nogil:
+        keccak256_polled(begin, size, &hash, lease.poll[0])
+    lease.finish_whole("the hash")
     return from_hash_bytes(hash)
 
 
 def ordered_trie_root(items):
-    """Root of the trie of a list, as of a block's transactions: keys are the RLP of the index."""
+    """Root of the trie of a list, as of a block's transactions: keys are the RLP of the index. Of a long one without the GIL."""
     cdef Vector[ByteView] views
-    cdef Hash root
-    items = [to_data(item, "item") for item in items]
+    cdef size_t count = 0
+    given = []
     for item in items:
+        given.append(to_data(item, "item"))
+        check_often(&count)
+    for item in given:
         append_to(views, view_bytes(item))
-    or_memory_error(c_ordered_trie_root(views.data(), views.size(), &root))
+    return list_root(views)
+
+
+cdef object list_root(const Vector[ByteView]& views):
+    """The root of items that lie still."""
+    cdef _Lease lease
+    cdef Hash root
+    cdef cbool is_made
+    if views.size() < TRIE_MIN_ITEMS:
+        or_memory_error(c_ordered_trie_root(views.data(), views.size(), &root, NULL))
+        return from_hash_bytes(root)
+    lease = lease_signals()
+    with nogil:
+        is_made = c_ordered_trie_root(views.data(), views.size(), &root, lease.poll)
+    lease.finish_whole("the root")
+    or_memory_error(is_made)
     return from_hash_bytes(root)
 
 
@@ -263,21 +279,16 @@ def price_and_run_precompile(address, data, *, gas=INT64_MAX, fork="BPO2"):
     cdef int64_t price
     cdef int64_t available = gas
     cdef Status status
-    cdef _Worker worker
-    cdef _Interrupt interrupt = _Interrupt()
+    cdef _Lease lease
     if precompile == NULL:
         raise ValueError(f"no precompile {address:#x} in {fork}")
-    worker = borrow_worker()
-    interrupt.watch(worker.machine)
-    try:
-        with nogil:
-            price = precompile.price(view, rules[0])
-            status = Status.PRECOMPILE_FAILURE
-            if price <= available and price != INT64_MAX:
-                status = precompile.run(view, output, worker.machine.poll)
-        interrupt.leave(worker.machine)
-    finally:
-        return_worker(worker)
+    lease = lease_machine()
+    with nogil:
+        price = precompile.price(view, rules[0])
+        status = Status.PRECOMPILE_FAILURE
+        if price <= available and price != INT64_MAX:
+            status = precompile.run(view, output, lease.machine.poll)
+    lease.finish()
     if status == Status.PRECOMPILE_UNAVAILABLE:
         raise errors.PrecompileUnavailable("ckzg")
     if status == Status.OUT_OF_MEMORY:

@@ -162,6 +162,13 @@ cdef class BlockResult:
     cdef dict made
     cdef readonly dict statistics
 
+    def __cinit__(self, job=None):
+        if not isinstance(job, _Job) or (<_Job>job).job.rules == NULL:
+            raise TypeError("a BlockResult is what execute_block returns; it can't be made by itself")
+        self.job = job
+        self.made = {}
+        self.statistics = {}
+
     # What has to be the same whatever the strategy and the number of workers.
     CONSENSUS = ("receipts", "gas_used", "blob_gas_used", "logs_bloom", "receipts_root", "transactions_root",
                  "withdrawals_root", "requests", "requests_hash", "state_root")
@@ -191,7 +198,12 @@ cdef class BlockResult:
 
     def _make_receipts(self):
         cdef size_t i
-        return tuple([make_receipt(&self.job.job.outcomes[i]) for i in range(self.job.job.outcomes.size())])
+        cdef size_t count = 0
+        receipts = []
+        for i in range(self.job.job.outcomes.size()):
+            receipts.append(make_receipt(&self.job.job.outcomes[i]))
+            check_often(&count)
+        return tuple(receipts)
 
     @property
     def receipts_root(self):
@@ -249,17 +261,21 @@ cdef class BlockResult:
     def _make_state_root(self):
         cdef shared_ptr[World] world = self.job.world
         cdef double began = evmcore_seconds()
-        cdef Hash root = make_state_root(world.get(), self.statistics["workers"])
+        cdef Hash root
+        if world.get() == NULL:  # another thread has made it meanwhile
+            return self.made["state_root"]
+        root = make_state_root(world.get(), self.statistics["workers"])
         self.statistics["state_root_seconds"] = evmcore_seconds() - began
+        made = self.made["state_root"] = from_hash_bytes(root)
         self.job.world.reset()  # the result keeps it; the state need not be copied when it changes next
-        return from_hash_bytes(root)
+        return made
 
     @property
     def accesses(self):
         """Accesses: what each transaction read and wrote; None unless the block was executed with `record=True`."""
         return self.made.get("accesses")
 
-    def differences(self, BlockResult other):
+    def differences(self, BlockResult other not None):
         """The names of what came out differently, most telling first."""
         return [name for name in self.CONSENSUS if getattr(self, name) != getattr(other, name)]
 
@@ -289,8 +305,7 @@ def withdrawals_root(withdrawals):
         or_memory_error(encoded.resize(encoded.size() + 1) and encode_withdrawal(item, &encoded[encoded.size() - 1]))
     for i in range(encoded.size()):
         append_to(views, ByteView(encoded[i].data(), encoded[i].size()))
-    or_memory_error(c_ordered_trie_root(views.data(), views.size(), &root))
-    return from_hash_bytes(root)
+    return list_root(views)
 
 
 # ---------------------------------------------------------------- blocks
@@ -298,7 +313,7 @@ def withdrawals_root(withdrawals):
 STRATEGIES = ("auto", "sequential", "groups", "optimistic", "recorded", "recorded-hint")
 
 
-def execute_block(block, State state, *, workers=None, strategy="auto", state_roots=None, record=False, accesses=None):
+def execute_block(block, State state not None, *, workers=None, strategy="auto", state_roots=None, record=False, accesses=None):
     """Execute a block's transactions on a state, and return what it came to.
 
     block        header, transactions, ommers, withdrawals; senders are recovered if they are not known
@@ -321,14 +336,14 @@ def execute_block(block, State state, *, workers=None, strategy="auto", state_ro
     return _execute_block(block, state, workers, strategy, state_roots, record, accesses)
 
 
-def _execute_block(block, State state, workers, strategy, state_roots, record, accesses):
+def _execute_block(block, State state not None, workers, strategy, state_roots, record, accesses):
     cdef _Job job = _Job()
     cdef BlockJob* core = &job.job
-    cdef World* world
+    cdef _StateUse use
+    cdef size_t count = 0
     cdef BlockWithdrawal withdrawal
     cdef BlockOmmer ommer
     cdef Status status
-    cdef uint64_t checkpoint
     cdef BlockResult result
     cdef double started
     cdef int worker_count
@@ -341,7 +356,9 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
     job.transactions = tuple(block.transactions)
     for tx in job.transactions:
         append_to(core.transactions, &(<Transaction?>tx).tx)
-    for item in block.withdrawals or ():
+        check_often(&count)
+    withdrawals = None if block.withdrawals is None else tuple(block.withdrawals)
+    for item in withdrawals or ():
         withdrawal.address = to_address_value(item.address, "withdrawal")
         withdrawal.amount_gwei = to_u64(item.amount_gwei, "amount_gwei")
         append_to(core.withdrawals, withdrawal)
@@ -373,52 +390,39 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
     if strategy == "sequential":
         worker_count = 1
 
+    if strategy in ("recorded", "recorded-hint"):
+        known = _AccessList.of(accesses, <uint32_t>core.transactions.size())
     if strategy != "sequential" and strategy != "groups":
         alert_idle_engine(worker_count)
-    world = state.writer()
-    core.world = world
-    checkpoint = world.checkpoint()
-    state.busy = True
-    status = Status.INTERNAL
+    use = use_to_write(state, "execute_block")
+    core.world = use.world
     started = evmcore_seconds()
-    try:
-        if strategy == "groups":
-            status = job.run_in_groups(worker_count)
-        elif strategy in ("recorded", "recorded-hint"):
-            status = job.run_recorded(worker_count, accesses)
-            if status == Status.ACCESSES_DIFFER and strategy == "recorded-hint":
-                notes = job.notes
-                world.revert(checkpoint)
-                checkpoint = world.checkpoint()
-                status = run_with_room(job, worker_count, record, &checkpoint)
-                job.notes["mismatch"] = notes["mismatch"]
-            elif record:
-                job.accesses = (accesses,)
-        elif strategy == "optimistic" or record:
-            status = run_with_room(job, worker_count, record, &checkpoint)
-            if status == Status.OUT_OF_MEMORY and not record:
-                # The block writes more cells than speculation may hold; in order it needs none of them.
-                world.revert(checkpoint)
-                checkpoint = world.checkpoint()
-                strategy = "sequential"
-                status = job.run_sequentially(machines)
-        else:
+    if strategy == "groups":
+        status = job.run_in_groups(worker_count)
+    elif strategy in ("recorded", "recorded-hint"):
+        status = job.run_recorded(worker_count, known)
+        if status == Status.ACCESSES_DIFFER and strategy == "recorded-hint":
+            notes = job.notes
+            use.rewind()
+            status = run_with_room(job, worker_count, record, use)
+            job.notes["mismatch"] = notes["mismatch"]
+        elif record:
+            job.accesses = (accesses,)
+    elif strategy == "optimistic" or record:
+        status = run_with_room(job, worker_count, record, use)
+        if status == Status.OUT_OF_MEMORY and not record:
+            # The block writes more cells than speculation may hold; in order it needs none of them.
+            use.rewind()
+            strategy = "sequential"
             status = job.run_sequentially(machines)
-    finally:
-        started = evmcore_seconds() - started
-        state.busy = False
-        if status == Status.RUNNING:
-            world.release(checkpoint)
-        else:
-            world.revert(checkpoint)
+    else:
+        status = job.run_sequentially(machines)
+    started = evmcore_seconds() - started
     if status != Status.RUNNING:
         raise_outcome(status, core.have, core.want, core.missing, core.missing_block_number,
                       None if core.failed_index == SIZE_MAX else core.failed_index)
-    result = BlockResult.__new__(BlockResult)
-    result.made = {}
-    result.job = job
-    result.withdrawals = None if block.withdrawals is None else tuple(block.withdrawals)
-    job.world = state.world
+    result = BlockResult(job)
+    result.withdrawals = withdrawals
     result.statistics = {
         "transactions": core.transactions.size(), "gas_used": core.room.gas_used, "workers": worker_count,
         "strategy": strategy, **counts_of(core.counts),
@@ -439,17 +443,18 @@ def _execute_block(block, State state, workers, strategy, state_roots, record, a
         from evmcore.accesses import Accesses
         result.made["accesses"] = job.accesses[0] if len(job.accesses) == 1 else Accesses.from_rows(*job.accesses)
         job.accesses = None
+    use.keep()
+    job.world = state.world
     return result
 
 
-cdef Status run_with_room(_Job job, int workers, bint record, uint64_t* checkpoint) except *:
+cdef Status run_with_room(_Job job, int workers, bint record, _StateUse use) except *:
     """Optimistically. A recorded run, which can't do without versions, gets more room if the block writes more than gas tells."""
     cdef Status status = job.run_optimistically(workers, record, 1)
     for room in (16, 256, 4096) if record else ():
         if status != Status.OUT_OF_MEMORY or job.had_all_room:
             break
-        job.job.world.revert(checkpoint[0])
-        checkpoint[0] = job.job.world.checkpoint()
+        use.rewind()
         status = job.run_optimistically(workers, record, room)
     return status
 

@@ -233,6 +233,7 @@ cdef extern from "core/math/u256.hpp" namespace "evmcore" nogil:
 
 cdef extern from "core/crypto/keccak.hpp" namespace "evmcore" nogil:
     void c_keccak256 "evmcore::keccak256"(const uint8_t* data, size_t size, Hash* out)
+    cbool keccak256_polled "evmcore::keccak256"(const uint8_t* data, size_t size, Hash* out, Poll& poll)
 
 cdef extern from "core/crypto/transaction_hash.hpp" namespace "evmcore" nogil:
     cbool hash_transaction(CTransaction* tx)
@@ -546,7 +547,7 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
         size_t size_bytes()
 
 cdef extern from "core/state/trie.hpp" namespace "evmcore" nogil:
-    cbool c_ordered_trie_root "evmcore::ordered_trie_root"(const ByteView* items, size_t n, Hash* root)
+    cbool c_ordered_trie_root "evmcore::ordered_trie_root"(const ByteView* items, size_t n, Hash* root, Poll* poll)
 
 # ---------------------------------------------------------------- 4 interpreter
 
@@ -798,7 +799,7 @@ cdef extern from "core/crypto/ethash.hpp" namespace "evmcore" nogil:
         Hash result
     const uint64_t ethash_epoch_blocks "evmcore::ETHASH_EPOCH_BLOCKS"
     const uint64_t ethash_maximum_epoch "evmcore::ETHASH_MAXIMUM_EPOCH"
-    Status ethash_light(uint64_t block_number, const Hash& seal_hash, uint64_t nonce, EthashResult* out)
+    Status ethash_light(uint64_t block_number, const Hash& seal_hash, uint64_t nonce, EthashResult* out, Poll* poll)
 
 cdef extern from "core/precompiles/precompiles.hpp" namespace "evmcore" nogil:
     cppclass Precompile:
@@ -822,6 +823,7 @@ cdef extern from "core/parallel/schedule_point.hpp" namespace "evmcore" nogil:
         uint64_t points()
     cppclass AtomicController "std::atomic<evmcore::ScheduleController*>":
         void store(ScheduleController*)
+        ScheduleController* load()
     AtomicController schedule_controller
 
 cdef extern from "core/parallel/scheduler.hpp" namespace "evmcore" nogil:
@@ -857,7 +859,7 @@ cdef extern from "core/state/state_root.hpp" namespace "evmcore" nogil:
     cppclass StateRoot:
         StateRoot(const World*)
         size_t begin(RootStep)
-        void run(RootStep, size_t part)
+        void run(RootStep, size_t part, Poll*)
         cbool root(Hash* out)
 
 cdef extern from "core/parallel/pool.hpp" namespace "evmcore" nogil:
@@ -870,7 +872,9 @@ cdef extern from "core/parallel/pool.hpp" namespace "evmcore" nogil:
     cppclass Pool:
         int workers()
         void run(void (*work)(void* context, int worker) noexcept, void* context)
-        void alert()
+        void start(void (*work)(void* context, int worker) noexcept, void* context)
+        cbool is_done()
+        void join()
 
 cdef extern from "core/parallel/access_rows.hpp" namespace "evmcore" nogil:
     cppclass TransactionAccess:

@@ -17,11 +17,16 @@ def ethash(block_number, seal_hash, nonce):
     cdef Hash hash = to_hash_value(seal_hash, "seal_hash")
     cdef uint64_t nonce_number = int.from_bytes(fixed_bytes(nonce, 8, "nonce"), "big")
     cdef EthashResult out
+    cdef _Lease lease
     cdef Status status
     if number > ETHASH_MAXIMUM_BLOCK:
         raise errors.ResourceLimit(f"block {number}: evmcore checks proofs of work up to block {ETHASH_MAXIMUM_BLOCK}")
+    lease = lease_signals()
     with nogil:
-        status = ethash_light(number, hash, nonce_number, &out)
+        status = ethash_light(number, hash, nonce_number, &out, lease.poll)
+    lease.finish()
+    if status == Status.ABORTED:
+        raise errors.ExecutionAborted("the proof was told to stop")
     if status != Status.SUCCESS:
         raise MemoryError("no memory for the Ethash cache")
     return from_hash_bytes(out.mix_hash), from_hash_bytes(out.result)

@@ -217,7 +217,7 @@ cdef class StateTest:
     Then `use_fork`, then `run` for each case. Not to be shared by threads.
     """
     cdef World* world
-    cdef _Worker worker
+    cdef _Lease lease
     cdef const Rules* rules
     cdef BlockContext block
     cdef BlobLimits blobs
@@ -235,12 +235,11 @@ cdef class StateTest:
 
     def __cinit__(self):
         self.world = new World(False)
-        self.worker = borrow_worker()
+        self.lease = lease_machine()
+        self.lease.finish()
 
     def __dealloc__(self):
         del self.world
-        if self.worker is not None:
-            return_worker(self.worker)
 
     def __init__(self, dict pre, dict env, *, bint pays_always=True):
         cdef BlockContext* block = &self.block
@@ -314,9 +313,8 @@ cdef class StateTest:
         cdef Status status = Status.RUNNING
         cdef Hash root
         cdef Hash logs
-        cdef Machine* m = self.worker.machine
+        cdef Machine* m = self.lease.machine
         cdef const char* field = NULL
-        cdef _Interrupt interrupt
         note = detail = None
         try:
             read_fixture_transaction(transaction, data, gas, value, tx)
@@ -341,15 +339,11 @@ cdef class StateTest:
             elif field != NULL:
                 detail = field.decode()
         if kind_of(status) != Kind.INVALID:
-            interrupt = _Interrupt()
-            interrupt.watch(m)
-            try:
-                with nogil:
-                    status = self.apply(m, tx, &root, &logs)
-                interrupt.leave(m)
-            finally:
-                m.poll.hook = NULL
+            self.lease.watch()
+            with nogil:
+                status = self.apply(m, tx, &root, &logs)
                 m.trim()
+            self.lease.finish()
         if kind_of(status) == Kind.INVALID:
             if status == Status.TYPE_NOT_SUPPORTED:
                 detail = str(tx.type)

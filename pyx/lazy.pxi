@@ -58,6 +58,10 @@ cdef extern from * nogil:
         AtomicFlag is_out_of_memory
 
 
+cdef enum:
+    PROBE_WEIGHT = 21000  # what a transaction takes at least, in gas
+
+
 cdef void probe_some(void* context, int worker) noexcept nogil:
     """Run transactions that miss something, on what is known, until there are none left."""
     cdef Probe* probe = <Probe*>context
@@ -70,7 +74,10 @@ cdef void probe_some(void* context, int worker) noexcept nogil:
     open_machine(m, job)
     while True:
         i = e.next_item.fetch_add(1)
-        if i >= job.transactions.size() or m.poll.abort.load():
+        if i >= job.transactions.size():
+            break
+        if m.poll.poll(PROBE_WEIGHT):
+            stop_workers(e)
             break
         if probe.is_satisfied[i]:
             continue
@@ -84,44 +91,64 @@ cdef void probe_some(void* context, int worker) noexcept nogil:
 cdef class _Fetcher:
     """Asks a state's source for keys, and puts the answers into the state."""
     cdef State state
+    cdef const char* user  # for whom: what others are told
     cdef readonly long batches
     cdef readonly long keys
 
-    def __init__(self, State state):
+    def __cinit__(self, State state not None):
         self.state = state
+        self.user = "prefetch"
 
     def fetch(self, wanted):
         """One batch: `wanted` is a set of (address, slot or None)."""
+        cdef size_t count = 0
         wanted = sorted(wanted, key=lambda key: (key[0], -1 if key[1] is None else key[1]))
         if not wanted:
             return
         self.batches += 1
         self.keys += len(wanted)
-        answers = self.state.source(wanted)
+        answers = self.ask(wanted)
         for key in wanted:
             if key not in answers:
                 raise errors.MissingState(key[0], key[1])
             self.put(key, answers[key])
+            check_often(&count)
+
+    cdef object ask(self, list wanted):
+        """The source's answer. It may read the state meanwhile, and others may; nobody changes it."""
+        cdef _StateUse use = use_to_fetch(self.state, self.user)
+        if self.state.source is None:
+            raise ValueError("state: it has no source to fetch from")
+        return self.state.source(wanted)
 
     cdef int put(self, tuple key, object value) except -1:
         cdef State state = self.state
         cdef Address address = to_address_value(key[0], "address")
         cdef u256 slot
         cdef u256 word
+        cdef uint64_t nonce
+        cdef bytes code
+        cdef World* world
         if key[1] is not None:
             slot = to_word(key[1], "slot")
             word = to_word(_quantity(value, "value"), "value")
-            raise_status(state.writer().set_slot_of(address, slot, word))
+            raise_status(state.filler().set_slot_of(address, slot, word))
         elif value is None:
-            state.delete_account(key[0])
+            raise_status(state.filler().destroy(address))
         else:
             get = value.get if hasattr(value, "get") else (lambda field, default: getattr(value, field, default))
-            raise_status(state.writer().create(address))
-            state.set_balance(key[0], get("balance", 0))
-            state.set_nonce(key[0], get("nonce", 0))
+            word = to_word(_quantity(get("balance", 0), "balance"), "balance")
+            nonce = to_u64(_quantity(get("nonce", 0), "nonce"), "nonce")
             code = to_data(get("code", b""), "code")
+            if len(code) > MAX_GIVEN_CODE_BYTES:
+                raise ValueError(f"code: {len(code)} bytes, at most {MAX_GIVEN_CODE_BYTES} are taken")
+            # From here on no Python code runs: the account is put whole.
+            world = state.filler()
+            raise_status(world.create(address))
+            raise_status(world.set_balance(address, word))
+            raise_status(world.set_nonce(address, nonce))
             if code:
-                state.set_code(key[0], code)
+                raise_status(world.set_code(address, view_bytes(code)))
         return 0
 
 
@@ -131,7 +158,7 @@ cdef object key_of(const MissingKey& missing):
 
 cdef set known_keys(object block, State state):
     """The accounts and slots that a block names before anything has run."""
-    cdef World* world = state.reader()
+    cdef size_t count = 0
     keys = {(bytes(block.header.coinbase), None)}
     rules = fork_rules(block.header.fork)
     for has, name in (("has_beacon_root", "beacon_roots_contract"), ("stores_parent_hash", "history_contract"),
@@ -146,9 +173,22 @@ cdef set known_keys(object block, State state):
             keys.add((address, None))
             keys.update((address, slot) for slot in slots)
         keys.update((authorization[1], None) for authorization in tx.authorization_list)
+        check_often(&count)
     keys.update((bytes(item.address), None) for item in block.withdrawals or ())
     keys.update((bytes(item.coinbase), None) for item in block.ommers)
-    return {key for key in keys if is_unknown(world, key)}
+    return unknown_of(state, keys)
+
+
+cdef set unknown_of(State state, set keys):
+    """Those of the keys that the state doesn't know."""
+    cdef shared_ptr[World] world = state.shared()
+    cdef size_t count = 0
+    unknown = set()
+    for key in keys:
+        if is_unknown(world.get(), key):
+            unknown.add(key)
+        check_often(&count)
+    return unknown
 
 
 cdef bint is_unknown(World* world, tuple key) except *:
@@ -160,7 +200,7 @@ cdef bint is_unknown(World* world, tuple key) except *:
     return world.slot(address, to_word(key[1], "slot"), &value) == Status.MISSING_STATE
 
 
-def prefetch(block, State state, *, workers=None, accesses=None):
+def prefetch(block, State state not None, *, workers=None, accesses=None):
     """Fetch what a block will need of a lazy state, in as few batches as its transactions allow.
 
     block     senders are recovered if they are not known
@@ -172,9 +212,12 @@ def prefetch(block, State state, *, workers=None, accesses=None):
     """
     cdef _Job job = _Job()
     cdef _Fetcher fetcher = _Fetcher(state)
-    cdef _Engine lent
+    cdef _Lease lease
+    cdef _StateUse use
+    cdef shared_ptr[World] world
     cdef Engine* engine
     cdef Probe probe
+    cdef size_t seen = 0
     cdef size_t i, k
     cdef int count = _worker_count(workers)
     if state.source is None:
@@ -186,44 +229,48 @@ def prefetch(block, State state, *, workers=None, accesses=None):
             wanted.add((row["address"].tobytes(), None))
         for row in accesses.slots:
             wanted.add((row["address"].tobytes(), int.from_bytes(row["slot"].tobytes(), "big")))
-        wanted = {key for key in wanted if is_unknown(state.reader(), key)}
+        wanted = unknown_of(state, wanted)
     fill_context(&job.job, block.header)
     job.transactions = tuple(block.transactions)
     for tx in job.transactions:
         append_to(job.job.transactions, &(<Transaction?>tx).tx)
     if not job.job.reset_results():
         raise MemoryError("the results of a block")
+    if accesses is not None:
+        fetcher.fetch(wanted)
+        return fetcher.batches, fetcher.keys
     or_memory_error(probe.views.resize(count) and probe.is_satisfied.resize(job.job.transactions.size()))
-    lent = borrow_engine(count)
-    engine = lent.engine
-    engine.job = &job.job
-    probe.engine = engine
-    try:
-        while True:
-            fetcher.fetch(wanted)
-            if accesses is not None:
-                break
-            job.job.world = state.reader()
-            for i in range(probe.views.size()):
-                probe.views[i].world = job.job.world
-                probe.views[i].missing.clear()
-            engine.next_item.store(0)
-            with nogil:
-                engine.pool.run(probe_some, &probe)
-            or_memory_error(not probe.is_out_of_memory.load())
-            wanted = set()
-            for i in range(probe.views.size()):
-                for k in range(probe.views[i].missing.size()):
-                    wanted.add(key_of(probe.views[i].missing[k]))
-            if not wanted:
-                break
-            PyErr_CheckSignals()
-    finally:
-        return_engine(lent)
+    while True:
+        fetcher.fetch(wanted)
+        use = use_to_fetch(state, "prefetch")
+        world = state.shared()  # nobody changes it while it is held
+        job.job.world = world.get()
+        for i in range(probe.views.size()):
+            probe.views[i].world = job.job.world
+            probe.views[i].missing.clear()
+        lease = lease_engine(count)
+        engine = lease.engine
+        engine.job = &job.job
+        probe.engine = engine
+        engine.next_item.store(0)
+        with nogil:
+            run_on_workers(engine, probe_some, &probe)
+        lease.finish_whole("the prefetch")
+        or_memory_error(not probe.is_out_of_memory.load())
+        lease = None
+        use = None
+        world.reset()
+        wanted = set()
+        for i in range(probe.views.size()):
+            for k in range(probe.views[i].missing.size()):
+                wanted.add(key_of(probe.views[i].missing[k]))
+                check_often(&seen)
+        if not wanted:
+            break
     return fetcher.batches, fetcher.keys
 
 
-def execute_lazily(block, State state, **options):
+def execute_lazily(block, State state not None, **options):
     """`execute_block` on a state with a source: prefetch, execute, and fetch again what only the true order of the
     transactions has shown to be needed. `statistics` gets `batches` and `keys`."""
     cdef _Fetcher fetcher = _Fetcher(state)

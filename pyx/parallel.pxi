@@ -1,103 +1,11 @@
 # Floor 8: several workers on one block, as Python lends and drives them. What they do is core/parallel, which executes a
 # transaction through the hooks below:
-# groups      every transaction against the state before the block, by a Python thread pool, one nogil call each; then they
+# groups      every transaction against the state before the block, by Python's threads, one nogil call each; then they
 #             commit in order, and one whose reads an earlier one wrote is executed again (groups.hpp)
 # optimistic  one nogil call for the block: native workers claim, execute and commit in order by themselves (optimistic.cpp)
 # recorded    one nogil call for the block, of which the accesses are known (recorded.cpp)
 # The result is the sequential one.
-import threading as _threading
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import wait as _wait
-
-
-cdef class _Worker:
-    """A machine on loan to one thread."""
-    cdef Machine* machine
-
-    def __cinit__(self):
-        self.machine = new Machine()
-        if not self.machine.allocate():
-            raise MemoryError("a worker's machine")
-
-    def __dealloc__(self):
-        del self.machine
-
-
-_idle_workers = []  # guarded by the GIL: append and pop are atomic
-
-
-cdef _Worker borrow_worker():
-    try:
-        return <_Worker>_idle_workers.pop()
-    except IndexError:
-        return _Worker()
-
-
-cdef void return_worker(_Worker worker):
-    worker.machine.trim()
-    worker.machine.poll.abort.store(False)
-    _idle_workers.append(worker)
-
-
-cdef dict _pools = {}
-
-
-def _pool(workers):
-    """The process's thread pool of that size; its threads wait between blocks."""
-    pool = _pools.get(workers)
-    if pool is None:
-        pool = _pools[workers] = ThreadPoolExecutor(workers, thread_name_prefix="evmcore")
-    return pool
-
-
-cdef cbool check_signals(void* context) noexcept nogil:
-    """The poll hook of the main thread, which alone Python's signals reach: true once there is one that raises."""
-    cdef SignalWatch* watch = <SignalWatch*>context
-    cdef double now = evmcore_seconds()
-    if now < watch.next_look:
-        return False
-    with gil:
-        try:
-            PyErr_CheckSignals()
-        except BaseException as error:
-            (<_Interrupt>watch.owner).error = error
-            return True
-    watch.next_look = evmcore_seconds() + SIGNAL_INTERVAL_SECONDS
-    return False
-
-
-# Taking the GIL may mean to wait for another thread's turn of 5 ms: not more often than Ctrl-C needs.
-cdef double SIGNAL_INTERVAL_SECONDS = 0.04
-
-
-cdef struct SignalWatch:
-    void* owner
-    double next_look
-
-
-cdef extern from "Python.h":
-    int PyErr_CheckSignals() except -1
-
-
-cdef class _Interrupt:
-    """What a signal raised while a machine ran."""
-    cdef object error
-    cdef SignalWatch signals
-
-    cdef void watch(self, Machine* machine):
-        if _threading.current_thread() is not _threading.main_thread():
-            return
-        self.signals.owner = <void*>self
-        self.signals.next_look = 0
-        machine.poll.hook = check_signals
-        machine.poll.hook_context = &self.signals
-
-    cdef int leave(self, Machine* machine) except -1:
-        machine.poll.hook = NULL
-        machine.poll.abort.store(False)
-        if self.error is not None:
-            raise self.error
-        return 0
+import _thread
 
 
 # ---------------------------------------------------------------- what the parallel floor executes
@@ -143,169 +51,165 @@ cdef class _Job:
     cdef BlockJob job
     cdef tuple transactions
     cdef shared_ptr[World] world
-    cdef ClaimCounter* claims
-    cdef list speculating  # _Worker of each thread in `_speculate`; for `_stop_speculating`
     cdef dict notes
     cdef tuple accesses
     cdef double recover_seconds  # of all workers together
     cdef bint had_all_room       # as many versions as there may be
 
-    def __dealloc__(self):
-        if self.claims != NULL:
-            del self.claims
-
     cdef Status run_sequentially(self, int workers) except *:
         """On the machine that blocks on as many workers begin on, if there is one: what it remembers serves both."""
-        cdef _Engine lent = borrow_idle_engine(workers)
-        cdef _Worker worker = borrow_worker() if lent is None else None
-        cdef Machine* machine = worker.machine if lent is None else &lent.engine.workers[0].machine
-        cdef _Interrupt interrupt = _Interrupt()
+        cdef _Lease lease = lease_engine(workers, True)
         cdef Status status
-        interrupt.watch(machine)
-        try:
-            with nogil:
-                status = run_block(machine, &self.job)
-            self.recover_seconds = machine.recover_seconds
-            interrupt.leave(machine)
-        finally:
-            machine.poll.hook = NULL
-            if lent is None:
-                return_worker(worker)
-            else:
-                return_engine(lent)
+        with nogil:
+            status = run_block(lease.machine, &self.job)
+        self.recover_seconds = lease.machine.recover_seconds
+        lease.finish()
         return status
 
     cdef Status run_in_groups(self, int workers) except *:
-        cdef _Worker worker = borrow_worker()
-        cdef _Interrupt interrupt = _Interrupt()
+        cdef _Lease lease = lease_machine()
+        cdef _Speculation speculation
         cdef Status status
-        interrupt.watch(worker.machine)
+        with nogil:
+            status = begin_job(lease.machine, &self.job)
+        lease.finish()
+        if status != Status.RUNNING:
+            return status
+        speculation = _Speculation(self)
         try:
-            with nogil:
-                status = begin_job(worker.machine, &self.job)
-            interrupt.leave(worker.machine)
-            if status == Status.RUNNING:
-                if self.claims != NULL:
-                    del self.claims
-                self.claims = new ClaimCounter()
-                self.speculating = []
-                futures = [_pool(workers - 1).submit(self._speculate) for _ in range(workers - 1)]
-                try:
-                    self._speculate()
-                except BaseException:
-                    self._stop_speculating()
-                    raise
-                finally:
-                    self._wait_for(futures)
-                interrupt.watch(worker.machine)
-                with nogil:
-                    status = commit_in_order(worker.machine, &self.job, &hooks)
-                    if status == Status.RUNNING:
-                        status = end_job(worker.machine, &self.job)
-                interrupt.leave(worker.machine)
+            speculation.start(workers)
         finally:
-            worker.machine.poll.hook = NULL
-            return_worker(worker)
+            speculation.close()
+        lease.watch()
+        with nogil:
+            status = commit_in_order(lease.machine, &self.job, &hooks)
+            if status == Status.RUNNING:
+                status = end_job(lease.machine, &self.job)
+        lease.finish()
         return status
 
     cdef Status run_optimistically(self, int workers, bint records, size_t room) except *:
-        cdef _Engine lent = borrow_engine(workers)
-        cdef Engine* engine = lent.engine
-        cdef Machine* machine = &engine.workers[0].machine
-        cdef _Interrupt interrupt = _Interrupt()
+        cdef _Lease lease = lease_engine(workers)
+        cdef Engine* engine = lease.engine
         cdef Status status
         cdef size_t i
-        interrupt.watch(machine)
-        try:
-            engine.job = &self.job
-            engine.hooks = &hooks
-            engine.records = records
-            engine.room = room
-            with nogil:
-                status = execute_optimistically(engine)
-            self.had_all_room = engine.has_all_room()
-            for i in range(engine.workers.size()):
-                self.recover_seconds += engine.workers[i].machine.recover_seconds
-            interrupt.leave(machine)
-            self.notes = {"busy_seconds": [engine.workers[i].busy_seconds for i in range(engine.workers.size())]}
-            if records and status == Status.RUNNING:
-                self.notes["critical_path_gas"] = engine.critical_path_gas
-                self.accesses = read_accesses(engine)
-        finally:
-            machine.poll.hook = NULL
-            return_engine(lent)
+        engine.job = &self.job
+        engine.hooks = &hooks
+        engine.records = records
+        engine.room = room
+        with nogil:
+            status = execute_optimistically(engine)
+        self.had_all_room = engine.has_all_room()
+        for i in range(engine.workers.size()):
+            self.recover_seconds += engine.workers[i].machine.recover_seconds
+        lease.finish()
+        self.notes = {"busy_seconds": [engine.workers[i].busy_seconds for i in range(engine.workers.size())]}
+        if records and status == Status.RUNNING:
+            self.notes["critical_path_gas"] = engine.critical_path_gas
+            self.accesses = read_accesses(engine)
         return status
 
-    cdef Status run_recorded(self, int workers, object accesses) except *:
-        cdef _AccessList known = _AccessList.of(accesses, <uint32_t>self.job.transactions.size())
-        cdef _Engine lent = borrow_engine(workers)
-        cdef Engine* engine = lent.engine
-        cdef Machine* machine = &engine.workers[0].machine
-        cdef _Interrupt interrupt = _Interrupt()
+    cdef Status run_recorded(self, int workers, _AccessList known) except *:
+        cdef _Lease lease = lease_engine(workers)
+        cdef Engine* engine = lease.engine
         cdef Status status
         cdef size_t i
-        interrupt.watch(machine)
-        try:
-            engine.job = &self.job
-            engine.hooks = &hooks
-            with nogil:
-                status = execute_recorded(engine, &known.list)
-            for i in range(engine.workers.size()):
-                self.recover_seconds += engine.workers[i].machine.recover_seconds
-            interrupt.leave(machine)
-            self.notes = {"busy_seconds": [engine.workers[i].busy_seconds for i in range(engine.workers.size())],
-                          "mismatch": self.job.failed_index if status == Status.ACCESSES_DIFFER else None}
-        finally:
-            machine.poll.hook = NULL
-            return_engine(lent)
+        engine.job = &self.job
+        engine.hooks = &hooks
+        with nogil:
+            status = execute_recorded(engine, &known.list)
+        for i in range(engine.workers.size()):
+            self.recover_seconds += engine.workers[i].machine.recover_seconds
+        lease.finish()
+        self.notes = {"busy_seconds": [engine.workers[i].busy_seconds for i in range(engine.workers.size())],
+                      "mismatch": self.job.failed_index if status == Status.ACCESSES_DIFFER else None}
         return status
 
-    def _speculate(self):
-        """Run transactions against the block's parent state until there are none left, one nogil call each."""
-        cdef _Worker worker = borrow_worker()
-        cdef _Interrupt interrupt = _Interrupt()
+
+@cython.final
+cdef class _Speculation:
+    """A job's transactions on the state before the block, one nogil call each, on this thread and on others of Python's.
+
+    A thread may come late: it takes part only if it comes before `close`, which waits for those that do.
+    """
+    cdef _Job job
+    cdef ClaimCounter claims
+    cdef vector[Machine*] machines  # of the threads that take part; this and the next two are guarded by the GIL
+    cdef bint is_closed
+    cdef object error
+    cdef unsigned process
+
+    def __cinit__(self, _Job job not None):
+        self.job = job
+        self.process = process_generation()
+
+    cdef int start(self, int workers) except -1:
+        for _ in range(workers - 1):
+            try:
+                _thread.start_new_thread(self, ())  # not a Thread, whose start a signal can leave half done
+            except RuntimeError:  # there is none to be had: those that are there do the work
+                break
+        self()
+        return 0
+
+    def __call__(self):
+        cdef _Lease lease
         cdef size_t i
-        self.speculating.append(worker)
-        interrupt.watch(worker.machine)
+        if self.is_closed:
+            return
         try:
-            open_machine(worker.machine, &self.job)
-            while True:
+            lease = lease_machine()
+            self.machines.push_back(lease.machine)
+            open_machine(lease.machine, &self.job.job)
+            while not lease.machine.poll.abort.load():
                 i = self.claims.next.fetch_add(1)
-                if i >= self.job.transactions.size():
+                if i >= self.job.job.transactions.size():
                     break
                 with nogil:
-                    execute_on_parent(worker.machine, &self.job, &hooks, <uint32_t>i)
-                if interrupt.error is not None:
-                    break
-            self.recover_seconds += worker.machine.recover_seconds
-            interrupt.leave(worker.machine)
-        finally:
-            worker.machine.poll.hook = NULL
-            return_worker(worker)
+                    execute_on_parent(lease.machine, &self.job.job, &hooks, <uint32_t>i)
+            self.job.recover_seconds += lease.machine.recover_seconds
+            lease.finish()
+        except BaseException as error:
+            self.error = error
+            self.stop()
+        if lease is not None:
+            self.forget(lease.machine)
 
-    def _stop_speculating(self):
+    cdef void forget(self, Machine* machine) noexcept:
+        cdef size_t i
+        for i in range(self.machines.size()):
+            if self.machines[i] == machine:
+                self.machines[i] = self.machines[self.machines.size() - 1]
+                self.machines.pop_back()
+                return
+
+    cdef void stop(self) noexcept:
         """Leave nothing to claim, and tell those at work to stop."""
-        self.claims.next.fetch_add(self.job.transactions.size())
-        for worker in self.speculating:
-            (<_Worker>worker).machine.poll.abort.store(True)
+        cdef size_t i
+        self.claims.next.fetch_add(self.job.job.transactions.size())
+        for i in range(self.machines.size()):
+            self.machines[i].poll.abort.store(True)
 
-    def _wait_for(self, futures):
-        """Wait until all have ended. A signal meanwhile stops them, and is raised when they have: the job is theirs till then."""
-        error = None
-        while True:
-            try:
-                _wait(futures)
-                break
-            except BaseException as raised:
-                error = raised
-                self._stop_speculating()
-        if error is not None:
+    cdef int close(self) except -1:
+        """Wait until nobody is at work on the job. A signal meanwhile stops them, and is raised when they have ended."""
+        cdef double looked = evmcore_seconds()
+        self.is_closed = True
+        while self.machines.size() != 0 and self.process == process_generation():
+            with nogil:
+                usleep(50)
+            if evmcore_seconds() - looked > SIGNAL_INTERVAL_SECONDS:
+                looked = evmcore_seconds()
+                try:
+                    PyErr_CheckSignals()
+                except BaseException as error:
+                    self.error = error
+                    self.stop()
+        if self.process != process_generation():
+            raise errors.EvmError("the process was forked while a block was at work, whose other threads are not here")
+        if self.error is not None:
+            error, self.error = self.error, None
             raise error
-        for future in futures:
-            future.result()
-
-
-# ---------------------------------------------------------------- tuning
+        return 0
 
 
 def tuning_table():
@@ -345,11 +249,15 @@ cdef class ScheduleFuzzer:
             "midway_share": 16}
 
     def __cinit__(self, seed, int workers, **tuning):
+        if not 1 <= workers <= 256:
+            raise ValueError(f"workers: {workers} is not a number of threads")
         self.seed = seed
         self.tuning = {**self.RARE, **tuning}
         self.controller = new ScheduleController(to_u64(seed, "seed"), workers)
 
     def __dealloc__(self):
+        if self.controller != NULL and schedule_controller.load() == self.controller:
+            schedule_controller.store(NULL)
         del self.controller
 
     def __enter__(self):
@@ -366,51 +274,3 @@ cdef class ScheduleFuzzer:
     @property
     def points(self):
         return self.controller.points()
-
-
-cdef class _Engine:
-    """An engine on loan to one block."""
-    cdef Engine* engine
-
-    def __cinit__(self, int workers):
-        self.engine = new Engine(workers)
-        if not self.engine.allocate():
-            raise MemoryError("the machines of the workers")
-
-
-cdef dict _idle_engines = {}  # by number of workers; engines live as long as their threads, so they are never freed
-
-
-cdef void return_engine(_Engine lent):
-    lent.engine.trim()
-    _idle_engines.setdefault(lent.engine.pool.workers(), []).append(lent)
-
-
-cdef _Engine borrow_idle_engine(int workers):
-    """One that was used before; None where there is none."""
-    try:
-        return <_Engine>_idle_engines[workers].pop()
-    except LookupError:  # none was ever made, or all are at work
-        return None
-
-
-cdef void alert_idle_engine(int workers) except *:
-    """Have the threads wake of the engine that a block on so many workers will borrow in a moment."""
-    cdef list idle = _idle_engines.get(workers)
-    if idle and tuning.early_waking:
-        (<_Engine>idle[len(idle) - 1]).engine.pool.alert()  # the one that is popped
-
-
-cdef _Engine borrow_engine(int workers):
-    cdef _Engine idle = borrow_idle_engine(workers)
-    return _Engine(workers) if idle is None else idle
-
-
-def _forget_engines():
-    _idle_engines.clear()
-    _pools.clear()
-
-
-import os as _os
-if hasattr(_os, "register_at_fork"):
-    _os.register_at_fork(after_in_child=_forget_engines)  # threads don't come along

@@ -143,7 +143,7 @@ cdef extern from *:
         StateView view() nogil
 
 
-def probe_slots(State state, header, to, data=b"", gas=1_000_000):
+def probe_slots(State state not None, header, to, data=b"", gas=1_000_000):
     """A call in which the slots of `to` are followed: (call result, {slot: (seen, value, bounds)}).
 
     bounds  (lowest, highest) of what the slot might have been when the call began, if the run depends on no more than that
@@ -151,7 +151,7 @@ def probe_slots(State state, header, to, data=b"", gas=1_000_000):
     """
     cdef CTransaction tx
     cdef _Job job = _Job()
-    cdef _Worker worker
+    cdef _Lease lease
     cdef TrackedView tracked
     cdef StateView view
     cdef Outcome out
@@ -163,18 +163,16 @@ def probe_slots(State state, header, to, data=b"", gas=1_000_000):
     assign_bytes(&tx.data, to_data(data, "data"))
     tx.gas_limit = to_u64(gas, "gas")
     fill_context(&job.job, header)
-    tracked.below = state.reader().view()
+    job.world = state.shared()
+    tracked.below = job.world.get().view()
     view = tracked.view()
-    worker = borrow_worker()
-    try:
-        open_machine(worker.machine, &job.job)
-        worker.machine.follow_slots(True)
-        with nogil:
-            status = run_call(worker.machine, &view, &tx, &out)
-            worker.machine.journal.extract(&effects)
-        worker.machine.follow_slots(False)
-    finally:
-        return_worker(worker)
+    lease = lease_machine()
+    open_machine(lease.machine, &job.job)
+    lease.machine.follow_slots(True)
+    with nogil:
+        status = run_call(lease.machine, &view, &tx, &out)
+        lease.machine.journal.extract(&effects)
+    lease.finish()
     slots = {}
     for i in range(effects.slots.size()):
         slot = &effects.slots[i]
@@ -262,9 +260,11 @@ cdef void work_on_counters(void* context, int worker) noexcept nogil:
 
 def probe_scheduler(needs, int workers, int window, int batch, early=(), soon=(), int soon_from=0):
     """(values, runs, discarded, order): counters run by the scheduler. `needs[i]`: the index, i at the most, that i counts on."""
-    cdef Counters* c = new Counters()
-    cdef _Engine lent = borrow_engine(workers)
+    cdef Counters* c
+    cdef _Lease lease = lease_engine(workers)
     cdef uint32_t i
+    lease.poll.hook = NULL  # the caller is worker 0, whom the schedule fuzzer may keep waiting
+    c = new Counters()
     try:
         c.needs = needs
         c.committed = <AtomicSize*>calloc(c.needs.size() + 1, sizeof(AtomicSize))
@@ -282,12 +282,11 @@ def probe_scheduler(needs, int workers, int window, int batch, early=(), soon=()
             if not 0 <= index < <Py_ssize_t>c.needs.size() or not c.scheduler.set_soon(index, <uint32_t>soon_from):
                 raise ValueError(f"soon: {index}")
         with nogil:
-            lent.engine.pool.run(work_on_counters, c)
+            lease.engine.pool.run(work_on_counters, c)
         return [c.committed[i].load() for i in range(<uint32_t>c.needs.size())], c.runs, c.discarded, c.order
     finally:
         free(c.committed)
         del c
-        return_engine(lent)
 
 
 def probe_sign(message_hash, private_key):

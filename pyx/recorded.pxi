@@ -51,12 +51,13 @@ cdef class _AccessList:
     """Given accesses, arranged for a block of `count` transactions."""
     cdef AccessList list
     cdef readonly uint32_t count
+    cdef bint is_built
 
     @staticmethod
     def of(accesses, uint32_t count):
         """The list of an Accesses, which keeps it. Raises UnusableInput."""
-        known = accesses._indexed
-        if known is None or (<_AccessList?>known).count != count:
+        known = getattr(accesses, "_indexed", None)
+        if not isinstance(known, _AccessList) or (<_AccessList>known).count != count or not (<_AccessList>known).is_built:
             known = accesses._indexed = _AccessList._build(accesses, count)
         return known
 
@@ -100,4 +101,5 @@ cdef class _AccessList:
             raise MemoryError("accesses: an indexed access list")
         if status != Status.RUNNING:
             raise errors.UnusableInput(f"accesses: a row has a code that is not among the {len(accesses.codes)} given")
+        self.is_built = True
         return self

@@ -3,6 +3,8 @@
 
 cdef cppclass ListRoots:
     BlockJob* job
+    Engine* engine
+    Poll* poll  # where there is no engine
     cbool has_receipts
     Vector[Bytes] encoded
     AtomicFlag is_out_of_memory
@@ -24,9 +26,13 @@ cdef enum:
 cdef void encode_some_receipts(void* context, int worker) noexcept nogil:
     """Encode receipts, a part at a time, until there are none left."""
     cdef ListRoots* roots = <ListRoots*>context
+    cdef Poll* poll = poll_of(roots.engine, roots.poll, worker)
     cdef size_t first
     cdef size_t i
     while True:
+        if poll.poll(HOOK_INTERVAL):
+            stop_workers(roots.engine)
+            break
         first = roots.parts.next.fetch_add(RECEIPTS_A_PART)
         if first >= roots.encoded.size():
             break
@@ -37,6 +43,7 @@ cdef void encode_some_receipts(void* context, int worker) noexcept nogil:
 cdef void make_some_root(void* context, int worker) noexcept nogil:
     """Make the receipts' root, the transactions' root, or both."""
     cdef ListRoots* roots = <ListRoots*>context
+    cdef Poll* poll = poll_of(roots.engine, roots.poll, worker)
     cdef Vector[ByteView] views
     cdef size_t trie
     cdef size_t count
@@ -52,31 +59,38 @@ cdef void make_some_root(void* context, int worker) noexcept nogil:
         if trie == 0:
             for i in range(count):
                 views[i] = ByteView(roots.encoded[i].data(), roots.encoded[i].size())
-            roots.note(not roots.has_receipts or c_ordered_trie_root(views.data(), count, &roots.receipts_root))
+            roots.note(not roots.has_receipts or c_ordered_trie_root(views.data(), count, &roots.receipts_root, poll))
         else:
             for i in range(count):
                 views[i] = ByteView(roots.job.transactions[i].raw.data(), roots.job.transactions[i].raw.size())
-            roots.note(c_ordered_trie_root(views.data(), count, &roots.transactions_root))
+            roots.note(c_ordered_trie_root(views.data(), count, &roots.transactions_root, poll))
+        if poll.abort.load():
+            stop_workers(roots.engine)
+            break
 
 
 cdef int make_list_roots(BlockJob* job, cbool has_receipts, int workers, Hash* receipts_root,
                          Hash* transactions_root) except -1:
     """The roots of a block's receipts, if it has them, and of its transactions: encoded in parts, then a trie each."""
     cdef ListRoots roots
-    cdef _Engine lent
+    cdef _Lease lease
     roots.job = job
     roots.has_receipts = has_receipts
     or_memory_error(roots.encoded.resize(job.outcomes.size() if has_receipts else 0))
     if workers > 1 and job.outcomes.size() >= PARALLEL_MIN_RECEIPTS:
-        lent = borrow_engine(workers)
+        lease = lease_engine(workers)
+        roots.engine = lease.engine
         with nogil:
-            lent.engine.pool.run(encode_some_receipts, &roots)
-            lent.engine.pool.run(make_some_root, &roots)
-        return_engine(lent)
+            run_on_workers(lease.engine, encode_some_receipts, &roots)
+            run_on_workers(lease.engine, make_some_root, &roots)
     else:
+        lease = lease_signals()
+        roots.engine = NULL
+        roots.poll = lease.poll
         with nogil:
             encode_some_receipts(&roots, 0)
             make_some_root(&roots, 0)
+    lease.finish_whole("the roots")
     or_memory_error(not roots.is_out_of_memory.load())
     receipts_root[0] = roots.receipts_root
     transactions_root[0] = roots.transactions_root
@@ -85,6 +99,8 @@ cdef int make_list_roots(BlockJob* job, cbool has_receipts, int workers, Hash* r
 
 cdef cppclass StateRootJob:
     StateRoot* root
+    Engine* engine
+    Poll* poll  # where there is no engine
     RootStep step
     size_t part_count
     ClaimCounter parts
@@ -93,12 +109,16 @@ cdef cppclass StateRootJob:
 cdef void make_some_parts(void* context, int worker) noexcept nogil:
     """Take parts of a step of a state's root until there are none left."""
     cdef StateRootJob* job = <StateRootJob*>context
+    cdef Poll* poll = poll_of(job.engine, job.poll, worker)
     cdef size_t part
     while True:
+        if poll.poll(HOOK_INTERVAL):
+            stop_workers(job.engine)
+            break
         part = job.parts.next.fetch_add(1)
         if part >= job.part_count:
             break
-        job.root.run(job.step, part)
+        job.root.run(job.step, part, poll)
 
 
 cdef enum:
@@ -110,23 +130,29 @@ cdef Hash make_state_root(const World* world, int workers) except *:
     cdef StateRootJob job
     cdef Hash root
     cdef cbool is_made = False
-    cdef _Engine lent
+    cdef _Lease lease
     cdef int step
-    if workers < 2 or world.account_count() + world.slot_places() // 2 < PARALLEL_MIN_CELLS:
-        with nogil:
-            is_made = world.root(&root)
-        or_memory_error(is_made)
-        return root
-    lent = borrow_engine(workers)
+    if workers > 1 and world.account_count() + world.slot_places() // 2 >= PARALLEL_MIN_CELLS:
+        lease = lease_engine(workers)
+    else:
+        lease = lease_signals()
+    job.engine = lease.engine
+    job.poll = lease.poll
     job.root = new StateRoot(world)
     with nogil:
         for step in range(<int>RootStep.ROOT_KEYS, <int>RootStep.ROOT_DONE):
             job.step = <RootStep>step
             job.part_count = job.root.begin(job.step)
             job.parts.next.store(0)
-            lent.engine.pool.run(make_some_parts, &job)
-        is_made = job.root.root(&root)
+            if job.engine != NULL:
+                run_on_workers(job.engine, make_some_parts, &job)
+            else:
+                make_some_parts(&job, 0)
+            if job.poll.abort.load():
+                break
+        if not job.poll.abort.load():
+            is_made = job.root.root(&root)
         del job.root
-    return_engine(lent)
+    lease.finish_whole("the root")
     or_memory_error(is_made)
     return root

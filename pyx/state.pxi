@@ -33,20 +33,41 @@ cdef class State:
               for everything that a block's transactions miss at once, never by a worker
 
     `copy` is cheap: both share their data until one of them writes. `snapshot` and `revert` undo in place.
-    Reading from several threads is safe; while `execute_block` works on a state, others may not use it.
+    Any thread may use a state. What `transact` or `execute_block` is at work on is refused to all others, and what is being
+    fetched may be read, not changed: EvmError says by what.
     """
     cdef shared_ptr[World] world
-    cdef bint busy
+    cdef const char* use          # who is at work on it, alone; NULL: nobody. This and the next two are guarded by the GIL
+    cdef const char* fetch        # who fetches what it lacks, last
+    cdef vector[unsigned long] fetchers  # the threads that do
+    cdef unsigned long user       # the thread of `use`, and of the last `fetch`
+    cdef unsigned user_process    # and its process
     cdef readonly object source
 
+    def __cinit__(self):
+        self.world = make_world(False)
+
     def __init__(self, accounts=None, *, strict=False, source=None):
+        cdef bint is_strict = bool(strict) or source is not None
+        cdef State made = self
+        cdef size_t count = 0
         if source is not None and not callable(source):
             raise TypeError("source: not a function")
+        accounts = () if accounts is None else dict(accounts).items()
+        if self.is_watched() or self.world.get().account_count() != 0:
+            made = State.__new__(State)  # first complete, then in the other's place
+        made.world = make_world(is_strict)
+        try:
+            for address, account in accounts:
+                made.set_account(address, account)
+                check_often(&count)
+            self.check_writable()
+        except BaseException:
+            if made is self and self.use == NULL:
+                self.world = make_world(is_strict)
+            raise
+        self.world = made.world
         self.source = source
-        self.world = shared_ptr[World](new World(bool(strict) or source is not None))
-        if accounts is not None:
-            for address, account in dict(accounts).items():
-                self.set_account(address, account)
 
     @classmethod
     def from_alloc(cls, alloc, *, strict=False):
@@ -57,12 +78,51 @@ cdef class State:
     def is_strict(self):
         return self.world.get().is_strict()
 
+    cdef bint is_watched(self) noexcept:
+        """Whether something would notice that the state is another now."""
+        return self.use != NULL or not self.fetchers.empty() or self.world.use_count() > 1 or self.world.get().has_checkpoints()
+
     cdef World* reader(self) except NULL:
-        if self.busy:
-            raise errors.EvmError("the state is in use by execute_block in another thread")
+        """The state to be read until Python code may run again: another thread may then change it."""
+        if self.use != NULL:
+            self.refuse(self.use)
         return self.world.get()
 
+    cdef shared_ptr[World] shared(self) except *:
+        """The state as it is now, to be read for as long as it is held: whoever changes it meanwhile changes a copy."""
+        self.reader()
+        return self.world
+
+    cdef int refuse(self, const char* user) except -1:
+        what = user.decode()
+        if self.user_process != process_generation():
+            raise errors.EvmError(f"the state was in use by {what} in another thread when this process was forked")
+        if self.user == PyThread_get_thread_ident():
+            raise errors.EvmError(f"the state is in use by {what}, which has called this")
+        raise errors.EvmError(f"the state is in use by {what} in another thread")
+
+    cdef int check_writable(self) except -1:
+        self.reader()
+        if not self.fetchers.empty():
+            self.user = self.fetchers.back()
+            self.refuse(self.fetch)
+        return 0
+
     cdef World* writer(self) except NULL:
+        """The state to be changed, shared with nobody, until Python code may run again."""
+        self.check_writable()
+        return self.filler()
+
+    cdef void forget_fetcher(self, unsigned long thread) noexcept:
+        cdef size_t i
+        for i in range(self.fetchers.size()):
+            if self.fetchers[i] == thread:
+                self.fetchers[i] = self.fetchers.back()
+                self.fetchers.pop_back()
+                return
+
+    cdef World* filler(self) except NULL:
+        """The same for what is put into it because it was fetched."""
         cdef World* own
         self.reader()
         if self.world.use_count() > 1:
@@ -75,10 +135,14 @@ cdef class State:
     def copy(self):
         """An independent state with the same contents; snapshots don't carry over. Costs nothing until one writes."""
         cdef State other = State.__new__(State)
+        cdef World* own
         self.reader()
         other.source = self.source
         if self.world.get().has_checkpoints():
-            other.world = shared_ptr[World](self.world.get().clone())
+            own = self.world.get().clone()
+            if own == NULL:
+                raise MemoryError("the state could not be copied")
+            other.world.reset(own)
         else:
             other.world = self.world
         return other
@@ -135,17 +199,19 @@ cdef class State:
 
     def storage(self, address):
         """All slots that are not zero, as a dict of int to int."""
+        cdef shared_ptr[World] held = self.shared()
         cdef const AccountRecord* record = self.find(address)
         cdef vector[u256] keys
         cdef vector[u256] values
         cdef size_t i
         if record == NULL:
             return {}
-        self.world.get().collect_slots(record[0], &keys, &values)
+        held.get().collect_slots(record[0], &keys, &values)
         return {key: value for key, value in sorted((to_int(keys[i]), to_int(values[i])) for i in range(keys.size()))}
 
     def get_account(self, address):
         """The Account, with its storage; None if it doesn't exist."""
+        cdef shared_ptr[World] world = self.shared()
         cdef const AccountRecord* record = self.find(address)
         if record == NULL or not record.exists:
             return None
@@ -154,7 +220,8 @@ cdef class State:
 
     def addresses(self):
         """The addresses of all accounts that exist, sorted."""
-        cdef World* world = self.reader()
+        cdef shared_ptr[World] held = self.shared()
+        cdef World* world = held.get()
         cdef size_t i
         return sorted(from_address_bytes(world.record(i).address)
                       for i in range(world.account_count()) if world.record(i).exists)
@@ -176,9 +243,11 @@ cdef class State:
         return record != NULL and record.exists
 
     def items(self):
-        """(address, Account) for all accounts, sorted by address."""
-        for address in self.addresses():
-            yield address, self.get_account(address)
+        """(address, Account) for all accounts, sorted by address: as they were when the first was asked for."""
+        cdef State frozen = State.__new__(State)
+        frozen.world = self.shared()
+        for address in frozen.addresses():
+            yield address, frozen.get_account(address)
 
     def __eq__(self, other):
         if not isinstance(other, State):
@@ -197,8 +266,7 @@ cdef class State:
 
         workers   threads, for a state that is worth it; None: as many as there are processors
         """
-        cdef shared_ptr[World] world = self.world
-        self.reader()
+        cdef shared_ptr[World] world = self.shared()
         return from_hash_bytes(make_state_root(world.get(), _worker_count(workers)))
 
     def to_alloc(self):
@@ -299,3 +367,79 @@ cdef class State:
 
 # Far above any chain's limit; keeps sizes within 32 bits.
 MAX_GIVEN_CODE_BYTES = 64 * 1024 * 1024
+
+
+cdef extern from *:
+    """
+    #include <memory>
+    static std::shared_ptr<evmcore::World> evmcore_make_world(bool is_strict) {
+        return std::make_shared<evmcore::World>(is_strict);
+    }
+    """
+    shared_ptr[World] make_world "evmcore_make_world"(cbool is_strict) except +
+
+
+@cython.final
+@cython.no_gc
+@cython.freelist(8)
+cdef class _StateUse:
+    """A state in use by one call, until this goes.
+
+    To write, the state is that call's alone, and what it did is undone unless it says `keep`. To fetch, others may read it.
+    """
+    cdef State state
+    cdef World* world        # that is written; NULL: the state is fetched
+    cdef uint64_t checkpoint
+    cdef bint is_kept
+    cdef unsigned long thread
+
+    def __dealloc__(self):
+        if self.state is None:
+            return
+        if self.world == NULL:
+            self.state.forget_fetcher(self.thread)
+            (&evmcore_nesting)[0] -= 1
+            return
+        if self.is_kept:
+            self.world.release(self.checkpoint)
+        else:
+            self.world.revert(self.checkpoint)
+        self.state.use = NULL
+
+    cdef void keep(self) noexcept:
+        self.is_kept = True
+
+    cdef void rewind(self) noexcept:
+        """Undo what was done so far, and go on."""
+        self.world.revert(self.checkpoint)
+        self.checkpoint = self.world.checkpoint()
+
+
+cdef _StateUse use_to_write(State state, const char* user):
+    """`user` is a name that stays: what the others are told."""
+    cdef _StateUse use = _StateUse.__new__(_StateUse)
+    cdef World* world = state.writer()
+    use.checkpoint = world.checkpoint()
+    use.world = world
+    use.state = state
+    state.use = user
+    state.user = PyThread_get_thread_ident()
+    state.user_process = process_generation()
+    return use
+
+
+cdef _StateUse use_to_fetch(State state, const char* user):
+    cdef _StateUse use = _StateUse.__new__(_StateUse)
+    cdef size_t i
+    state.reader()
+    check_nesting()
+    use.thread = PyThread_get_thread_ident()
+    state.user_process = process_generation()
+    for i in range(state.fetchers.size()):
+        if state.fetchers[i] == use.thread:
+            raise errors.EvmError("the state's source asks the state for what it is to give")
+    state.fetchers.push_back(use.thread)
+    (&evmcore_nesting)[0] += 1
+    use.state = state
+    state.fetch = user
+    return use

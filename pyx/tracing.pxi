@@ -9,25 +9,16 @@ cdef class BaseTracer:
     cdef object error
     cdef cbool is_busy
 
-    cdef int begin(self, Machine* machine) except -1:
-        if self.is_busy:
-            raise errors.EvmError("the tracer is at work on another run")
-        self.is_busy = True
+    cdef int prepare(self) except -1:
+        """Before a run: forget the last one's failure. Raises where it can't report to anybody."""
         self.error = None
         self.recorder.is_out_of_memory = False
-        machine.tracer = self.recorder.tracer()
         return 0
 
-    cdef int end(self, Machine* machine) except -1:
-        """Let go of the machine, and raise what went wrong in the tracer while it ran."""
-        machine.tracer = NULL
-        self.is_busy = False
+    cdef void write_rest(self) noexcept:
+        """After a run, however it ended: write what there is left. What goes wrong is `error`, if nothing went wrong before."""
         if self.recorder.is_out_of_memory and self.error is None:
             self.error = MemoryError("what a tracer is told")
-        if self.error is not None:
-            error, self.error = self.error, None
-            raise error
-        return 0
 
 
 cdef BaseTracer tracer_of(object tracer):
@@ -42,29 +33,41 @@ cdef class LineTracer(BaseTracer):
     cdef Eip3155Lines lines
     cdef readonly object stream
     cdef cbool is_binary
+    cdef cbool is_open
 
     def __init__(self, stream, *, stack=True, memory=False, return_data=True, inner_exits=False):
+        wants_stack, wants_memory, wants_return_data = bool(stack), bool(memory), bool(return_data)
+        is_binary = (isinstance(stream, (_io.RawIOBase, _io.BufferedIOBase))
+                     or "b" in str(getattr(stream, "mode", "")))
+        shows_inner_exits = bool(inner_exits)
+        if self.is_busy:
+            raise errors.EvmError("the tracer is at work on a run")
         self.stream = stream
-        self.is_binary = (isinstance(stream, (_io.RawIOBase, _io.BufferedIOBase))
-                          or "b" in str(getattr(stream, "mode", "")))
-        self.recorder.wants_stack = stack
-        self.recorder.wants_memory = memory
-        self.recorder.wants_return_data = return_data
-        self.lines.shows_inner_exits = inner_exits
+        self.is_binary = is_binary
+        self.recorder.wants_stack = wants_stack
+        self.recorder.wants_memory = wants_memory
+        self.recorder.wants_return_data = wants_return_data
+        self.lines.shows_inner_exits = shows_inner_exits
         self.lines.attach(&self.recorder)
-        self.lines.flush = flush_lines
+        self.lines.flush = evmcore_lines
         self.lines.flush_context = <void*>self
+        self.is_open = True
 
-    cdef int end(self, Machine* machine) except -1:
+    cdef int prepare(self) except -1:
+        if not self.is_open:
+            raise errors.EvmError(f"the tracer has no stream: __init__ of {type(self).__name__} didn't call that of LineTracer")
+        return BaseTracer.prepare(self)
+
+    cdef void write_rest(self) noexcept:
         if self.lines.is_out_of_memory:
             self.lines.is_out_of_memory = False
             self.recorder.is_out_of_memory = True
-        if self.error is None:
-            try:
-                self.write_out()
-            except BaseException as error:
+        BaseTracer.write_rest(self)
+        try:
+            self.write_out()
+        except BaseException as error:
+            if self.error is None:
                 self.error = error
-        return BaseTracer.end(self, machine)
 
     cdef int write_out(self) except -1:
         cdef bytes lines = from_bytes(self.lines.text)
@@ -80,6 +83,7 @@ cdef class LineTracer(BaseTracer):
 
 
 cdef cbool flush_lines(void* context) noexcept with gil:
+    evmcore_has_gil()
     try:
         (<LineTracer>context).write_out()
         return True
@@ -95,21 +99,23 @@ cdef class _CallbackTracer(BaseTracer):
 
     def __init__(self, target):
         import evmcore.tracing as module
+        if self.is_busy:
+            raise errors.EvmError("the tracer is at work on a run")
         self.call_start, self.step, self.call_end = module.CallStart, module.Step, module.CallEnd
         self.on_enter, self.on_step, self.on_exit = (
             self._method(target, name, module.Tracer) for name in ("on_enter", "on_step", "on_exit"))
         if self.on_enter is None and self.on_step is None and self.on_exit is None:
             raise TypeError(f"tracer: {type(target).__name__} has none of on_enter, on_step, on_exit")
-        self.recorder.wants_stack = getattr(target, "wants_stack", True)
-        self.recorder.wants_memory = getattr(target, "wants_memory", False)
-        self.recorder.wants_return_data = getattr(target, "wants_return_data", True)
+        self.recorder.wants_stack = bool(getattr(target, "wants_stack", True))
+        self.recorder.wants_memory = bool(getattr(target, "wants_memory", False))
+        self.recorder.wants_return_data = bool(getattr(target, "wants_return_data", True))
         self.recorder.sink.context = <void*>self
         if self.on_enter is not None:
-            self.recorder.sink.enter = call_on_enter
+            self.recorder.sink.enter = evmcore_enter
         if self.on_step is not None:
-            self.recorder.sink.step = call_on_step
+            self.recorder.sink.step = evmcore_step
         if self.on_exit is not None:
-            self.recorder.sink.exit = call_on_exit
+            self.recorder.sink.exit = evmcore_exit
 
     @staticmethod
     def _method(target, name, base):
@@ -129,6 +135,7 @@ cdef object failure_text(Status status):
 
 
 cdef cbool call_on_enter(void* context, const TraceEnter& enter) noexcept with gil:
+    evmcore_has_gil()
     cdef _CallbackTracer tracer = <_CallbackTracer>context
     try:
         tracer.on_enter(tracer.call_start(
@@ -142,6 +149,7 @@ cdef cbool call_on_enter(void* context, const TraceEnter& enter) noexcept with g
 
 
 cdef cbool call_on_step(void* context, const TraceStep& step) noexcept with gil:
+    evmcore_has_gil()
     cdef _CallbackTracer tracer = <_CallbackTracer>context
     cdef size_t i
     try:
@@ -159,6 +167,7 @@ cdef cbool call_on_step(void* context, const TraceStep& step) noexcept with gil:
 
 
 cdef cbool call_on_exit(void* context, const TraceExit& exit) noexcept with gil:
+    evmcore_has_gil()
     cdef _CallbackTracer tracer = <_CallbackTracer>context
     try:
         tracer.on_exit(tracer.call_end(
@@ -167,3 +176,9 @@ cdef cbool call_on_exit(void* context, const TraceExit& exit) noexcept with gil:
     except BaseException as error:
         tracer.error = error
     return False
+
+
+evmcore_ask_lines = flush_lines
+evmcore_ask_enter = call_on_enter
+evmcore_ask_step = call_on_step
+evmcore_ask_exit = call_on_exit

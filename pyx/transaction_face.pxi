@@ -350,27 +350,36 @@ def recover_senders(transactions, *, fork="BPO2", workers=None):
     transactions = tuple(transactions)
     cdef vector[CTransaction*] pointers
     cdef RecoverJob job
-    cdef _Engine lent
+    cdef ClaimCounter claims
+    cdef _Lease lease
+    cdef cbool is_stopped
+    cdef size_t count = 0
     for tx in transactions:
         pointers.push_back(&(<Transaction?>tx).tx)
+        check_often(&count)
     job.transactions = pointers.data()
     job.count = pointers.size()
     job.rules = rules
-    job.claims = new ClaimCounter()
-    try:
-        if workers is not None and workers > 1 and job.count >= 2 * RECOVER_CHUNK:
-            lent = borrow_engine(_worker_count(workers))
-            with nogil:
-                lent.engine.pool.run(recover_some, &job)
-            return_engine(lent)
-        else:
-            with nogil:
-                recover_some(&job, 0)
-    finally:
-        del job.claims
+    job.claims = &claims
+    job.engine = NULL
+    if workers is not None and workers > 1 and job.count >= 2 * RECOVER_CHUNK:
+        lease = lease_engine(_worker_count(workers))
+        job.engine = lease.engine
+        with nogil:
+            run_on_workers(lease.engine, recover_some, &job)
+    else:
+        lease = lease_signals()
+        job.poll = lease.poll
+        with nogil:
+            recover_some(&job, 0)
+    is_stopped = lease.poll.abort.load()
+    lease.finish()
+    if is_stopped:
+        raise errors.ExecutionAborted("the recovery of senders was told to stop")
     for index, tx in enumerate(transactions):
-        if not tx.has_sender:
+        if not (<Transaction>tx).tx.knows_sender():
             raise errors.rejection("INVALID_SIGNATURE", status_text(Status.INVALID_SIGNATURE), index=index)
+        check_often(&count)
 
 
 cdef struct RecoverJob:
@@ -378,6 +387,8 @@ cdef struct RecoverJob:
     size_t count
     const Rules* rules
     ClaimCounter* claims
+    Engine* engine
+    Poll* poll  # where there is no engine
 
 
 cdef enum:
@@ -387,9 +398,13 @@ cdef enum:
 cdef void recover_some(void* context, int worker) noexcept nogil:
     """Recover senders, a few at a time, until there are none left."""
     cdef RecoverJob* job = <RecoverJob*>context
+    cdef Poll* poll = poll_of(job.engine, job.poll, worker)
     cdef size_t i
     cdef size_t first
     while True:
+        if poll.poll(HOOK_INTERVAL):
+            stop_workers(job.engine)
+            break
         first = job.claims.next.fetch_add(RECOVER_CHUNK)
         if first >= job.count:
             break

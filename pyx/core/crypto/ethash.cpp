@@ -84,7 +84,11 @@ struct Cache {
     }
 };
 
-std::shared_ptr<const Cache> make_cache(uint64_t epoch) noexcept {
+// A row takes about as long as this much gas of plain instructions.
+constexpr uint32_t ROW_WEIGHT = 256;
+
+// Null without memory, or when the poll says stop.
+std::shared_ptr<const Cache> make_cache(uint64_t epoch, Poll* poll) noexcept {
     std::shared_ptr<Cache> cache{new (std::nothrow) Cache};
     if (cache == nullptr)
         return nullptr;
@@ -105,12 +109,16 @@ std::shared_ptr<const Cache> make_cache(uint64_t epoch) noexcept {
     std::memcpy(rows[0].word, first, HASH_BYTES);
     turn_words(rows[0].word, HASH_WORDS);
     for (uint32_t i = 1; i < count; ++i) {
+        if (poll->poll(ROW_WEIGHT))
+            return nullptr;
         rows[i] = rows[i - 1];
         hash_row(&rows[i]);
     }
     // Sergio Demian Lerner's RandMemoHash: each row becomes the hash of the one before it and one that it names.
     for (unsigned round = 0; round < CACHE_ROUNDS; ++round)
         for (uint32_t i = 0; i < count; ++i) {
+            if (poll->poll(ROW_WEIGHT))
+                return nullptr;
             const Row& before = rows[i == 0 ? count - 1 : i - 1];
             const Row& named = rows[rows[i].word[0] % count];
             Row mixed;
@@ -128,19 +136,25 @@ constexpr size_t KEPT_CACHES = 2;
 std::mutex caches_lock;
 std::shared_ptr<const Cache> caches[KEPT_CACHES];  // owned by whoever holds the lock; latest used first
 
-std::shared_ptr<const Cache> cache_of(uint64_t epoch) noexcept {
-    const std::lock_guard<std::mutex> guard{caches_lock};
+// The cache is made without the lock: whoever polls may run other code, which asks for one, too.
+std::shared_ptr<const Cache> cache_of(uint64_t epoch, Poll* poll) noexcept {
     std::shared_ptr<const Cache> found;
-    size_t place = 0;
-    while (place < KEPT_CACHES && (caches[place] == nullptr || caches[place]->epoch != epoch))
-        ++place;
-    if (place < KEPT_CACHES) {
-        found = caches[place];
-    } else {
-        place = KEPT_CACHES - 1;
-        caches[place].reset();  // before the new one is made: two at once are enough
-        found = make_cache(epoch);
+    {
+        const std::lock_guard<std::mutex> guard{caches_lock};
+        for (std::shared_ptr<const Cache>& cache : caches)
+            if (cache != nullptr && cache->epoch == epoch)
+                found = cache;
+        if (found == nullptr)
+            caches[KEPT_CACHES - 1].reset();  // before the new one is made: two at once are enough
     }
+    if (found == nullptr)
+        found = make_cache(epoch, poll);
+    if (found == nullptr)
+        return nullptr;
+    const std::lock_guard<std::mutex> guard{caches_lock};
+    size_t place = 0;
+    while (place + 1 < KEPT_CACHES && (caches[place] == nullptr || caches[place]->epoch != epoch))
+        ++place;
     for (; place > 0; --place)
         caches[place] = caches[place - 1];
     caches[0] = found;
@@ -157,10 +171,10 @@ uint64_t ethash_dataset_size(uint64_t epoch) noexcept {
     return prime_size(DATASET_BYTES_INIT + DATASET_BYTES_GROWTH * epoch, MIX_BYTES);
 }
 
-Status ethash_light(uint64_t block_number, const Hash& seal_hash, uint64_t nonce, EthashResult* out) noexcept {
-    const std::shared_ptr<const Cache> cache = cache_of(block_number / ETHASH_EPOCH_BLOCKS);
+Status ethash_light(uint64_t block_number, const Hash& seal_hash, uint64_t nonce, EthashResult* out, Poll* poll) noexcept {
+    const std::shared_ptr<const Cache> cache = cache_of(block_number / ETHASH_EPOCH_BLOCKS, poll);
     if (cache == nullptr)
-        return Status::OUT_OF_MEMORY;
+        return poll->abort.load(std::memory_order_relaxed) ? Status::ABORTED : Status::OUT_OF_MEMORY;
 
     uint8_t start[40];
     std::memcpy(start, seal_hash.bytes, 32);

@@ -3,6 +3,7 @@
 // Source: Yellow Paper appendix J.
 #pragma once
 
+#include "../base/poll.hpp"
 #include "../base/status.hpp"
 #include "../base/types.hpp"
 
@@ -21,8 +22,8 @@ struct EthashResult {
 uint64_t ethash_cache_size(uint64_t epoch) noexcept;
 uint64_t ethash_dataset_size(uint64_t epoch) noexcept;
 
-// `seal_hash`: of the header without mix hash and nonce. SUCCESS, or OUT_OF_MEMORY; the epoch is at most the maximum.
+// `seal_hash`: of the header without mix hash and nonce. SUCCESS, OUT_OF_MEMORY, or ABORTED where `poll` said so; the epoch is at most the maximum.
 // The first call in an epoch makes its cache, which takes about a second.
-Status ethash_light(uint64_t block_number, const Hash& seal_hash, uint64_t nonce, EthashResult* out) noexcept;
+Status ethash_light(uint64_t block_number, const Hash& seal_hash, uint64_t nonce, EthashResult* out, Poll* poll) noexcept;
 
 }  // namespace evmcore

@@ -1,20 +1,23 @@
-// Threads that wait for work: one call runs a function on several of them and on the caller, and returns when all are
-// done. They live as long as the process and are parked in between. One call at a time.
+// Threads that wait for work: one call executes a function on several of them and on the caller, and returns when all are
+// done. They start when they are first needed, are parked in between, and end with the pool. One call at a time.
 #pragma once
+
+#include <pthread.h>
+#include <signal.h>
 
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <new>
 #include <thread>
-#include <vector>
 
 #if defined(__linux__)
-#include <pthread.h>
 #include <sched.h>
 #endif
 
 #include "../base/spin_lock.hpp"
+#include "forks.hpp"
 
 namespace evmcore {
 
@@ -27,8 +30,23 @@ class Pool {
   public:
     using Work = void (*)(void* context, int worker);
 
-    // `workers` counts the caller, who is worker 0. Threads are made as they are first needed.
+    // `workers` counts the caller, who is worker 0.
     explicit Pool(int workers) noexcept : workers_{workers} {}
+    Pool(const Pool&) = delete;
+    Pool& operator=(const Pool&) = delete;
+    // Not while work is going on.
+    ~Pool() {
+        if (crew_ == nullptr || crew_->process != process_generation())
+            return;  // threads don't come along into a forked process: what they might hold is left alone
+        {
+            std::lock_guard<std::mutex> guard{crew_->mutex};
+            crew_->is_ending = true;
+        }
+        crew_->wake.notify_all();
+        for (int i = 0; i < crew_->thread_count; ++i)
+            pthread_join(crew_->threads[i], nullptr);
+        delete crew_;
+    }
 
     int workers() const noexcept { return workers_; }
 
@@ -42,45 +60,54 @@ class Pool {
     // where they would do so on the caller's processor.
     void alert() noexcept {
         static const int processors = static_cast<int>(std::thread::hardware_concurrency());
-        if (workers_ > processors)
+        if (workers_ > processors || crew_ == nullptr || crew_->process != process_generation())
             return;
         {
-            std::lock_guard<std::mutex> guard{mutex_};
-            if (sleeping_ == 0)
+            std::lock_guard<std::mutex> guard{crew_->mutex};
+            if (crew_->sleeping == 0)
                 return;  // they are awake, or not there yet
-            stay_off_this_processor();
-            ++alert_;
+            crew_->stay_off_this_processor();
+            ++crew_->alert;
         }
-        wake_.notify_all();
+        crew_->wake.notify_all();
     }
 
-    // The same in steps: the caller does something else while the others wake, and `work(context, 0)` before it joins.
+    // The same in steps: the caller does something else while the others wake, and `work(context, 0)` before it joins. Where
+    // threads can't be had, fewer workers or the caller alone do the work: so it must not wait for a certain one.
     void start(Work work, void* context) noexcept {
+        if (crew_ != nullptr && crew_->process != process_generation())
+            crew_ = nullptr;  // a forked process: see the destructor
+        if (workers_ > 1 && crew_ == nullptr)
+            crew_ = Crew::create(workers_ - 1);
+        if (crew_ == nullptr)
+            return;
         bool is_one_asleep;
         {
-            std::lock_guard<std::mutex> guard{mutex_};
-            while (static_cast<int>(threads_.size()) < workers_ - 1) {
-                const int worker = static_cast<int>(threads_.size()) + 1;
-                threads_.emplace_back([this, worker] { loop(worker); });
+            std::lock_guard<std::mutex> guard{crew_->mutex};
+            while (crew_->thread_count < workers_ - 1 && crew_->add_thread()) {
             }
-            stay_off_this_processor();
-            work_ = work;
-            context_ = context;
-            running_.store(workers_ - 1, std::memory_order_relaxed);  // the mutex orders it
+            crew_->stay_off_this_processor();
+            crew_->work = work;
+            crew_->context = context;
+            crew_->running.store(crew_->thread_count, std::memory_order_relaxed);  // the mutex orders it
             // Release: goes with the work to whoever looks out for it.
-            round_.store(round_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-            is_one_asleep = sleeping_ != 0;
+            crew_->round.store(crew_->round.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+            is_one_asleep = crew_->sleeping != 0;
         }
         if (is_one_asleep)
-            wake_.notify_all();
+            crew_->wake.notify_all();
     }
 
-    bool is_done() const noexcept { return running_.load(std::memory_order_acquire) == 0; }
+    // Acquire: what the others did is visible to whoever called. The threads of work that was going on while the process forked
+    // are missing in the child, and nobody waits for them there.
+    bool is_done() const noexcept {
+        return crew_ == nullptr || crew_->running.load(std::memory_order_acquire) == 0 ||
+               crew_->process != process_generation();
+    }
 
     void join() noexcept {
         // Whoever is late is at its last step or on its way here: to sleep would take longer than that.
-        // Acquire: what the others did is visible to whoever called.
-        for (unsigned spins = 0; running_.load(std::memory_order_acquire) != 0; ++spins) {
+        for (unsigned spins = 0; !is_done(); ++spins) {
             if (spins < SPINS_BEFORE_YIELD)
                 cpu_pause();
             else
@@ -92,73 +119,133 @@ class Pool {
     static constexpr unsigned SPINS_BEFORE_YIELD = 256;
     static constexpr std::chrono::microseconds LOOK_OUT{1000};
 
-    void loop(int worker) noexcept {
-        unsigned seen = 0, heard = 0;
-        for (;;) {
-            std::unique_lock<std::mutex> guard{mutex_};
-            while (round_.load(std::memory_order_relaxed) == seen) {
-                if (alert_ != heard) {
-                    heard = alert_;
-                    guard.unlock();
-                    look_out(seen);
-                    guard.lock();
-                } else {
-                    ++sleeping_;
-                    wake_.wait(guard);
-                    --sleeping_;
-                }
+    // The threads and what they share. Apart from the pool, since a forked process has to leave it as it is.
+    struct Crew {
+        struct Seat {
+            Crew* crew;
+            int worker;
+        };
+        const unsigned process = process_generation();
+        std::mutex mutex;
+        std::condition_variable wake;
+        pthread_t* threads = nullptr;
+        Seat* seats = nullptr;
+        int thread_count = 0;
+        bool is_ending = false;           // with the mutex
+        Work work = nullptr;
+        void* context = nullptr;
+        std::atomic<unsigned> round{0};   // written with the mutex
+        unsigned alert = 0;
+        int sleeping = 0;
+        std::atomic<int> running{0};      // published: by each worker as it ends
+        int avoided = -1;                 // the processor that the threads keep off
+        int placed = 0;                   // how many of them do
+
+        // Null without memory.
+        static Crew* create(int most) noexcept {
+            Crew* crew = new (std::nothrow) Crew;
+            if (crew == nullptr)
+                return nullptr;
+            crew->threads = new (std::nothrow) pthread_t[static_cast<size_t>(most)];
+            crew->seats = new (std::nothrow) Seat[static_cast<size_t>(most)];
+            if (crew->threads == nullptr || crew->seats == nullptr) {
+                delete crew;
+                return nullptr;
             }
-            seen = round_.load(std::memory_order_relaxed);
-            const Work work = work_;
-            void* context = context_;
-            guard.unlock();
-            work(context, worker);
-            running_.fetch_sub(1, std::memory_order_release);
+            return crew;
         }
-    }
-
-    // Spins until there is work, or for as long as an alert holds. It doesn't yield: whoever does waits for a whole time slice,
-    // some milliseconds, if anybody else wants the processor.
-    void look_out(unsigned seen) const noexcept {
-        const auto until = std::chrono::steady_clock::now() + LOOK_OUT;
-        for (unsigned spins = 1; round_.load(std::memory_order_acquire) == seen; ++spins) {
-            cpu_pause();
-            if (spins % 64 == 0 && std::chrono::steady_clock::now() > until)
-                return;
+        ~Crew() {
+            delete[] threads;
+            delete[] seats;
         }
-    }
 
-    // A kernel likes to wake a thread on its waker's processor, where one of the two then waits for a time slice to end,
-    // as long as a whole block: so the threads may run anywhere but there. Called with the mutex.
-    void stay_off_this_processor() noexcept {
+        // One more; false where the system has none to give. Called with the mutex.
+        bool add_thread() noexcept {
+            seats[thread_count] = {this, thread_count + 1};
+            // Signals are for the threads of whoever uses this; but for those that a fault of the thread itself raises.
+            sigset_t blocked, before;
+            sigfillset(&blocked);
+            for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP})
+                sigdelset(&blocked, fault);
+            pthread_sigmask(SIG_SETMASK, &blocked, &before);
+            const bool is_made = pthread_create(
+                &threads[thread_count], nullptr,
+                [](void* seat) -> void* {
+                    static_cast<Seat*>(seat)->crew->loop(static_cast<Seat*>(seat)->worker);
+                    return nullptr;
+                },
+                &seats[thread_count]) == 0;
+            pthread_sigmask(SIG_SETMASK, &before, nullptr);
+            thread_count += is_made;
+            return is_made;
+        }
+
+        void loop(int worker) noexcept {
+            unsigned seen = 0, heard = 0;
+            {
+                // A thread that is made for a round takes part in it, and in none before.
+                std::lock_guard<std::mutex> guard{mutex};
+                seen = round.load(std::memory_order_relaxed) - 1;
+                heard = alert;
+            }
+            for (;;) {
+                std::unique_lock<std::mutex> guard{mutex};
+                while (round.load(std::memory_order_relaxed) == seen && !is_ending) {
+                    if (alert != heard) {
+                        heard = alert;
+                        guard.unlock();
+                        look_out(seen);
+                        guard.lock();
+                    } else {
+                        ++sleeping;
+                        wake.wait(guard);
+                        --sleeping;
+                    }
+                }
+                if (is_ending)
+                    return;
+                seen = round.load(std::memory_order_relaxed);
+                const Work work_now = work;
+                void* context_now = context;
+                guard.unlock();
+                work_now(context_now, worker);
+                running.fetch_sub(1, std::memory_order_release);
+            }
+        }
+
+        // Spins until there is work, or for as long as an alert holds. It doesn't yield: whoever does waits for a whole time slice,
+        // some milliseconds, if anybody else wants the processor.
+        void look_out(unsigned seen) const noexcept {
+            const auto until = std::chrono::steady_clock::now() + LOOK_OUT;
+            for (unsigned spins = 1; round.load(std::memory_order_acquire) == seen; ++spins) {
+                cpu_pause();
+                if (spins % 64 == 0 && std::chrono::steady_clock::now() > until)
+                    return;
+            }
+        }
+
+        // A kernel likes to wake a thread on its waker's processor, where one of the two then waits for a time slice to end,
+        // as long as a whole block: so the threads may run anywhere but there. Called with the mutex.
+        void stay_off_this_processor() noexcept {
 #if defined(__linux__)
-        const int processor = sched_getcpu();
-        if (processor < 0 || (processor == avoided_ && placed_ == threads_.size()))
-            return;
-        cpu_set_t allowed;
-        CPU_ZERO(&allowed);
-        if (pthread_getaffinity_np(pthread_self(), sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2)
-            return;
-        CPU_CLR(processor, &allowed);
-        for (std::thread& thread : threads_)
-            pthread_setaffinity_np(thread.native_handle(), sizeof allowed, &allowed);
-        avoided_ = processor;
-        placed_ = threads_.size();
+            const int processor = sched_getcpu();
+            if (processor < 0 || (processor == avoided && placed == thread_count))
+                return;
+            cpu_set_t allowed;
+            CPU_ZERO(&allowed);
+            if (pthread_getaffinity_np(pthread_self(), sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2)
+                return;
+            CPU_CLR(processor, &allowed);
+            for (int i = 0; i < thread_count; ++i)
+                pthread_setaffinity_np(threads[i], sizeof allowed, &allowed);
+            avoided = processor;
+            placed = thread_count;
 #endif
-    }
+        }
+    };
 
     const int workers_;
-    std::mutex mutex_;
-    std::condition_variable wake_;
-    std::vector<std::thread> threads_;  // never joined: a pool lives as long as the process
-    Work work_ = nullptr;
-    void* context_ = nullptr;
-    std::atomic<unsigned> round_{0};    // written with the mutex
-    unsigned alert_ = 0;
-    int sleeping_ = 0;
-    std::atomic<int> running_{0};  // published: by each worker as it ends
-    int avoided_ = -1;             // the processor that the threads keep off
-    size_t placed_ = 0;            // how many of them do
+    Crew* crew_ = nullptr;
 };
 
 }  // namespace evmcore

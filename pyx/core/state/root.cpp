@@ -48,7 +48,7 @@ bool World::root(Hash* out) const noexcept {
     for (int step = StateRoot::KEYS; step != StateRoot::DONE; ++step) {
         const size_t parts = work.begin(static_cast<StateRoot::Step>(step));
         for (size_t part = 0; part < parts; ++part)
-            work.run(static_cast<StateRoot::Step>(step), part);
+            work.run(static_cast<StateRoot::Step>(step), part, nullptr);
     }
     return work.root(out);
 }
@@ -111,16 +111,16 @@ bool StateRoot::fill_shelves() noexcept {
     return true;
 }
 
-void StateRoot::run(Step step, size_t part) noexcept {
+void StateRoot::run(Step step, size_t part, Poll* poll) noexcept {
     if (step == KEYS) {
         if (part < slots_.size())
             note(hash_slots(part));
         else
             hash_addresses(part - slots_.size());
     } else if (step == STORAGE) {
-        note(hash_storage(part));
+        note(hash_storage(part, poll));
     } else if (!shelves_[part].records.empty()) {
-        note(hash_shelf(&shelves_[part]));
+        note(hash_shelf(&shelves_[part], poll));
     }
 }
 
@@ -154,7 +154,7 @@ void StateRoot::hash_addresses(size_t part) noexcept {
             hasher.add(world_->record(i).address.bytes, &address_hashes_[i]);
 }
 
-bool StateRoot::hash_storage(size_t part) noexcept {
+bool StateRoot::hash_storage(size_t part, Poll* poll) noexcept {
     const size_t end = part + 1 < storage_parts_.size() ? storage_parts_[part + 1] : world_->account_count();
     Bytes bytes;
     Vector<size_t> ends;
@@ -184,7 +184,7 @@ bool StateRoot::hash_storage(size_t part) noexcept {
                     return false;
                 begin = value_end;
             }
-            if (!trie_root_of_sorted(keys.data(), views.data(), keys.size(), &storage_root))
+            if (!trie_root_of_sorted(keys.data(), views.data(), keys.size(), &storage_root, poll))
                 return false;
         }
         if (!encode_account(i, storage_root))
@@ -205,11 +205,11 @@ bool StateRoot::encode_account(size_t i, const Hash& storage_root) noexcept {
     return writer.ok();
 }
 
-bool StateRoot::hash_shelf(Shelf* shelf) noexcept {
+bool StateRoot::hash_shelf(Shelf* shelf, Poll* poll) noexcept {
     Vector<Hash> keys;
     Vector<ByteView> values;
     return sort_shelf(shelf, &keys, &values) &&
-           trie_reference_of_sorted(keys.data(), values.data(), keys.size(), 1, &shelf->reference);
+           trie_reference_of_sorted(keys.data(), values.data(), keys.size(), 1, &shelf->reference, poll);
 }
 
 bool StateRoot::sort_shelf(Shelf* shelf, Vector<Hash>* keys, Vector<ByteView>* values) noexcept {

@@ -18,7 +18,8 @@ class StateRoot {
 
     // Readies a step, when the one before is done: how many parts it has. Once memory has run out, there is nothing to do.
     size_t begin(Step step) noexcept;
-    void run(Step step, size_t part) noexcept;
+    // A `poll` that is given may stop it: then there is no root.
+    void run(Step step, size_t part, Poll* poll) noexcept;
     // After the last step. False without memory, then or before.
     [[nodiscard]] bool root(Hash* out) noexcept;
 
@@ -40,8 +41,8 @@ class StateRoot {
     bool fill_shelves() noexcept;
     bool hash_slots(size_t part) noexcept;
     void hash_addresses(size_t part) noexcept;
-    bool hash_storage(size_t part) noexcept;
-    bool hash_shelf(Shelf* shelf) noexcept;
+    bool hash_storage(size_t part, Poll* poll) noexcept;
+    bool hash_shelf(Shelf* shelf, Poll* poll) noexcept;
     bool encode_account(size_t record, const Hash& storage_root) noexcept;
     // The keys and values of a shelf, sorted by key.
     bool sort_shelf(Shelf* shelf, Vector<Hash>* keys, Vector<ByteView>* values) noexcept;

@@ -2,24 +2,26 @@
 // Depends on rlp and keccak. Owned by one thread at a time; nothing here locks. Yellow Paper, appendix D.
 #pragma once
 
+#include "../base/poll.hpp"
 #include "../base/types.hpp"
 #include "trie_node.hpp"
 
 namespace evmcore {
 
-// All of these are false without memory.
+// All of these are false without memory. A `poll` that is given may stop them: what they make is then of no use, and its `abort` says so.
 
 // The root over items[0..n) under the keys rlp(0) … rlp(n - 1): transactions, receipts, withdrawals. Items are not empty.
-[[nodiscard]] bool ordered_trie_root(const ByteView* items, size_t n, Hash* root) noexcept;
+[[nodiscard]] bool ordered_trie_root(const ByteView* items, size_t n, Hash* root, Poll* poll = nullptr) noexcept;
 
 // The root over 32-byte keys (already hashed, if the trie is a secure one) in strictly ascending order, values not empty.
-[[nodiscard]] bool trie_root_of_sorted(const Hash* keys, const ByteView* values, size_t n, Hash* root) noexcept;
+[[nodiscard]] bool trie_root_of_sorted(const Hash* keys, const ByteView* values, size_t n, Hash* root,
+                                       Poll* poll = nullptr) noexcept;
 
 // The same in parts: how a parent at `depth` - 1 names the node over keys that begin with the same `depth` nibbles, of which
 // there is one at least; and the root over keys that don't all begin with the same nibble, from the sixteen names at depth 1
 // (size 0: no keys).
 [[nodiscard]] bool trie_reference_of_sorted(const Hash* keys, const ByteView* values, size_t n, size_t depth,
-                                            trie_node::Reference* reference) noexcept;
+                                            trie_node::Reference* reference, Poll* poll = nullptr) noexcept;
 Hash trie_root_of_children(const trie_node::Reference children[trie_node::CHILDREN]) noexcept;
 
 // A trie in memory. Keys have any length up to MAX_KEY_BYTES and one may be the beginning of another. Each node keeps its

@@ -21,7 +21,7 @@ Hash hash_of_node(const Reference& node) noexcept {
 template <class Items>
 class SortedRoot {
 public:
-    explicit SortedRoot(const Items& items) noexcept : items_{items} {}
+    SortedRoot(const Items& items, Poll* poll) noexcept : items_{items}, poll_{poll} {}
 
     // Both are false without memory.
     bool root(Hash* out) noexcept {
@@ -52,6 +52,10 @@ public:
     }
 
 private:
+    // A node takes about as long as this much gas of plain instructions.
+    static constexpr uint32_t NODE_WEIGHT = 256;
+    bool should_stop() noexcept { return poll_ != nullptr && poll_->poll(NODE_WEIGHT); }
+
     size_t common_prefix(size_t i, size_t j, size_t from) const noexcept {
         const size_t end = items_.nibbles(i) < items_.nibbles(j) ? items_.nibbles(i) : items_.nibbles(j);
         return first_difference(items_.key(i), items_.key(j), from, end);
@@ -60,7 +64,7 @@ private:
     void hash_leaves(size_t depth) noexcept {
         const size_t n = items_.count();
         size_t shared_before = depth;  // with the key before, plus the nibble that chooses
-        for (size_t i = 0; i < n; ++i) {
+        for (size_t i = 0; i < n && !should_stop(); ++i) {
             const size_t shared_after = i + 1 < n ? common_prefix(i, i + 1, 0) + 1 : 0;
             const size_t begin = shared_before > shared_after ? shared_before : shared_after;
             const size_t end = items_.nibbles(i);
@@ -79,6 +83,8 @@ private:
 
     // The node over [first, last), two keys at least, that begins at `depth`. *out may be there only after a flush.
     void node(size_t first, size_t last, size_t depth, Reference* out) noexcept {
+        if (should_stop())
+            return;
         const size_t common = common_prefix(first, last - 1, depth);
         if (common == depth) {
             branch(first, last, depth, out);
@@ -131,6 +137,7 @@ private:
     }
 
     const Items& items_;
+    Poll* poll_;
     Vector<Reference> leaves_;
     Hasher hasher_;
 };
@@ -180,19 +187,20 @@ struct NumberedItems {
 
 }  // namespace
 
-bool ordered_trie_root(const ByteView* items, size_t n, Hash* root) noexcept {
+bool ordered_trie_root(const ByteView* items, size_t n, Hash* root, Poll* poll) noexcept {
     NumberedItems numbered{items};
-    return numbered.make_keys(n) && SortedRoot<NumberedItems>{numbered}.root(root);
+    return numbered.make_keys(n) && SortedRoot<NumberedItems>{numbered, poll}.root(root);
 }
 
-bool trie_root_of_sorted(const Hash* keys, const ByteView* values, size_t n, Hash* root) noexcept {
+bool trie_root_of_sorted(const Hash* keys, const ByteView* values, size_t n, Hash* root, Poll* poll) noexcept {
     const HashedItems hashed{keys, values, n};
-    return SortedRoot<HashedItems>{hashed}.root(root);
+    return SortedRoot<HashedItems>{hashed, poll}.root(root);
 }
 
-bool trie_reference_of_sorted(const Hash* keys, const ByteView* values, size_t n, size_t depth, Reference* reference) noexcept {
+bool trie_reference_of_sorted(const Hash* keys, const ByteView* values, size_t n, size_t depth, Reference* reference,
+                              Poll* poll) noexcept {
     const HashedItems hashed{keys, values, n};
-    return SortedRoot<HashedItems>{hashed}.reference(depth, reference);
+    return SortedRoot<HashedItems>{hashed, poll}.reference(depth, reference);
 }
 
 Hash trie_root_of_children(const Reference children[CHILDREN]) noexcept {

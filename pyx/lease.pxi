@@ -1,0 +1,323 @@
+# Floor 7: what a call borrows while it works without the GIL: a machine or an engine, the poll hook that signals come through, a
+# tracer. One object owns all of it and gives it back when it goes, however the call ends. Nothing of Python's runs between
+# taking and owning, since a signal handler may raise wherever Python code runs.
+cimport cython
+
+from cpython.pythread cimport PyThread_get_thread_ident
+
+import atexit as _atexit
+import os as _os
+import threading as _threading
+
+cdef extern from "core/parallel/lender.hpp" namespace "evmcore" nogil:
+    Machine* take_machine()
+    void return_machine(Machine*)
+    Engine* take_engine(int workers)
+    Engine* take_idle_engine(int workers)
+    void return_engine(Engine*)
+    void alert_idle_engine(int workers)
+    unsigned process_generation()
+    const uint32_t HOOK_INTERVAL "evmcore::Poll::HOOK_INTERVAL"
+
+cdef extern from "core/parallel/waiting.hpp" namespace "evmcore" nogil:
+    void wait_turn(uint32_t turn)
+    uint32_t weight_of_turn(uint32_t turn)
+
+cdef extern from "Python.h":
+    int PyErr_CheckSignals() except -1
+
+cdef extern from *:
+    """
+    #include <unistd.h>
+    #include "core/vm/trace.hpp"
+
+    // The thread that signals reach, and whether the interpreter is about to end. Written with the GIL.
+    static std::atomic<unsigned long> evmcore_main_thread{0};
+    static std::atomic<bool> evmcore_is_exiting{false};
+    static std::atomic<int> evmcore_asking{0};  // threads that are on their way to the GIL
+
+    // How deep this thread is in Python code that evmcore called: each level takes of the thread's stack, of which Python's own
+    // limit knows nothing.
+    static thread_local int evmcore_nesting = 0;
+    static constexpr int EVMCORE_NESTING_MOST = 64;
+
+    // Calls what takes the GIL, from code that nothing may be thrown through; false where it can't be had any more.
+    // An interpreter that ends (Python up to 3.13) ends threads that ask for the GIL, or have it taken from them, by unwinding
+    // them. Such a thread waits here for the end of the process, as it does in later versions.
+    template <class Ask>
+    static bool evmcore_ask_python(Ask ask) noexcept {
+        evmcore_asking.fetch_add(1);
+        if (evmcore_is_exiting.load() && PyThread_get_thread_ident() != evmcore_main_thread.load()) {
+            evmcore_asking.fetch_sub(1);
+            return false;
+        }
+        try {
+            ++evmcore_nesting;
+            const bool goes_on = ask();
+            --evmcore_nesting;
+            return goes_on;
+        } catch (...) {
+            for (;;)
+                pause();
+        }
+    }
+    // What is asked, with the GIL; each begins with a word to `evmcore_asking`.
+    static bool (*evmcore_ask_signals)(void*);
+    static bool (*evmcore_ask_lines)(void*);
+    static bool (*evmcore_ask_enter)(void*, const evmcore::TraceEnter&);
+    static bool (*evmcore_ask_step)(void*, const evmcore::TraceStep&);
+    static bool (*evmcore_ask_exit)(void*, const evmcore::TraceExit&);
+    static bool evmcore_signals(void* context) noexcept {
+        return evmcore_ask_python([=] { return evmcore_ask_signals(context); });
+    }
+    static bool evmcore_lines(void* context) noexcept {
+        return evmcore_ask_python([=] { return evmcore_ask_lines(context); });
+    }
+    static bool evmcore_enter(void* context, const evmcore::TraceEnter& enter) noexcept {
+        return evmcore_ask_python([&] { return evmcore_ask_enter(context, enter); });
+    }
+    static bool evmcore_step(void* context, const evmcore::TraceStep& step) noexcept {
+        return evmcore_ask_python([&] { return evmcore_ask_step(context, step); });
+    }
+    static bool evmcore_exit(void* context, const evmcore::TraceExit& exit) noexcept {
+        return evmcore_ask_python([&] { return evmcore_ask_exit(context, exit); });
+    }
+    static void evmcore_has_gil() noexcept { evmcore_asking.fetch_sub(1); }
+    static void evmcore_set_main_thread() noexcept { evmcore_main_thread.store(PyThread_get_thread_ident()); }
+    static bool evmcore_is_main_thread() noexcept {
+        return PyThread_get_thread_ident() == evmcore_main_thread.load(std::memory_order_relaxed);
+    }
+    """
+    cppclass AtomicLong "std::atomic<unsigned long>":
+        void store(unsigned long)
+    cppclass AtomicInt "std::atomic<int>":
+        int load() nogil
+    AtomicLong evmcore_main_thread
+    AtomicFlag evmcore_is_exiting
+    AtomicInt evmcore_asking
+    cbool (*evmcore_ask_signals)(void*) noexcept
+    cbool (*evmcore_ask_lines)(void*) noexcept
+    cbool (*evmcore_ask_enter)(void*, const TraceEnter&) noexcept
+    cbool (*evmcore_ask_step)(void*, const TraceStep&) noexcept
+    cbool (*evmcore_ask_exit)(void*, const TraceExit&) noexcept
+    cbool evmcore_signals(void*) noexcept nogil
+    cbool evmcore_lines(void*) noexcept nogil
+    cbool evmcore_enter(void*, const TraceEnter&) noexcept nogil
+    cbool evmcore_step(void*, const TraceStep&) noexcept nogil
+    cbool evmcore_exit(void*, const TraceExit&) noexcept nogil
+    int evmcore_nesting
+    const int NESTING_MOST "EVMCORE_NESTING_MOST"
+    void evmcore_has_gil() noexcept nogil
+    void evmcore_set_main_thread() noexcept nogil
+    cbool evmcore_is_main_thread() noexcept nogil
+    int usleep(unsigned int) nogil
+
+
+evmcore_main_thread.store(_threading.main_thread().ident or 0)
+
+
+def _after_fork():
+    evmcore_set_main_thread()
+
+
+def _before_exit():
+    """Daemon threads go on until the process ends; from here on they call no Python, since theirs is about to go."""
+    cdef int turn
+    evmcore_is_exiting.store(True)
+    with nogil:
+        for turn in range(1000):
+            if evmcore_asking.load() == 0:
+                break
+            usleep(1000)
+
+
+_atexit.register(_before_exit)
+if hasattr(_os, "register_at_fork"):
+    _os.register_at_fork(after_in_child=_after_fork)
+
+
+# Taking the GIL may mean to wait for another thread's turn of 5 ms: not more often than Ctrl-C needs.
+cdef double SIGNAL_INTERVAL_SECONDS = 0.04
+
+
+cdef cbool check_signals(void* context) noexcept with gil:
+    """The poll hook of the main thread, which alone Python's signals reach: true once there is one that raises."""
+    evmcore_has_gil()
+    cdef _Lease lease = <_Lease>context
+    cdef unsigned generation = process_generation()
+    if lease.error is not None:
+        return True
+    try:
+        PyErr_CheckSignals()
+        if lease.engine != NULL and process_generation() != generation:
+            raise errors.EvmError("the process was forked while a block was at work, whose other threads are not here")
+    except BaseException as error:
+        lease.error = error
+        return True
+    lease.fields.next_look = evmcore_seconds() + SIGNAL_INTERVAL_SECONDS
+    return False
+
+
+evmcore_ask_signals = check_signals
+
+
+# What the hook reads without the GIL.
+cdef struct _LeaseFields:
+    void* lease
+    double next_look
+
+
+cdef cbool look_for_signals(void* context) noexcept nogil:
+    if evmcore_seconds() < (<_LeaseFields*>context).next_look:
+        return False
+    return evmcore_signals((<_LeaseFields*>context).lease)
+
+
+cdef class BaseTracer
+
+
+@cython.final
+@cython.no_gc
+@cython.freelist(16)
+cdef class _Lease:
+    """A machine, an engine, or signals alone, lent to one call of one thread.
+
+    The main thread's poll hook lets signals stop the work; other threads' work goes on.
+    """
+    cdef Machine* machine  # its own, or that of the engine's worker 0, who is the caller
+    cdef Engine* engine
+    cdef Poll* poll
+    cdef Poll own_poll     # of work that needs no machine
+    cdef _LeaseFields fields
+    cdef object error      # what a signal handler raised
+    cdef BaseTracer tracer
+
+    def __cinit__(self):
+        self.poll = &self.own_poll
+        self.fields.lease = <void*>self
+
+    def __dealloc__(self):
+        if self.tracer is not None:
+            self.tracer.is_busy = False
+        if self.engine != NULL:
+            return_engine(self.engine)
+        elif self.machine != NULL:
+            return_machine(self.machine)
+
+    cdef void watch(self) noexcept:
+        """Let signals reach the work from here to `finish`."""
+        if evmcore_is_main_thread():
+            self.fields.next_look = 0
+            self.poll.hook = look_for_signals
+            self.poll.hook_context = &self.fields
+
+    cdef int attach(self, BaseTracer tracer) except -1:
+        """Have the machine report to a tracer, if there is one, from here to `finish`."""
+        if tracer is None:
+            return 0
+        tracer.prepare()
+        if tracer.is_busy:
+            raise errors.EvmError("the tracer is at work on another run")
+        tracer.is_busy = True
+        self.tracer = tracer
+        self.machine.tracer = tracer.recorder.tracer()
+        return 0
+
+    cdef int finish(self) except -1:
+        """The work has ended: raise what a signal handler or the tracer has raised meanwhile."""
+        cdef BaseTracer tracer = self.tracer
+        self.poll.hook = NULL
+        self.poll.abort.store(False)
+        if tracer is not None:
+            self.machine.tracer = NULL
+            tracer.write_rest()
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        if tracer is not None and tracer.error is not None:
+            error, tracer.error = tracer.error, None
+            raise error
+        return 0
+
+    cdef int finish_whole(self, str what) except -1:
+        """The same for work that gives nothing if it was stopped."""
+        cdef bint is_stopped = self.poll.abort.load()
+        self.finish()
+        if is_stopped:
+            raise errors.ExecutionAborted(f"{what} was told to stop")
+        return 0
+
+
+cdef _Lease lease_signals():
+    """For work that needs neither machine nor engine, and may take long."""
+    cdef _Lease lease = _Lease.__new__(_Lease)
+    lease.watch()
+    return lease
+
+
+cdef int check_nesting() except -1:
+    if evmcore_nesting > NESTING_MOST:
+        raise RecursionError(f"tracers and sources that call evmcore again, more than {NESTING_MOST} deep")
+    return 0
+
+
+cdef _Lease lease_machine():
+    cdef _Lease lease = _Lease.__new__(_Lease)
+    check_nesting()
+    lease.machine = take_machine()
+    if lease.machine == NULL:
+        raise MemoryError("a worker's machine")
+    lease.poll = &lease.machine.poll
+    lease.watch()
+    return lease
+
+
+cdef _Lease lease_engine(int workers, bint may_be_machine=False):
+    """An engine; or, if there may be, a machine where no engine of so many workers waits."""
+    cdef _Lease lease = _Lease.__new__(_Lease)
+    check_nesting()
+    lease.engine = take_idle_engine(workers) if may_be_machine else take_engine(workers)
+    if lease.engine != NULL:
+        lease.machine = &lease.engine.workers[0].machine
+    elif may_be_machine:
+        lease.machine = take_machine()
+    if lease.machine == NULL:
+        raise MemoryError(f"the machines of {workers} workers")
+    lease.poll = &lease.machine.poll
+    lease.watch()
+    return lease
+
+
+cdef void run_on_workers(Engine* e, void (*work)(void*, int) noexcept nogil, void* context) noexcept nogil:
+    """All of an engine's workers do the work; the caller, who is worker 0, lets signals through while it waits for the others.
+    """
+    cdef uint32_t turn = 0
+    e.pool.start(work, context)
+    work(context, 0)
+    while not e.pool.is_done():
+        if e.workers[0].machine.poll.poll(weight_of_turn(turn)):
+            stop_workers(e)
+        wait_turn(turn)
+        turn += 1
+    e.pool.join()
+
+
+cdef void stop_workers(Engine* engine) noexcept nogil:
+    """Tell all workers of an engine, if there is one, to stop."""
+    cdef size_t i
+    if engine != NULL:
+        for i in range(engine.workers.size()):
+            engine.workers[i].machine.poll.abort.store(True)
+
+
+cdef Poll* poll_of(Engine* engine, Poll* own, int worker) noexcept nogil:
+    """What says to a worker that it is to stop: on an engine its machine's, of which worker 0's lets signals through."""
+    return own if engine == NULL else &engine.workers[worker].machine.poll
+
+
+cdef int check_often(size_t* count) except -1:
+    """Let signals through in a loop that runs no Python of its own. Theirs may run here."""
+    count[0] += 1
+    if count[0] % 256 == 0:
+        PyErr_CheckSignals()
+    return 0
