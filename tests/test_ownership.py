@@ -3,6 +3,7 @@
 import gc
 import io
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -281,7 +282,11 @@ def test_a_source_may_read_the_state_it_serves_and_not_change_it(how):
             assert isinstance(outcome, State)
         else:
             assert isinstance(outcome, EvmError), (i, outcome)
-            assert "which has called this" in str(outcome) or "its source" in str(outcome) or "state's source" in str(outcome)
+            assert (
+                "which has called this" in str(outcome)
+                or "its source" in str(outcome)
+                or "state's source" in str(outcome)
+            )
     lazy.set_balance(ALICE, 3)
     assert lazy.get_balance(ALICE) == 3
 
@@ -330,7 +335,11 @@ def test_a_tracer_that_raises_leaves_nothing_behind(method):
     assert on.root() == root and open_snapshots(on) == open_snapshots(on)
     # The machine that it was on has forgotten it: another thread's run goes to its end.
     results = []
-    thread = threading.Thread(target=lambda: results.append(run(assemble("PUSH3 2000000 again: PUSH 1 SWAP1 SUB DUP1 PUSH @again JUMPI"), gas=10**9)))
+    thread = threading.Thread(
+        target=lambda: results.append(
+            run(assemble("PUSH3 2000000 again: PUSH 1 SWAP1 SUB DUP1 PUSH @again JUMPI"), gas=10**9)
+        )
+    )
     thread.start()
     thread.join()
     assert results[0].status == "success"
@@ -424,7 +433,9 @@ def test_engines_of_every_size_leave_a_bounded_number_of_threads():
     before = threads_now()
     for workers in range(2, 41):
         on = state()
-        block = Block(HEADER, [Transaction(to=CONTRACT, sender=ALICE, nonce=0, gas_limit=100_000, gas_price=10)], (), ())
+        block = Block(
+            HEADER, [Transaction(to=CONTRACT, sender=ALICE, nonce=0, gas_limit=100_000, gas_price=10)], (), ()
+        )
         execute_block(block, on, workers=workers, strategy="optimistic")
     assert threads_now() - before <= max(40, 4 * os.cpu_count())
 
@@ -549,7 +560,12 @@ def test_a_daemon_thread_at_work_ends_with_the_process():
 def test_what_fails_gives_back_what_it_borrowed():
     """Blocks that are refused, on every strategy, leave neither threads nor checkpoints."""
     on = state()
-    bad = Block(HEADER, [Transaction(to=CONTRACT, sender=ALICE, nonce=n, gas_limit=100_000, gas_price=10) for n in (0, 5)], (), ())
+    bad = Block(
+        HEADER,
+        [Transaction(to=CONTRACT, sender=ALICE, nonce=n, gas_limit=100_000, gas_price=10) for n in (0, 5)],
+        (),
+        (),
+    )
     for strategy in ("sequential", "optimistic", "groups"):
         with pytest.raises(evmcore.InvalidTransaction):
             execute_block(bad, on, workers=3, strategy=strategy)
@@ -564,3 +580,10 @@ def test_what_fails_gives_back_what_it_borrowed():
         time.sleep(0.01)
     assert threads_now() <= before
     assert on.get_nonce(ALICE) == 0
+
+
+def test_every_promise_names_a_test_that_is_there():
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", (ROOT / "docs" / "promises.md").read_text())
+    assert len(named) > 20
+    for file, name in named:
+        assert f"\ndef {name}(" in (ROOT / "tests" / file).read_text(), (file, name)

@@ -91,9 +91,9 @@ LONG = {
     "probe of one": lambda: lambda: execute_block(spinning_block(1), lazily(), workers=2),
     "probe": lambda: lambda: execute_block(spinning_block(4), lazily(), workers=2),
     "senders": lambda: (lambda txs: lambda: recover_senders(txs))([SIGNED.forget_sender() for _ in range(40_000)]),
-    "senders by two": lambda: (
-        lambda txs: lambda: recover_senders(txs, workers=2)
-    )([SIGNED.forget_sender() for _ in range(40_000)]),
+    "senders by two": lambda: (lambda txs: lambda: recover_senders(txs, workers=2))(
+        [SIGNED.forget_sender() for _ in range(40_000)]
+    ),
     "keccak": lambda: (lambda data: lambda: keccak256(data))(bytes(1 << 30)),
     "list root": lambda: (lambda items: lambda: ordered_trie_root(items))([b"item" * 20] * 2_000_000),
     "proof of work": lambda: lambda: [ethash(30_000 * (2000 + i), bytes(32), bytes(8)) for i in range(3)],
