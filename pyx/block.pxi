@@ -58,7 +58,7 @@ cdef Status begin_block(Machine* m, BlockJob* job, Outcome* out) noexcept nogil:
     return status
 
 
-cdef Status commit(BlockJob* job, size_t i) noexcept nogil:
+cdef Status commit(BlockJob* job, size_t i, Poll* poll) noexcept nogil:
     """Apply the effects of transaction i and count its gas."""
     cdef Outcome* out = &job.outcomes[i]
     cdef Status status = job.world.apply(out.effects, job.rules.deletes_empty_accounts)
@@ -69,8 +69,8 @@ cdef Status commit(BlockJob* job, size_t i) noexcept nogil:
     job.count_in(out)
     if job.wants_state_roots and not job.rules.receipt_has_status:
         out.has_state_root = True
-        if not job.world.root(&out.state_root):
-            return Status.OUT_OF_MEMORY
+        if not job.world.root(&out.state_root, poll):
+            return Status.ABORTED if poll != NULL and poll.abort.load() else Status.OUT_OF_MEMORY
     return Status.RUNNING
 
 
@@ -85,7 +85,7 @@ cdef Status run_in_order(Machine* m, BlockJob* job, size_t i) noexcept nogil:
     out.status = status
     if kind_of(status) == Kind.INVALID or kind_of(status) == Kind.BROKEN:
         return job.fail(status, i)
-    status = commit(job, i)
+    status = commit(job, i, &m.poll)
     m.spare_effects.close(&out.effects)
     return status
 

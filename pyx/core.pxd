@@ -162,7 +162,7 @@ cdef extern from "core/base/transaction.hpp" namespace "evmcore" nogil:
         uint8_t type
         cbool is_create
         cbool has_chain_id
-        cbool has_sender
+        uint8_t has_sender
         cbool knows_sender()
         void set_sender(const Address&)
         uint8_t y_parity
@@ -543,7 +543,7 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
         cbool is_valid(const Effects&)
         Status apply(const Effects&, cbool deletes_empty)
         void collect_slots(const AccountRecord&, vector[u256]* keys, vector[u256]* values)
-        cbool root(Hash* out)
+        cbool root(Hash* out, Poll*)
         size_t size_bytes()
 
 cdef extern from "core/state/trie.hpp" namespace "evmcore" nogil:
@@ -901,7 +901,7 @@ cdef extern from "core/parallel/access_rows.hpp" namespace "evmcore" nogil:
 cdef extern from "core/parallel/access_list.hpp" namespace "evmcore" nogil:
     cppclass AccessList:
         Status build(const AccountAccess*, size_t, const SlotAccess*, size_t, const Code**, size_t, const uint64_t* gas,
-                     uint32_t count)
+                     uint32_t count, Poll*)
 
 cdef extern from "core/parallel/tuning.hpp" namespace "evmcore" nogil:
     cppclass TuningRow:

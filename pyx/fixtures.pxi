@@ -187,7 +187,7 @@ cdef int read_fixture_transaction(dict fields, Py_ssize_t data, Py_ssize_t gas, 
     clear_transaction(tx)
     type, chosen = choose_fields(fields, data, gas, value)
     tx.type = type
-    tx.has_sender = True
+    tx.has_sender = 1
     tx.is_create = True
     read_fixed(fields["sender"], tx.sender.bytes, 20, "sender")
     for field in _fields_of_type[type]:
@@ -358,7 +358,7 @@ cdef class StateTest:
         if not self.is_root_known[i]:
             checkpoint = self.world.checkpoint()
             self.is_root_known[i] = ((not i or self.world.create(self.block.coinbase) == Status.RUNNING)
-                                     and self.world.root(&self.rejected_roots[i]))
+                                     and self.world.root(&self.rejected_roots[i], NULL))
             self.world.revert(checkpoint)
         root[0] = self.rejected_roots[i]
         return self.is_root_known[i]
@@ -381,7 +381,7 @@ cdef class StateTest:
         applied = self.world.apply(self.out.effects, self.rules.deletes_empty_accounts)
         self.out.effects.clear()
         if applied == Status.RUNNING:
-            if not self.world.root(root) or not self.logs_hash(logs):
+            if not self.world.root(root, NULL) or not self.logs_hash(logs):
                 status = Status.OUT_OF_MEMORY
         else:
             status = applied
@@ -409,7 +409,7 @@ cdef class StateTest:
         c_keccak256(self.scratch.data(), self.scratch.size(), &hash)
         if not hash == self.signed.signing_hash:
             return "txbytes: signs something else than the fields say"
-        if self.signed.has_sender and not self.signed.sender == self.unsigned.sender:
+        if self.signed.knows_sender() and not self.signed.sender == self.unsigned.sender:
             return f"txbytes: sender 0x{from_address_bytes(self.signed.sender).hex()}"
         return None
 
@@ -463,7 +463,7 @@ def check_transaction(raw, int fork, chain_id=1):
         status = Status.GASLIMIT_PRICE_OVERFLOW
     if status != Status.RUNNING:
         faults.append((status_name(status), None))
-    return faults, from_hash_bytes(tx.hash), from_address_bytes(tx.sender) if tx.has_sender else None, cost.gas
+    return faults, from_hash_bytes(tx.hash), from_address_bytes(tx.sender) if tx.knows_sender() else None, cost.gas
 
 
 cdef extern from *:

@@ -276,6 +276,8 @@ cdef _Lease lease_engine(int workers, bint may_be_machine=False):
     """An engine; or, if there may be, a machine where no engine of so many workers waits."""
     cdef _Lease lease = _Lease.__new__(_Lease)
     check_nesting()
+    if not 1 <= workers <= 256:
+        raise ValueError(f"workers: {workers} is not a number of threads from 1 to 256")
     lease.engine = take_idle_engine(workers) if may_be_machine else take_engine(workers)
     if lease.engine != NULL:
         lease.machine = &lease.engine.workers[0].machine

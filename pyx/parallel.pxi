@@ -21,7 +21,7 @@ cdef Status check_room_hook(BlockJob* job, uint32_t i) noexcept nogil:
 
 
 cdef Status commit_hook(BlockJob* job, uint32_t i) noexcept nogil:
-    return commit(job, i)
+    return commit(job, i, NULL)
 
 
 cdef Status execute_in_order_hook(Machine* m, BlockJob* job, uint32_t i) noexcept nogil:

@@ -267,6 +267,9 @@ def probe_scheduler(needs, int workers, int window, int batch, early=(), soon=()
     c = new Counters()
     try:
         c.needs = needs
+        for i in range(<uint32_t>c.needs.size()):
+            if c.needs[i] > i:
+                raise ValueError(f"needs: {c.needs[i]} at {i}")
         c.committed = <AtomicSize*>calloc(c.needs.size() + 1, sizeof(AtomicSize))
         if c.committed == NULL:
             raise MemoryError("counters")

@@ -64,6 +64,8 @@ cdef class _AccessList:
     @staticmethod
     def _build(accesses, uint32_t count):
         cdef _AccessList self = _AccessList()
+        cdef _Lease lease
+        cdef size_t looked = 0
         cdef vector[const Code*] codes
         cdef Code* code
         cdef bytes account_rows = accesses.in_order("accounts").tobytes()
@@ -82,6 +84,7 @@ cdef class _AccessList:
             gas_used = accesses.transactions["gas_used"].tobytes()
             gas = <const uint64_t*><const char*>gas_used
         self.count = count
+        lease = lease_signals()
         try:
             for data in accesses.codes:
                 code = NULL
@@ -90,9 +93,11 @@ cdef class _AccessList:
                     if code == NULL:
                         raise MemoryError("accesses: a code")
                 codes.push_back(code)
+                check_often(&looked)
             with nogil:
                 status = self.list.build(first_account, account_count, first_slot, slot_count, codes.data(),
-                                         codes.size(), gas, count)
+                                         codes.size(), gas, count, lease.poll)
+            lease.finish_whole("the list of accesses")
         finally:
             for k in range(codes.size()):
                 if codes[k] != NULL:

@@ -197,7 +197,7 @@ cdef class Transaction:
                 raise_decode_error(Status.INVALID_SIGNATURE, "v")
         if sender is not None:
             tx.sender = to_address_value(sender, "sender")
-            tx.has_sender = True
+            tx.has_sender = 1
         or_memory_error(hash_transaction(tx))
 
     @staticmethod
@@ -265,14 +265,14 @@ cdef class Transaction:
     @property
     def sender(self):
         """20 bytes, recovered from the signature at the first use. InvalidTransaction if it has none that is valid."""
-        if not self.tx.has_sender:
+        if not self.tx.knows_sender():
             recover_senders((self,), fork=0 if not self.tx.has_chain_id else len(FORKS) - 1)
         return from_address_bytes(self.tx.sender)
 
     @property
     def has_sender(self):
         """Whether the sender is known already."""
-        return self.tx.has_sender
+        return self.tx.knows_sender()
 
     def forget_sender(self):
         """A copy whose sender is to be recovered anew."""
@@ -282,7 +282,7 @@ cdef class Transaction:
         """A copy that is executed as from `sender`, whatever its signature says."""
         cdef Transaction other = Transaction.decode(self.encode())
         other.tx.sender = to_address_value(sender, "sender")
-        other.tx.has_sender = True
+        other.tx.has_sender = 1
         return other
 
     def sign(self, private_key):

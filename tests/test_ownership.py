@@ -20,6 +20,7 @@ from evmcore import (
     Header,
     State,
     Transaction,
+    _core,
     assemble,
     call,
     execute_block,
@@ -27,7 +28,6 @@ from evmcore import (
     run,
     transact,
 )
-from evmcore import _core
 from evmcore.tracing import Eip3155, Tracer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,12 +68,11 @@ def open_snapshots(on):
 
 
 class Raises(Tracer):
-    def __init__(self, method="on_step", error=RuntimeError("from the tracer")):
-        self.error = error
+    def __init__(self, method="on_step"):
         setattr(self, method, self._raise)
 
     def _raise(self, told):
-        raise self.error
+        raise RuntimeError("from the tracer")
 
 
 # ---------------------------------------------------------------- nothing that isn't there
@@ -115,7 +114,8 @@ def test_objects_whose_init_was_not_called_say_so_or_work():
         def __init__(self):
             pass
 
-    assert len(Forgetful()) == 0 and Forgetful().root() == State().root()
+    assert len(Forgetful()) == 0
+    assert Forgetful().root() == State().root()
     assert State.__new__(State) == State()
     for kind in (lambda: _core.BlockResult(), lambda: _core.BlockResult.__new__(_core.BlockResult)):
         with pytest.raises(TypeError, match="execute_block"):
@@ -185,10 +185,12 @@ def test_a_state_at_work_is_refused_from_its_own_tracer():
     on = state()
     tracer = Tries(*public_uses(on))
     receipt = transact(payment(on), on, HEADER, tracer=tracer)
-    assert receipt.status == 1 and on.get_storage(CONTRACT, 0) == 1
+    assert receipt.status == 1
+    assert on.get_storage(CONTRACT, 0) == 1
     assert len(tracer.outcomes) == len(public_uses(on))
     for outcome in tracer.outcomes:
-        assert isinstance(outcome, EvmError) and "in use by transact, which has called this" in str(outcome)
+        assert isinstance(outcome, EvmError)
+        assert "in use by transact, which has called this" in str(outcome)
 
 
 def test_a_state_at_work_is_refused_to_other_threads():
@@ -205,7 +207,8 @@ def test_a_state_at_work_is_refused_to_other_threads():
     transact(payment(on), on, HEADER, tracer=Tries(in_another_thread))
     assert len(outcomes) == len(public_uses(on))
     for outcome in outcomes:
-        assert isinstance(outcome, EvmError) and "in use by transact in another thread" in str(outcome)
+        assert isinstance(outcome, EvmError)
+        assert "in use by transact in another thread" in str(outcome)
 
 
 def test_a_state_that_is_called_may_change_meanwhile():
@@ -214,7 +217,8 @@ def test_a_state_that_is_called_may_change_meanwhile():
     on.set_storage(CONTRACT, 0, 7)
     acts = Tries(lambda: on.set_storage(CONTRACT, 0, 8), lambda: on.__init__(), lambda: len(on))
     assert int.from_bytes(call(on, HEADER, to=CONTRACT, tracer=acts).output, "big") == 7
-    assert acts.outcomes == [None, None, 0] and len(on) == 0
+    assert acts.outcomes == [None, None, 0]
+    assert len(on) == 0
 
 
 def test_iteration_shows_what_was_there_when_it_began():
@@ -223,18 +227,20 @@ def test_iteration_shows_what_was_there_when_it_began():
     next(items)
     on.delete_account(CONTRACT)
     address, account = next(items)
-    assert address == CONTRACT and account.code == STORES
+    assert address == CONTRACT
+    assert account.code == STORES
     assert [address for address, _ in on.items()] == [ALICE]
 
 
 def test_a_state_is_made_again_whole_or_not_at_all():
     on = state()
     root = on.root()
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="balance"):
         on.__init__({ALICE: {"balance": 5}, CONTRACT: {"balance": -1}})
     assert on.root() == root
     on.__init__({ALICE: {"balance": 5}})
-    assert len(on) == 1 and on.get_balance(ALICE) == 5
+    assert len(on) == 1
+    assert on.get_balance(ALICE) == 5
 
 
 # ---------------------------------------------------------------- a state that is fetched
@@ -332,7 +338,8 @@ def test_a_tracer_that_raises_leaves_nothing_behind(method):
             transact(payment(on), on, HEADER, tracer=Raises(method))
         with pytest.raises(RuntimeError, match="from the tracer"):
             call(on, HEADER, to=CONTRACT, tracer=Raises(method))
-    assert on.root() == root and open_snapshots(on) == open_snapshots(on)
+    assert on.root() == root
+    assert open_snapshots(on) == open_snapshots(on)
     # The machine that it was on has forgotten it: another thread's run goes to its end.
     results = []
     thread = threading.Thread(
@@ -356,7 +363,8 @@ def test_a_tracer_may_run_other_things():
     line = Eip3155(io.StringIO())
     transact(payment(on), on, HEADER, tracer=tracer)
     assert inner == ["success", 1]
-    assert tracer.outcomes[2].status == "success" and line.stream.getvalue().count("\n") > 3
+    assert tracer.outcomes[2].status == "success"
+    assert line.stream.getvalue().count("\n") > 3
 
 
 def test_a_line_tracer_is_at_work_on_one_run_at_a_time():
@@ -459,7 +467,9 @@ def test_without_threads_a_block_runs_with_fewer():
                     print("right", end=" ")
     """
     outcomes = in_a_process(program).split()
-    assert len(outcomes) == 4 and set(outcomes) <= {"right", "MemoryError", "EvmError"} and "right" in outcomes
+    assert len(outcomes) == 4
+    assert set(outcomes) <= {"right", "MemoryError", "EvmError"}
+    assert "right" in outcomes
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

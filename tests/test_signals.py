@@ -1,5 +1,6 @@
 """Signals: the main thread's work stops for those whose handler raises, leaves nothing changed and nothing behind."""
 
+import contextlib
 import os
 import random
 import signal
@@ -7,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from evmcore import (
@@ -23,7 +25,8 @@ from evmcore import (
     run,
     transact,
 )
-from evmcore._core import ethash
+from evmcore._core import _AccessList, ethash
+from evmcore.accesses import SLOT_DTYPE, Accesses
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timer here")
 
@@ -114,19 +117,32 @@ def test_work_stops_for_a_signal(what, alarm):
     assert time.monotonic() - began < 0.3 + 0.5
 
 
+def make_roots(state, workers):
+    for _ in range(20):
+        state.root(workers=workers)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_state_root_stops_for_a_signal(workers, alarm):
     state = many_accounts()
     alarm(0.05)
     with pytest.raises(Stop):
-        for _ in range(20):
-            state.root(workers=workers)
-    one_slot = State({ALICE: {"storage": {i: 1 for i in range(100_000)}}})
+        make_roots(state, workers)
+    one_account = State({ALICE: {"storage": dict.fromkeys(range(100000), 1)}})
     alarm(0.02)
     with pytest.raises(Stop):
-        for _ in range(20):
-            one_slot.root(workers=workers)
-    assert one_slot.root(workers=1) == one_slot.root(workers=2)
+        make_roots(one_account, workers)
+    assert one_account.root(workers=1) == one_account.root(workers=2)
+
+
+def test_a_list_of_accesses_stops_for_a_signal(alarm):
+    rows = np.zeros(1_500_000, SLOT_DTYPE)
+    rows["slot"][:, :4] = np.arange(len(rows), dtype="<u4").view("u1").reshape(-1, 4)
+    accesses = Accesses(slots=rows)
+    alarm(0.1)
+    with pytest.raises(Stop):
+        _AccessList.of(accesses, 1)
+    assert accesses._indexed is None
 
 
 def test_a_signal_leaves_the_state_as_it_was(alarm):
@@ -209,10 +225,8 @@ def test_signals_at_any_moment_leave_nothing_behind(alarm):
         except Stop:
             stopped += 1
         finally:
-            try:
+            with contextlib.suppress(Stop):
                 alarm(0)
-            except Stop:
-                pass
     assert stopped > 50
     time.sleep(0.1)
     now_threads, now_megabytes = measure()

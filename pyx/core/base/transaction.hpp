@@ -70,11 +70,19 @@ struct Transaction {
 #undef FIELD_ROW
 #undef MEMBER_ROW
 
-    // Two threads may recover the sender of one transaction: both find the same, and whoever sees the flag sees the address.
-    bool knows_sender() const noexcept { return __atomic_load_n(&has_sender, __ATOMIC_ACQUIRE); }
+    // Two threads may recover the sender of one transaction: both find the same, one writes it, and whoever sees the flag sees
+    // the address.
+    bool knows_sender() const noexcept { return __atomic_load_n(&has_sender, __ATOMIC_ACQUIRE) == 1; }
     void set_sender(const Address& recovered) noexcept {
+        uint8_t state = 0;
+        if (!__atomic_compare_exchange_n(&has_sender, &state, 2, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+            // The other needs some nanoseconds; it is gone for good only if the process forked then.
+            for (unsigned turn = 0; turn < 1'000'000; ++turn)
+                if (knows_sender())
+                    return;
+        }
         sender = recovered;
-        __atomic_store_n(&has_sender, true, __ATOMIC_RELEASE);
+        __atomic_store_n(&has_sender, 1, __ATOMIC_RELEASE);
     }
 };
 

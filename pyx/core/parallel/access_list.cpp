@@ -44,17 +44,21 @@ uint32_t* AccessList::add_account(const uint8_t* bytes) noexcept {
     return place;
 }
 
+// A row takes about as long as this much gas of plain instructions.
+constexpr uint32_t ROW_WEIGHT = 128;
+
 Status AccessList::build(const AccountAccess* rows, size_t row_count, const SlotAccess* slot_rows, size_t slot_row_count,
-                         const Code* const* codes, size_t code_count, const uint64_t* gas, uint32_t count) noexcept {
+                         const Code* const* codes, size_t code_count, const uint64_t* gas, uint32_t count,
+                         Poll* poll) noexcept {
     Vector<uint32_t> row_accounts;
     if (!writes_.fill(count, 0) || !codes_.reserve(code_count) || !row_accounts.resize(row_count))
         return Status::OUT_OF_MEMORY;
     for (size_t i = 0; i < code_count; ++i)
         if (codes[i] != nullptr)
             (void)codes_.push_back(codes[i]->acquire());
-    Status status = build_accounts(rows, row_count, codes, code_count, count, &row_accounts);
+    Status status = build_accounts(rows, row_count, codes, code_count, count, &row_accounts, poll);
     if (status == Status::RUNNING)
-        status = build_slots(slot_rows, slot_row_count, count);
+        status = build_slots(slot_rows, slot_row_count, count, poll);
     if (status != Status::RUNNING)
         return status;
     find_storage(row_accounts, count);
@@ -62,9 +66,11 @@ Status AccessList::build(const AccountAccess* rows, size_t row_count, const Slot
 }
 
 Status AccessList::build_accounts(const AccountAccess* rows, size_t row_count, const Code* const* codes, size_t code_count,
-                                  uint32_t count, Vector<uint32_t>* row_accounts) noexcept {
+                                  uint32_t count, Vector<uint32_t>* row_accounts, Poll* poll) noexcept {
     // How many entries each account has, then where their places begin, then the entries and steps themselves.
     for (size_t k = 0; k < row_count; ++k) {
+        if (poll->poll(ROW_WEIGHT))
+            return Status::ABORTED;
         const uint32_t* place = add_account(rows[k].address);
         if (place == nullptr)
             return Status::OUT_OF_MEMORY;
@@ -79,6 +85,8 @@ Status AccessList::build_accounts(const AccountAccess* rows, size_t row_count, c
         !account_steps_.begin(row_count, count))
         return Status::OUT_OF_MEMORY;
     for (size_t k = 0; k < row_count; ++k) {
+        if (poll->poll(ROW_WEIGHT))
+            return Status::ABORTED;
         const AccountAccess& row = rows[k];
         if (row.transaction >= count)
             continue;
@@ -117,13 +125,15 @@ Status AccessList::build_accounts(const AccountAccess* rows, size_t row_count, c
     return Status::RUNNING;
 }
 
-Status AccessList::build_slots(const SlotAccess* rows, size_t row_count, uint32_t count) noexcept {
+Status AccessList::build_slots(const SlotAccess* rows, size_t row_count, uint32_t count, Poll* poll) noexcept {
     Vector<uint32_t> row_slots;
     Vector<uint8_t> is_kept;            // 1: writes that aren't gone with their account
     const uint32_t* account = nullptr;  // of the slot before
     if (!row_slots.resize(row_count) || !is_kept.resize(row_count))
         return Status::OUT_OF_MEMORY;
     for (size_t k = 0; k < row_count; ++k) {
+        if (poll->poll(ROW_WEIGHT))
+            return Status::ABORTED;
         const SlotAccess& row = rows[k];
         if (row.transaction >= count)
             continue;
@@ -162,6 +172,8 @@ Status AccessList::build_slots(const SlotAccess* rows, size_t row_count, uint32_
         !slot_steps_.begin(row_count, count))
         return Status::OUT_OF_MEMORY;
     for (size_t k = 0; k < row_count; ++k) {
+        if (poll->poll(ROW_WEIGHT))
+            return Status::ABORTED;
         const SlotAccess& row = rows[k];
         if (row.transaction >= count)
             continue;

@@ -20,9 +20,10 @@ class AccessList {
 
     // From rows in the order of transactions, of which only the first `count` are taken. `gas` may be null: what each
     // transaction used, to start with the longest. Keeps a reference to each code that is written.
-    // OUT_OF_MEMORY, or ACCESSES_DIFFER when a row has a code that isn't there.
+    // OUT_OF_MEMORY, ABORTED when the poll says so, or ACCESSES_DIFFER when a row has a code that isn't there.
     Status build(const AccountAccess* accounts, size_t account_count, const SlotAccess* slots, size_t slot_count,
-                 const Code* const* codes, size_t code_count, const uint64_t* gas, uint32_t count) noexcept;
+                 const Code* const* codes, size_t code_count, const uint64_t* gas, uint32_t count,
+                 Poll* poll) noexcept;
 
     uint32_t count() const noexcept { return static_cast<uint32_t>(order_.size()); }
     // Transactions with the most to do first: they are all independent. A batch is for one worker: one long transaction, or
@@ -114,8 +115,8 @@ class AccessList {
 
     uint32_t* add_account(const uint8_t* address) noexcept;
     Status build_accounts(const AccountAccess* rows, size_t row_count, const Code* const* codes, size_t code_count,
-                          uint32_t count, Vector<uint32_t>* row_accounts) noexcept;
-    Status build_slots(const SlotAccess* rows, size_t row_count, uint32_t count) noexcept;
+                          uint32_t count, Vector<uint32_t>* row_accounts, Poll* poll) noexcept;
+    Status build_slots(const SlotAccess* rows, size_t row_count, uint32_t count, Poll* poll) noexcept;
     void find_storage(const Vector<uint32_t>& row_accounts, uint32_t count) noexcept;
     bool build_order(const uint64_t* gas, uint32_t count) noexcept;  // false without memory
 

@@ -1,4 +1,4 @@
-// Execution in two steps that a Python thread pool drives: every transaction on the state before the block, one call each; then the
+// Execution in two steps that Python threads drive: every transaction on the state before the block, one call each; then the
 // commit in order, where one whose reads an earlier one wrote is executed again. The witness against which optimistic execution is
 // held: simpler, and slower.
 #pragma once

@@ -43,14 +43,20 @@ void World::collect_slots(const AccountRecord& record, std::vector<u256>* keys,
     });
 }
 
-bool World::root(Hash* out) const noexcept {
+// A part takes about as long as this much gas of plain instructions; small states have three in all.
+constexpr uint32_t PART_WEIGHT = 1 << 14;
+
+bool World::root(Hash* out, Poll* poll) const noexcept {
     StateRoot work{this};
     for (int step = StateRoot::KEYS; step != StateRoot::DONE; ++step) {
         const size_t parts = work.begin(static_cast<StateRoot::Step>(step));
-        for (size_t part = 0; part < parts; ++part)
-            work.run(static_cast<StateRoot::Step>(step), part, nullptr);
+        for (size_t part = 0; part < parts; ++part) {
+            if (poll != nullptr && poll->poll(PART_WEIGHT))
+                return false;
+            work.run(static_cast<StateRoot::Step>(step), part, poll);
+        }
     }
-    return work.root(out);
+    return work.root(out) && (poll == nullptr || !poll->abort.load(std::memory_order_relaxed));
 }
 
 size_t StateRoot::begin(Step step) noexcept {

@@ -125,7 +125,8 @@ class World {
         slots_.for_each_in(begin, end, [&](const SlotKey& key, const StoredSlot& slot) { visit(key, slot.value); });
     }
 
-    [[nodiscard]] bool root(Hash* out) const noexcept;  // false without memory
+    // False without memory, or when a poll that is given says stop: its `abort` tells.
+    [[nodiscard]] bool root(Hash* out, Poll* poll = nullptr) const noexcept;
     size_t size_bytes() const noexcept;
 
   private:
