@@ -88,14 +88,21 @@ class DecodeError(InvalidTransaction, ValueError):
 
 
 class MissingState(EvmError, KeyError):
-    """A strict state was asked for what it doesn't hold. `.slot` is None when the account itself is missing."""
+    """A strict state was asked for what it doesn't hold. `.slot` is None when the account itself is missing, or, with
+    `.is_storage`, whether it has storage (EIP-7610)."""
 
-    def __init__(self, address: bytes, slot: int | None = None) -> None:
-        super().__init__(address, slot)
+    def __init__(self, address: bytes, slot: int | None = None, is_storage: bool = False) -> None:
+        super().__init__(address, slot, is_storage)
         self.address = address
         self.slot = slot
+        self.is_storage = is_storage
 
     def __str__(self) -> str:
+        if self.is_storage:
+            return (
+                f"missing state: whether account 0x{self.address.hex()} has storage; its `has_storage` or "
+                "`storage_root` would say it"
+            )
         if self.slot is None:
             return f"missing state: account 0x{self.address.hex()}"
         return f"missing state: slot {self.slot:#x} of account 0x{self.address.hex()}"

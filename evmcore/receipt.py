@@ -25,17 +25,28 @@ def keccak256(value: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account: balance in wei, nonce, code, and its storage as slot -> value (zero values are absent)."""
+    """One account: balance in wei, nonce, code, and its storage as slot -> value (zero values are absent).
+
+    is_storage_complete  whether the account has no other slots; what only says how much is known doesn't count in comparisons
+    """
 
     balance: int = 0
     nonce: int = 0
     code: bytes = b""
     storage: Mapping[int, int] = field(default_factory=dict, hash=False)
+    is_storage_complete: bool = field(default=False, compare=False, repr=False)
 
     @property
     def code_hash(self) -> bytes:
         """keccak-256 of the code, 32 bytes."""
         return keccak256(self.code) if self.code else EMPTY_CODE_HASH
+
+    @property
+    def has_storage(self) -> bool | None:
+        """Whether any slot is not zero; None: it names none, and doesn't say that these are all."""
+        if any(self.storage.values()):
+            return True
+        return False if self.is_storage_complete else None
 
     @property
     def is_empty(self) -> bool:
@@ -57,7 +68,7 @@ class Receipt:
     """What a transaction did. The first seven fields and `state_root` are consensus, the others say more.
 
     type                  transaction type, 0 … 4
-    status                1 or 0; None before Byzantium, where `state_root` takes its place (EIP-658)
+    status                1 or 0; None before Byzantium, whose receipts have `state_root` in its place (EIP-658)
     cumulative_gas_used   of the block up to here;  gas_used  of this transaction
     contract_address      of the contract that a creation made
     output                what the outermost call returned, or the code that a creation left

@@ -20,7 +20,7 @@ def transact(Transaction tx not None, State state not None, header, *, tracer=No
         except errors.MissingState as error:
             if state.source is None:
                 raise
-            _Fetcher(state).fetch({(error.address, error.slot)})
+            _Fetcher(state).fetch_missing(error)
 
 
 cdef object _transact(Transaction tx, State state, header, tracer):
@@ -43,7 +43,7 @@ cdef object _transact(Transaction tx, State state, header, tracer):
     lease.finish()
     if status != Status.RUNNING:
         raise_outcome(status, core.have, core.want, core.missing, core.missing_block_number, None)
-    receipt = make_receipt(&core.outcomes[0])
+    receipt = make_receipt(&core.outcomes[0], core.rules.receipt_has_status)
     use.keep()
     return receipt
 
@@ -88,7 +88,8 @@ cdef object make_call_result(Status status, Outcome* out, uint64_t gas, double s
         contract_address=from_address_bytes(out.contract) if out.has_contract else None, seconds=seconds)
 
 
-cdef object call_native(State state, object header, CTransaction* tx, int repeat, object tracer):
+cdef object call_native(State state, object header, CTransaction* tx, int repeat, object tracer, ProgramView* program):
+    """A message on a state. `program`: what to see over it, or null."""
     cdef _Job job = _Job()
     cdef _Lease lease
     cdef BaseTracer traced = tracer_of(tracer)
@@ -98,7 +99,11 @@ cdef object call_native(State state, object header, CTransaction* tx, int repeat
     cdef double started = 0
     fill_context(&job.job, header)
     job.world = state.shared()
-    view = job.world.get().view()
+    if program == NULL:
+        view = job.world.get().view()
+    else:
+        program.world = job.world.get()
+        view = program.view()
     times = []
     lease = lease_machine()
     open_machine(lease.machine, &job.job)
@@ -145,11 +150,63 @@ def call(State state not None, header, *, sender=bytes(20), to=None, data=b"", v
     tx.max_fee_per_gas = to_word(gas_price, "gas_price")
     while True:
         try:
-            return call_native(state, header, &tx, 1, tracer)
+            return call_native(state, header, &tx, 1, tracer, NULL)
         except errors.MissingState as error:
             if state.source is None:
                 raise
-            _Fetcher(state).fetch({(error.address, error.slot)})
+            _Fetcher(state).fetch_missing(error)
+
+
+cdef extern from * nogil:
+    """
+    namespace evmcore {
+    // A state with one more program in it, and with what its caller sends along. Of the program's account whatever the state
+    // doesn't know is empty; nothing is copied or written.
+    struct ProgramView {
+        const World* world = nullptr;
+        Address program{};
+        const Code* code = nullptr;
+        Address sender{};
+        u256 value;
+
+        StateView view() noexcept {
+            StateView view;
+            view.context = this;
+            view.account = [](void* context, const Address& address, AccountState* out) noexcept {
+                auto* self = static_cast<const ProgramView*>(context);
+                Status status = self->world->account(address, out);
+                if (address == self->program) {
+                    status = Status::RUNNING;
+                    out->code = self->code;
+                    out->exists = true;
+                    out->has_storage &= out->is_storage_known;
+                    out->is_storage_known = true;
+                }
+                if (status == Status::RUNNING && address == self->sender && !self->value.is_zero()) {
+                    out->balance += self->value;
+                    out->exists = true;
+                }
+                return status;
+            };
+            view.slot = [](void* context, const Address& address, uint32_t place, const u256& key, SlotState* out) noexcept {
+                auto* self = static_cast<const ProgramView*>(context);
+                const World* world = self->world;
+                const Status status =
+                    world->slot(place != NO_PLACE ? &world->record(place) : world->find(address), key, out);
+                return address == self->program ? Status::RUNNING : status;
+            };
+            return view;
+        }
+    };
+    }
+    """
+    cppclass ProgramView "evmcore::ProgramView":
+        const World* world
+        Address program
+        const Code* code
+        Address sender
+        u256 value
+        StateView view()
 
 
 PROGRAM_ADDRESS = bytes.fromhex("c0de" * 10)
@@ -163,26 +220,30 @@ def run(code, data=b"", *, gas=30_000_000, fork="BPO2", value=0, sender=bytes(20
     data    its input
     gas     for the execution alone; `gas_used` counts no intrinsic gas and no refund
     fork    whose rules hold, by any of its names
-    state   what else there is; None: nothing
+    state   what else there is, the program's account's balance and storage, too; None: nothing. It isn't changed
     repeat  times to run it; `seconds` is the median
     tracer  told what runs (evmcore.tracing); None: nobody
     return  CallResult
+    raise   MissingState
+
+    The sender has `value` beside what the state says. Safe to call from several threads on one state.
     """
     cdef CTransaction tx
+    cdef ProgramView program
+    cdef bytes data_of_code
+    cdef Code* owned
     cdef State on
     if not isinstance(repeat, int) or not 0 < repeat < 2**31:
         raise ValueError(f"repeat: {repeat!r} is not a number of times")
     if state is None:
         on = State()
     elif isinstance(state, State):
-        on = (<State>state).copy()
+        on = state
     else:
         raise TypeError(f"state: expected a State, got {type(state).__name__}")
-    on.set_code(PROGRAM_ADDRESS, code)
-    tx.sender = to_address_value(sender, "sender")
-    tx.value = to_word(value, "value")
-    if value:
-        on.set_balance(sender, on.get_balance(sender) + value)
+    data_of_code = given_code(code)
+    tx.sender = program.sender = to_address_value(sender, "sender")
+    tx.value = program.value = to_word(value, "value")
     tx.to = to_address_value(PROGRAM_ADDRESS, "to")
     assign_bytes(&tx.data, to_data(data, "data"))
     tx.gas_limit = to_u64(gas, "gas")
@@ -190,7 +251,23 @@ def run(code, data=b"", *, gas=30_000_000, fork="BPO2", value=0, sender=bytes(20
         raise ValueError(f"gas: {gas} does not fit 63 bits")
     if header is None:
         header = _types().Header(fork=fork_name(fork), gas_limit=max(30_000_000, min(gas, 2**63 - 1)))
-    return call_native(on, header, &tx, repeat, tracer)
+    program.program = tx.to
+    owned = Code.create(view_bytes(data_of_code), NULL, False)
+    if owned == NULL:
+        raise MemoryError("the program")
+    program.code = owned if len(data_of_code) != 0 else NULL
+    try:
+        while True:
+            try:
+                if value and (on.get_balance(sender) + value) >> 256:
+                    raise ValueError(f"value: {value} and the sender's balance don't fit 256 bits")
+                return call_native(on, header, &tx, repeat, tracer, &program)
+            except errors.MissingState as error:
+                if on.source is None:
+                    raise
+                _Fetcher(on).fetch_missing(error)
+    finally:
+        owned.release()
 
 
 # More takes about a millisecond, for which others may have the GIL.

@@ -63,8 +63,8 @@ cdef Status commit(BlockJob* job, size_t i, Poll* poll) noexcept nogil:
     cdef Outcome* out = &job.outcomes[i]
     cdef Status status = job.world.apply(out.effects, job.rules.deletes_empty_accounts)
     if status != Status.RUNNING:
+        out.missing = MissingKey()
         out.missing.address = job.context.coinbase  # the one account that is credited unseen
-        out.missing.is_slot = False
         return job.fail(status, i)
     job.count_in(out)
     if job.wants_state_roots and not job.rules.receipt_has_status:
@@ -106,8 +106,8 @@ cdef Status add_balance(BlockJob* job, const Address& address, const u256& amoun
     cdef AccountState account
     cdef Status status = job.world.account(address, &account)
     if status != Status.RUNNING:
+        out.missing = MissingKey()
         out.missing.address = address
-        out.missing.is_slot = False
         return status
     if amount.is_zero():
         if not account.exists:

@@ -18,7 +18,8 @@ cdef int raise_outcome(Status status, const u256& have, const u256& want, const 
     if kind_of(status) == Kind.INVALID:
         raise errors.rejection(status_name(status), status_text(status), index=index, have=to_int(have), want=to_int(want))
     if status == Status.MISSING_STATE:
-        raise errors.MissingState(from_address_bytes(missing.address), to_int(missing.slot) if missing.is_slot else None)
+        raise errors.MissingState(from_address_bytes(missing.address), to_int(missing.slot) if missing.is_slot else None,
+                                  missing.is_storage)
     if status == Status.MISSING_BLOCK_HASH:
         raise errors.MissingBlockHash(missing_block_number)
     if status == Status.PRECOMPILE_UNAVAILABLE:
@@ -134,10 +135,11 @@ cdef object make_logs(const Outcome* out):
     return tuple(logs)
 
 
-cdef object make_receipt(const Outcome* out):
+cdef object make_receipt(const Outcome* out, cbool has_status):
+    """`has_status`: since Byzantium (EIP-658)."""
     return _types().Receipt(
         type=out.type,
-        status=None if out.has_state_root else int(out.status == Status.SUCCESS),
+        status=int(out.status == Status.SUCCESS) if has_status else None,
         cumulative_gas_used=out.cumulative_gas,
         gas_used=out.gas_used,
         logs=make_logs(out),
@@ -161,6 +163,7 @@ cdef class BlockResult:
     cdef object withdrawals
     cdef dict made
     cdef readonly dict statistics
+    cdef bint is_making_state_root
 
     def __cinit__(self, job=None):
         if not isinstance(job, _Job) or (<_Job>job).job.rules == NULL:
@@ -201,7 +204,7 @@ cdef class BlockResult:
         cdef size_t count = 0
         receipts = []
         for i in range(self.job.job.outcomes.size()):
-            receipts.append(make_receipt(&self.job.job.outcomes[i]))
+            receipts.append(make_receipt(&self.job.job.outcomes[i], self.job.job.rules.receipt_has_status))
             check_often(&count)
         return tuple(receipts)
 
@@ -255,20 +258,46 @@ cdef class BlockResult:
 
     @property
     def state_root(self):
-        """Root of the state after the block. Right only if the state was given whole."""
-        return self.once("state_root", self._make_state_root)
+        """Root of the state after the block, whenever it is asked. Right only if the state was given whole.
+
+        Until it is asked the state notes what each cell was that changes after the block, once; then the root takes a copy of
+        the state, if it has changed by then. Waits while the state is at work in another thread.
+        """
+        while self.is_making_state_root:  # another thread does
+            with nogil:
+                wait_turn(LONG_WAIT)
+            PyErr_CheckSignals()
+        if "state_root" not in self.made:
+            self.is_making_state_root = True
+            try:
+                self.made["state_root"] = self._make_state_root()
+            finally:
+                self.is_making_state_root = False
+        return self.made["state_root"]
 
     def _make_state_root(self):
-        cdef shared_ptr[World] world = self.job.world
+        cdef shared_ptr[World] world
+        cdef World* past
         cdef double began = evmcore_seconds()
         cdef Hash root
-        if world.get() == NULL:  # another thread has made it meanwhile
-            return self.made["state_root"]
-        root = make_state_root(world.get(), self.statistics["workers"])
+        if not self.job.observed.is_open():
+            raise MemoryError("the state after the block")
+        wait_for_world(self.job.observed.world().get())
+        world = self.job.observed.world()  # counts as a share: whoever writes from here on writes a copy
+        if self.job.observed.is_changed():
+            with nogil:
+                past = self.job.observed.restored()
+            if past == NULL:
+                raise MemoryError("the state as it was after the block")
+            try:
+                root = make_state_root(past, self.statistics["workers"])
+            finally:
+                del past
+        else:
+            root = make_state_root(world.get(), self.statistics["workers"])
         self.statistics["state_root_seconds"] = evmcore_seconds() - began
-        made = self.made["state_root"] = from_hash_bytes(root)
-        self.job.world.reset()  # the result keeps it; the state need not be copied when it changes next
-        return made
+        self.job.observed.close()
+        return from_hash_bytes(root)
 
     @property
     def accesses(self):
@@ -288,6 +317,25 @@ cdef class BlockResult:
 
     def __repr__(self):
         return f"<BlockResult: {self.job.job.transactions.size()} transactions, {self.gas_used} gas>"
+
+
+cdef extern from "core/parallel/waiting.hpp" namespace "evmcore" nogil:
+    void wait_turn(uint32_t turn)
+
+
+cdef enum:
+    LONG_WAIT = 0x7fffffff  # turns: the thread sleeps at once
+
+
+cdef int wait_for_world(World* world) except -1:
+    """Until no other thread writes it."""
+    while world.at_work.load() != 0:
+        if world.at_work.load() == PyThread_get_thread_ident():
+            raise errors.EvmError("the state is in use by the execution that has called this")
+        with nogil:
+            wait_turn(LONG_WAIT)
+        PyErr_CheckSignals()
+    return 0
 
 
 def withdrawals_root(withdrawals):
@@ -423,6 +471,7 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
                       None if core.failed_index == SIZE_MAX else core.failed_index)
     result = BlockResult(job)
     result.withdrawals = withdrawals
+    job.observed.open(use.state.world)  # without memory the result is whole but for its state root
     result.statistics = {
         "transactions": core.transactions.size(), "gas_used": core.room.gas_used, "workers": worker_count,
         "strategy": strategy, **counts_of(core.counts),
@@ -444,7 +493,6 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
         result.made["accesses"] = job.accesses[0] if len(job.accesses) == 1 else Accesses.from_rows(*job.accesses)
         job.accesses = None
     use.keep()
-    job.world = state.world
     return result
 
 

@@ -1,6 +1,7 @@
 # The C++ core as Cython sees it, floor by floor: declarations only, all nogil.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libcpp cimport bool as cbool
+from libcpp.memory cimport shared_ptr
 from libcpp.vector cimport vector
 
 cdef extern from "<algorithm>" nogil:
@@ -127,6 +128,9 @@ cdef extern from "core/base/status.hpp" namespace "evmcore" nogil:
     const unsigned STATUS_COUNT
 
 cdef extern from "core/base/poll.hpp" namespace "evmcore" nogil:
+    cppclass AtomicU64 "std::atomic<uint64_t>":
+        uint64_t load()
+        void store(uint64_t)
     cppclass AtomicFlag "std::atomic<bool>":
         void store(cbool)
         cbool load()
@@ -405,12 +409,15 @@ cdef extern from "core/state/view.hpp" namespace "evmcore" nogil:
         cbool exists
         cbool has_storage
         cbool is_contended
+        cbool is_storage_known
     cppclass StateView:
         void* context
     cppclass MissingKey:
+        MissingKey()
         Address address
         u256 slot
         cbool is_slot
+        cbool is_storage
 
 cdef extern from "core/state/slot_guard.hpp" namespace "evmcore" nogil:
     cppclass SlotGuard:
@@ -507,6 +514,18 @@ cdef extern from "core/state/journal.hpp" namespace "evmcore" nogil:
         void revert(const Snapshot&)
         cbool extract(Effects*)
 
+cdef extern from "core/state/stored.hpp" namespace "evmcore" nogil:
+    cdef enum KnownBits:
+        KNOWS_BALANCE
+        KNOWS_NONCE
+        KNOWS_CODE
+        KNOWS_EXISTENCE
+        KNOWS_ACCOUNT
+    cdef enum class OtherSlots:
+        NONE
+        SOME
+        UNKNOWN
+
 cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
     cppclass AccountRecord:
         Address address
@@ -516,10 +535,26 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
         uint32_t storage_id
         uint32_t slot_count
         cbool exists
-        cbool is_storage_complete
+        uint8_t known
+        OtherSlots other_slots
+    cppclass AccountFacts:
+        cbool exists
+        u256 balance
+        uint64_t nonce
+        ByteView code
+        OtherSlots slots
     cppclass World:
         World(cbool is_strict)
-        World* clone()
+        World* clone(cbool has_undo)
+        @staticmethod
+        cbool knows(const AccountRecord&, uint8_t fields)
+        size_t live_account_count()
+        Status set_other_slots(const Address&, OtherSlots)
+        Status learn(const Address&, const AccountFacts&)
+        Status learn_slot(const Address&, const u256&, const u256&)
+        uint32_t observation_count()
+        void tidy()
+        AtomicU64 at_work
         cbool is_strict()
         size_t account_count()
         size_t slot_places()
@@ -532,19 +567,36 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
         Status set_nonce(const Address&, uint64_t)
         Status set_code(const Address&, ByteView)
         Status set_slot(const Address&, const u256&, const u256&)
-        Status set_slot_of(const Address&, const u256&, const u256&)
         Status create(const Address&)
         Status destroy(const Address&)
-        Status set_storage_complete(const Address&, cbool)
         cbool has_checkpoints()
+        size_t checkpoint_count()
         uint64_t checkpoint()
         cbool revert(uint64_t)
         cbool release(uint64_t)
         cbool is_valid(const Effects&)
         Status apply(const Effects&, cbool deletes_empty)
-        void collect_slots(const AccountRecord&, vector[u256]* keys, vector[u256]* values)
         cbool root(Hash* out, Poll*)
         size_t size_bytes()
+
+cdef extern from "core/state/observation.hpp" namespace "evmcore" nogil:
+    cppclass ObservedWorld:
+        cbool open(const shared_ptr[World]&)
+        void close()
+        cbool is_open()
+        const shared_ptr[World]& world()
+        cbool is_changed()
+        World* restored()
+
+cdef extern from "core/state/slot_table.hpp" namespace "evmcore" nogil:
+    cppclass TableSlot "evmcore::SlotTable::Slot":
+        u256 key
+        u256 value
+    cppclass SlotTable:
+        cbool build(const World&)
+        cbool build_one "build"(const World&, const AccountRecord&)
+        size_t count(const AccountRecord&)
+        const TableSlot& slot(const AccountRecord&, size_t i)
 
 cdef extern from "core/state/trie.hpp" namespace "evmcore" nogil:
     cbool c_ordered_trie_root "evmcore::ordered_trie_root"(const ByteView* items, size_t n, Hash* root, Poll* poll)

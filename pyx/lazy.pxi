@@ -21,9 +21,10 @@ cdef extern from * nogil:
             view.context = this;
             view.account = [](void* context, const Address& address, AccountState* out) noexcept {
                 auto* self = static_cast<ProbingView*>(context);
-                if (self->world->account(address, out) == Status::MISSING_STATE)
-                    return self->miss({address, {}, false});
-                return Status::RUNNING;
+                const Status status = self->world->account(address, out);
+                if (!out->is_storage_known)
+                    out->has_storage = false, out->is_storage_known = true;
+                return status == Status::MISSING_STATE ? self->miss({address, {}, false}) : Status::RUNNING;
             };
             view.slot = [](void* context, const Address& address, uint32_t, const u256& key, SlotState* out) noexcept {
                 auto* self = static_cast<ProbingView*>(context);
@@ -121,34 +122,38 @@ cdef class _Fetcher:
             raise ValueError("state: it has no source to fetch from")
         return self.state.source(wanted)
 
+    def fetch_missing(self, error):
+        """What a MissingState names. Raises it again where the source has no word of whether an account has storage."""
+        cdef Address address = to_address_value(error.address, "address")
+        cdef const AccountRecord* record
+        self.fetch({(error.address, error.slot)})
+        if error.is_storage:
+            record = self.state.reader().find(address)
+            if record.slot_count == 0 and record.other_slots == OtherSlots.UNKNOWN:
+                raise error
+
     cdef int put(self, tuple key, object value) except -1:
-        cdef State state = self.state
+        """Fill in what the state doesn't know of a key: what was written here stays."""
         cdef Address address = to_address_value(key[0], "address")
+        cdef AccountFacts facts
         cdef u256 slot
         cdef u256 word
-        cdef uint64_t nonce
-        cdef bytes code
-        cdef World* world
+        cdef bytes code = b""
         if key[1] is not None:
             slot = to_word(key[1], "slot")
             word = to_word(_quantity(value, "value"), "value")
-            raise_status(state.filler().set_slot_of(address, slot, word))
-        elif value is None:
-            raise_status(state.filler().destroy(address))
-        else:
+            raise_status(self.state.filler().learn_slot(address, slot, word))
+            return 0
+        facts.exists = value is not None
+        if facts.exists:
             get = value.get if hasattr(value, "get") else (lambda field, default: getattr(value, field, default))
-            word = to_word(_quantity(get("balance", 0), "balance"), "balance")
-            nonce = to_u64(_quantity(get("nonce", 0), "nonce"), "nonce")
-            code = to_data(get("code", b""), "code")
-            if len(code) > MAX_GIVEN_CODE_BYTES:
-                raise ValueError(f"code: {len(code)} bytes, at most {MAX_GIVEN_CODE_BYTES} are taken")
-            # From here on no Python code runs: the account is put whole.
-            world = state.filler()
-            raise_status(world.create(address))
-            raise_status(world.set_balance(address, word))
-            raise_status(world.set_nonce(address, nonce))
-            if code:
-                raise_status(world.set_code(address, view_bytes(code)))
+            facts.balance = to_word(_quantity(get("balance", 0), "balance"), "balance")
+            facts.nonce = to_u64(_quantity(get("nonce", 0), "nonce"), "nonce")
+            code = given_code(get("code", b""))
+            facts.slots = slots_told(get)
+        facts.code = view_bytes(code)
+        # No Python code from here on: the account is put whole.
+        raise_status(self.state.filler().learn(address, facts))
         return 0
 
 
@@ -279,8 +284,7 @@ def execute_lazily(block, State state not None, **options):
         try:
             result = _execute_block(block, state, **options)
         except errors.MissingState as error:
-            wanted = {(error.address, error.slot)}
-            fetcher.fetch(wanted)
+            fetcher.fetch_missing(error)
             continue
         result.statistics["batches"] = batches + fetcher.batches
         result.statistics["keys"] = keys + fetcher.keys

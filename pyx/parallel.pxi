@@ -50,7 +50,8 @@ cdef class _Job:
     """A block at work: the core's job, and the Python objects it borrows from."""
     cdef BlockJob job
     cdef tuple transactions
-    cdef shared_ptr[World] world
+    cdef shared_ptr[World] world  # that a call reads
+    cdef ObservedWorld observed   # the state after the block, for its result
     cdef dict notes
     cdef tuple accesses
     cdef double recover_seconds  # of all workers together

@@ -111,6 +111,11 @@ def probe_keccak_of_four(messages):
     return tuple(from_hash_bytes(hashes[i]) for i in range(4))
 
 
+def probe_checkpoints(State state not None):
+    """How many checkpoints of the state are open: snapshots, and those of calls at work."""
+    return state.reader().checkpoint_count()
+
+
 # ---------------------------------------------------------------- what a run depends on
 
 

@@ -22,19 +22,102 @@ cdef int raise_status(Status status) except -1:
     raise errors.EvmError(status_text(status))
 
 
+cdef class _SlotTable:
+    """The slots of a state that are not zero, by account."""
+    cdef SlotTable table
+
+    cdef dict of(self, const AccountRecord* record):
+        cdef size_t i
+        return {to_int(self.table.slot(record[0], i).key): to_int(self.table.slot(record[0], i).value)
+                for i in range(self.table.count(record[0]))}
+
+
+cdef class _Rows:
+    """The accounts that exist, sorted by address, of a state as it is now: (address, balance, nonce, code, slots).
+
+    What isn't known is None. Whoever writes the state meanwhile writes a copy of it.
+    """
+    cdef shared_ptr[World] world
+    cdef _SlotTable slots
+    cdef object order
+
+    @staticmethod
+    cdef _Rows of(State state):
+        cdef _Rows self = _Rows.__new__(_Rows)
+        cdef World* world
+        cdef size_t i
+        self.world = state.shared()
+        world = self.world.get()
+        self.slots = _SlotTable.__new__(_SlotTable)
+        if not self.slots.table.build(world[0]):
+            raise MemoryError("a list of the state's slots")
+        self.order = iter(sorted([(from_address_bytes(world.record(i).address), i)
+                                  for i in range(world.account_count()) if world.record(i).exists]))
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        address, place = next(self.order)
+        cdef const AccountRecord* record = &self.world.get().record(<size_t>place)
+        return (address,
+                to_int(record.balance) if record.known & KNOWS_BALANCE else None,
+                record.nonce if record.known & KNOWS_NONCE else None,
+                from_view(view_of(record.code)) if record.known & KNOWS_CODE else None,
+                self.slots.of(record))
+
+    cdef bint is_complete(self, bytes address) except *:
+        return not self.world.get().is_strict() or (
+            self.world.get().find(to_address_value(address, "address")).other_slots == OtherSlots.NONE)
+
+
+cdef OtherSlots slots_told(object get) except *:
+    """What an account, by its `get`, says of its storage: slots that it names, `storage_root`, `has_storage`."""
+    root = get("storage_root", None)
+    told = get("has_storage", None)
+    if told is not None and not isinstance(told, bool):
+        raise TypeError(f"has_storage: expected a bool, got {type(told).__name__}")
+    if root is not None:
+        has_root = fixed_bytes(root, 32, "storage_root") != EMPTY_STORAGE_ROOT
+        if told is not None and has_root != told:
+            raise ValueError(f"has_storage: {told}, but storage_root is {'not ' if has_root else ''}that of no storage")
+        told = has_root
+    for value in dict(get("storage", None) or {}).values():
+        if _quantity(value, "value"):
+            if told is False:
+                raise ValueError("storage: it names slots, but has_storage or storage_root says that there are none")
+            return OtherSlots.SOME
+    if told is None:
+        return OtherSlots.UNKNOWN
+    return OtherSlots.SOME if told else OtherSlots.NONE
+
+
+EMPTY_STORAGE_ROOT = bytes.fromhex("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421")
+
+
 cdef class State:
     """World state: accounts and storage, owned natively.
 
     accounts  mapping of address to Account, or to a mapping with balance, nonce, code, storage; numbers as int or 0x strings
-    strict    True: reading an account or slot that was never given raises MissingState; False: it is empty
+    strict    True: reading what was never given raises MissingState; False: it is empty
     source    a function that fetches what a strict state doesn't have; makes the state strict. It gets a list of keys,
               (address, None) for an account and (address, slot) for a slot, and returns a mapping of each key to an
-              Account (its storage is not looked at) or None where there is none, or to the slot's value. It is asked
-              for everything that a block's transactions miss at once, never by a worker
+              Account or mapping, or None where there is none, or to the slot's value. It is asked for everything that a
+              block's transactions miss at once, never by a worker
 
     `copy` is cheap: both share their data until one of them writes. `snapshot` and `revert` undo in place.
     Any thread may use a state. What `transact` or `execute_block` is at work on is refused to all others, and what is being
     fetched may be read, not changed: EvmError says by what.
+
+    A strict state knows of an account what was given: `set_balance` makes its balance known and that it exists, and nothing
+    else; `set_account` all but the slots that it doesn't name; `delete_account` all. Whatever runs needs all of an account
+    but its storage. What the source says fills in what isn't known and changes nothing else. `revert` takes back knowledge,
+    too, fetched or given.
+
+    A contract can't be created where an account has storage (EIP-7610). Whether it has any an Account or mapping says by
+    the slots that it names, by `has_storage` (a bool) or by `storage_root`; `State.get_account` of a state that knows all slots
+    says it. Where nothing says it, a creation onto an account without nonce and code raises MissingState with `is_storage`.
     """
     cdef shared_ptr[World] world
     cdef const char* use          # who is at work on it, alone; NULL: nobody. This and the next two are guarded by the GIL
@@ -42,6 +125,8 @@ cdef class State:
     cdef vector[unsigned long] fetchers  # the threads that do
     cdef unsigned long user       # the thread of `use`, and of the last `fetch`
     cdef unsigned user_process    # and its process
+    cdef _SlotTable slots         # of the state as it is; None: it has changed
+    cdef int slot_passes          # over all slots for those of one account, since then
     cdef readonly object source
 
     def __cinit__(self):
@@ -125,11 +210,13 @@ cdef class State:
         """The same for what is put into it because it was fetched."""
         cdef World* own
         self.reader()
-        if self.world.use_count() > 1:
-            own = self.world.get().clone()
+        if self.world.use_count() > 1 + <long>self.world.get().observation_count():
+            own = self.world.get().clone(True)
             if own == NULL:
                 raise MemoryError("the state could not be copied")
             self.world.reset(own)
+        self.slots = None
+        self.slot_passes = 0
         return self.world.get()
 
     def copy(self):
@@ -139,7 +226,7 @@ cdef class State:
         self.reader()
         other.source = self.source
         if self.world.get().has_checkpoints():
-            own = self.world.get().clone()
+            own = self.world.get().clone(False)
             if own == NULL:
                 raise MemoryError("the state could not be copied")
             other.world.reset(own)
@@ -154,35 +241,36 @@ cdef class State:
 
     # ------------------------------------------------------------ reading
 
-    cdef const AccountRecord* find(self, object address) except? NULL:
+    cdef const AccountRecord* find(self, object address, int fields) except? NULL:
+        """The record, with these fields (KnownBits) known; null: there is none, and nothing is missing."""
         cdef Address key = to_address_value(address, "address")
         cdef World* world = self.reader()
         cdef const AccountRecord* record = world.find(key)
-        if record == NULL and world.is_strict():
+        if world.is_strict() and (record == NULL or not World.knows(record[0], <uint8_t>fields)):
             raise errors.MissingState(from_address_bytes(key))
         return record
 
     def exists(self, address):
         """Whether there is an account, maybe an empty one."""
-        cdef const AccountRecord* record = self.find(address)
+        cdef const AccountRecord* record = self.find(address, KNOWS_EXISTENCE)
         return record != NULL and record.exists
 
     def get_balance(self, address):
         """Balance in wei; 0 for an account that doesn't exist."""
-        cdef const AccountRecord* record = self.find(address)
+        cdef const AccountRecord* record = self.find(address, KNOWS_BALANCE)
         return 0 if record == NULL else to_int(record.balance)
 
     def get_nonce(self, address):
-        cdef const AccountRecord* record = self.find(address)
+        cdef const AccountRecord* record = self.find(address, KNOWS_NONCE)
         return 0 if record == NULL else record.nonce
 
     def get_code(self, address):
-        cdef const AccountRecord* record = self.find(address)
+        cdef const AccountRecord* record = self.find(address, KNOWS_CODE)
         return b"" if record == NULL else from_view(view_of(record.code))
 
     def get_code_hash(self, address):
         """keccak-256 of the code, 32 bytes; of nothing, for an account without code."""
-        cdef const AccountRecord* record = self.find(address)
+        cdef const AccountRecord* record = self.find(address, KNOWS_CODE)
         cdef const Code* code = NULL
         if record != NULL:
             code = record.code
@@ -198,28 +286,40 @@ cdef class State:
         return to_int(value)
 
     def storage(self, address):
-        """All slots that are not zero, as a dict of int to int."""
+        """All slots that are not zero, as a dict of int to int; of a strict state, those that it has."""
         cdef shared_ptr[World] held = self.shared()
-        cdef const AccountRecord* record = self.find(address)
-        cdef vector[u256] keys
-        cdef vector[u256] values
-        cdef size_t i
-        if record == NULL:
+        cdef const AccountRecord* record = self.find(address, 0)
+        return {} if record == NULL else self.slots_of(record)
+
+    cdef dict slots_of(self, const AccountRecord* record):
+        """By a pass over all slots; who asks for many accounts gets a list of all."""
+        cdef _SlotTable table = self.slots
+        cdef bint is_done
+        if record.slot_count == 0:
             return {}
-        held.get().collect_slots(record[0], &keys, &values)
-        return {key: value for key, value in sorted((to_int(keys[i]), to_int(values[i])) for i in range(keys.size()))}
+        if table is None:
+            table = _SlotTable.__new__(_SlotTable)
+            self.slot_passes += 1
+            if self.slot_passes > SLOT_PASSES_MOST:
+                is_done = table.table.build(self.world.get()[0])
+                self.slots = table if is_done else None
+            else:
+                is_done = table.table.build_one(self.world.get()[0], record[0])
+            if not is_done:
+                raise MemoryError("a list of the state's slots")
+        return table.of(record)
 
     def get_account(self, address):
-        """The Account, with its storage; None if it doesn't exist."""
-        cdef shared_ptr[World] world = self.shared()
-        cdef const AccountRecord* record = self.find(address)
+        """The Account, with its storage, as far as the state has it; None if it doesn't exist."""
+        cdef shared_ptr[World] held = self.shared()
+        cdef const AccountRecord* record = self.find(address, KNOWS_ACCOUNT)
         if record == NULL or not record.exists:
             return None
         return _types().Account(to_int(record.balance), record.nonce, from_view(view_of(record.code)),
-                                self.storage(address))
+                                self.slots_of(record), record.other_slots == OtherSlots.NONE)
 
     def addresses(self):
-        """The addresses of all accounts that exist, sorted."""
+        """The addresses of all accounts that exist, as far as is known, sorted."""
         cdef shared_ptr[World] held = self.shared()
         cdef World* world = held.get()
         cdef size_t i
@@ -230,12 +330,7 @@ cdef class State:
         return iter(self.addresses())
 
     def __len__(self):
-        cdef World* world = self.reader()
-        cdef size_t i
-        cdef Py_ssize_t total = 0
-        for i in range(world.account_count()):
-            total += world.record(i).exists
-        return total
+        return self.reader().live_account_count()
 
     def __contains__(self, address):
         cdef Address key = to_address_value(address, "address")
@@ -243,18 +338,27 @@ cdef class State:
         return record != NULL and record.exists
 
     def items(self):
-        """(address, Account) for all accounts, sorted by address: as they were when the first was asked for."""
-        cdef State frozen = State.__new__(State)
-        frozen.world = self.shared()
-        for address in frozen.addresses():
-            yield address, frozen.get_account(address)
+        """(address, Account) for all accounts, sorted by address, as they are now: writing meanwhile changes nothing here.
+
+        raise   MissingState for one of a strict state of which only a part is known
+        """
+        return self._accounts(_Rows.of(self))
+
+    def _accounts(self, _Rows rows):
+        Account = _types().Account
+        cdef size_t count = 0
+        for address, balance, nonce, code, slots in rows:
+            check_often(&count)
+            if balance is None or nonce is None or code is None:
+                raise errors.MissingState(address)
+            yield address, Account(balance, nonce, code, slots, rows.is_complete(address))
 
     def __eq__(self, other):
         if not isinstance(other, State):
             return NotImplemented
         if (<State>other).world.get() == self.world.get():
             return True
-        return dict(self.items()) == dict(other.items())
+        return len(self) == len(other) and all(mine == theirs for mine, theirs in zip(_Rows.of(self), _Rows.of(other)))
 
     __hash__ = None
 
@@ -303,66 +407,102 @@ cdef class State:
 
     def set_code(self, address, code):
         cdef Address key = to_address_value(address, "address")
-        cdef bytes data = to_data(code, "code")
-        if len(data) > MAX_GIVEN_CODE_BYTES:
-            raise ValueError(f"code: {len(data)} bytes, at most {MAX_GIVEN_CODE_BYTES} are taken")
+        cdef bytes data = given_code(code)
         raise_status(self.writer().set_code(key, view_bytes(data)))
+        self.world.get().tidy()
 
     def set_storage(self, address, slot, value):
         cdef Address key = to_address_value(address, "address")
         cdef u256 slot_word = to_word(_quantity(slot, "slot"), "slot")
         cdef u256 word = to_word(_quantity(value, "value"), "value")
         raise_status(self.writer().set_slot(key, slot_word, word))
+        self.world.get().tidy()
 
     def set_account(self, address, account):
-        """Replace an account: an Account, a mapping with balance, nonce, code and storage, or None to delete it."""
+        """Replace an account: an Account, a mapping with balance, nonce, code and storage, or None to delete it.
+
+        In a strict state slots that it doesn't name are unknown, unless it says that there are none (`has_storage`,
+        `storage_root`, `Account.is_storage_complete`).
+        """
         cdef Address key = to_address_value(address, "address")
         cdef World* world
+        cdef Status status
+        cdef OtherSlots other_slots
+        cdef u256 balance
+        cdef uint64_t nonce
+        cdef bytes code
+        cdef vector[u256] words
+        cdef size_t i
+        cdef uint64_t checkpoint
         if account is None:
             self.delete_account(address)
             return
         get = account.get if hasattr(account, "get") else (lambda field, default: getattr(account, field, default))
-        balance = to_int(to_word(_quantity(get("balance", 0), "balance"), "balance"))
-        nonce = _quantity(get("nonce", 0), "nonce")
-        code = to_data(get("code", b""), "code")
-        storage = [(to_int(to_word(_quantity(slot, "slot"), "slot")), to_int(to_word(_quantity(value, "value"), "value")))
-                   for slot, value in dict(get("storage", {}) or {}).items()]
-        to_u64(nonce, "nonce")
+        balance = to_word(_quantity(get("balance", 0), "balance"), "balance")
+        nonce = to_u64(_quantity(get("nonce", 0), "nonce"), "nonce")
+        code = given_code(get("code", b""))
+        for slot, value in dict(get("storage", None) or {}).items():
+            words.push_back(to_word(_quantity(slot, "slot"), "slot"))
+            words.push_back(to_word(_quantity(value, "value"), "value"))
+        other_slots = OtherSlots.NONE
+        if self.is_strict and not get("is_storage_complete", False):
+            other_slots = slots_told(get)
         world = self.writer()
-        if world.find(key) != NULL:
-            raise_status(world.destroy(key))
-            raise_status(world.set_storage_complete(key, False))
-        raise_status(world.create(key))
-        self.set_balance(key_bytes := from_address_bytes(key), balance)
-        self.set_nonce(key_bytes, nonce)
-        if code:
-            self.set_code(key_bytes, code)
-        for slot, value in storage:
-            self.set_storage(key_bytes, slot, value)
+        checkpoint = world.checkpoint()
+        if checkpoint == 0:
+            raise MemoryError("the state could not grow")
+        status = Status.RUNNING
+        if world.find(key) != NULL or world.is_strict():
+            status = world.destroy(key)
+        if status == Status.RUNNING:
+            status = world.set_balance(key, balance)
+        if status == Status.RUNNING and nonce != 0:
+            status = world.set_nonce(key, nonce)
+        if status == Status.RUNNING and len(code) != 0:
+            status = world.set_code(key, view_bytes(code))
+        for i in range(0, words.size(), 2):
+            if status == Status.RUNNING:
+                status = world.set_slot(key, words[i], words[i + 1])
+        if status == Status.RUNNING:
+            status = world.set_other_slots(key, other_slots)
+        if status == Status.RUNNING:
+            world.release(checkpoint)
+        else:
+            world.revert(checkpoint)
+        raise_status(status)
 
     def delete_account(self, address):
         """Remove an account with its code and storage; in a strict state it is then known to be absent."""
         cdef Address key = to_address_value(address, "address")
         raise_status(self.writer().destroy(key))
+        self.world.get().tidy()
 
     def set_storage_complete(self, address, complete=True):
         """In a strict state: say that all slots of an account are given, so that the others are zero, not missing."""
         cdef Address key = to_address_value(address, "address")
-        raise_status(self.writer().set_storage_complete(key, bool(complete)))
+        raise_status(self.writer().set_other_slots(key, OtherSlots.NONE if complete else OtherSlots.UNKNOWN))
 
     def snapshot(self):
-        """A number to go back to with `revert`. Snapshots nest: reverting to one forgets the later ones."""
-        return self.writer().checkpoint()
+        """A number to go back to with `revert`. Snapshots nest: reverting to one forgets the later ones.
+
+        No other snapshot of the process has ever had the number, so that one which is gone, or another state's, is refused.
+        """
+        cdef uint64_t number = self.writer().checkpoint()
+        if number == 0:
+            raise MemoryError("the state could not grow")
+        return number
 
     def revert(self, snapshot):
         """Undo everything since the snapshot, which is then gone."""
-        if not self.writer().revert(to_u64(snapshot, "snapshot")):
-            raise ValueError(f"no such snapshot: {snapshot}")
+        cdef uint64_t number = to_u64(snapshot, "snapshot")
+        if not self.writer().revert(number):
+            raise ValueError(f"no such snapshot: {number}")
 
     def release(self, snapshot):
         """Keep the changes since the snapshot and forget it, with the later ones."""
-        if not self.writer().release(to_u64(snapshot, "snapshot")):
-            raise ValueError(f"no such snapshot: {snapshot}")
+        cdef uint64_t number = to_u64(snapshot, "snapshot")
+        if not self.writer().release(number):
+            raise ValueError(f"no such snapshot: {number}")
 
 
 # Far above any chain's limit; keeps sizes within 32 bits.
@@ -404,23 +544,33 @@ cdef class _StateUse:
             self.world.release(self.checkpoint)
         else:
             self.world.revert(self.checkpoint)
+        self.world.at_work.store(0)
         self.state.use = NULL
 
     cdef void keep(self) noexcept:
         self.is_kept = True
 
-    cdef void rewind(self) noexcept:
+    cdef int rewind(self) except -1:
         """Undo what was done so far, and go on."""
         self.world.revert(self.checkpoint)
-        self.checkpoint = self.world.checkpoint()
+        self.checkpoint = open_checkpoint(self.world)
+        return 0
+
+
+cdef uint64_t open_checkpoint(World* world) except 0:
+    cdef uint64_t number = world.checkpoint()
+    if number == 0:
+        raise MemoryError("the state could not grow")
+    return number
 
 
 cdef _StateUse use_to_write(State state, const char* user):
     """`user` is a name that stays: what the others are told."""
     cdef _StateUse use = _StateUse.__new__(_StateUse)
     cdef World* world = state.writer()
-    use.checkpoint = world.checkpoint()
+    use.checkpoint = open_checkpoint(world)
     use.world = world
+    world.at_work.store(PyThread_get_thread_ident())
     use.state = state
     state.use = user
     state.user = PyThread_get_thread_ident()
@@ -443,3 +593,15 @@ cdef _StateUse use_to_fetch(State state, const char* user):
     use.state = state
     state.fetch = user
     return use
+
+
+cdef bytes given_code(object code):
+    """Code as a user gives it."""
+    cdef bytes data = to_data(code, "code")
+    if len(data) > MAX_GIVEN_CODE_BYTES:
+        raise ValueError(f"code: {len(data)} bytes, at most {MAX_GIVEN_CODE_BYTES} are taken")
+    return data
+
+
+cdef enum:
+    SLOT_PASSES_MOST = 4

@@ -298,7 +298,9 @@ cdef Status prepare_message(Machine* m, const CTransaction* tx, JournalAccount* 
     request.code_address = target.address
     request.code = NULL
     if tx.is_create:
-        return Status.ADDRESS_COLLISION if m.journal.read_collision(target) else Status.RUNNING
+        if m.journal.read_collision(target) and m.journal.failure == Status.RUNNING:
+            return Status.ADDRESS_COLLISION
+        return m.journal.failure
     request.code = m.journal.read_code(target)
     if m.rules.has_delegation and request.code != NULL and request.code.is_delegation():
         delegate = m.journal.account(request.code.delegate())

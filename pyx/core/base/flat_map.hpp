@@ -1,4 +1,4 @@
-// A hash map in one flat array: open addressing, linear probing, no erase, and a clear that costs nothing.
+// A hash map in one flat array: open addressing, linear probing, and a clear that costs nothing.
 // Depends on base/types. Keys and values are plain data; a map belongs to one worker and never throws: when memory
 // runs out, insert_or_find returns null and reserve returns false, and the map is as it was.
 #pragma once
@@ -11,7 +11,7 @@
 namespace evmcore {
 
 // Hasher: a functor from Key to uint64_t, good in its low bits and seeded if strangers choose the keys.
-// Pointers to values hold until the next insert_or_find, reserve, clear or assignment.
+// Pointers to values hold until the next insert_or_find, erase, reserve, clear or assignment.
 template <typename Key, typename Value, typename Hasher>
 class FlatMap {
     static_assert(std::is_trivially_copyable_v<Key> && std::is_trivially_copyable_v<Value>);
@@ -121,6 +121,27 @@ public:
         if (!grow(capacity_ == 0 ? FIRST_CAPACITY : capacity_ * 2))
             return nullptr;
         return fill(probe(kept), kept, inserted);
+    }
+
+    // False if the key was not there. Entries behind it move up, so that no probe passes over the gap.
+    bool erase(const Key& key) noexcept {
+        if (size_ == 0)
+            return false;
+        Slot* const slot = probe(key);
+        if (slot->generation != generation_)
+            return false;
+        const size_t mask = capacity_ - 1;
+        size_t gap = static_cast<size_t>(slot - slots_);
+        for (size_t i = (gap + 1) & mask; slots_[i].generation == generation_; i = (i + 1) & mask) {
+            const size_t home = static_cast<size_t>(Hasher{}(slots_[i].key)) & mask;
+            if (((i - home) & mask) >= ((i - gap) & mask)) {  // it may lie in the gap
+                std::memcpy(static_cast<void*>(slots_ + gap), slots_ + i, sizeof(Slot));
+                gap = i;
+            }
+        }
+        slots_[gap].generation = 0;
+        --size_;
+        return true;
     }
 
     // Makes room for n keys in all, so that no insertion up to there moves the map or fails.

@@ -55,9 +55,10 @@ void BoundAccessList::settle(const AccountEntry* entry, bool has_storage, Accoun
         const bool is_empty = state->balance.is_zero() && state->nonce == 0 && state->code == nullptr;
         state->exists = !(deletes_empty_ && is_empty) && (state->exists || entry->is_touched);
         if (entry->wiped_by >= 0)
-            state->has_storage = false;
+            state->has_storage = false, state->is_storage_known = true;
     }
-    state->has_storage |= has_storage;
+    if (has_storage)
+        state->has_storage = state->is_storage_known = true;
 }
 
 Status BoundAccessList::account(uint32_t i, const Address& address, AccessListCursor* cursor, AccountState* out) const noexcept {
@@ -105,7 +106,7 @@ bool BoundAccessList::matches(uint32_t i, const Effects& effects) const noexcept
         AccountState said = run;
         settle(seen, step.has_storage, &run);
         settle(listed != nullptr ? listed : seen, false, &said);
-        const bool had_storage = run.has_storage;
+        const bool had_storage = run.has_storage && run.is_storage_known;
         const bool is_wiped = apply_effect(&run, effect, deletes_empty_);
         if (run.balance != said.balance || run.nonce != said.nonce || run.exists != said.exists ||
             !(hash_of(run.code) == hash_of(said.code)))

@@ -29,9 +29,9 @@ Status MultiVersion::account(uint32_t i, const Address& address, AccountState* o
 Status MultiVersion::account_at(uint32_t i, uint32_t place, const Address& address, AccountState* out) const noexcept {
     VersionedAccount* entry = entry_at(place, address);
     if (place != NO_PLACE && (entry == nullptr || !entry->is_written.load(std::memory_order_acquire))) {
-        *out = world_->state_at(place);
+        const Status status = world_->account_at(place, out);
         out->is_contended = budgets.is_tracked(place);
-        return Status::RUNNING;
+        return status;
     }
     if (entry == nullptr)
         return world_->account(address, out);
@@ -354,10 +354,10 @@ bool MultiVersion::commit(uint32_t i, Effects* effects, VersionArena* arena) noe
         VersionedSlot* entry = account != nullptr ? add_entry(&effect, account, arena) : nullptr;
         if (entry == nullptr)
             return false;
-        if (!effect.value.is_zero() && !account->committed.has_storage) {
+        if (!effect.value.is_zero() && !(account->committed.has_storage && account->committed.is_storage_known)) {
             SpinGuard account_guard{account->lock};
             account->is_written.store(true, std::memory_order_release);
-            account->committed.has_storage = true;
+            account->committed.has_storage = account->committed.is_storage_known = true;
         }
         SpinGuard guard{entry->lock};
         take_out(entry, i);
@@ -405,8 +405,8 @@ Status MultiVersion::fold(World* world, VersionArena* const* arenas, size_t aren
                 continue;
             if (entry.stored == nullptr || account.is_wiped)
                 note(new_slots_.push_back(&entry));
-            else
-                world->set_slot_at(account.place, entry.key.slot, entry.stored, entry.committed);
+            else if (status == Status::RUNNING)
+                status = world->set_slot_at(account.place, entry.key.slot, entry.stored, entry.committed);
         }
     forget(arenas, arena_count);
     for (size_t k = 0; k < new_accounts_.size() && status == Status::RUNNING; ++k)

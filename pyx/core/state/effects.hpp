@@ -78,8 +78,10 @@ inline bool apply_effect(AccountState* account, const AccountEffect& effect, boo
     const bool is_empty = account->balance.is_zero() && account->nonce == 0 && account->code == nullptr;
     account->exists = !(deletes_empty && is_empty) && (account->exists || (effect.writes & TOUCHED));
     const bool is_wiped = (effect.writes & CREATED) || (!account->exists && account->has_storage);
-    if (is_wiped)
+    if (is_wiped) {
         account->has_storage = false;
+        account->is_storage_known = true;
+    }
     return is_wiped;
 }
 
@@ -105,7 +107,7 @@ inline bool still_holds(const AccountEffect& effect, const AccountState& now, ui
     if (reads & READ_COLLISION) {
         const bool collided = effect.seen_nonce != 0 || effect.seen_code != nullptr || effect.seen_has_storage;
         const bool collides = now.nonce != 0 || now.code != nullptr || now.has_storage;
-        if (collided != collides)
+        if (collided != collides || (now.nonce == 0 && now.code == nullptr && !now.is_storage_known))
             return false;
     }
     return true;

@@ -146,7 +146,15 @@ bool Journal::can_pay(JournalAccount* account, const u256& amount) noexcept {
 bool Journal::read_collision(JournalAccount* account) noexcept {
     // Whatever the transaction itself has written here makes it collide; where it hasn't, only the answer counts.
     account->reads |= READ_COLLISION;
-    return account->nonce != 0 || account->code != nullptr || (account->original.has_storage && !account->is_created);
+    if (account->nonce != 0 || account->code != nullptr)
+        return true;
+    if (account->is_created || !account->original.has_storage)
+        return false;
+    if (!account->original.is_storage_known && failure == Status::RUNNING) {
+        failure = Status::MISSING_STATE;
+        missing = {account->address, {}, false, true};
+    }
+    return true;
 }
 
 void Journal::credit(JournalAccount* account, const u256& amount) noexcept {

@@ -139,7 +139,8 @@ class Journal {
         account->reads |= READ_EXISTS;
         return account->exists;
     }
-    // Whether a contract may not be created here: nonce, code or storage (EIP-684, EIP-7610).
+    // Whether a contract may not be created here: nonce, code or storage (EIP-684, EIP-7610). Ask `failure` next: a partial
+    // state may not know.
     bool read_collision(JournalAccount* account) noexcept;
 
     // Writes. All take a loaded account and can be taken back.

@@ -35,14 +35,6 @@ class KeyHasher {
 
 }  // namespace
 
-void World::collect_slots(const AccountRecord& record, std::vector<u256>* keys,
-                          std::vector<u256>* values) const noexcept {
-    for_each_slot(record, [&](const u256& key, const u256& value) {
-        keys->push_back(key);
-        values->push_back(value);
-    });
-}
-
 // A part takes about as long as this much gas of plain instructions; small states have three in all.
 constexpr uint32_t PART_WEIGHT = 1 << 14;
 

@@ -37,6 +37,18 @@ class Overlay {
     mutable void* entry_ = nullptr;
 };
 
+// What is known of an account, bits of AccountRecord::known. A state that isn't strict knows everything.
+enum KnownBits : uint8_t {
+    KNOWS_BALANCE = 1,
+    KNOWS_NONCE = 2,
+    KNOWS_CODE = 4,
+    KNOWS_EXISTENCE = 8,
+    KNOWS_ACCOUNT = 15,  // all of it but its storage
+};
+
+// Whether an account has slots that are not zero beside those that the state holds. A state that isn't strict holds all.
+enum class OtherSlots : uint8_t { NONE, SOME, UNKNOWN };
+
 struct AccountRecord {
     Address address{};
     u256 balance;
@@ -45,9 +57,10 @@ struct AccountRecord {
     uint32_t storage_id = 0;         // a destroyed account's next life gets another: its old slots are out of reach
     uint32_t slot_count = 0;         // of slots that are not zero
     bool exists = false;
-    bool is_storage_complete = false;  // in a strict state: a slot that is not there is zero, not missing
-    bool is_root_dirty = false;        // changed since the last root
-    uint64_t saved_in = 0;             // the World's epoch in which the undo log last took it
+    bool is_root_dirty = false;      // changed since the last root
+    uint8_t known = 0;               // KnownBits; what isn't known has its default
+    OtherSlots other_slots = OtherSlots::NONE;  // NONE: a slot that is not there is zero; otherwise it is missing
+    uint64_t saved_in = 0;           // the World's epoch in which the undo log last took it
     Overlay overlay;
 
     // To what it was when the undo log took it, perhaps while a block was at work: what lay over it then is gone by now.
@@ -57,6 +70,8 @@ struct AccountRecord {
         is_root_dirty = true;
     }
 };
+
+static_assert(sizeof(AccountRecord) == 104);
 
 struct StoredSlot {
     u256 value;

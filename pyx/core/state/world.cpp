@@ -1,26 +1,41 @@
-// The committed state's reads, writes and undo log.
+// The committed state's reads and writes.
 #include "world.hpp"
 
 namespace evmcore {
 
 World::~World() {
-    codes_.for_each([](const Hash&, const Code* code) { code->release(); });
+    for (Observation* observation : observations_)
+        delete observation;
+    codes_.for_each([](const Hash&, const KeptCode& kept) { kept.code->release(); });
 }
 
-World* World::clone() const noexcept {
+World* World::clone(bool has_undo) const noexcept {
     World* copy = new (std::nothrow) World(is_strict_);
     if (copy == nullptr)
         return nullptr;
-    if (!copy->index_.assign_from(index_) || !copy->slots_.assign_from(slots_) || !copy->codes_.assign_from(codes_)) {
+    if (!copy->index_.assign_from(index_) || !copy->slots_.assign_from(slots_) || !copy->codes_.assign_from(codes_) ||
+        !copy->records_.assign(records_) || (has_undo && !copy->copy_undo(*this))) {
         copy->codes_.release();  // holds no references yet
         delete copy;
         return nullptr;
     }
-    copy->codes_.for_each([](const Hash&, const Code* code) { code->acquire(); });
-    copy->records_ = records_;
+    copy->codes_.for_each([&](const Hash& hash, const KeptCode& kept) {
+        kept.code->acquire();
+        if (kept.users == 0 && !has_undo)
+            (void)copy->unused_codes_.push_back(hash);  // without memory it stays until the state is compacted
+    });
     copy->next_storage_id_ = next_storage_id_;
+    copy->live_accounts_ = live_accounts_;
+    copy->live_slots_ = live_slots_;
+    copy->kept_cells_ = kept_cells_;
     copy->epoch_ = epoch_;  // as the records know it
     return copy;
+}
+
+bool World::copy_undo(const World& other) noexcept {
+    return account_undo_.assign(other.account_undo_) && slot_undo_.assign(other.slot_undo_) &&
+           new_slots_.assign(other.new_slots_) && new_codes_.assign(other.new_codes_) &&
+           unused_codes_.assign(other.unused_codes_) && checkpoints_.assign(other.checkpoints_);
 }
 
 Status World::account(const Address& address, AccountState* out) const noexcept {
@@ -29,8 +44,7 @@ Status World::account(const Address& address, AccountState* out) const noexcept 
         *out = AccountState{};
         return is_strict_ ? Status::MISSING_STATE : Status::RUNNING;
     }
-    *out = state_at(place);
-    return Status::RUNNING;
+    return account_at(place, out);
 }
 
 Status World::slot(const Address& address, const u256& key, u256* out) const noexcept {
@@ -67,29 +81,43 @@ StateView World::view() const noexcept {
 
 AccountRecord* World::edit(const Address& address) noexcept {
     if (last_place_ == NO_PLACE || !(last_address_ == address)) {
-        bool inserted;
-        uint32_t* place = index_.insert_or_find(address, &inserted);
-        if (place == nullptr)
+        const uint32_t place = place_of(address);
+        if (place == NO_PLACE && add_record(address) == nullptr)
             return nullptr;
-        if (inserted) {
-            *place = static_cast<uint32_t>(records_.size());
-            AccountRecord record;
-            record.address = address;
-            record.storage_id = next_storage_id_++;
-            records_.push_back(record);
-        }
         last_address_ = address;
-        last_place_ = *place;
+        last_place_ = place != NO_PLACE ? place : static_cast<uint32_t>(records_.size() - 1);
     }
     return edit_at(last_place_);
+}
+
+AccountRecord* World::add_record(const Address& address) noexcept {
+    AccountRecord record;
+    record.address = address;
+    record.storage_id = next_storage_id_;
+    record.known = is_strict_ ? 0 : KNOWS_ACCOUNT;
+    record.other_slots = is_strict_ ? OtherSlots::UNKNOWN : OtherSlots::NONE;
+    if (next_storage_id_ == UINT32_MAX || !records_.push_back(record))
+        return nullptr;
+    bool inserted;
+    uint32_t* place = index_.insert_or_find(address, &inserted);
+    if (place == nullptr) {
+        records_.pop_back();
+        return nullptr;
+    }
+    *place = static_cast<uint32_t>(records_.size() - 1);
+    ++next_storage_id_;
+    return &records_.back();
 }
 
 AccountRecord* World::edit_at(uint32_t place) noexcept {
     AccountRecord* record = &records_[place];
     if (!checkpoints_.empty() && record->saved_in != epoch_) {
-        account_undo_.push_back({place, *record});
+        if (!account_undo_.push_back({place, *record}))
+            return nullptr;
         record->saved_in = epoch_;
     }
+    if (newest_ != nullptr)
+        newest_->see(*record);
     record->is_root_dirty = true;
     return record;
 }
@@ -98,7 +126,7 @@ Status World::create(const Address& address) noexcept {
     AccountRecord* record = edit(address);
     if (record == nullptr)
         return Status::OUT_OF_MEMORY;
-    record->exists = true;
+    set_exists(record, true);
     return Status::RUNNING;
 }
 
@@ -106,8 +134,9 @@ Status World::set_balance(const Address& address, const u256& balance) noexcept 
     AccountRecord* record = edit(address);
     if (record == nullptr)
         return Status::OUT_OF_MEMORY;
-    record->exists = true;
+    set_exists(record, true);
     record->balance = balance;
+    record->known |= KNOWS_BALANCE;
     return Status::RUNNING;
 }
 
@@ -115,19 +144,39 @@ Status World::set_nonce(const Address& address, uint64_t nonce) noexcept {
     AccountRecord* record = edit(address);
     if (record == nullptr)
         return Status::OUT_OF_MEMORY;
-    record->exists = true;
+    set_exists(record, true);
     record->nonce = nonce;
+    record->known |= KNOWS_NONCE;
     return Status::RUNNING;
 }
 
 const Code* World::keep(const Code* code) noexcept {
-    bool inserted;
-    const Code** kept = codes_.insert_or_find(code->hash, &inserted);
-    if (kept == nullptr)
+    if (const KeptCode* kept = codes_.find(code->hash))
+        return kept->code;
+    if (has_checkpoints() && !new_codes_.push_back(code->hash))
         return nullptr;
-    if (inserted)
-        *kept = code->acquire();
-    return *kept;
+    bool inserted;
+    KeptCode* kept = codes_.insert_or_find(code->hash, &inserted);
+    if (kept == nullptr) {
+        if (has_checkpoints())
+            new_codes_.pop_back();
+        return nullptr;
+    }
+    *kept = {code->acquire(), 0};
+    return code;
+}
+
+void World::use_code(AccountRecord* record, const Code* kept) noexcept {
+    if (record->code == kept)
+        return;
+    if (record->code != nullptr) {
+        KeptCode* old = codes_.find(record->code->hash);
+        if (--old->users == 0)
+            (void)unused_codes_.push_back(record->code->hash);  // without memory it stays until the state is compacted
+    }
+    if (kept != nullptr)
+        ++codes_.find(kept->hash)->users;
+    record->code = kept;
 }
 
 Status World::set_code(AccountRecord* record, const Code* code) noexcept {
@@ -136,113 +185,139 @@ Status World::set_code(AccountRecord* record, const Code* code) noexcept {
         if (code == nullptr)
             return Status::OUT_OF_MEMORY;
     }
-    record->code = code;
+    use_code(record, code);
+    record->known |= KNOWS_CODE;
     return Status::RUNNING;
 }
 
-Status World::set_code(const Address& address, ByteView bytes) noexcept {
+Status World::set_code(AccountRecord* record, ByteView bytes) noexcept {
     const Code* code = nullptr;
     if (!bytes.empty()) {
         Hash hash;
         keccak256(bytes.data, bytes.size, &hash);
-        const Code* const* kept = codes_.find(hash);
-        code = kept != nullptr ? (*kept)->acquire() : Code::create(bytes, &hash);
+        const KeptCode* kept = codes_.find(hash);
+        code = kept != nullptr ? kept->code->acquire() : Code::create(bytes, &hash);
         if (code == nullptr)
             return Status::OUT_OF_MEMORY;
     }
-    AccountRecord* record = edit(address);
-    Status status = Status::OUT_OF_MEMORY;
-    if (record != nullptr) {
-        record->exists = true;
-        status = set_code(record, code);
-    }
+    const Status status = set_code(record, code);
     if (code != nullptr)
         code->release();
     return status;
 }
 
+Status World::set_code(const Address& address, ByteView bytes) noexcept {
+    AccountRecord* record = edit(address);
+    const Status status = record != nullptr ? set_code(record, bytes) : Status::OUT_OF_MEMORY;
+    if (status == Status::RUNNING)
+        set_exists(record, true);
+    return status;
+}
+
 Status World::write_slot(AccountRecord* record, const u256& key, const u256& value) noexcept {
+    if (record == nullptr)
+        return Status::OUT_OF_MEMORY;
     const SlotKey slot_key{record->storage_id, key};
     bool inserted;
     StoredSlot* stored = slots_.insert_or_find(slot_key, &inserted);
     if (stored == nullptr)
         return Status::OUT_OF_MEMORY;
-    replace_slot(record, key, stored, value);
+    if (!inserted)
+        return replace_slot(record, key, stored, value);
+    if (has_checkpoints() && !new_slots_.push_back(slot_key)) {
+        slots_.erase(slot_key);
+        return Status::OUT_OF_MEMORY;
+    }
+    if (newest_ != nullptr)
+        newest_->see(slot_key, u256{});
+    record->slot_count += !value.is_zero();
+    live_slots_ += !value.is_zero();
+    stored->value = value;
     return Status::RUNNING;
 }
 
-void World::replace_slot(AccountRecord* record, const u256& key, StoredSlot* stored, const u256& value) noexcept {
-    if (!checkpoints_.empty())
-        slot_undo_.push_back({SlotKey{record->storage_id, key}, stored->value});
-    record->slot_count += static_cast<uint32_t>(!value.is_zero()) - static_cast<uint32_t>(!stored->value.is_zero());
+Status World::replace_slot(AccountRecord* record, const u256& key, StoredSlot* stored, const u256& value) noexcept {
+    if (record == nullptr)
+        return Status::OUT_OF_MEMORY;
+    const SlotKey slot_key{record->storage_id, key};
+    if (has_checkpoints() && !slot_undo_.push_back({slot_key, stored->value}))
+        return Status::OUT_OF_MEMORY;
+    if (newest_ != nullptr)
+        newest_->see(slot_key, stored->value);
+    const uint32_t change = static_cast<uint32_t>(!value.is_zero()) - static_cast<uint32_t>(!stored->value.is_zero());
+    record->slot_count += change;
+    live_slots_ += static_cast<size_t>(static_cast<int32_t>(change));
     stored->value = value;
+    return Status::RUNNING;
 }
 
 Status World::set_slot(const Address& address, const u256& key, const u256& value) noexcept {
     AccountRecord* record = edit(address);
-    if (record == nullptr)
-        return Status::OUT_OF_MEMORY;
-    record->exists = true;
-    return write_slot(record, key, value);
+    const Status status = write_slot(record, key, value);
+    if (status != Status::RUNNING)
+        return status;
+    set_exists(record, true);
+    // It may have been the last one of those that only the source knows.
+    if (value.is_zero() && record->other_slots == OtherSlots::SOME)
+        record->other_slots = OtherSlots::UNKNOWN;
+    return status;
 }
 
 void World::clear_storage(AccountRecord* record) noexcept {
+    live_slots_ -= record->slot_count;
     record->storage_id = next_storage_id_++;
     record->slot_count = 0;
-    record->is_storage_complete = true;
+    record->other_slots = OtherSlots::NONE;
 }
 
 Status World::destroy(const Address& address) noexcept {
     AccountRecord* record = edit(address);
     if (record == nullptr)
         return Status::OUT_OF_MEMORY;
-    record->exists = false;
+    set_exists(record, false);
     record->balance = u256{};
     record->nonce = 0;
-    record->code = nullptr;
+    use_code(record, nullptr);
+    record->known = KNOWS_ACCOUNT;
     clear_storage(record);
     return Status::RUNNING;
 }
 
-Status World::set_storage_complete(const Address& address, bool is_complete) noexcept {
+Status World::set_other_slots(const Address& address, OtherSlots slots) noexcept {
     AccountRecord* record = edit(address);
     if (record == nullptr)
         return Status::OUT_OF_MEMORY;
-    record->is_storage_complete = is_complete;
+    if (is_strict_)
+        record->other_slots = slots;
     return Status::RUNNING;
 }
 
-uint64_t World::checkpoint() noexcept {
-    ++epoch_;
-    checkpoints_.push_back({account_undo_.size(), slot_undo_.size()});
-    return checkpoints_.size() - 1;
+Status World::learn(const Address& address, const AccountFacts& facts) noexcept {
+    AccountRecord* record = edit(address);
+    if (record == nullptr)
+        return Status::OUT_OF_MEMORY;
+    if (!knows(*record, KNOWS_CODE)) {
+        const Status status = set_code(record, facts.code);
+        if (status != Status::RUNNING)
+            return status;
+    }
+    if (!knows(*record, KNOWS_BALANCE))
+        record->balance = facts.balance;
+    if (!knows(*record, KNOWS_NONCE))
+        record->nonce = facts.nonce;
+    if (!knows(*record, KNOWS_EXISTENCE))
+        set_exists(record, facts.exists);
+    record->known = KNOWS_ACCOUNT;
+    if (record->other_slots == OtherSlots::UNKNOWN)
+        record->other_slots = facts.exists ? facts.slots : OtherSlots::NONE;
+    return Status::RUNNING;
 }
 
-bool World::revert(uint64_t checkpoint) noexcept {
-    if (checkpoint >= checkpoints_.size())
-        return false;
-    ++epoch_;
-    const Checkpoint& to = checkpoints_[checkpoint];
-    for (; slot_undo_.size() > to.slot_undo_size; slot_undo_.pop_back())
-        slots_.find(slot_undo_.back().key)->value = slot_undo_.back().value;
-    for (; account_undo_.size() > to.account_undo_size; account_undo_.pop_back()) {
-        AccountRecord& record = records_[account_undo_.back().place];
-        record.take_back(account_undo_.back().record);
-    }
-    checkpoints_.resize(checkpoint);
-    return true;
-}
-
-bool World::release(uint64_t checkpoint) noexcept {
-    if (checkpoint >= checkpoints_.size())
-        return false;
-    ++epoch_;
-    checkpoints_.resize(checkpoint);
-    if (checkpoints_.empty()) {
-        account_undo_.clear();
-        slot_undo_.clear();
-    }
-    return true;
+Status World::learn_slot(const Address& address, const u256& key, const u256& value) noexcept {
+    SlotState state;
+    if (slot(find(address), key, &state) == Status::RUNNING)
+        return Status::RUNNING;
+    return write_slot(edit(address), key, value);
 }
 
 bool World::is_valid(const Effects& effects) const noexcept {
@@ -265,25 +340,33 @@ bool World::is_valid(const Effects& effects) const noexcept {
 Status World::put(const Address& address, const AccountState& state, bool is_wiped) noexcept {
     if (is_strict_ && find(address) == nullptr)
         return Status::MISSING_STATE;
-    AccountRecord* record = edit(address);
-    return record != nullptr ? replace(record, state, is_wiped) : Status::OUT_OF_MEMORY;
+    return replace(edit(address), state, is_wiped);
 }
 
 Status World::put_at(uint32_t place, const AccountState& state, bool is_wiped) noexcept {
     return replace(edit_at(place), state, is_wiped);
 }
 
-void World::set_slot_at(uint32_t place, const u256& key, const StoredSlot* slot, const u256& value) noexcept {
-    replace_slot(edit_at(place), key, const_cast<StoredSlot*>(slot), value);  // from our own map
+Status World::set_slot_at(uint32_t place, const u256& key, const StoredSlot* slot, const u256& value) noexcept {
+    return replace_slot(edit_at(place), key, const_cast<StoredSlot*>(slot), value);  // from our own map
 }
 
 Status World::replace(AccountRecord* record, const AccountState& state, bool is_wiped) noexcept {
+    if (record == nullptr)
+        return Status::OUT_OF_MEMORY;
+    if (!knows(*record, KNOWS_ACCOUNT))
+        return Status::MISSING_STATE;
+    if (record->code != state.code) {
+        const Status status = set_code(record, state.code);
+        if (status != Status::RUNNING)
+            return status;
+    }
     record->balance = state.balance;
     record->nonce = state.nonce;
-    record->exists = state.exists;
+    set_exists(record, state.exists);
     if (is_wiped)
         clear_storage(record);
-    return set_code(record, state.code);
+    return Status::RUNNING;
 }
 
 Status World::apply(const Effects& effects, bool deletes_empty) noexcept {
@@ -319,15 +402,17 @@ Status World::apply(const Effects& effects, bool deletes_empty) noexcept {
 }
 
 Status World::set_slot_of(const Address& address, const u256& key, const u256& value) noexcept {
-    AccountRecord* record = edit(address);
-    return record != nullptr ? write_slot(record, key, value) : Status::OUT_OF_MEMORY;
+    return write_slot(edit(address), key, value);
 }
 
 size_t World::size_bytes() const noexcept {
     size_t size = index_.size_bytes() + slots_.size_bytes() + codes_.size_bytes() +
                   records_.capacity() * sizeof(AccountRecord) + account_undo_.capacity() * sizeof(AccountUndo) +
-                  slot_undo_.capacity() * sizeof(SlotUndo);
-    codes_.for_each([&](const Hash&, const Code* code) { size += sizeof(Code) + code->size; });
+                  slot_undo_.capacity() * sizeof(SlotUndo) + new_slots_.capacity() * sizeof(SlotKey) +
+                  (new_codes_.capacity() + unused_codes_.capacity()) * sizeof(Hash);
+    codes_.for_each([&](const Hash&, const KeptCode& kept) { size += sizeof(Code) + kept.code->size; });
+    for (const Observation* observation : observations_)
+        size += observation->size_bytes();
     return size;
 }
 

@@ -1,9 +1,14 @@
 // The committed state: accounts and storage in flat maps, codes by hash, an undo log, and the Merkle root.
 // Readers may share it between threads while nobody writes; writing is its owner's alone. Copies share the codes.
+// It holds what is live and what its undo log needs. What a revert makes unreachable goes with the revert; all else (slots of
+// wiped storage, accounts and codes that are no more) goes when no checkpoint is open, so that what a block at work has borrowed
+// stays where it is.
 #pragma once
 
+#include "../base/vector.hpp"
 #include "effects.hpp"
 #include "journal.hpp"
+#include "observation.hpp"
 
 namespace evmcore {
 
@@ -13,9 +18,19 @@ inline AccountState state_of(const AccountRecord& record) noexcept {
     state.nonce = record.nonce;
     state.code = record.code;
     state.exists = record.exists;
-    state.has_storage = record.slot_count != 0;
+    state.has_storage = record.slot_count != 0 || record.other_slots != OtherSlots::NONE;
+    state.is_storage_known = record.slot_count != 0 || record.other_slots != OtherSlots::UNKNOWN;
     return state;
 }
+
+// What a source says of an account: it fills in what the state doesn't know.
+struct AccountFacts {
+    bool exists = false;
+    u256 balance;
+    uint64_t nonce = 0;
+    ByteView code;
+    OtherSlots slots = OtherSlots::UNKNOWN;
+};
 
 class World {
   public:
@@ -24,18 +39,20 @@ class World {
     World(const World&) = delete;
     ~World();
 
-    // A copy that shares the codes and starts with no checkpoints; null when there is no memory.
-    World* clone() const noexcept;
+    // A copy that shares the codes; null when there is no memory. `has_undo`: with the checkpoints, which then are in both.
+    World* clone(bool has_undo = false) const noexcept;
 
     bool is_strict() const noexcept { return is_strict_; }
     size_t account_count() const noexcept { return records_.size(); }
+    size_t live_account_count() const noexcept { return live_accounts_; }  // that exist, as far as is known
+    size_t live_slot_count() const noexcept { return live_slots_; }
     const AccountRecord& record(size_t i) const noexcept { return records_[i]; }
     const AccountRecord* find(const Address& address) const noexcept {
         const uint32_t* place = index_.find(address);
         return place != nullptr ? &records_[*place] : nullptr;
     }
 
-    // Reads, as a StateView answers them; MISSING_STATE where a strict state doesn't know.
+    // Reads, as a StateView answers them; MISSING_STATE where a strict state doesn't know all of it.
     Status account(const Address& address, AccountState* out) const noexcept;
     Status slot(const Address& address, const u256& key, u256* out) const noexcept;
     Status slot(const AccountRecord* record, const u256& key, SlotState* out) const noexcept;  // null: of none that is there
@@ -51,21 +68,36 @@ class World {
         __builtin_prefetch(reinterpret_cast<const char*>(&records_[place]) + 64);
     }
 
-    // Writes. OUT_OF_MEMORY leaves the state as it was.
+    // Writes. OUT_OF_MEMORY leaves the state as it was. An account exists from then on, and what else there is of it stays
+    // unknown where it was.
     Status set_balance(const Address& address, const u256& balance) noexcept;
     Status set_nonce(const Address& address, uint64_t nonce) noexcept;
     Status set_code(const Address& address, ByteView code) noexcept;
-    Status set_code(AccountRecord* record, const Code* code) noexcept;  // takes a reference of its own
     Status set_slot(const Address& address, const u256& key, const u256& value) noexcept;
     Status create(const Address& address) noexcept;   // exists, maybe empty
     Status destroy(const Address& address) noexcept;  // with its code and storage; known to be absent
-    Status set_storage_complete(const Address& address, bool is_complete) noexcept;
+    Status set_other_slots(const Address& address, OtherSlots slots) noexcept;
+    // Fill in what isn't known, and change nothing else.
+    Status learn(const Address& address, const AccountFacts& facts) noexcept;
+    Status learn_slot(const Address& address, const u256& key, const u256& value) noexcept;
 
-    // The undo log: a checkpoint is a place in it, and reverting goes back to that place.
+    // The undo log: a checkpoint is a place in it, and reverting goes back to that place. Numbers are the process's: none is
+    // ever given twice, so a stale or foreign one is no checkpoint. 0: there was no memory.
     bool has_checkpoints() const noexcept { return !checkpoints_.empty(); }
+    size_t checkpoint_count() const noexcept { return checkpoints_.size(); }
+    bool has_checkpoint(uint64_t number) const noexcept { return find_checkpoint(number) != checkpoints_.size(); }
     uint64_t checkpoint() noexcept;
-    bool revert(uint64_t checkpoint) noexcept;   // false: no such checkpoint
-    bool release(uint64_t checkpoint) noexcept;  // keeps the changes, forgets this and later checkpoints
+    bool revert(uint64_t number) noexcept;   // false: no such checkpoint
+    bool release(uint64_t number) noexcept;  // keeps the changes, forgets this and later checkpoints
+    // Lets go of what is in use no more, if it is worth it and no checkpoint is open. Places change.
+    void tidy() noexcept;
+
+    // Observations (observation.hpp), by whoever may write. How many are held: they keep the world, but don't share it.
+    bool observe(Observation** out) noexcept;
+    void end_observation(Observation* observation) noexcept;  // by any thread
+    uint32_t observation_count() const noexcept { return holders_.load(std::memory_order_relaxed); }
+    bool has_changed_since(const Observation* observation) const noexcept;
+    World* restored(const Observation* observation) const noexcept;
 
     // Whether a transaction that saw `effects` would run the same on this state.
     bool is_valid(const Effects& effects) const noexcept;
@@ -76,7 +108,7 @@ class World {
     // A slot of an account whose existence is settled elsewhere.
     Status set_slot_of(const Address& address, const u256& key, const u256& value) noexcept;
 
-    // The same for what was looked up before: an account's place holds as long as the state lives, a slot's until the next
+    // The same for what was looked up before: an account's place holds as long as a checkpoint is open, a slot's until the next
     // slot is added or its account is wiped.
     uint32_t place_of(const Address& address) const noexcept {
         const uint32_t* place = index_.find(address);
@@ -87,6 +119,11 @@ class World {
         state.place = place;
         return state;
     }
+    Status account_at(uint32_t place, AccountState* out) const noexcept {
+        *out = state_at(place);
+        return knows(records_[place], KNOWS_ACCOUNT) ? Status::RUNNING : Status::MISSING_STATE;
+    }
+    static bool knows(const AccountRecord& record, uint8_t fields) noexcept { return (record.known & fields) == fields; }
     const StoredSlot* slot_at(uint32_t place, const u256& key) const noexcept {
         return slots_.find(SlotKey{records_[place].storage_id, key});
     }
@@ -95,27 +132,16 @@ class World {
     }
     // What is known of a slot that isn't there: it is zero, or missing.
     Status absent_slot(const AccountRecord* record) const noexcept {
-        const bool is_known = !is_strict_ || (record != nullptr && (record->is_storage_complete || !record->exists));
+        const bool is_known =
+            !is_strict_ || (record != nullptr && (record->other_slots == OtherSlots::NONE ||
+                                                  (!record->exists && knows(*record, KNOWS_EXISTENCE))));
         return is_known ? Status::RUNNING : Status::MISSING_STATE;
     }
     Status put_at(uint32_t place, const AccountState& state, bool is_wiped) noexcept;
     Status set_slot_at(uint32_t place, const u256& key, const u256& value) noexcept {
         return write_slot(edit_at(place), key, value);
     }
-    void set_slot_at(uint32_t place, const u256& key, const StoredSlot* slot, const u256& value) noexcept;
-
-    // Calls `visit(key, value)` for each slot that is not zero.
-    template <class Visit>
-    void for_each_slot(const AccountRecord& record, Visit visit) const noexcept {
-        if (record.slot_count == 0)
-            return;
-        slots_.for_each([&](const SlotKey& key, const StoredSlot& slot) {
-            if (key.account == record.storage_id && !slot.value.is_zero())
-                visit(key.slot, slot.value);
-        });
-    }
-    // Appends the slots that are not zero, in no order.
-    void collect_slots(const AccountRecord& record, std::vector<u256>* keys, std::vector<u256>* values) const noexcept;
+    Status set_slot_at(uint32_t place, const u256& key, const StoredSlot* slot, const u256& value) noexcept;
 
     // The slots as they lie in memory, zero ones too, in parts of a whole of `slot_places()`.
     size_t slot_places() const noexcept { return slots_.capacity(); }
@@ -129,6 +155,9 @@ class World {
     [[nodiscard]] bool root(Hash* out, Poll* poll = nullptr) const noexcept;
     size_t size_bytes() const noexcept;
 
+    // Who writes the world without holding Python's lock, by the thread's number; 0: nobody. published: by that thread.
+    std::atomic<uint64_t> at_work{0};
+
   private:
     struct AccountUndo {
         uint32_t place;
@@ -139,8 +168,15 @@ class World {
         u256 value;
     };
     struct Checkpoint {
-        size_t account_undo_size;
-        size_t slot_undo_size;
+        uint64_t number;
+        size_t account_undo_size, slot_undo_size;
+        size_t new_slots_size, new_codes_size, unused_codes_size;
+        size_t record_count;
+        uint32_t next_storage_id;
+    };
+    struct KeptCode {
+        const Code* code;
+        uint32_t users;  // records
     };
     struct HashHasher {
         uint64_t operator()(const Hash& hash) const noexcept {
@@ -150,28 +186,58 @@ class World {
         }
     };
 
-    // The record, made if need be, with its old value in the undo log; null when there is no memory.
+    // The record, made if need be, with its old value in the undo log; null when there is no memory. Both may be given on.
     AccountRecord* edit(const Address& address) noexcept;
     AccountRecord* edit_at(uint32_t place) noexcept;
+    AccountRecord* add_record(const Address& address) noexcept;
     Status replace(AccountRecord* record, const AccountState& state, bool is_wiped) noexcept;
-    void replace_slot(AccountRecord* record, const u256& key, StoredSlot* stored, const u256& value) noexcept;
+    Status replace_slot(AccountRecord* record, const u256& key, StoredSlot* stored, const u256& value) noexcept;
     Status write_slot(AccountRecord* record, const u256& key, const u256& value) noexcept;
     void clear_storage(AccountRecord* record) noexcept;
+    void set_exists(AccountRecord* record, bool exists) noexcept {
+        live_accounts_ += static_cast<size_t>(exists) - static_cast<size_t>(record->exists);
+        record->exists = exists;
+        record->known |= KNOWS_EXISTENCE;
+    }
+    Status set_code(AccountRecord* record, const Code* code) noexcept;  // takes a reference of its own
+    Status set_code(AccountRecord* record, ByteView code) noexcept;
     const Code* keep(const Code* code) noexcept;
+    void use_code(AccountRecord* record, const Code* kept) noexcept;  // null: none
+    void take_back(AccountRecord* record, const AccountRecord& saved) noexcept;
+    void drop_code(const Hash& hash) noexcept;
+    size_t find_checkpoint(uint64_t number) const noexcept;
+    bool copy_undo(const World& other) noexcept;
+    void forget_undo() noexcept;
+    void drop_unused_codes() noexcept;
+    bool compact() noexcept;
+    void end_dropped_observations() noexcept;
+    bool put_back(const Observation& observation) noexcept;
+
+    // What a state may hold beyond twice what is live.
+    static constexpr size_t SPARE_CELLS = 256;
+    static constexpr size_t SPARE_UNDO_BYTES = size_t{4} << 20;
 
     bool is_strict_;
     uint32_t next_storage_id_ = 1;
-    uint64_t checkpoint_count_ = 0;
     FlatMap<Address, uint32_t, SeededHash> index_;
     FlatMap<SlotKey, StoredSlot, SeededHash> slots_;
-    FlatMap<Hash, const Code*, HashHasher> codes_;
-    std::vector<AccountRecord> records_;
-    std::vector<AccountUndo> account_undo_;  // each record once an epoch: the first value is the one to go back to
-    std::vector<SlotUndo> slot_undo_;
-    std::vector<Checkpoint> checkpoints_;    // a checkpoint's number is its place here
-    uint64_t epoch_ = 1;                     // another one with each checkpoint, revert and release
-    Address last_address_{};                 // the account edited last: writes come in runs
+    FlatMap<Hash, KeptCode, HashHasher> codes_;
+    Vector<AccountRecord> records_;
+    size_t live_accounts_ = 0;           // records that exist
+    size_t live_slots_ = 0;              // slots that are not zero, of records
+    size_t kept_cells_ = 0;              // that are neither, and that the last tidying had to keep
+    Vector<AccountUndo> account_undo_;   // each record once an epoch: the first value is the one to go back to
+    Vector<SlotUndo> slot_undo_;
+    Vector<SlotKey> new_slots_;          // added since the first checkpoint
+    Vector<Hash> new_codes_;             // the same
+    Vector<Hash> unused_codes_;          // that had no record once; some may have one again
+    Vector<Checkpoint> checkpoints_;
+    uint64_t epoch_ = 1;                 // another one with each checkpoint, revert and release
+    Address last_address_{};             // the account edited last: writes come in runs
     uint32_t last_place_ = NO_PLACE;
+    Vector<Observation*> observations_;  // from the oldest to the newest
+    Observation* newest_ = nullptr;      // takes before-images
+    std::atomic<uint32_t> holders_{0};   // of observations; counts only, so relaxed
 };
 
 }  // namespace evmcore

@@ -140,8 +140,8 @@ struct BlockJob {
         return keep_reason(status, outcome);
     }
     void set_missing(const Address& address) noexcept {
+        missing = MissingKey{};
         missing.address = address;
-        missing.is_slot = false;
     }
 
     // Asks for what the transactions after i will need first: of the next but one its fields, of the next its accounts. Short

@@ -155,7 +155,7 @@ inline Status create_(Frame& f) noexcept {
     if (journal.failure != Status::RUNNING)
         return journal.failure;
     if (journal.read_collision(created))
-        return refuse(f, 0);
+        return journal.failure == Status::RUNNING ? refuse(f, 0) : journal.failure;
 
     request.is_create = true;
     request.is_static = false;
