@@ -7,6 +7,7 @@ from . import _core
 from . import native as _native
 from ._core import (
     FORKS,
+    NEWEST_FORK,
     OPCODES,
     PRECOMPILES,
     STATUSES,
@@ -16,6 +17,7 @@ from ._core import (
     Transaction,
     call,
     execute_block,
+    fork_includes,
     fork_index,
     fork_name,
     keccak256,
@@ -55,6 +57,7 @@ from .types import (
 
 __all__ = [
     "FORKS",
+    "NEWEST_FORK",
     "OPCODES",
     "PRECOMPILES",
     "STATUSES",
@@ -86,6 +89,7 @@ __all__ = [
     "call",
     "disassemble",
     "execute_block",
+    "fork_includes",
     "fork_index",
     "fork_name",
     "keccak256",

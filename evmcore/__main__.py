@@ -21,7 +21,7 @@ MODULES = {"import": "importing"}
 EXIT_INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 
 DESCRIPTION = """\
-evmcore executes Ethereum: blocks, transactions and programs, Frontier to Osaka, without Python's global lock.
+evmcore executes Ethereum: blocks, transactions and programs, from Frontier on, without Python's global lock.
 """
 EXAMPLES = """\
   evmcore replay blocks/                    execute the blocks in a directory again and verify them

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import rlp
+from ._core import NEWEST_FORK
 from .errors import UnusableInput
 from .hexadecimal import checked_bytes, checked_quantity, data, quantity, to_address, to_hex, to_quantity_hex
 from .hexadecimal import field as json_field
 from .receipt import keccak256
 
-__all__ = ["EMPTY_OMMERS_HASH", "EMPTY_TRIE_ROOT", "NEWEST_FORK", "Header", "Withdrawal"]
+__all__ = ["EMPTY_OMMERS_HASH", "EMPTY_TRIE_ROOT", "LATER_FIELDS", "NEWEST_FORK", "Header", "Withdrawal"]
 
-NEWEST_FORK = "BPO2"
 ZERO_ADDRESS = bytes(20)
 ZERO_HASH = bytes(32)
 EMPTY_BLOOM = bytes(256)
@@ -67,32 +67,35 @@ class Withdrawal:
         )
 
 
-# The header's fields in the order of its RLP: (name, JSON-RPC name, bits of a number or None, bytes or None).
-_HEADER_FIELDS: tuple[tuple[str, str, int | None, int | None], ...] = (
-    ("parent_hash", "parentHash", None, 32),
-    ("ommers_hash", "sha3Uncles", None, 32),
-    ("coinbase", "miner", None, 20),
-    ("state_root", "stateRoot", None, 32),
-    ("transactions_root", "transactionsRoot", None, 32),
-    ("receipts_root", "receiptsRoot", None, 32),
-    ("logs_bloom", "logsBloom", None, 256),
-    ("difficulty", "difficulty", 256, None),
-    ("number", "number", 64, None),
-    ("gas_limit", "gasLimit", 64, None),
-    ("gas_used", "gasUsed", 64, None),
-    ("timestamp", "timestamp", 64, None),
-    ("extra_data", "extraData", None, None),
-    ("mix_hash", "mixHash", None, 32),
-    ("nonce", "nonce", None, 8),
-    ("base_fee_per_gas", "baseFeePerGas", 256, None),
-    ("withdrawals_root", "withdrawalsRoot", None, 32),
-    ("blob_gas_used", "blobGasUsed", 64, None),
-    ("excess_blob_gas", "excessBlobGas", 64, None),
-    ("parent_beacon_block_root", "parentBeaconBlockRoot", None, 32),
-    ("requests_hash", "requestsHash", None, 32),
+# The header's fields in the order of its RLP: (name, JSON-RPC name, bits of a number or None, bytes or None, the rule of
+# rules.hpp that brought it or None).
+_HEADER_FIELDS: tuple[tuple[str, str, int | None, int | None, str | None], ...] = (
+    ("parent_hash", "parentHash", None, 32, None),
+    ("ommers_hash", "sha3Uncles", None, 32, None),
+    ("coinbase", "miner", None, 20, None),
+    ("state_root", "stateRoot", None, 32, None),
+    ("transactions_root", "transactionsRoot", None, 32, None),
+    ("receipts_root", "receiptsRoot", None, 32, None),
+    ("logs_bloom", "logsBloom", None, 256, None),
+    ("difficulty", "difficulty", 256, None, None),
+    ("number", "number", 64, None, None),
+    ("gas_limit", "gasLimit", 64, None, None),
+    ("gas_used", "gasUsed", 64, None, None),
+    ("timestamp", "timestamp", 64, None, None),
+    ("extra_data", "extraData", None, None, None),
+    ("mix_hash", "mixHash", None, 32, None),
+    ("nonce", "nonce", None, 8, None),
+    ("base_fee_per_gas", "baseFeePerGas", 256, None, "has_base_fee"),
+    ("withdrawals_root", "withdrawalsRoot", None, 32, "has_withdrawals"),
+    ("blob_gas_used", "blobGasUsed", 64, None, "has_blobs"),
+    ("excess_blob_gas", "excessBlobGas", 64, None, "has_blobs"),
+    ("parent_beacon_block_root", "parentBeaconBlockRoot", None, 32, "has_beacon_root"),
+    ("requests_hash", "requestsHash", None, 32, "has_requests"),
 )
 # Up to London every header has these; later fields are there in this order, or not.
 _FIRST_OPTIONAL = 15
+# A later field -> the rule that brought it.
+LATER_FIELDS: dict[str, str] = {name: rule for name, *_, rule in _HEADER_FIELDS if rule is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +137,7 @@ class Header:
     blob_schedule: tuple[int, int, int] | None = None
 
     def __post_init__(self) -> None:
-        for position, (name, _, bits, size) in enumerate(_HEADER_FIELDS):
+        for position, (name, _, bits, size, _) in enumerate(_HEADER_FIELDS):
             value = getattr(self, name)
             if value is None and position >= _FIRST_OPTIONAL:
                 continue
@@ -175,7 +178,7 @@ class Header:
         """From decoded RLP; `around` is what is not part of the hash."""
         items = rlp.to_list(item, where, _FIRST_OPTIONAL, len(_HEADER_FIELDS))
         values: dict[str, Any] = {}
-        for part, (name, _, bits, size) in zip(items, _HEADER_FIELDS):
+        for part, (name, _, bits, size, _) in zip(items, _HEADER_FIELDS):
             full_name = f"{where}.{name}"
             values[name] = rlp.to_bytes(part, full_name, size) if bits is None else rlp.to_number(part, full_name, bits)
         return cls(**values, **around)
@@ -186,7 +189,7 @@ class Header:
     ) -> Header:
         """From JSON-RPC's names (`miner`, `sha3Uncles` …); what is not part of a header is passed over."""
         values: dict[str, Any] = {}
-        for position, (name, json_name, bits, size) in enumerate(_HEADER_FIELDS):
+        for position, (name, json_name, bits, size, _) in enumerate(_HEADER_FIELDS):
             given = value.get(json_name)
             if given is None:
                 if position < _FIRST_OPTIONAL:
@@ -200,7 +203,7 @@ class Header:
     def to_json(self) -> dict[str, str]:
         """JSON-RPC's form, with the hash; fields that are None are left out."""
         members = {"hash": to_hex(self.hash)}
-        for name, json_name, bits, _ in _HEADER_FIELDS:
+        for name, json_name, bits, *_ in _HEADER_FIELDS:
             value = getattr(self, name)
             if value is not None:
                 members[json_name] = to_hex(value) if bits is None else to_quantity_hex(value)

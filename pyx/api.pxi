@@ -212,7 +212,7 @@ cdef extern from * nogil:
 PROGRAM_ADDRESS = bytes.fromhex("c0de" * 10)
 
 
-def run(code, data=b"", *, gas=30_000_000, fork="BPO2", value=0, sender=bytes(20), header=None, state=None, repeat=1,
+def run(code, data=b"", *, gas=30_000_000, fork=NEWEST_FORK, value=0, sender=bytes(20), header=None, state=None, repeat=1,
         tracer=None):
     """Run a bare program and return how it ended.
 
@@ -336,7 +336,7 @@ def set_native_symbol(name, address):
         raise ValueError(f"no native symbol {name!r}")
 
 
-def run_precompile(address, data, *, gas=INT64_MAX, fork="BPO2"):
+def run_precompile(address, data, *, gas=INT64_MAX, fork=NEWEST_FORK):
     """The output of a precompile; None where it fails. `address` is its number.
 
     raise   ValueError where the fork has no such precompile; PrecompileUnavailable
@@ -345,7 +345,7 @@ def run_precompile(address, data, *, gas=INT64_MAX, fork="BPO2"):
     return output
 
 
-def price_and_run_precompile(address, data, *, gas=INT64_MAX, fork="BPO2"):
+def price_and_run_precompile(address, data, *, gas=INT64_MAX, fork=NEWEST_FORK):
     """(gas, output) of a precompile; output None where it fails or the gas is not enough, gas None where no gas is."""
     cdef const Rules* rules = &rules_of(<Fork><uint8_t>(<int>fork_index(fork)))
     cdef Address key = to_address_value(address.to_bytes(20, "big"), "address")

@@ -309,6 +309,7 @@ cdef extern from "core/rules/rules.hpp" namespace "evmcore" nogil:
         int64_t bomb_delay_blocks
         int difficulty_rule
     const unsigned FORK_COUNT
+    const Fork newest_fork "evmcore::NEWEST_FORK"
     const Rules& rules_of(Fork fork)
 
 cdef extern from "core/rules/rules.hpp" namespace "evmcore::parameter" nogil:
@@ -346,9 +347,12 @@ cdef extern from "core/rules/tables.hpp" namespace "evmcore" nogil:
         const char* effect
     cppclass ForkRow:
         const char* name
+        Fork parent
         const char* mainnet_name
         const char* test_name
         const char* other_names
+        const char* config_name
+        cbool may_be_left_out
     cppclass PrecompileRow:
         int address
         const char* name

@@ -3,7 +3,7 @@ from collections import namedtuple
 from types import MappingProxyType
 
 Opcode = namedtuple("Opcode", "number name pops pushes immediate since effect")
-ForkInfo = namedtuple("ForkInfo", "index name mainnet_name test_name other_names")
+ForkInfo = namedtuple("ForkInfo", "index name parent mainnet_name test_name other_names config_name may_be_left_out")
 PrecompileInfo = namedtuple("PrecompileInfo", "address name since eip effect")
 TransactionTypeInfo = namedtuple("TransactionTypeInfo", "type name since eip effect fields")
 TransactionFieldInfo = namedtuple("TransactionFieldInfo", "number name types default json_name choice may_be_empty text")
@@ -22,8 +22,10 @@ def _read_tables():
                opcode_rows[i].immediate, _fork_mainnet_name(opcode_rows[i].since), opcode_rows[i].effect.decode())
         for i in range(OPCODE_ROW_COUNT))
     forks = tuple(
-        ForkInfo(i, fork_rows[i].name.decode(), fork_rows[i].mainnet_name.decode(), fork_rows[i].test_name.decode(),
-                 tuple(fork_rows[i].other_names.decode().split()))
+        ForkInfo(i, fork_rows[i].name.decode(), None if i == <size_t>fork_rows[i].parent else _fork_mainnet_name(fork_rows[i].parent),
+                 fork_rows[i].mainnet_name.decode(), fork_rows[i].test_name.decode(),
+                 tuple(fork_rows[i].other_names.decode().split()), fork_rows[i].config_name.decode(),
+                 bool(fork_rows[i].may_be_left_out))
         for i in range(FORK_COUNT))
     precompiles = tuple(
         PrecompileInfo(precompile_rows[i].address, precompile_rows[i].name.decode(),
@@ -81,6 +83,9 @@ SYSTEM_ADDRESSES = MappingProxyType(_read_system_addresses())
 # How difficulty follows from the parent's: what `fork_rules(…)["difficulty_rule"]` says.
 DIFFICULTY_RULES = ("FRONTIER", "HOMESTEAD", "BYZANTIUM")
 
+# The fork whose rules hold where none is named.
+NEWEST_FORK = _fork_mainnet_name(newest_fork)
+
 _fork_by_name = {}
 for _fork in FORKS:
     for _name in (_fork.mainnet_name, _fork.test_name, _fork.name, *_fork.other_names):
@@ -100,6 +105,20 @@ def fork_index(name):
 def fork_name(name):
     """The mainnet name of a fork that is given by any of its names."""
     return FORKS[fork_index(name)].mainnet_name
+
+
+def fork_includes(fork, other):
+    """Whether a fork is another, or descends from it: what came with `other` is there. Both by any of their names.
+
+    Mainnet's forks are a line, but not all forks are in it: BPO3 is not in what follows BPO2.
+    """
+    cdef int at = fork_index(fork)
+    cdef int wanted = fork_index(other)
+    while at != wanted:
+        if <int>fork_rows[at].parent == at:
+            return False
+        at = <int>fork_rows[at].parent
+    return True
 
 
 def base_gas(opcode, fork):

@@ -266,7 +266,7 @@ cdef class Transaction:
     def sender(self):
         """20 bytes, recovered from the signature at the first use. InvalidTransaction if it has none that is valid."""
         if not self.tx.knows_sender():
-            recover_senders((self,), fork=0 if not self.tx.has_chain_id else len(FORKS) - 1)
+            recover_senders((self,), fork=0 if not self.tx.has_chain_id else NEWEST_FORK)
         return from_address_bytes(self.tx.sender)
 
     @property
@@ -340,7 +340,7 @@ cdef int assign_bytes(Bytes* out, bytes data) except -1:
     return or_memory_error(out.assign(<const uint8_t*><const char*>data, len(data)))
 
 
-def recover_senders(transactions, *, fork="BPO2", workers=None):
+def recover_senders(transactions, *, fork=NEWEST_FORK, workers=None):
     """Recover the senders of all transactions that don't have one yet, without the GIL.
 
     workers  threads to use; None or 1: this one

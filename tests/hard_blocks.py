@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from evmcore import Block, Header, State, Transaction, Withdrawal, assemble, keccak256, rlp
-from evmcore._core import sign_hash
+from evmcore import NEWEST_FORK, Block, Header, State, Transaction, Withdrawal, assemble, keccak256, rlp
+from evmcore._core import fork_rules, sign_hash
 
 COINBASE = bytes([0xCB]) * 20
 ETHER = 10**18
@@ -253,7 +253,7 @@ class HardBlock:
             lambda: self.send(sender, to=None, data=MORTAL_INIT, value=r.choice((0, 2)), gas_limit=300_000),
             lambda: self.send(sender, to=CONTRACTS["counter"], gas_limit=30_000),  # runs out of gas
         ]
-        if self.fork.lower() in ("prague", "osaka", "bpo2"):
+        if 4 in fork_rules(self.fork)["transaction_types"]:
             authority = r.randrange(len(self.senders))
             target = r.choice((CONTRACTS["counter"], CONTRACTS["watcher"], CONTRACTS["till"], bytes(20)))
             nonce = self.nonces[self.senders[authority]]
@@ -330,7 +330,7 @@ class HardBlock:
                 self.add_flaw()
                 flaw_at = -1
             self.step()
-        is_new = self.fork.lower() in ("shanghai", "cancun", "prague", "osaka", "bpo2")
+        is_new = fork_rules(self.fork)["has_withdrawals"]
         header = Header(
             number=1000,
             timestamp=1_700_000_000,
@@ -342,7 +342,7 @@ class HardBlock:
             parent_beacon_block_root=bytes(32) if is_new else None,
         )
         withdrawals = (Withdrawal(0, 0, self.senders[0], 5), Withdrawal(1, 1, self.poor, 0)) if is_new else None
-        if self.fork.lower() in ("prague", "osaka", "bpo2"):
+        if fork_rules(self.fork)["has_requests"]:
             for contract in ("00000961ef480eb55e80d19ad83579a64c007002", "0000bbddc7ce488642fb579f8b00f3a590007251"):
                 self.state.set_code(bytes.fromhex(contract), b"\x00")  # no requests
                 self.state.set_nonce(bytes.fromhex(contract), 1)
@@ -365,7 +365,7 @@ FORKS = (
     "Shanghai",
     "Cancun",
     "Prague",
-    "BPO2",
+    NEWEST_FORK,
 )
 FLAWS = (None, None, None, "nonce", "exactly enough", "one wei short", "funded in the block", "gas limit")
 

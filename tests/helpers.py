@@ -9,6 +9,7 @@ import pytest
 
 from evmcore import (
     FORKS,
+    NEWEST_FORK,
     Block,
     BlockResult,
     CallResult,
@@ -23,7 +24,7 @@ from evmcore import (
 
 SHARED = Path(os.environ.get("EVMCORE_SHARED") or Path(__file__).resolve().parents[2] / "shared")
 FORK_NAMES = [fork.mainnet_name for fork in FORKS]
-NEWEST = "BPO2"
+NEWEST = NEWEST_FORK
 
 ALICE = bytes([0xA1]) * 20
 BOB = bytes([0xB0]) * 20

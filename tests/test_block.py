@@ -20,7 +20,7 @@ from evmcore import (
     Withdrawal,
     assemble,
     execute_block,
-    fork_index,
+    fork_includes,
     keccak256,
 )
 from evmcore._core import fork_rules
@@ -359,4 +359,4 @@ def test_forks_decide_the_rules_within_one_block():
         state = prague_state()
         state.set_code(CONTRACT, program)
         [receipt] = execute_block(make_block(pay(to=CONTRACT), fork=fork), state).receipts
-        assert receipt.succeeded == (fork_index(fork) >= fork_index("Shanghai")), fork
+        assert receipt.succeeded == (fork_includes(fork, "Shanghai")), fork

@@ -12,13 +12,13 @@ from hard_blocks import MAKER, create2_address
 from helpers import ALICE, BOB, COINBASE, CONTRACT, ETHER, OTHER, assert_parallel_is_sequential, header
 
 from evmcore import Block, BlockResult, InvalidTransaction, State, Transaction, assemble, execute_block
-from evmcore._core import ScheduleFuzzer
+from evmcore._core import ScheduleFuzzer, fork_rules
 
 SENDERS = [bytes([1, n]) * 10 for n in range(20)]
 
 
 def block_of(transactions, fork="Cancun", **changes) -> Block:
-    withdrawals = () if fork in ("Shanghai", "Cancun", "Prague", "Osaka", "BPO2") else None
+    withdrawals = () if fork_rules(fork)["has_withdrawals"] else None
     return Block(header(fork=fork, **changes), transactions, (), withdrawals)
 
 

@@ -14,44 +14,21 @@ from typing import Any
 from .._core import FORKS, PARAMETERS, State, fake_exponential, fork_index
 from ..errors import UnusableInput
 from ..fixtures import read_json
-from ..header import EMPTY_TRIE_ROOT, Header
+from ..header import EMPTY_TRIE_ROOT, LATER_FIELDS, Header
 from ..hexadecimal import data, field, quantity, to_address
 from .schedule import BlobLimits, Schedule, blob_limits, rules_of
 
 __all__ = ["Genesis", "read_blob_limits"]
 
-# config's member -> fork, in the order that a chain has to keep. Those that a chain may leave out are named below.
-_BY_NUMBER = {
-    "homesteadBlock": "Homestead",
-    "daoForkBlock": "DAOFork",
-    "eip150Block": "TangerineWhistle",
-    "eip158Block": "SpuriousDragon",
-    "byzantiumBlock": "Byzantium",
-    "constantinopleBlock": "Constantinople",
-    "petersburgBlock": "Petersburg",
-    "istanbulBlock": "Istanbul",
-    "muirGlacierBlock": "MuirGlacier",
-    "berlinBlock": "Berlin",
-    "londonBlock": "London",
-    "arrowGlacierBlock": "ArrowGlacier",
-    "grayGlacierBlock": "GrayGlacier",
-}
-_BY_TIMESTAMP = {
-    "shanghaiTime": "Shanghai",
-    "cancunTime": "Cancun",
-    "pragueTime": "Prague",
-    "osakaTime": "Osaka",
-    "bpo1Time": "BPO1",
-    "bpo2Time": "BPO2",
-    "bpo3Time": "BPO3",
-    "bpo4Time": "BPO4",
-}
+# config's member -> fork, in the order that a chain has to keep: forks.def's.
+_BY_NUMBER = {fork.config_name: fork.mainnet_name for fork in FORKS if fork.config_name.endswith("Block")}
+_BY_TIMESTAMP = {fork.config_name: fork.mainnet_name for fork in FORKS if fork.config_name.endswith("Time")}
 # They change the difficulty bomb, blob limits or one state alone.
-_MAY_BE_LEFT_OUT = {"DAOFork", "MuirGlacier", "ArrowGlacier", "GrayGlacier", "BPO1", "BPO2", "BPO3", "BPO4"}
+_MAY_BE_LEFT_OUT = {fork.mainnet_name for fork in FORKS if fork.may_be_left_out}
+# Members that say nothing about rules, or what another says, too.
+_OTHER_BLOCKS = {"eip155Block", "mergeNetsplitBlock", "mergeForkBlock"}
 # go-ethereum's, for a genesis that doesn't say.
 _DEFAULT_GAS_LIMIT = 4_712_388
-# Forks that are not evmcore's: a chain that schedules one can't be followed into it.
-_UNKNOWN_FORKS = ("bpo5Time", "amsterdamTime", "verkleTime", "ubtTime")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +62,14 @@ class Genesis:
         timestamp, block_number = number("timestamp"), number("number")
         fork = schedule.genesis_fork(block_number, timestamp)
         rules = rules_of(fork)
-        has_blobs = rules.has_blobs
+        later_fields: dict[str, Any] = {
+            "base_fee_per_gas": number("baseFeePerGas", PARAMETERS["initial_base_fee_wei"], 256),
+            "withdrawals_root": EMPTY_TRIE_ROOT,
+            "blob_gas_used": number("blobGasUsed"),
+            "excess_blob_gas": number("excessBlobGas"),
+            "parent_beacon_block_root": bytes(32),
+            "requests_hash": sha256().digest(),
+        }
         header = Header(
             parent_hash=data(value.get("parentHash") or bytes(32), "parentHash", 32),
             coinbase=to_address(value.get("coinbase") or bytes(20), "coinbase"),
@@ -98,14 +82,7 @@ class Genesis:
             extra_data=data(value.get("extraData") or b"", "extraData"),
             mix_hash=data(value.get("mixHash") or value.get("mixhash") or bytes(32), "mixHash", 32),
             nonce=number("nonce").to_bytes(8, "big"),
-            base_fee_per_gas=(
-                number("baseFeePerGas", PARAMETERS["initial_base_fee_wei"], 256) if rules.has_base_fee else None
-            ),
-            withdrawals_root=EMPTY_TRIE_ROOT if rules.has_withdrawals else None,
-            blob_gas_used=number("blobGasUsed") if has_blobs else None,
-            excess_blob_gas=number("excessBlobGas") if has_blobs else None,
-            parent_beacon_block_root=bytes(32) if rules.has_beacon_root else None,
-            requests_hash=sha256().digest() if rules.has_requests else None,
+            **{name: later_fields[name] for name, rule in LATER_FIELDS.items() if getattr(rules, rule)},
             fork=fork,
             chain_id=schedule.chain_id,
         )
@@ -134,9 +111,12 @@ def read_alloc(value: Mapping[str, Any]) -> State:
 
 def read_config(config: Mapping[str, Any]) -> Schedule:
     """The schedule of a `config`. Proofs of work are not checked: where forks are given so, chains are made for tests."""
-    for name in _UNKNOWN_FORKS:
-        if config.get(name) is not None:
-            raise UnusableInput(f"config.{name}: a fork that evmcore doesn't know")
+    for name, begin in config.items():
+        is_known = name in _BY_NUMBER or name in _BY_TIMESTAMP or name in _OTHER_BLOCKS
+        if begin is not None and name.endswith(("Block", "Time")) and not is_known:
+            raise UnusableInput(
+                f"config.{name}: a fork that evmcore doesn't know"
+            )  # the chain can't be followed into it
     given = dict(config)
     if given.get("daoForkSupport") is False:
         given.pop("daoForkBlock", None)
@@ -148,7 +128,7 @@ def read_config(config: Mapping[str, Any]) -> Schedule:
     by_number = _begins(given, _BY_NUMBER, 64)
     dao_block = {fork: begin for begin, fork in by_number}.get("DAOFork")
     return Schedule(
-        ((0, "Frontier"), *by_number),
+        ((0, FORKS[0].mainnet_name), *by_number),
         _begins(given, _BY_TIMESTAMP, 64),
         None if total_difficulty is None else quantity(total_difficulty, "config.terminalTotalDifficulty"),
         quantity(given.get("chainId", 1), "config.chainId", 64),

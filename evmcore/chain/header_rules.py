@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .. import rlp
 from .._core import PARAMETERS, ethash, fake_exponential
-from ..header import EMPTY_OMMERS_HASH, Header
+from ..header import EMPTY_OMMERS_HASH, LATER_FIELDS, Header
 from ..receipt import keccak256
 from .refusal import refusal
 from .schedule import BlobLimits, Schedule, blob_limits, rules_of
@@ -17,15 +17,6 @@ __all__ = ["base_fee", "check_header", "difficulty", "excess_blob_gas", "seal_ha
 
 _DAO_EXTRA_DATA = b"dao-hard-fork"
 _TWO_256 = 1 << 256
-# field -> the rule that brought it
-_LATER_FIELDS = {
-    "base_fee_per_gas": "has_base_fee",
-    "withdrawals_root": "has_withdrawals",
-    "blob_gas_used": "has_blobs",
-    "excess_blob_gas": "has_blobs",
-    "parent_beacon_block_root": "has_beacon_root",
-    "requests_hash": "has_requests",
-}
 
 
 def check_header(
@@ -85,7 +76,7 @@ def _check_proof_of_stake(header: Header) -> None:
 def _check_fields(header: Header) -> None:
     """A header has the fields of its fork, no fewer and no more."""
     rules = rules_of(header.fork)
-    for name, rule in _LATER_FIELDS.items():
+    for name, rule in LATER_FIELDS.items():
         is_there = getattr(header, name) is not None
         if getattr(rules, rule) and not is_there:
             raise refusal("BLOCK_FIELD_MISSING", message=f"field missing: {header.fork} wants {name} in the header")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from types import SimpleNamespace
 
-from .._core import FORKS, fork_index, fork_rules
+from .._core import FORKS, fork_index, fork_name, fork_rules
 from ..errors import UnusableInput
 
 __all__ = ["BlobLimits", "Schedule", "blob_limits", "network_schedule", "rules_of"]
@@ -27,9 +27,19 @@ def rules_of(fork: str) -> SimpleNamespace:
     return SimpleNamespace(**fork_rules(fork))
 
 
+def parent_of(fork: str) -> str | None:
+    """The fork whose rules a fork starts from (forks.def); None for the first."""
+    return FORKS[fork_index(fork)].parent
+
+
 def blob_limits(rules: SimpleNamespace) -> BlobLimits:
     """A fork's blob limits as forks.def has them."""
     return rules.blob_target, rules.blob_max, rules.blob_fee_update_fraction
+
+
+# The fork that ends proof of work, and the last before it.
+FIRST_OF_STAKE: str = next(fork.mainnet_name for fork in FORKS if rules_of(fork.mainnet_name).is_proof_of_stake)
+LAST_OF_WORK: str = parent_of(FIRST_OF_STAKE) or FORKS[0].mainnet_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,7 @@ class Schedule:
     checks_seals               whether proofs of work are checked
     """
 
-    by_number: tuple[tuple[int, str], ...] = ((0, "Frontier"),)
+    by_number: tuple[tuple[int, str], ...] = ((0, FORKS[0].mainnet_name),)
     by_timestamp: tuple[tuple[int, str], ...] = ()
     terminal_total_difficulty: int | None = None
     chain_id: int = 1
@@ -60,7 +70,7 @@ class Schedule:
         """The fork of a block."""
         if not self.is_proof_of_stake(parent_total_difficulty):
             return _latest(self.by_number, number) or self.by_number[0][1]
-        return _latest(self.by_timestamp, timestamp) or "Paris"
+        return _latest(self.by_timestamp, timestamp) or FIRST_OF_STAKE
 
     def genesis_fork(self, number: int, timestamp: int) -> str:
         """The fork that says which fields the first block has: it has no parent, so total difficulty doesn't count."""
@@ -69,19 +79,28 @@ class Schedule:
         return later if later is not None and rules_of(by_number).has_base_fee else by_number
 
     def blob_limits_of(self, fork: str) -> BlobLimits | None:
-        """The chain's own limits in a fork; None where forks.def's hold.
+        """A fork's limits, where they are not forks.def's: the chain's own, or those of a fork that it has before; None: they are.
 
-        A fork that changes no limit (Osaka) takes over its predecessor's.
+        A fork that changes no limit (Osaka) takes over those of the one before it in the chain, or in forks.def where the
+        chain has none before.
         """
-        index = fork_index(fork)
-        while True:
-            own = self.blob_limits.get(FORKS[index].mainnet_name)
-            if own is not None or index == 0:
+        name: str | None = fork_name(fork)
+        while name is not None:
+            own = self.blob_limits.get(name)
+            if own is not None:
                 return own
-            before = rules_of(FORKS[index - 1].mainnet_name)
-            if blob_limits(rules_of(FORKS[index].mainnet_name)) != blob_limits(before):
-                return None
-            index -= 1
+            parent = parent_of(name)
+            limits = blob_limits(rules_of(name))
+            if parent is None or limits != blob_limits(rules_of(parent)):
+                return None if limits == blob_limits(rules_of(fork_name(fork))) else limits
+            name = self._before(name) or parent
+        return None
+
+    def _before(self, fork: str) -> str | None:
+        """The fork that the chain has before this one, of those that follow Paris; None if it is the first, or not there."""
+        names = [name for _, name in self.by_timestamp]
+        place = names.index(fork) if fork in names else 0
+        return names[place - 1] if place > 0 else None
 
 
 def _latest(forks: Iterable[tuple[int, str]], reached: int) -> str | None:
@@ -115,13 +134,13 @@ def _network(name: str) -> Schedule:
     if match is None:
         fork = _fork(name, name)
         if rules_of(fork).is_proof_of_stake:
-            return Schedule(((0, "GrayGlacier"),), ((0, fork),), 0)
+            return Schedule(((0, LAST_OF_WORK),), ((0, fork),), 0)
         return Schedule(((0, fork),), dao_block=0 if fork == "DAOFork" else None)
     before = _fork(match["before"], name)
     after = _fork("DAOFork" if match["after"] == "Dao" else match["after"], name)
     if match["time"]:
         begin = int(match["time"]) * (1000 if match["thousands"] else 1)
-        return Schedule(((0, "GrayGlacier"),), ((0, before), (begin, after)), 0)
+        return Schedule(((0, LAST_OF_WORK),), ((0, before), (begin, after)), 0)
     if match["difficulty"]:
         return Schedule(((0, before),), ((0, after),), int(match["difficulty"], 16))
     begin = int(match["number"])

@@ -14,7 +14,7 @@ from ..block import Block
 from ..chain.genesis import Genesis, read_alloc, read_blob_limits
 from ..chain.importer import Chain
 from ..chain.schedule import Schedule, network_schedule
-from ..errors import EvmError, InvalidBlock, InvalidTransaction
+from ..errors import EvmError, InvalidBlock, InvalidTransaction, UnusableInput
 from ..header import Header
 from ..hexadecimal import data, field, quantity
 from .discovery import Selection, load_tests
@@ -33,7 +33,7 @@ _HEADER_NAMES = {
 }
 # Proofs of work are checked where the test says so, and in old files that say nothing.
 _CHECKED_SEALS = (None, "Ethash")
-# A network of, or into, a fork that is a draft still is skipped; any other that isn't known fails.
+# A network of, or into, a fork that isn't in forks.def is skipped if it is a draft still; any other fails.
 _DRAFTS = ("Amsterdam",)
 # With a strategy, but without a number of threads: each test runs with both of these.
 _PARALLEL_WORKERS = (2, 4)
@@ -78,7 +78,11 @@ def run_file(
 
 def _draft_in(network: str) -> str | None:
     """Why a network is skipped, if it is one of a draft."""
-    return next((f"{draft} is a draft" for draft in _DRAFTS if draft in network), None)
+    try:
+        network_schedule(network)
+    except UnusableInput:
+        return next((f"{draft} is a draft" for draft in _DRAFTS if draft in network), None)
+    return None
 
 
 def run_block_test(

@@ -18,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from .._core import fork_index
+from .._core import FORKS, NEWEST_FORK, fork_includes, fork_index
 from ..errors import UnusableInput
 
 __all__ = [
@@ -101,8 +101,22 @@ class Selection:
 
 EVERYTHING = Selection()
 
-# Forks, and transitions from them, that a sample takes whole.
-_NEWEST = ("Osaka", "BPO")
+
+def newest_of_substance() -> str:
+    """The newest fork that a chain can't leave out, by its mainnet name."""
+    fork = FORKS[fork_index(NEWEST_FORK)]
+    while fork.may_be_left_out and fork.parent is not None:
+        fork = FORKS[fork_index(fork.parent)]
+    return fork.mainnet_name
+
+
+# Forks, and transitions from them, that a sample takes whole: the newest that changes more than blob limits, and what follows.
+_NEWEST = tuple(
+    name
+    for fork in FORKS
+    if fork_includes(fork.mainnet_name, newest_of_substance())
+    for name in (fork.test_name, fork.mainnet_name)
+)
 
 
 def _is_fork(name: str, fork: int) -> bool:

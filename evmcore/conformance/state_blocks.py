@@ -11,7 +11,16 @@ from dataclasses import replace
 from typing import Any
 
 from .. import rlp
-from .._core import BlockResult, State, Transaction, execute_block, fork_index, fork_rules, keccak256
+from .._core import (
+    SYSTEM_ADDRESSES,
+    BlockResult,
+    State,
+    Transaction,
+    execute_block,
+    fork_index,
+    fork_rules,
+    keccak256,
+)
 from ..block import Block
 from ..errors import DecodeError, EvmError, InvalidBlock, InvalidTransaction, UnusableInput
 from ..header import Header
@@ -31,7 +40,7 @@ _MAX_GAS_LIMIT = (1 << 63) - 1
 # Enough for any of the tests' gas prices and values, and far from 2^256.
 _FUNDS_WEI = 1 << 200
 # The contracts that a block of Prague calls in the end: a STOP in their place asks for nothing (EIP-7002, EIP-7251).
-_SYSTEM_CONTRACTS = ("0x00000961ef480eb55e80d19ad83579a64c007002", "0x0000bbddc7ce488642fb579f8b00f3a590007251")
+_SYSTEM_CONTRACTS = (SYSTEM_ADDRESSES["withdrawal_contract"], SYSTEM_ADDRESSES["consolidation_contract"])
 _OTHER_SENDERS = (b"\xe1" * 20, b"\xe2" * 20)
 
 

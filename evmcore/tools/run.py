@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from .._core import NEWEST_FORK
 from ..hexadecimal import to_hex
 from ..receipt import CallResult
 from .output import EXIT_OK, fork, gas, hex_bytes, positive, print_json
@@ -29,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--input", default="", metavar="HEX", help="the call's input, hexadecimal or @FILE")
     parser.add_argument("--gas", type=gas, default=DEFAULT_GAS, metavar="N", help="gas to run on (default: 30 million)")
-    parser.add_argument("--fork", type=fork, default="BPO2", metavar="NAME", help="whose rules hold (default: BPO2)")
+    parser.add_argument(
+        "--fork", type=fork, default=NEWEST_FORK, metavar="NAME", help="whose rules hold (default: %(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     once_or_often = parser.add_mutually_exclusive_group()
     once_or_often.add_argument(

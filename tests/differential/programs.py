@@ -8,14 +8,21 @@ into data), and instructions of later forks are mixed in now and then.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from random import Random
 
-from evmcore import OPCODES, assemble, fork_index
+from evmcore import OPCODES, assemble, fork_includes
 
 from .precompile_inputs import precompile_input
 
 ROWS = {row.name: row for row in OPCODES}
-SINCE = {row.name: fork_index(row.since) for row in OPCODES}
+
+
+@cache
+def instructions_of(fork: str | int) -> frozenset[str]:
+    """The names of a fork's instructions."""
+    return frozenset(row.name for row in OPCODES if fork_includes(fork, row.since))
+
 
 EDGES = [
     0,
@@ -125,13 +132,13 @@ class Writer:
 
     def has(self, name: str) -> bool:
         """Whether to use an instruction: yes if the fork has it, now and then if not."""
-        return SINCE[name] <= self.fork or self.random.random() < 0.002
+        return name in instructions_of(self.fork) or self.random.random() < 0.002
 
     def choose(self, names: list[str]) -> str:
         return self.random.choice([name for name in names if self.has(name)] or ["ADDRESS"])
 
     def push(self, value: int) -> None:
-        if value == 0 and SINCE["PUSH0"] <= self.fork and self.random.random() < 0.5:
+        if value == 0 and "PUSH0" in instructions_of(self.fork) and self.random.random() < 0.5:
             self.op("PUSH0")
             return
         size = max(1, (value.bit_length() + 7) // 8)

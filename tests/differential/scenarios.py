@@ -6,7 +6,7 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from evmcore import TRANSACTION_TYPES, Transaction, assemble, fork_index, keccak256
+from evmcore import TRANSACTION_TYPES, Transaction, assemble, fork_includes, fork_index, keccak256
 from evmcore._core import fork_rules, sign_hash
 
 from .case import Case
@@ -27,7 +27,7 @@ WEIGHTS = {
     "Istanbul": 2,
     "Byzantium": 2,
 }
-TYPE_SINCE = {row.type: fork_index(row.since) for row in TRANSACTION_TYPES}
+TYPE_SINCE = {row.type: row.since for row in TRANSACTION_TYPES}
 
 # System contracts of EIP-4788, 2935, 7002 and 7251. The last two must be there from Prague on; short stand-ins return
 # nothing, or a request now and then.
@@ -176,7 +176,9 @@ class Scenario:
 
     def transaction(self) -> bytes:
         random = self.random
-        types = [number for number, since in TYPE_SINCE.items() if since <= self.index or random.random() < 0.01]
+        types = [
+            number for number, since in TYPE_SINCE.items() if fork_includes(self.index, since) or random.random() < 0.01
+        ]
         # A blob or set-code transaction every so often, else what programs need.
         type_ = random.choices(types, [{0: 3, 1: 1, 2: 2, 3: 1, 4: 3}[number] for number in types])[0]
         at = random.choices(range(len(KEYS)), [6, 2, 1, 1, 1, 1])[0]
@@ -196,7 +198,7 @@ class Scenario:
         base = self.case.base_fee if self.rules["has_base_fee"] else 0
         if type_ < 2:
             fields["gas_price"] = base + random.choice([0, 1, 10])
-            if type_ == 0 and self.index >= fork_index("SpuriousDragon") and random.random() < 0.5:
+            if type_ == 0 and fork_includes(self.index, "SpuriousDragon") and random.random() < 0.5:
                 fields["chain_id"] = 1 if random.random() < 0.99 else 2
         else:
             fields["max_fee_per_gas"] = base + random.choice([0, 1, 10])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from helpers import ALICE, BOB, COINBASE, CONTRACT, ETHER, OTHER, header
+from helpers import ALICE, BOB, COINBASE, CONTRACT, ETHER, NEWEST, OTHER, header
 
 from evmcore import State, Transaction, assemble, call, transact
 
 COLD, WARM = 2600, 100
 
 
-def price_of(instruction: str, address: bytes, *, fork: str = "BPO2", to: bytes = CONTRACT) -> int:
+def price_of(instruction: str, address: bytes, *, fork: str = NEWEST, to: bytes = CONTRACT) -> int:
     """Gas of one look at an account, as the first thing in a call to `to`."""
     program = assemble(f"PUSH20 0x{address.hex()} {instruction} STOP")
     state = State({to: {"code": program}, ALICE: {"balance": 1}})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from helpers import FORK_NAMES, result_of, word_of
 
-from evmcore import fork_index
+from evmcore import fork_includes
 
 TOP = 2**256
 MINUS_ONE = TOP - 1
@@ -58,6 +58,6 @@ def test_result(program, word):
 @pytest.mark.parametrize(("exponent", "size"), [(0, 0), (1, 1), (255, 1), (256, 2), (2**64, 9), (2**256 - 1, 32)])
 def test_exp_costs_by_the_bytes_of_the_exponent(fork, exponent, size):
     """50 a byte since EIP-160, 10 before."""
-    of_a_byte = 50 if fork_index(fork) >= fork_index("SpuriousDragon") else 10
+    of_a_byte = 50 if fork_includes(fork, "SpuriousDragon") else 10
     without = result_of(f"PUSH32 {exponent} PUSH1 2 ADD", fork=fork).gas_used
     assert result_of(f"PUSH32 {exponent} PUSH1 2 EXP", fork=fork).gas_used == without - 3 + 10 + of_a_byte * size

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from helpers import ALICE, BOB, CONTRACT, ETHER, FORK_NAMES, OTHER, header
+from helpers import ALICE, BOB, CONTRACT, ETHER, FORK_NAMES, NEWEST, OTHER, header
 
-from evmcore import CallResult, State, assemble, call, fork_index
+from evmcore import CallResult, State, assemble, call, fork_includes
 
 ZERO_CALL = "PUSH1 0 PUSH1 0 PUSH1 0 PUSH1 0"
 
@@ -25,7 +25,7 @@ def message(
     callee: str = "",
     *,
     state: State | None = None,
-    fork: str = "BPO2",
+    fork: str = NEWEST,
     gas: int = 1_000_000,
     value: int = 0,
 ) -> CallResult:
@@ -123,8 +123,7 @@ def test_call_data_is_the_caller_s_memory_even_when_that_moves():
 @pytest.mark.parametrize("fork", FORK_NAMES)
 def test_a_call_costs(fork):
     """40, then 700 (EIP-150), then 100 and 2,500 more for a cold account (EIP-2929)."""
-    at = fork_index(fork)
-    access = 40 if at < fork_index("TangerineWhistle") else 700 if at < fork_index("Berlin") else 2600
+    access = 40 if not fork_includes(fork, "TangerineWhistle") else 700 if not fork_includes(fork, "Berlin") else 2600
     result = message(calling("CALL", OTHER, gas="PUSH1 0"), "STOP", fork=fork)
     assert result.gas_used == 5 * 3 + 3 + 3 + access
 
@@ -133,11 +132,10 @@ def test_a_call_costs(fork):
 @pytest.mark.parametrize(("value", "exists"), [(0, False), (0, True), (1, False), (1, True)])
 def test_a_new_account_costs_25000(fork, value, exists):
     """Before EIP-161 for any account that isn't there; since then only if value makes it alive."""
-    at = fork_index(fork)
-    access = 40 if at < fork_index("TangerineWhistle") else 700 if at < fork_index("Berlin") else 2600
+    access = 40 if not fork_includes(fork, "TangerineWhistle") else 700 if not fork_includes(fork, "Berlin") else 2600
     state = State({CONTRACT: {"balance": 10}, BOB: {"balance": 1}} if exists else {CONTRACT: {"balance": 10}})
     result = message(calling("CALL", BOB, value=value, gas="PUSH1 0"), state=state, fork=fork)
-    is_new = not exists and (value > 0 or at < fork_index("SpuriousDragon"))
+    is_new = not exists and (value > 0 or not fork_includes(fork, "SpuriousDragon"))
     # The stipend of 2,300 goes along with the value, and comes back from an account without code.
     assert result.gas_used == 7 * 3 + access + (9000 - 2300) * value + 25000 * is_new
 

@@ -10,13 +10,15 @@
 namespace evmcore {
 
 enum class Fork : uint8_t {
-#define FORK(NAME, MAINNET, TEST, OTHER) NAME,
+#define FORK(NAME, PARENT, MAINNET, TEST, OTHER, CONFIG) NAME,
 #define GAS(EIP, OPCODE, VALUE)
 #define SET(EIP, FIELD, VALUE)
+#define NEWEST(NAME)
 #include "forks.def"
 #undef FORK
 #undef GAS
 #undef SET
+#undef NEWEST
 };
 
 enum Opcode : uint8_t {
@@ -53,6 +55,18 @@ namespace system_address {
 #undef PARAMETER
 #undef SYSTEM_ADDRESS
 }  // namespace system_address
+
+constexpr Fork NEWEST_FORK =
+#define FORK(NAME, PARENT, MAINNET, TEST, OTHER, CONFIG)
+#define GAS(EIP, OPCODE, VALUE)
+#define SET(EIP, FIELD, VALUE)
+#define NEWEST(NAME) Fork::NAME
+#include "forks.def"
+#undef FORK
+#undef GAS
+#undef SET
+#undef NEWEST
+    ;
 
 struct Rules {
     Fork fork{};  // which row this is: for names and messages, never for a decision
@@ -125,16 +139,20 @@ struct Rules {
     int64_t max_block_size_bytes = 0;   // 0: no limit
     DifficultyRule difficulty_rule = DifficultyRule::FRONTIER;
     int64_t bomb_delay_blocks = 0;
+
+    bool operator==(const Rules&) const = default;
 };
 
 constexpr unsigned FORK_COUNT = 0
-#define FORK(NAME, MAINNET, TEST, OTHER) +1
+#define FORK(NAME, PARENT, MAINNET, TEST, OTHER, CONFIG) +1
 #define GAS(EIP, OPCODE, VALUE)
 #define SET(EIP, FIELD, VALUE)
+#define NEWEST(NAME)
 #include "forks.def"
 #undef FORK
 #undef GAS
 #undef SET
+#undef NEWEST
     ;
 
 namespace detail {
@@ -163,22 +181,30 @@ constexpr void open_fork(Rules& rules, Fork fork) noexcept {
 #undef TRANSACTION
 }
 
+// Not constexpr: a call of it while the rules are made ends the compilation.
+void a_gas_line_names_an_instruction_that_the_fork_does_not_have() noexcept;
+void a_fork_comes_before_its_parent() noexcept;
+
 constexpr std::array<Rules, FORK_COUNT> make_rules() noexcept {
     std::array<Rules, FORK_COUNT> table{};
-    Rules rules{};
-    int index = -1;
-#define FORK(NAME, MAINNET, TEST, OTHER) \
-    if (index >= 0)                      \
-        table[index] = rules;            \
-    ++index;                             \
-    open_fork(rules, Fork::NAME);
-#define GAS(EIP, OPCODE, VALUE) rules.base_gas[OP_##OPCODE] = VALUE;
-#define SET(EIP, FIELD, VALUE) rules.FIELD = VALUE;
+    Rules* rules = nullptr;
+#define FORK(NAME, PARENT, MAINNET, TEST, OTHER, CONFIG)              \
+    if (Fork::PARENT > Fork::NAME)                                    \
+        a_fork_comes_before_its_parent();                             \
+    rules = &table[static_cast<unsigned>(Fork::NAME)];                \
+    *rules = table[static_cast<unsigned>(Fork::PARENT)];              \
+    open_fork(*rules, Fork::NAME);
+#define GAS(EIP, OPCODE, VALUE)                                            \
+    if (!rules->is_defined[OP_##OPCODE])                                   \
+        a_gas_line_names_an_instruction_that_the_fork_does_not_have();     \
+    rules->base_gas[OP_##OPCODE] = VALUE;
+#define SET(EIP, FIELD, VALUE) rules->FIELD = VALUE;
+#define NEWEST(NAME)
 #include "forks.def"
 #undef FORK
 #undef GAS
 #undef SET
-    table[index] = rules;
+#undef NEWEST
     return table;
 }
 
@@ -188,6 +214,40 @@ constexpr std::array<Rules, FORK_COUNT> make_rules() noexcept {
 inline constexpr std::array<Rules, FORK_COUNT> rules_table = detail::make_rules();
 
 constexpr const Rules& rules_of(Fork fork) noexcept { return rules_table[static_cast<unsigned>(fork)]; }
+
+constexpr Fork fork_parents[] = {
+#define FORK(NAME, PARENT, MAINNET, TEST, OTHER, CONFIG) Fork::PARENT,
+#define GAS(EIP, OPCODE, VALUE)
+#define SET(EIP, FIELD, VALUE)
+#define NEWEST(NAME)
+#include "forks.def"
+#undef FORK
+#undef GAS
+#undef SET
+#undef NEWEST
+};
+
+// Whether every fork knows the instruction.
+constexpr bool is_in_all_forks(unsigned opcode) noexcept {
+    for (const Rules& rules : rules_table)
+        if (!rules.is_defined[opcode])
+            return false;
+    return true;
+}
+
+// Whether a chain may go without the fork: it changes the difficulty bomb, blob limits or one state alone, or nothing.
+constexpr bool may_be_left_out(Fork fork) noexcept {
+    const Rules& rules = rules_of(fork);
+    Rules parent = rules_of(fork_parents[static_cast<unsigned>(fork)]);
+    if (parent.fork == fork)
+        return false;
+    parent.fork = fork;
+    parent.bomb_delay_blocks = rules.bomb_delay_blocks;
+    parent.blob_target = rules.blob_target;
+    parent.blob_max = rules.blob_max;
+    parent.blob_fee_update_fraction = rules.blob_fee_update_fraction;
+    return parent == rules;
+}
 
 // The price of an instruction if every fork that knows it agrees, else -1: lets the loop use an immediate.
 constexpr int32_t fixed_gas(unsigned opcode) noexcept {

@@ -23,18 +23,24 @@ constexpr size_t OPCODE_ROW_COUNT = sizeof(opcode_rows) / sizeof(opcode_rows[0])
 
 struct ForkRow {
     const char* name;
+    Fork parent;  // the first fork's is itself
     const char* mainnet_name;
     const char* test_name;
     const char* other_names;
+    const char* config_name;
+    bool may_be_left_out;
 };
 constexpr ForkRow fork_rows[] = {
-#define FORK(NAME, MAINNET, TEST, OTHER) {#NAME, MAINNET, TEST, OTHER},
+#define FORK(NAME, PARENT, MAINNET, TEST, OTHER, CONFIG) \
+    {#NAME, Fork::PARENT, MAINNET, TEST, OTHER, CONFIG, may_be_left_out(Fork::NAME)},
 #define GAS(EIP, OPCODE, VALUE)
 #define SET(EIP, FIELD, VALUE)
+#define NEWEST(NAME)
 #include "forks.def"
 #undef FORK
 #undef GAS
 #undef SET
+#undef NEWEST
 };
 
 struct PrecompileRow {

@@ -15,9 +15,9 @@ namespace evmcore {
 namespace {
 
 // Gas and stack limits of a row, from constants where the table has constants.
-template <unsigned NUMBER, int POPS, int PUSHES, bool SINCE_FIRST_FORK>
+template <unsigned NUMBER, int POPS, int PUSHES, bool IN_ALL_FORKS>
 EVMCORE_INLINE Status enter(Cursor& c, const Rules& rules) noexcept {
-    if constexpr (!SINCE_FIRST_FORK)
+    if constexpr (!IN_ALL_FORKS)
         if (EVMCORE_UNLIKELY(!rules.is_defined[NUMBER]))
             return Status::UNDEFINED_INSTRUCTION;
     constexpr int32_t price = fixed_gas(NUMBER);
@@ -72,7 +72,7 @@ Status run(FrameType* start) noexcept {
 
 #define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, IMMEDIATE, SINCE, PRICE, EFFECT)                       \
     L_##NAME : {                                                                                        \
-        status = enter<NUMBER, POPS, PUSHES, Fork::SINCE == Fork::FRONTIER>(c, rules);                  \
+        status = enter<NUMBER, POPS, PUSHES, is_in_all_forks(NUMBER)>(c, rules);                        \
         if (EVMCORE_UNLIKELY(status != Status::RUNNING))                                                \
             goto L_end;                                                                                 \
         if constexpr (LOOP == Loop::FOLLOWED)                                                           \
