@@ -15,6 +15,7 @@ class Opcode(NamedTuple):
     name: str
     pops: int
     pushes: int
+    depth: int
     immediate: int
     since: str
     effect: str

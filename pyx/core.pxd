@@ -342,6 +342,7 @@ cdef extern from "core/rules/tables.hpp" namespace "evmcore" nogil:
         const char* name
         int pops
         int pushes
+        int depth
         int immediate
         Fork since
         const char* effect

@@ -2,7 +2,7 @@
 from collections import namedtuple
 from types import MappingProxyType
 
-Opcode = namedtuple("Opcode", "number name pops pushes immediate since effect")
+Opcode = namedtuple("Opcode", "number name pops pushes depth immediate since effect")
 ForkInfo = namedtuple("ForkInfo", "index name parent mainnet_name test_name other_names config_name may_be_left_out")
 PrecompileInfo = namedtuple("PrecompileInfo", "address name since eip effect")
 TransactionTypeInfo = namedtuple("TransactionTypeInfo", "type name since eip effect fields")
@@ -19,7 +19,7 @@ def _read_tables():
     kinds = ("FLOW", "OK", "REVERT", "HALT", "INVALID", "BROKEN")
     opcodes = tuple(
         Opcode(opcode_rows[i].number, opcode_rows[i].name.decode(), opcode_rows[i].pops, opcode_rows[i].pushes,
-               opcode_rows[i].immediate, _fork_mainnet_name(opcode_rows[i].since), opcode_rows[i].effect.decode())
+               opcode_rows[i].depth, opcode_rows[i].immediate, _fork_mainnet_name(opcode_rows[i].since), opcode_rows[i].effect.decode())
         for i in range(OPCODE_ROW_COUNT))
     forks = tuple(
         ForkInfo(i, fork_rows[i].name.decode(), None if i == <size_t>fork_rows[i].parent else _fork_mainnet_name(fork_rows[i].parent),

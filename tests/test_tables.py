@@ -59,7 +59,7 @@ def test_numbers_and_names_are_unique():
 @each_opcode
 def test_undefined_before_its_fork(row):
     for fork in forks_before(row):
-        result = run(zeros(row.pops) + bytes([row.number]), gas=1_000_000, fork=fork)
+        result = run(zeros(row.depth) + bytes([row.number]), gas=1_000_000, fork=fork)
         assert (result.outcome, result.gas_used) == ("UNDEFINED_INSTRUCTION", 1_000_000), fork
         assert base_gas(row.number, fork) is None
 
@@ -67,7 +67,7 @@ def test_undefined_before_its_fork(row):
 @each_opcode
 def test_defined_since_its_fork(row):
     for fork in forks_with(row):
-        result = run(zeros(row.pops) + bytes([row.number]), gas=1_000_000, fork=fork)
+        result = run(zeros(row.depth) + bytes([row.number]), gas=1_000_000, fork=fork)
         assert result.outcome != "UNDEFINED_INSTRUCTION", fork
         assert (result.outcome == "INVALID_INSTRUCTION") == (row.name == "INVALID")
 
@@ -102,8 +102,8 @@ def test_overflow(row):
 def test_base_gas_of_each_fork(row):
     for fork in forks_with(row):
         price = base_gas(row.number, fork)
-        before = 3 * row.pops
-        program = zeros(row.pops) + bytes([row.number]) + bytes(row.immediate)
+        before = 3 * row.depth
+        program = zeros(row.depth) + bytes([row.number]) + bytes(row.immediate)
         if price:
             assert run(program, gas=before + price - 1, fork=fork).outcome == "OUT_OF_GAS", fork
         if row.name not in ENDS and row.name not in DEARER_THAN_BASE:

@@ -22,7 +22,7 @@ enum class Fork : uint8_t {
 };
 
 enum Opcode : uint8_t {
-#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, IMMEDIATE, SINCE, PRICE, EFFECT) OP_##NAME = NUMBER,
+#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, DEPTH, IMMEDIATE, SINCE, PRICE, EFFECT) OP_##NAME = NUMBER,
 #include "opcodes.def"
 #undef OPCODE
 };
@@ -160,7 +160,7 @@ namespace detail {
 // What the rows of the other tables add at their first fork.
 constexpr void open_fork(Rules& rules, Fork fork) noexcept {
     rules.fork = fork;
-#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, IMMEDIATE, SINCE, PRICE, EFFECT) \
+#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, DEPTH, IMMEDIATE, SINCE, PRICE, EFFECT) \
     if (Fork::SINCE == fork) {                                                     \
         rules.is_defined[NUMBER] = true;                                           \
         rules.base_gas[NUMBER] = PRICE;                                            \
@@ -248,6 +248,20 @@ constexpr bool may_be_left_out(Fork fork) noexcept {
     parent.blob_fee_update_fraction = rules.blob_fee_update_fraction;
     return parent == rules;
 }
+
+// How many bytes behind an instruction are data, and no place to jump to. That holds for code of any age: an instruction that
+// came later takes its immediate out of code that was deployed before, where 0x5b had been a JUMPDEST, and leaves it one
+// (EIP-8024).
+constexpr std::array<uint8_t, 256> make_data_bytes() noexcept {
+    std::array<uint8_t, 256> bytes{};
+#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, DEPTH, IMMEDIATE, SINCE, PRICE, EFFECT) \
+    if (is_in_all_forks(NUMBER))                                                         \
+        bytes[NUMBER] = IMMEDIATE;
+#include "opcodes.def"
+#undef OPCODE
+    return bytes;
+}
+inline constexpr std::array<uint8_t, 256> data_bytes = make_data_bytes();
 
 // The price of an instruction if every fork that knows it agrees, else -1: lets the loop use an immediate.
 constexpr int32_t fixed_gas(unsigned opcode) noexcept {

@@ -9,17 +9,28 @@ namespace evmcore {
 struct OpcodeRow {
     int number;
     const char* name;
-    int pops, pushes, immediate;
+    int pops, pushes, depth, immediate;
     Fork since;
     const char* effect;
 };
 constexpr OpcodeRow opcode_rows[] = {
-#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, IMMEDIATE, SINCE, PRICE, EFFECT) \
-    {NUMBER, #NAME, POPS, PUSHES, IMMEDIATE, Fork::SINCE, EFFECT},
+#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, DEPTH, IMMEDIATE, SINCE, PRICE, EFFECT) \
+    {NUMBER, #NAME, POPS, PUSHES, DEPTH, IMMEDIATE, Fork::SINCE, EFFECT},
 #include "opcodes.def"
 #undef OPCODE
 };
 constexpr size_t OPCODE_ROW_COUNT = sizeof(opcode_rows) / sizeof(opcode_rows[0]);
+
+// A row leaves no more than the loop has checked that there is room for, names no number twice, and looks at what it takes.
+constexpr bool opcode_rows_are_sound() noexcept {
+    for (size_t i = 0; i < OPCODE_ROW_COUNT; ++i) {
+        const OpcodeRow& row = opcode_rows[i];
+        if (row.depth < row.pops || row.depth > parameter::stack_limit || (i > 0 && row.number <= opcode_rows[i - 1].number))
+            return false;
+    }
+    return true;
+}
+static_assert(opcode_rows_are_sound(), "opcodes.def: in the order of their numbers, each once; depth is at least the items taken");
 
 struct ForkRow {
     const char* name;

@@ -8,6 +8,7 @@
 
 #include "../base/types.hpp"
 #include "../crypto/keccak.hpp"
+#include "../rules/rules.hpp"
 
 namespace evmcore {
 
@@ -85,10 +86,10 @@ struct Code {
         const uint8_t* code = bytes();
         for (size_t i = 0; i < size; ++i) {
             const uint8_t op = code[i];
-            if (op == 0x5b)
+            if (op == OP_JUMPDEST)
                 bits[i / 64] |= uint64_t{1} << (i % 64);
-            else if (static_cast<int8_t>(op) >= 0x60)  // PUSH1..PUSH32: 0x60..0x7f
-                i += op - 0x5f;
+            else if (data_bytes[op] != 0)
+                i += data_bytes[op];
         }
         uint64_t* expected = nullptr;
         if (!jump_destinations.compare_exchange_strong(expected, bits, std::memory_order_acq_rel)) {

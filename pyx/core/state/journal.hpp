@@ -101,6 +101,14 @@ class Journal {
 
     // A guard that admits everything, for a slot of this transaction; null without memory, which pins the slot.
     SlotGuard* add_guard() noexcept { return guards_.add(); }
+    // All slots that have been read depend on their very values from now on.
+    void drop_guards() noexcept {
+        if (guards_.size() == 0)
+            return;
+        for (size_t i = 0; i < slots_.size(); ++i)
+            slots_[i].guard = nullptr;
+        guards_.clear();
+    }
 
     // Marks warm and says whether it was cold.
     bool warm(JournalAccount* account) noexcept {

@@ -33,6 +33,12 @@ EVMCORE_INLINE Status enter(Cursor& c, const Rules& rules) noexcept {
     return Status::RUNNING;
 }
 
+// The code's padding holds an immediate that begins at its last byte, and the STOP behind it, read eight bytes at a time.
+#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, DEPTH, IMMEDIATE, SINCE, PRICE, EFFECT) \
+    static_assert(IMMEDIATE >= 0 && IMMEDIATE + 8 <= static_cast<int>(Code::PADDING_BYTES), #NAME ": too many immediate bytes");
+#include "../rules/opcodes.def"
+#undef OPCODE
+
 // Filled once, when the library is loaded: label addresses exist inside `run` only. Frozen from then on.
 template <Loop LOOP>
 struct Labels {
@@ -46,7 +52,7 @@ Status run(FrameType* start) noexcept {
     if (start == nullptr) {
         for (const void*& label : Labels<LOOP>::of)
             label = &&L_undefined;
-#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, IMMEDIATE, SINCE, PRICE, EFFECT) \
+#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, DEPTH, IMMEDIATE, SINCE, PRICE, EFFECT) \
     Labels<LOOP>::of[NUMBER] = &&L_##NAME;
 #include "../rules/opcodes.def"
 #undef OPCODE
@@ -70,13 +76,13 @@ Status run(FrameType* start) noexcept {
 
     DISPATCH();
 
-#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, IMMEDIATE, SINCE, PRICE, EFFECT)                       \
+#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, DEPTH, IMMEDIATE, SINCE, PRICE, EFFECT)                       \
     L_##NAME : {                                                                                        \
         status = enter<NUMBER, POPS, PUSHES, is_in_all_forks(NUMBER)>(c, rules);                        \
         if (EVMCORE_UNLIKELY(status != Status::RUNNING))                                                \
             goto L_end;                                                                                 \
         if constexpr (LOOP == Loop::FOLLOWED)                                                           \
-            frame.machine->taint.template follow<NUMBER, POPS, PUSHES>(&frame.machine->journal, frame.self, c.top_item); \
+            frame.machine->taint.template follow<NUMBER, POPS, PUSHES, DEPTH>(&frame.machine->journal, frame.self, c.top_item); \
         if constexpr (requires(FrameType & f) { op::BODY(f); }) {                                                  \
             c.save();                                                                                   \
             status = op::BODY(frame);                                                                   \
