@@ -162,8 +162,9 @@ cdef class BlockResult:
     cdef _Job job
     cdef object withdrawals
     cdef dict made
+    cdef unsigned long root_maker  # the thread that makes the state root; 0: none does. Guarded by the GIL
+    cdef unsigned root_process     # in this process
     cdef readonly dict statistics
-    cdef bint is_making_state_root
 
     def __cinit__(self, job=None):
         if not isinstance(job, _Job) or (<_Job>job).job.rules == NULL:
@@ -263,19 +264,28 @@ cdef class BlockResult:
         Until it is asked the state notes what each cell was that changes after the block, once; then the root takes a copy of
         the state, if it has changed by then. Waits while the state is at work in another thread.
         """
-        while self.is_making_state_root:  # another thread does
-            with nogil:
-                wait_turn(LONG_WAIT)
-            PyErr_CheckSignals()
         if "state_root" not in self.made:
-            self.is_making_state_root = True
-            try:
-                self.made["state_root"] = self._make_state_root()
-            finally:
-                self.is_making_state_root = False
+            self._make_state_root()
         return self.made["state_root"]
 
     def _make_state_root(self):
+        """One thread makes it, the others wait: it closes what it is made from."""
+        while self.root_maker != 0 and self.root_process == process_generation():
+            if self.root_maker == PyThread_get_thread_ident():
+                raise errors.EvmError("the state root is being made, which has called this")
+            with nogil:
+                wait_turn(LONG_WAIT)
+            PyErr_CheckSignals()
+            if "state_root" in self.made:
+                return
+        self.root_maker = PyThread_get_thread_ident()
+        self.root_process = process_generation()
+        try:
+            self.made["state_root"] = self._make_state_root_alone()
+        finally:
+            self.root_maker = 0
+
+    cdef object _make_state_root_alone(self):
         cdef shared_ptr[World] world
         cdef World* past
         cdef double began = evmcore_seconds()
@@ -332,6 +342,8 @@ cdef int wait_for_world(World* world) except -1:
     while world.at_work.load() != 0:
         if world.at_work.load() == PyThread_get_thread_ident():
             raise errors.EvmError("the state is in use by the execution that has called this")
+        if world.process_at_work != process_generation():
+            raise errors.EvmError("the state was in use in another thread when this process was forked")
         with nogil:
             wait_turn(LONG_WAIT)
         PyErr_CheckSignals()

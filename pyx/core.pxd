@@ -560,6 +560,7 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
         uint32_t observation_count()
         void tidy()
         AtomicU64 at_work
+        unsigned process_at_work
         cbool is_strict()
         size_t account_count()
         size_t slot_places()

@@ -129,7 +129,7 @@ cdef class _Fetcher:
         self.fetch({(error.address, error.slot)})
         if error.is_storage:
             record = self.state.reader().find(address)
-            if record.slot_count == 0 and record.other_slots == OtherSlots.UNKNOWN:
+            if record == NULL or record.slot_count == 0 and record.other_slots == OtherSlots.UNKNOWN:
                 raise error
 
     cdef int put(self, tuple key, object value) except -1:

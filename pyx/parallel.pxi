@@ -131,7 +131,7 @@ cdef class _Job:
 cdef class _Speculation:
     """A job's transactions on the state before the block, one nogil call each, on this thread and on others of Python's.
 
-    A thread may come late: it takes part only if it comes before `close`, which waits for those that do.
+    A thread may come late: it takes part only if it comes before `close`, which waits until all have come and gone.
     """
     cdef _Job job
     cdef ClaimCounter claims
@@ -139,6 +139,7 @@ cdef class _Speculation:
     cdef bint is_closed
     cdef object error
     cdef unsigned process
+    cdef size_t begun, ended        # threads
 
     def __cinit__(self, _Job job not None):
         self.job = job
@@ -150,10 +151,15 @@ cdef class _Speculation:
                 _thread.start_new_thread(self, ())  # not a Thread, whose start a signal can leave half done
             except RuntimeError:  # there is none to be had: those that are there do the work
                 break
-        self()
+            self.begun += 1
+        self.take_part()
         return 0
 
     def __call__(self):
+        self.take_part()
+        self.ended += 1
+
+    cdef void take_part(self) noexcept:
         cdef _Lease lease
         cdef size_t i
         if self.is_closed:
@@ -192,10 +198,10 @@ cdef class _Speculation:
             self.machines[i].poll.abort.store(True)
 
     cdef int close(self) except -1:
-        """Wait until nobody is at work on the job. A signal meanwhile stops them, and is raised when they have ended."""
+        """Wait until all threads have ended. A signal meanwhile stops them, and is raised when they have."""
         cdef double looked = evmcore_seconds()
         self.is_closed = True
-        while self.machines.size() != 0 and self.process == process_generation():
+        while self.ended < self.begun and self.process == process_generation():
             with nogil:
                 usleep(50)
             if evmcore_seconds() - looked > SIGNAL_INTERVAL_SECONDS:

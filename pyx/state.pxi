@@ -27,9 +27,14 @@ cdef class _SlotTable:
     cdef SlotTable table
 
     cdef dict of(self, const AccountRecord* record):
+        """`record` is kept where it is by the caller: signals may come through."""
         cdef size_t i
-        return {to_int(self.table.slot(record[0], i).key): to_int(self.table.slot(record[0], i).value)
-                for i in range(self.table.count(record[0]))}
+        cdef size_t count = 0
+        slots = {}
+        for i in range(self.table.count(record[0])):
+            slots[to_int(self.table.slot(record[0], i).key)] = to_int(self.table.slot(record[0], i).value)
+            check_often(&count)
+        return slots
 
 
 cdef class _Rows:
@@ -46,13 +51,19 @@ cdef class _Rows:
         cdef _Rows self = _Rows.__new__(_Rows)
         cdef World* world
         cdef size_t i
+        cdef size_t count = 0
         self.world = state.shared()
         world = self.world.get()
         self.slots = _SlotTable.__new__(_SlotTable)
         if not self.slots.table.build(world[0]):
             raise MemoryError("a list of the state's slots")
-        self.order = iter(sorted([(from_address_bytes(world.record(i).address), i)
-                                  for i in range(world.account_count()) if world.record(i).exists]))
+        order = []
+        for i in range(world.account_count()):
+            if world.record(i).exists:
+                order.append((from_address_bytes(world.record(i).address), i))
+                check_often(&count)
+        order.sort()
+        self.order = iter(order)
         return self
 
     def __iter__(self):
@@ -152,6 +163,8 @@ cdef class State:
                 self.world = make_world(is_strict)
             raise
         self.world = made.world
+        self.slots = None
+        self.slot_passes = 0
         self.source = source
 
     @classmethod
@@ -323,8 +336,14 @@ cdef class State:
         cdef shared_ptr[World] held = self.shared()
         cdef World* world = held.get()
         cdef size_t i
-        return sorted(from_address_bytes(world.record(i).address)
-                      for i in range(world.account_count()) if world.record(i).exists)
+        cdef size_t count = 0
+        found = []
+        for i in range(world.account_count()):
+            if world.record(i).exists:
+                found.append(from_address_bytes(world.record(i).address))
+                check_often(&count)
+        found.sort()
+        return found
 
     def __iter__(self):
         return iter(self.addresses())
@@ -354,11 +373,18 @@ cdef class State:
             yield address, Account(balance, nonce, code, slots, rows.is_complete(address))
 
     def __eq__(self, other):
+        cdef size_t count = 0
         if not isinstance(other, State):
             return NotImplemented
         if (<State>other).world.get() == self.world.get():
             return True
-        return len(self) == len(other) and all(mine == theirs for mine, theirs in zip(_Rows.of(self), _Rows.of(other)))
+        if len(self) != len(other):
+            return False
+        for mine, theirs in zip(_Rows.of(self), _Rows.of(other)):
+            if mine != theirs:
+                return False
+            check_often(&count)
+        return True
 
     __hash__ = None
 
@@ -571,6 +597,7 @@ cdef _StateUse use_to_write(State state, const char* user):
     use.checkpoint = open_checkpoint(world)
     use.world = world
     world.at_work.store(PyThread_get_thread_ident())
+    world.process_at_work = process_generation()
     use.state = state
     state.use = user
     state.user = PyThread_get_thread_ident()

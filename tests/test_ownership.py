@@ -241,6 +241,16 @@ def test_a_state_is_made_again_whole_or_not_at_all():
     assert on.get_balance(ALICE) == 5
 
 
+def test_what_was_known_of_the_old_state_is_not_taken_for_the_new_one():
+    on = state()
+    for slot in range(8):
+        on.set_storage(CONTRACT, slot, slot)
+    for _ in range(8):
+        on.storage(CONTRACT)
+    on.__init__({CONTRACT: {"storage": {5: 6}}})
+    assert on.storage(CONTRACT) == {5: 6}
+
+
 # ---------------------------------------------------------------- a state that is fetched
 
 
@@ -447,6 +457,9 @@ def test_engines_of_every_size_leave_a_bounded_number_of_threads():
 
 
 @needs_proc
+@pytest.mark.skipif(
+    "libasan" in os.environ.get("LD_PRELOAD", ""), reason="its shadow takes more address space than the limit"
+)
 def test_without_threads_a_block_runs_with_fewer():
     program = """
         import resource

@@ -27,6 +27,7 @@ from evmcore import (
 )
 from evmcore._core import _AccessList, ethash
 from evmcore.accesses import SLOT_DTYPE, Accesses
+from evmcore.example import EXAMPLE_FILE
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timer here")
 
@@ -191,7 +192,7 @@ def test_a_handler_may_use_what_it_interrupts():
 def test_signals_at_any_moment_leave_nothing_behind(alarm):
     """A storm of signals whose handler raises: threads, address space and checkpoints stay as many as they were."""
     chance = random.Random(5)
-    block = Block.load("evmcore/example/block.json.gz")
+    block = Block.load(EXAMPLE_FILE)
     small = State({ALICE: {"balance": 10**30}, SPINNER: {"code": assemble("PUSH 1 PUSH 0 SSTORE")}})
     lazy_of = block.pre_state
 

@@ -247,3 +247,27 @@ def test_engines_are_shared_by_threads_and_never_at_once(workers):
         recover_senders([SIGNED.forget_sender() for _ in range(16)], workers=workers)
 
     hammer(*[work] * THREADS, rounds=8)
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_one_state_root_that_all_ask_for(is_changed):
+    """The state changes after the block, so that its root is made of before-images, which one thread uses up."""
+    before = counter()
+    for place in range(3000):
+        before.set_balance(place.to_bytes(20, "big"), place)
+    block = Block(HEADER, [counting(0)], (), ())
+    expected = execute_block(block, before.copy(), workers=1).state_root
+    for _ in range(5):
+        after = before.copy()
+        result = execute_block(block, after, workers=1)
+        if is_changed:
+            after.set_balance(ALICE, 1)
+        roots = roots_of(result)
+        assert roots == [expected] * len(roots)
+
+
+def roots_of(result):
+    roots = []
+    hammer(*[lambda turn: roots.append(result.state_root)] * THREADS, rounds=2)
+    assert len(roots) == 2 * THREADS
+    return roots

@@ -157,6 +157,7 @@ class World {
 
     // Who writes the world without holding Python's lock, by the thread's number; 0: nobody. published: by that thread.
     std::atomic<uint64_t> at_work{0};
+    unsigned process_at_work = 0;  // and in which process: in a forked one the thread is missing
 
   private:
     struct AccountUndo {
