@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, embedsignature=False, binding=True
+# cython: language_level=3, boundscheck=True, wraparound=False, cdivision=True, embedsignature=False, binding=True
 # distutils: language = c++
 """evmcore's compiled half: the floors of the machine, in order.
 

@@ -31,7 +31,7 @@ cdef object _transact(Transaction tx, State state, header, tracer):
     cdef _StateUse use
     cdef Status status
     fill_context(core, header)
-    append_to(core.transactions, &tx.tx)
+    append_to(core.transactions, core_transaction(tx))
     core.wants_state_roots = True
     lease = lease_machine()
     use = use_to_write(state, "transact")
@@ -331,9 +331,13 @@ def native_symbols():
 
 def set_native_symbol(name, address):
     """Give a native function its address; 0 takes it away. Not while anything runs."""
-    cdef bytes key = name.encode()
-    if not c_set_native_symbol(key, <void*><uintptr_t>address):
-        raise ValueError(f"no native symbol {name!r}")
+    cdef uintptr_t place = to_u64(address, "address")
+    cdef bytes key
+    if not isinstance(name, str):
+        raise TypeError(f"name: expected a str, got {type(name).__name__}")
+    key = PyUnicode_FromObject(name).encode("ascii", "replace")
+    if b"\0" in key or not c_set_native_symbol(key, <void*>place):
+        raise ValueError(f"no native symbol {shown(PyUnicode_FromObject(name))}")
 
 
 def run_precompile(address, data, *, gas=INT64_MAX, fork=NEWEST_FORK):
@@ -345,20 +349,34 @@ def run_precompile(address, data, *, gas=INT64_MAX, fork=NEWEST_FORK):
     return output
 
 
+cdef Address precompile_address(object number) except *:
+    """The address whose number this is."""
+    cdef Address address
+    cdef uint8_t data[32]
+    cdef u256 word = to_word(number, "address")
+    cdef int i
+    to_big_endian(word, data)
+    for i in range(12):
+        if data[i] != 0:
+            raise ValueError(f"address: a number of {to_int(word).bit_length()} bits does not fit 160")
+    memcpy(address.bytes, data + 12, 20)
+    return address
+
+
 def price_and_run_precompile(address, data, *, gas=INT64_MAX, fork=NEWEST_FORK):
     """(gas, output) of a precompile; output None where it fails or the gas is not enough, gas None where no gas is."""
     cdef const Rules* rules = &rules_of(<Fork><uint8_t>(<int>fork_index(fork)))
-    cdef Address key = to_address_value(address.to_bytes(20, "big"), "address")
+    cdef Address key = precompile_address(address)
     cdef bytes given = to_data(data, "data")
     cdef const Precompile* precompile = find_precompile(key, rules[0])
     cdef ByteView view = view_bytes(given)
     cdef Bytes output
     cdef int64_t price
-    cdef int64_t available = gas
+    cdef int64_t available = to_i64(gas, "gas")
     cdef Status status
     cdef _Lease lease
     if precompile == NULL:
-        raise ValueError(f"no precompile {address:#x} in {fork}")
+        raise ValueError(f"no precompile {hex(address)} in {fork_name(fork)}")
     lease = lease_machine()
     with nogil:
         price = precompile.price(view, rules[0])
@@ -373,5 +391,5 @@ def price_and_run_precompile(address, data, *, gas=INT64_MAX, fork=NEWEST_FORK):
     if is_limit(status):
         raise errors.ResourceLimit(status_text(status))
     if kind_of(status) == Kind.BROKEN:
-        raise errors.EvmError(f"precompile {address:#x}: {status_text(status)}")
+        raise errors.EvmError(f"precompile {hex(address)}: {status_text(status)}")
     return (None if price == INT64_MAX else price), (from_bytes(output) if status == Status.SUCCESS else None)

@@ -45,12 +45,14 @@ BLOB_FEE_EXPONENT_MAX = 178
 def fake_exponential(factor, numerator, denominator):
     """factor · e^(numerator / denominator), by its Taylor series in integers (EIP-4844).
 
-    raise   ValueError where the price would not fit 256 bits, as no chain's does
+    raise   UnusableInput where the price would not fit 256 bits, as no chain's does
     """
+    factor, numerator, denominator = (exact_int(value, name) for value, name in (
+        (factor, "factor"), (numerator, "excess_blob_gas"), (denominator, "blob_schedule")))
     if denominator <= 0:
-        raise ValueError(f"blob_schedule: an update fraction of {denominator}")
+        raise errors.UnusableInput(f"blob_schedule: an update fraction of {shown(denominator)}")
     if numerator > BLOB_FEE_EXPONENT_MAX * denominator:
-        raise ValueError(f"excess_blob_gas: {numerator} makes a blob base fee of more than 256 bits")
+        raise errors.UnusableInput(f"excess_blob_gas: {shown(numerator)} makes a blob base fee of more than 256 bits")
     i = 1
     output = 0
     term = factor * denominator
@@ -68,6 +70,14 @@ def blob_base_fee(excess_blob_gas, fork, update_fraction=None):
     return fake_exponential(blob_base_fee_minimum_wei, excess_blob_gas, update_fraction)
 
 
+cdef int set_blob_limits(BlobLimits* limits, object most, object fraction) except -1:
+    """The limits that a header or a test names in place of its fork's."""
+    # No block has so many; their gas fits 63 bits.
+    limits.max_blobs = min(to_u64(most, "blob_schedule"), <uint64_t>(1 << 32))
+    limits.update_fraction = to_i64(fraction, "blob_schedule")
+    return 0
+
+
 cdef int fill_context(BlockJob* job, object header) except -1:
     """The parts of a job that come from the header."""
     cdef BlockContext* context = &job.context
@@ -83,17 +93,18 @@ cdef int fill_context(BlockJob* job, object header) except -1:
         context.prev_randao = to_word(int.from_bytes(fixed_bytes(header.mix_hash, 32, "mix_hash"), "big"), "mix_hash")
     else:
         context.prev_randao = to_word(header.difficulty, "difficulty")
-    context.base_fee = to_word(header.base_fee_per_gas or 0, "base_fee_per_gas")
+    context.base_fee = to_word(0 if header.base_fee_per_gas is None else header.base_fee_per_gas, "base_fee_per_gas")
     context.chain_id = to_word(header.chain_id, "chain_id")
     job.blobs.max_blobs = rules.blob_max
     job.blobs.update_fraction = rules.blob_fee_update_fraction
     if header.blob_schedule is not None:
-        target, job.blobs.max_blobs, job.blobs.update_fraction = header.blob_schedule
+        _, most, fraction = to_parts(header.blob_schedule, 3, "blob_schedule", "(target, max, update fraction)")
+        set_blob_limits(&job.blobs, most, fraction)
     if rules.has_blobs:
-        excess = to_u64(header.excess_blob_gas or 0, "excess_blob_gas")
+        excess = to_u64(0 if header.excess_blob_gas is None else header.excess_blob_gas, "excess_blob_gas")
         fee = fake_exponential(blob_base_fee_minimum_wei, excess, job.blobs.update_fraction)
         if fee >> 256:
-            raise ValueError(f"excess_blob_gas: {excess} makes a blob base fee of {fee.bit_length()} bits")
+            raise errors.UnusableInput(f"excess_blob_gas: {excess} makes a blob base fee of {fee.bit_length()} bits")
         context.blob_base_fee = to_word(fee, "blob_base_fee")
     job.parent_hash = to_hash_value(header.parent_hash, "parent_hash")
     job.has_beacon_root = header.parent_beacon_block_root is not None
@@ -415,7 +426,7 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
     fill_context(core, header)
     job.transactions = tuple(block.transactions)
     for tx in job.transactions:
-        append_to(core.transactions, &(<Transaction?>tx).tx)
+        append_to(core.transactions, core_transaction(tx))
         check_often(&count)
     withdrawals = None if block.withdrawals is None else tuple(block.withdrawals)
     for item in withdrawals or ():

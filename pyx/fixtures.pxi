@@ -33,6 +33,17 @@ cdef int raise_text_error(TextError error, object text, str name) except -1:
     raise errors.UnusableInput(f"{name}: {str(text)[:80]!r} is not what it should be")
 
 
+cdef const char* characters_of(object text, Py_ssize_t* size, str name) except NULL:
+    """The characters of a string, as long as it lives."""
+    if not isinstance(text, str):
+        raise errors.UnusableInput(f"{name}: {shown(text)} is not text")
+    try:
+        return PyUnicode_AsUTF8AndSize(text, size)
+    except UnicodeEncodeError:  # half of a surrogate pair
+        raise_text_error(TextError.NOT_A_NUMBER, text, name)
+    return NULL
+
+
 cdef int read_word(object text, u256* out, str name) except -1:
     cdef Py_ssize_t size = 0
     cdef const char* characters
@@ -43,7 +54,7 @@ cdef int read_word(object text, u256* out, str name) except -1:
     # retesteth writes what doesn't fit 256 bits as "0x:bigint 0x…".
     if isinstance(text, str) and (<str>text).startswith("0x:bigint "):
         raise FieldOverflow(name)
-    characters = PyUnicode_AsUTF8AndSize(text, &size)
+    characters = characters_of(text, &size, name)
     error = read_number(characters, size, out)
     if error != TextError.NONE:
         raise_text_error(error, text, name)
@@ -61,7 +72,7 @@ cdef int read_u64(object text, uint64_t* out, str name) except -1:
 
 cdef int read_fixed(object text, uint8_t* out, size_t count, str name) except -1:
     cdef Py_ssize_t size = 0
-    cdef const char* characters = PyUnicode_AsUTF8AndSize(text, &size)
+    cdef const char* characters = characters_of(text, &size, name)
     cdef TextError error = read_hex_fixed(characters, size, out, count)
     if error != TextError.NONE:
         raise_text_error(error, text, name)
@@ -70,7 +81,7 @@ cdef int read_fixed(object text, uint8_t* out, size_t count, str name) except -1
 
 cdef int read_data(object text, Bytes* out, str name) except -1:
     cdef Py_ssize_t size = 0
-    cdef const char* characters = PyUnicode_AsUTF8AndSize(text, &size)
+    cdef const char* characters = characters_of(text, &size, name)
     cdef TextError error = read_hex_bytes(characters, size, out)
     if error != TextError.NONE:
         raise_text_error(error, text, name)
@@ -168,7 +179,8 @@ def choose_fields(dict fields, Py_ssize_t data, Py_ssize_t gas, Py_ssize_t value
         if given is not None and field.choice:
             index = choices[field.choice]
             if not isinstance(given, list) or not 0 <= index < len(given):
-                raise errors.UnusableInput(f"transaction.{field.json_name}: no item {index}")
+                raise errors.UnusableInput(f"transaction.{field.json_name}: no item {index}"
+                                           + (f" among {len(given)}" if isinstance(given, list) else f" in {shown(given)}"))
             given = given[index]
         if given is None:
             continue
@@ -226,6 +238,8 @@ cdef class StateTest:
     cdef u256 base_fee
     cdef uint64_t excess_blob_gas
     cdef bint pays_always
+    cdef bint is_read    # `__init__` has been called
+    cdef bint is_busy
     cdef Hash rejected_roots[2]  # without a payment, and with one that leaves an account
     cdef bint is_root_known[2]
     cdef CTransaction unsigned
@@ -237,12 +251,17 @@ cdef class StateTest:
         self.world = new World(False)
         self.lease = lease_machine()
         self.lease.finish()
+        self.block.block_hash = fixture_block_hash
+        self.block.block_hash_context = NULL
 
     def __dealloc__(self):
         del self.world
 
-    def __init__(self, dict pre, dict env, *, bint pays_always=True):
+    def __init__(self, dict pre not None, dict env not None, *, bint pays_always=True):
         cdef BlockContext* block = &self.block
+        if self.is_read:
+            raise TypeError("a StateTest is read once; make another one")
+        self.is_read = True
         self.pays_always = pays_always
         read_u64(env["currentNumber"], &block.number, "currentNumber")
         read_u64(env["currentTimestamp"], &block.timestamp, "currentTimestamp")
@@ -255,14 +274,14 @@ cdef class StateTest:
         # The base fee of tests that were made before there was one.
         read_word(env.get("currentBaseFee", "0x0a"), &self.base_fee, "currentBaseFee")
         read_u64(env.get("currentExcessBlobGas", "0x00"), &self.excess_blob_gas, "currentExcessBlobGas")
-        block.block_hash = fixture_block_hash
-        block.block_hash_context = NULL
         for address, account in pre.items():
+            if not isinstance(account, dict):
+                raise errors.UnusableInput(f"pre.{shown(address)}: {shown(account)} is not an object")
             self.add_account(address, account)
         if not self.world.release(self.world.checkpoint()):  # makes room for those to come
             raise MemoryError("a state test")
 
-    cdef int add_account(self, str address_text, dict account) except -1:
+    cdef int add_account(self, object address_text, dict account) except -1:
         cdef Address address
         cdef u256 word
         cdef u256 key
@@ -280,30 +299,36 @@ cdef class StateTest:
             raise_status(world.set_code(address, ByteView(self.scratch.data(), self.scratch.size())))
         storage = account.get("storage")
         if storage:
+            if not isinstance(storage, dict):
+                raise errors.UnusableInput(f"storage: {shown(storage)} is not an object")
             for key_text, value_text in (<dict>storage).items():
                 read_word(key_text, &key, "storage")
                 read_word(value_text, &word, "storage")
                 raise_status(world.set_slot(address, key, word))
         return 0
 
-    def use_fork(self, int fork, chain_id=1, blob_schedule=None):
+    def use_fork(self, fork, chain_id=1, blob_schedule=None):
         """Run what follows under a fork's rules. `blob_schedule`: (max blobs, update fraction), or None: the fork's."""
-        cdef const Rules* rules = &rules_of(<Fork><uint8_t>fork)
-        self.rules = rules
+        cdef const Rules* rules = &rules_of(<Fork><uint8_t>(<int>fork_index(fork)))
+        if self.is_busy:
+            raise errors.EvmError("the state test runs in another thread")
+        self.rules = NULL  # until all of it is right
         self.block.chain_id = to_word(chain_id, "chainid")
         self.block.prev_randao = self.random if rules.is_proof_of_stake else self.difficulty
         self.block.base_fee = self.base_fee if rules.has_base_fee else u256()
         self.blobs.max_blobs = rules.blob_max
         self.blobs.update_fraction = rules.blob_fee_update_fraction
         if blob_schedule is not None:
-            self.blobs.max_blobs, self.blobs.update_fraction = blob_schedule
+            most, fraction = to_parts(blob_schedule, 2, "blob_schedule", "(max blobs, update fraction)")
+            set_blob_limits(&self.blobs, most, fraction)
         self.block.blob_base_fee = u256()
         if rules.has_blobs:
             self.block.blob_base_fee = to_word(
                 fake_exponential(blob_base_fee_minimum_wei, self.excess_blob_gas, self.blobs.update_fraction),
                 "currentExcessBlobGas")
+        self.rules = rules
 
-    def run(self, dict transaction, Py_ssize_t data, Py_ssize_t gas, Py_ssize_t value, txbytes=None):
+    def run(self, dict transaction not None, Py_ssize_t data, Py_ssize_t gas, Py_ssize_t value, txbytes=None):
         """Run one case: (status row number, state root, logs hash, detail, note).
 
         txbytes  the signed transaction, hexadecimal text: it is decoded, its sender recovered, and it is what runs;
@@ -311,6 +336,17 @@ cdef class StateTest:
         return   for a rejected transaction the root is the untouched state's; `detail` is the field where decoding
                  stopped, or the type that isn't supported; `note` tells where fields and txbytes disagree, or is None
         """
+        if self.rules == NULL:
+            raise errors.UnusableInput("a state test runs under a fork: use_fork comes first")
+        if self.is_busy:
+            raise errors.EvmError("the state test runs in another thread")
+        self.is_busy = True
+        try:
+            return self.run_alone(transaction, data, gas, value, txbytes)
+        finally:
+            self.is_busy = False
+
+    cdef object run_alone(self, dict transaction, Py_ssize_t data, Py_ssize_t gas, Py_ssize_t value, object txbytes):
         cdef CTransaction* tx = &self.unsigned
         cdef Status status = Status.RUNNING
         cdef Hash root
@@ -416,14 +452,14 @@ cdef class StateTest:
         return None
 
 
-def check_transaction(raw, int fork, chain_id=1):
+def check_transaction(raw, fork, chain_id=1):
     """What a fork says of a transaction's wire form by itself, with no state and no block.
 
     return  (faults, hash, sender, intrinsic gas). `faults` is empty for a valid one; else (status row name, detail) for
             the first, and before it, where the fork doesn't have the type, for that. `detail` is the field where
             decoding stopped, or the type. What isn't known is None
     """
-    cdef const Rules* rules = &rules_of(<Fork><uint8_t>fork)
+    cdef const Rules* rules = &rules_of(<Fork><uint8_t>(<int>fork_index(fork)))
     cdef bytes data = to_data(raw, "raw")
     cdef CTransaction tx
     cdef const char* field = NULL
@@ -508,15 +544,15 @@ cdef class FixtureTrie:
     """The core's Merkle Patricia trie, for the trie tests."""
     cdef CTrie trie
 
-    def __setitem__(self, bytes key, bytes value):
+    def __setitem__(self, bytes key not None, bytes value not None):
         if not self.trie.insert(view_bytes(key), view_bytes(value)):
             or_memory_error(len(key) > TRIE_MAX_KEY_BYTES)
             raise ValueError(f"key: {len(key)} bytes, at most {TRIE_MAX_KEY_BYTES} are taken")
 
-    def __getitem__(self, bytes key):
+    def __getitem__(self, bytes key not None):
         return from_view(self.trie.get(view_bytes(key)))
 
-    def __delitem__(self, bytes key):
+    def __delitem__(self, bytes key not None):
         cdef cbool was_there = False
         or_memory_error(self.trie.erase(view_bytes(key), &was_there))
         if not was_there:
@@ -540,7 +576,7 @@ cdef class FixtureTrie:
 
 def hex_prefix(nibbles, is_leaf):
     """The encoding of a path in a trie node, as RLP (Yellow Paper, appendix C)."""
-    cdef bytes given = bytes(nibbles)
+    cdef bytes given = bytes(to_list(nibbles, "nibbles"))
     cdef Bytes out
     or_memory_error(evmcore_hex_prefix(view_bytes(given), bool(is_leaf), &out))
     return from_bytes(out)

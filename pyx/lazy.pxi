@@ -238,7 +238,7 @@ def prefetch(block, State state not None, *, workers=None, accesses=None):
     fill_context(&job.job, block.header)
     job.transactions = tuple(block.transactions)
     for tx in job.transactions:
-        append_to(job.job.transactions, &(<Transaction?>tx).tx)
+        append_to(job.job.transactions, core_transaction(tx))
     if not job.job.reset_results():
         raise MemoryError("the results of a block")
     if accesses is not None:

@@ -2,17 +2,6 @@
 from libcpp.memory cimport shared_ptr, make_shared
 
 
-
-def _quantity(value, name):
-    """An int out of an int, a 0x string or a decimal string."""
-    if isinstance(value, str):
-        try:
-            return int(value, 16) if value[:2] in ("0x", "0X") else int(value)
-        except ValueError:
-            raise ValueError(f"{name}: {value!r} is not a number") from None
-    return value
-
-
 cdef int raise_status(Status status) except -1:
     """Turn a failed write of the state into an exception."""
     if status == Status.RUNNING:

@@ -94,12 +94,16 @@ for _fork in FORKS:
 
 def fork_index(name):
     """The place of a fork in `FORKS`, by its mainnet name or its test name, in any case. ValueError if there is none."""
-    if isinstance(name, int) and 0 <= name < len(FORKS):
-        return name
-    try:
-        return _fork_by_name[name.lower()]
-    except (KeyError, AttributeError):
-        raise ValueError(f"unknown fork {name!r}; known: " + ", ".join(f.mainnet_name for f in FORKS)) from None
+    found = None
+    if isinstance(name, str):
+        found = _fork_by_name.get(PyUnicode_FromObject(name).lower())
+    elif PyIndex_Check(name) and not isinstance(name, bool):
+        number = PyNumber_Index(name)
+        if 0 <= number < <int>FORK_COUNT:
+            found = number
+    if found is None:
+        raise ValueError(f"unknown fork {shown(name)}; known: " + ", ".join(f.mainnet_name for f in FORKS))
+    return found
 
 
 def fork_name(name):
@@ -124,7 +128,9 @@ def fork_includes(fork, other):
 def base_gas(opcode, fork):
     """Gas of an instruction before its own charges, or None where the fork doesn't have it."""
     cdef const Rules* rules = &rules_of(<Fork><uint8_t>(<int>fork_index(fork)))
-    cdef int number = opcode
+    cdef uint64_t number = to_u64(opcode, "opcode")
+    if number > 255:
+        raise ValueError(f"opcode: {number} does not fit a byte")
     return rules.base_gas[number] if rules.is_defined[number] else None
 
 

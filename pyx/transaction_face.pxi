@@ -16,7 +16,7 @@ cdef class _FieldOfTransaction:
         return TRANSACTION_FIELDS[self.row].text
 
     def __get__(self, instance, owner):
-        return self if instance is None else field_value(&(<Transaction?>instance).tx, self.row)
+        return self if instance is None else field_value(core_transaction(instance), self.row)
 
     def __set__(self, instance, value):
         raise AttributeError(f"{TRANSACTION_FIELDS[self.row].name}: a transaction can't be changed")
@@ -45,6 +45,21 @@ cdef object field_value(CTransaction* tx, int row):
     raise SystemError(f"{transaction_field_rows[row].name.decode()}: a form that Python doesn't see")
 
 
+cdef object plain_field(int row, object value):
+    """A field as it was given, as an object of the exact type that its form has; None as it is."""
+    cdef TransactionCodec codec = transaction_field_rows[row].codec
+    cdef str name = transaction_field_rows[row].name.decode()
+    if value is None:
+        return None
+    if codec == TransactionCodec.NUMBER_64 or codec == TransactionCodec.NUMBER or codec == TransactionCodec.CHAIN_ID:
+        return exact_int(value, name)
+    if codec == TransactionCodec.RECIPIENT:
+        return given_bytes(value, name, "20 bytes, a 0x string or None")
+    if codec == TransactionCodec.DATA:
+        return to_data(value, name)
+    return to_list(value, name)
+
+
 cdef int set_field(CTransaction* tx, int row, object value) except -1:
     """Set a field of a new transaction from Python's value; None: zero or empty, where that has a meaning."""
     cdef TransactionCodec codec = transaction_field_rows[row].codec
@@ -58,7 +73,7 @@ cdef int set_field(CTransaction* tx, int row, object value) except -1:
         (<u256*>member)[0] = to_word(transaction_field_rows[row].default_number if value is None else value, name)
         tx.has_chain_id = True
     elif codec == TransactionCodec.RECIPIENT:
-        tx.is_create = value is None or value == b"" or value == ""
+        tx.is_create = value is None or len(<bytes?>value) == 0
         if not tx.is_create:
             (<Address*>member)[0] = to_address_value(value, name)
     elif codec == TransactionCodec.DATA:
@@ -90,14 +105,25 @@ cdef tuple from_access_list(const Vector[AccessEntry]& entries, const Vector[u25
 
 cdef int to_access_list(object value, Vector[AccessEntry]* entries, Vector[u256]* keys, str name) except -1:
     cdef AccessEntry entry
+    cdef list slots
     for item in value or ():
-        address, slots = (item["address"], item["storageKeys"]) if isinstance(item, dict) else item
+        if isinstance(item, dict):
+            try:
+                address, given = item["address"], item["storageKeys"]
+            except KeyError as error:
+                raise ValueError(f"{name}: an entry has no {error}") from None
+        else:
+            address, given = to_parts(item, 2, name, "(address, slots)")
+        slots = to_list(given, name)
+        if keys.size() + len(slots) > MAX_GIVEN_ITEMS:
+            raise ValueError(f"{name}: more than {MAX_GIVEN_ITEMS} slots")
         entry.address = to_address_value(address, name)
         entry.first_key = <uint32_t>keys.size()
-        entry.key_count = 0
+        entry.key_count = <uint32_t>len(slots)
         for slot in slots:
-            append_to(keys[0], to_word(int.from_bytes(slot, "big") if isinstance(slot, bytes) else _quantity(slot, name), name))
-            entry.key_count += 1
+            if isinstance(slot, (bytes, bytearray, memoryview)):
+                slot = int.from_bytes(fixed_bytes(slot, 32, name), "big")
+            append_to(keys[0], to_word(_quantity(slot, name), name))
         append_to(entries[0], entry)
     return 0
 
@@ -122,12 +148,16 @@ cdef tuple from_authorizations(const Vector[Authorization]& authorizations):
 
 cdef int to_authorizations(object value, Vector[Authorization]* authorizations, str name) except -1:
     cdef Authorization auth
+    cdef uint64_t y_parity
     for item in value or ():
-        chain, address, nonce, parity, r, s = item
+        chain, address, nonce, parity, r, s = to_parts(item, 6, name, "(chain_id, address, nonce, y_parity, r, s)")
         auth.chain_id = to_word(chain, name)
         auth.address = to_address_value(address, name)
         auth.nonce = to_u64(nonce, name)
-        auth.y_parity = min(to_u64(parity, name), 255)
+        y_parity = to_u64(parity, name)
+        if y_parity > 255:
+            raise ValueError(f"{name}: a y_parity of {y_parity} does not fit 8 bits")
+        auth.y_parity = <uint8_t>y_parity
         auth.r = to_word(r, name)
         auth.s = to_word(s, name)
         append_to(authorizations[0], auth)
@@ -136,8 +166,8 @@ cdef int to_authorizations(object value, Vector[Authorization]* authorizations, 
 
 cdef int set_parity(CTransaction* tx, uint64_t parity) except -1:
     """Set y_parity and with it v, which in a legacy transaction has the chain id inside (EIP-155)."""
-    if parity > (1 if tx.type == 0 else 255):
-        raise ValueError(f"y_parity: {parity} is neither 0 nor 1")
+    if parity > 1:
+        raise_decode_error(Status.INVALID_SIGNATURE, "y_parity", parity)
     tx.y_parity = <uint8_t>parity
     if tx.type != 0:
         tx.v = u256(parity)
@@ -163,18 +193,20 @@ cdef class Transaction:
     One made from fields is unsigned unless v (or y_parity), r and s are given; with a `sender` it may be executed as it is.
     """
     cdef CTransaction tx
-    cdef bint is_checked_for_sender
+    cdef bint is_made  # by `__init__` or a decoder; what a subclass leaves out shows here
 
     def __init__(self, *, type=None, v=None, y_parity=None, r=0, s=0, sender=None, **fields):
         cdef CTransaction* tx = &self.tx
+        if self.is_made:
+            raise TypeError("a Transaction is made once; make another one")
         clear_transaction(tx)
-        for name in fields:
+        for name, value in fields.items():
             if name not in _field_by_name:
                 raise TypeError(f"Transaction() got an unexpected keyword argument {name!r}")
-        if type is None:
-            type = _type_of_fields(fields)
+            fields[name] = plain_field(_field_by_name[name].number, value)
+        type = _type_of_fields(fields) if type is None else to_u64(type, "type")
         if type not in _fields_of_type:
-            raise_decode_error(Status.TYPE_NOT_SUPPORTED, "type")
+            raise_unknown_type(type)
         tx.type = type
         for name, value in fields.items():
             if type not in _field_by_name[name].types and value and not (name == "chain_id" and type == 0):
@@ -194,11 +226,12 @@ cdef class Transaction:
             if type != 0:
                 set_parity(tx, to_u64(v, "v"))
             elif split_legacy_v(tx) != Status.SUCCESS:
-                raise_decode_error(Status.INVALID_SIGNATURE, "v")
+                raise_decode_error(Status.INVALID_SIGNATURE, "v", to_int(tx.v))
         if sender is not None:
             tx.sender = to_address_value(sender, "sender")
             tx.has_sender = 1
         or_memory_error(hash_transaction(tx))
+        self.is_made = True
 
     @staticmethod
     def decode(raw):
@@ -211,10 +244,27 @@ cdef class Transaction:
         cdef Transaction self = Transaction.__new__(Transaction)
         cdef const char* field = NULL
         cdef Status status = decode_transaction(view_bytes(data), &self.tx, &field)
+        if status == Status.TYPE_NOT_SUPPORTED and self.tx.type <= 0x7f:
+            raise_unknown_type(self.tx.type)
         if status != Status.SUCCESS:
             raise_decode_error(status, field.decode() if field != NULL else "transaction")
         or_memory_error(hash_transaction(&self.tx))
+        self.is_made = True
         return self
+
+    def __reduce__(self):
+        """Its wire form with what that doesn't tell: a sender that is known. Copies are made so, too."""
+        cdef CTransaction* tx = core_transaction(self)
+        sender = from_address_bytes(tx.sender) if tx.knows_sender() else None
+        if tx.type == 0 and tx.v.is_zero():  # not signed, which no wire form of a legacy transaction is
+            fields = {field.name: field_value(tx, field.number) for field in _fields_of_type[0]}
+            fields.update(chain_id=self.chain_id, r=self.r, s=self.s, sender=sender)
+            return _restore_transaction, (type(self), None, fields), self._attributes()
+        return _restore_transaction, (type(self), from_bytes(tx.raw), sender), self._attributes()
+
+    def _attributes(self):
+        """What a subclass has added; None without any."""
+        return getattr(self, "__dict__", None) or None
 
     def encode(self):
         """The wire form."""
@@ -276,12 +326,17 @@ cdef class Transaction:
 
     def forget_sender(self):
         """A copy whose sender is to be recovered anew."""
-        return Transaction.decode(self.encode())
+        cdef Transaction other = Transaction.__new__(Transaction)
+        copy_transaction(self, other)
+        other.tx.has_sender = 0
+        return other
 
     def with_sender(self, sender):
         """A copy that is executed as from `sender`, whatever its signature says."""
-        cdef Transaction other = Transaction.decode(self.encode())
-        other.tx.sender = to_address_value(sender, "sender")
+        cdef Transaction other = Transaction.__new__(Transaction)
+        cdef Address address = to_address_value(sender, "sender")
+        copy_transaction(self, other)
+        other.tx.sender = address
         other.tx.has_sender = 1
         return other
 
@@ -293,11 +348,12 @@ cdef class Transaction:
         """
         cdef Transaction other = Transaction.__new__(Transaction)
         r, s, y_parity = sign_hash(self.signing_hash, private_key)
-        or_memory_error(copy_fields(self.tx, &other.tx))
+        or_memory_error(copy_fields(core_transaction(self)[0], &other.tx))
         other.tx.r = to_word(r, "r")
         other.tx.s = to_word(s, "s")
         set_parity(&other.tx, y_parity)
         or_memory_error(hash_transaction(&other.tx))
+        other.is_made = True
         return other
 
     def __eq__(self, other):
@@ -307,7 +363,11 @@ cdef class Transaction:
         return hash(self.hash)
 
     def __repr__(self):
-        return f"<Transaction 0x{self.hash.hex()} type {self.type} nonce {self.nonce}>"
+        if not self.is_made:
+            return f"<{type(self).__name__} that was not made>"
+        to = "a creation" if self.tx.is_create else f"to 0x{self.to.hex()}"
+        sender = f" from 0x{from_address_bytes(self.tx.sender).hex()}" if self.tx.knows_sender() else ""
+        return f"<Transaction 0x{self.hash.hex()} type {self.type} nonce {self.nonce}{sender} {to}>"
 
 
 def sign_hash(message_hash, private_key):
@@ -330,10 +390,59 @@ def sign_hash(message_hash, private_key):
     return to_int(from_big_endian(signature.r)), to_int(from_big_endian(signature.s)), signature.y_parity
 
 
-cdef int raise_decode_error(Status status, str field) except -1:
+cdef CTransaction* core_transaction(object tx) except NULL:
+    """The core's side of a transaction, as long as the object lives; TypeError for what is none, or was never made."""
+    if not isinstance(tx, Transaction):
+        raise TypeError(f"transactions: expected a Transaction, got {type(tx).__name__}")
+    if not (<Transaction>tx).is_made:
+        raise TypeError(f"transactions: a {type(tx).__name__} whose __init__ didn't call that of Transaction")
+    return &(<Transaction>tx).tx
+
+
+def _restore_transaction(kind, raw, known):
+    """What `Transaction.__reduce__` says: of that class, from the wire form and its sender (None: not known), or from fields."""
+    cdef Transaction self
+    cdef Transaction made
+    if not isinstance(kind, type) or not issubclass(kind, Transaction):
+        raise TypeError(f"a pickled transaction: {kind!r:.80} is not a Transaction")
+    if raw is not None:
+        made = Transaction.decode(raw)
+        if known is not None:
+            made = made.with_sender(known)
+    elif isinstance(known, dict):
+        made = Transaction(**known)
+    else:
+        raise TypeError(f"a pickled transaction: fields are a {type(known).__name__}")
+    if kind is Transaction:
+        return made
+    self = Transaction.__new__(kind)
+    copy_transaction(made, self)
+    return self
+
+
+cdef int copy_transaction(Transaction source, Transaction into) except -1:
+    """All of one into a new one, its sender if that is known."""
+    cdef CTransaction* tx = core_transaction(source)
+    or_memory_error(copy_fields(tx[0], &into.tx))
+    into.tx.v, into.tx.y_parity, into.tx.r, into.tx.s = tx.v, tx.y_parity, tx.r, tx.s
+    or_memory_error(hash_transaction(&into.tx))
+    if tx.knows_sender():
+        into.tx.sender = tx.sender
+        into.tx.has_sender = 1
+    into.is_made = True
+    return 0
+
+
+cdef int raise_decode_error(Status status, str field, object value=None) except -1:
     or_memory_error(status != Status.OUT_OF_MEMORY)
-    raise errors.DecodeError(f"{field}: {status_text(status)}", status=status_name(status),
+    given = "" if value is None else f" ({shown(value)})"
+    raise errors.DecodeError(f"{field}: {status_text(status)}{given}", status=status_name(status),
                              exception=status_text(status), field=field)
+
+
+cdef int raise_unknown_type(object number) except -1:
+    raise errors.DecodeError(f"type: transaction type {number} is not known", status=status_name(Status.TYPE_NOT_SUPPORTED),
+                             exception=status_text(Status.TYPE_NOT_SUPPORTED), field="type")
 
 
 cdef int assign_bytes(Bytes* out, bytes data) except -1:
@@ -347,7 +456,7 @@ def recover_senders(transactions, *, fork=NEWEST_FORK, workers=None):
     raise    InvalidTransaction with the index of the first that has no valid signature
     """
     cdef const Rules* rules = &rules_of(<Fork><uint8_t>(<int>fork_index(fork)))
-    transactions = tuple(transactions)
+    transactions = to_list(transactions, "transactions")
     cdef vector[CTransaction*] pointers
     cdef RecoverJob job
     cdef ClaimCounter claims
@@ -355,7 +464,7 @@ def recover_senders(transactions, *, fork=NEWEST_FORK, workers=None):
     cdef cbool is_stopped
     cdef size_t count = 0
     for tx in transactions:
-        pointers.push_back(&(<Transaction?>tx).tx)
+        pointers.push_back(core_transaction(tx))
         check_often(&count)
     job.transactions = pointers.data()
     job.count = pointers.size()
