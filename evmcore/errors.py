@@ -158,6 +158,8 @@ _NUMBERS = {
     "NONCE_TOO_LOW": "nonce too low: transaction has {have}, account has {want}",
     "NONCE_TOO_HIGH": "nonce too high: transaction has {have}, account has {want}",
     "INSUFFICIENT_FUNDS": "insufficient funds: account has {have} wei, transaction may cost {want}",
+    "GASLIMIT_PRICE_OVERFLOW": "gas costs more than 256 bits: account has {have} wei, transaction may cost {want}",
+    "NONCE_IS_MAX": "nonce is the highest there is: transaction has {have}",
     "INTRINSIC_GAS_TOO_LOW": "intrinsic gas too low: transaction has {have} gas, needs {want}",
     "FLOOR_GAS_TOO_LOW": "gas below the calldata floor: transaction has {have} gas, needs {want}",
     "GAS_ALLOWANCE_EXCEEDED": "gas allowance exceeded: transaction has {have} gas, block has {want} left",

@@ -42,7 +42,7 @@ cdef object _transact(Transaction tx, State state, header, tracer):
         status = run_in_order(lease.machine, core, 0) if core.reset_results() else Status.OUT_OF_MEMORY
     lease.finish()
     if status != Status.RUNNING:
-        raise_outcome(status, core.have, core.want, core.missing, core.missing_block_number, None)
+        raise_outcome(status, core.have, core.want, core.missing, core.missing_block_number, None, core.transactions[0])
     receipt = make_receipt(&core.outcomes[0], core.rules.receipt_has_status)
     use.keep()
     return receipt
@@ -118,7 +118,7 @@ cdef object call_native(State state, object header, CTransaction* tx, int repeat
             break
     lease.finish()
     if kind_of(status) == Kind.INVALID or kind_of(status) == Kind.BROKEN:
-        raise_outcome(status, out.have, out.want, out.missing, out.missing_block_number, None)
+        raise_outcome(status, out.have, out.want, out.missing, out.missing_block_number, None, NULL)
     times.sort()
     return make_call_result(status, &out, tx.gas_limit, times[len(times) // 2])
 

@@ -23,8 +23,13 @@ cdef Status system_call(Machine* m, BlockJob* job, const Address& contract, Byte
     if target == NULL:
         return give_up(m, m.journal.failure, out)
     request.code = m.journal.read_code(target)
+    request.is_delegated = False
     if request.code == NULL:
         return Status.BLOCK_SYSTEM_CONTRACT_EMPTY if is_checked else Status.RUNNING
+    if m.rules.has_delegation and request.code.is_delegation():
+        status = follow_delegation(m)
+        if status != Status.RUNNING:
+            return give_up(m, status, out)
     m.transaction.origin = system_caller
     m.transaction.gas_price = m.block.base_fee
     m.transaction.blob_hashes = NULL
@@ -35,10 +40,12 @@ cdef Status system_call(Machine* m, BlockJob* job, const Address& contract, Byte
     request.code_address = contract
     request.caller = system_caller
     request.value = u256()
-    request.is_static = request.is_create = request.is_delegated = False
+    request.is_static = request.is_create = False
     request.input = data
     request.input_begin = request.output_begin = request.output_size = 0
+    m.transaction.starts_cold = True
     status = run_frames(m)
+    m.transaction.starts_cold = False
     if kind_of(status) == Kind.BROKEN:
         return give_up(m, status, out)
     if status != Status.SUCCESS and is_checked:

@@ -12,11 +12,21 @@ def _types():
     return _types_module
 
 
+cdef object most_cost(const CTransaction* tx):
+    """Wei that a transaction may cost, whatever that takes."""
+    return (to_int(tx.max_fee_per_gas) * tx.gas_limit
+            + to_int(tx.max_fee_per_blob_gas) * (tx.blob_versioned_hashes.size() * <uint64_t>blob_gas_per_blob)
+            + to_int(tx.value))
+
+
 cdef int raise_outcome(Status status, const u256& have, const u256& want, const MissingKey& missing,
-                       uint64_t missing_block_number, object index) except -1:
-    """The exception of an INVALID or BROKEN status."""
+                       uint64_t missing_block_number, object index, const CTransaction* tx) except -1:
+    """The exception of an INVALID or BROKEN status. `tx`: the transaction that buys gas; null for none."""
     if kind_of(status) == Kind.INVALID:
-        raise errors.rejection(status_name(status), status_text(status), index=index, have=to_int(have), want=to_int(want))
+        wanted = to_int(want)
+        if tx != NULL and (status == Status.INSUFFICIENT_FUNDS or status == Status.GASLIMIT_PRICE_OVERFLOW):
+            wanted = most_cost(tx)
+        raise errors.rejection(status_name(status), status_text(status), index=index, have=to_int(have), want=wanted)
     if status == Status.MISSING_STATE:
         raise errors.MissingState(from_address_bytes(missing.address), to_int(missing.slot) if missing.is_slot else None,
                                   missing.is_storage)
@@ -416,6 +426,7 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
     cdef BlockOmmer ommer
     cdef Status status
     cdef BlockResult result
+    cdef const CTransaction* buyer = NULL  # of gas: the transaction that was refused
     cdef double started
     cdef int worker_count
     cdef BlockEstimate work = BlockEstimate(0, 0, 0, 0)
@@ -490,8 +501,10 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
         status = job.run_sequentially(machines)
     started = evmcore_seconds() - started
     if status != Status.RUNNING:
+        if core.failed_index < core.transactions.size():
+            buyer = core.transactions[core.failed_index]
         raise_outcome(status, core.have, core.want, core.missing, core.missing_block_number,
-                      None if core.failed_index == SIZE_MAX else core.failed_index)
+                      None if core.failed_index == SIZE_MAX else core.failed_index, buyer)
     result = BlockResult(job)
     result.withdrawals = withdrawals
     job.observed.open(use.state.world)  # without memory the result is whole but for its state root

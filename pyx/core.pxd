@@ -673,6 +673,7 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
         u256 gas_price
         const Hash* blob_hashes
         size_t blob_hash_count
+        cbool starts_cold
     cppclass Tracer:
         void* context
         cbool (*step)(void* context, Frame* frame) noexcept

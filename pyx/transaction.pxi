@@ -181,7 +181,7 @@ cdef Status check_sender(Machine* m, const CTransaction* tx, JournalAccount* sen
         out.have, out.want = u256(tx.nonce), u256(sender.nonce)
         return Status.NONCE_TOO_LOW if tx.nonce < sender.nonce else Status.NONCE_TOO_HIGH
     if mul_u64_overflow(tx.max_fee_per_gas, tx.gas_limit, &cost):
-        out.have = sender.balance
+        out.have = sender.balance  # and wanted: `most_cost`, which 256 bits don't hold
         return Status.GASLIMIT_PRICE_OVERFLOW
     if (mul_u64_overflow(tx.max_fee_per_blob_gas, blob_gas, &part) or add_overflow(cost, part, &cost)
             or add_overflow(cost, tx.value, &cost) or not m.journal.can_pay(sender, cost)):
@@ -275,10 +275,20 @@ cdef inline cbool is_zero_address(const Address& address) noexcept nogil:
     return True
 
 
+cdef Status follow_delegation(Machine* m) noexcept nogil:
+    """Run the delegate's code in the place of the designator that `m.request` has; it is warm then. EIP-7702."""
+    cdef JournalAccount* delegate = m.journal.account(m.request.code.delegate())
+    if delegate == NULL:
+        return m.journal.failure
+    m.journal.warm(delegate)
+    m.request.is_delegated = True
+    m.request.code = m.journal.read_code(delegate)
+    return Status.RUNNING
+
+
 cdef Status prepare_message(Machine* m, const CTransaction* tx, JournalAccount* sender) noexcept nogil:
     """Make `m.request` out of the transaction. ADDRESS_COLLISION when its contract can't be made."""
     cdef Request* request = &m.request
-    cdef JournalAccount* delegate
     cdef JournalAccount* target
     request.caller = tx.sender
     request.value = tx.value
@@ -303,12 +313,7 @@ cdef Status prepare_message(Machine* m, const CTransaction* tx, JournalAccount* 
         return m.journal.failure
     request.code = m.journal.read_code(target)
     if m.rules.has_delegation and request.code != NULL and request.code.is_delegation():
-        delegate = m.journal.account(request.code.delegate())
-        if delegate == NULL:
-            return m.journal.failure
-        m.journal.warm(delegate)
-        request.is_delegated = True
-        request.code = m.journal.read_code(delegate)
+        return follow_delegation(m)
     return Status.RUNNING
 
 

@@ -95,6 +95,7 @@ struct TransactionContext {
     u256 gas_price;
     const Hash* blob_hashes = nullptr;
     size_t blob_hash_count = 0;
+    bool starts_cold = false;   // a system call: not even precompiles are warm
 };
 
 // Told what a traced run does. False stops the run, which ends ABORTED.

@@ -64,9 +64,11 @@ inline Status blockhash(Frame& f) noexcept {
     return Status::RUNNING;
 }
 
-// Marks warm and says whether it was cold; precompiles are warm from the start (EIP-2929).
+// Marks warm and says whether it was cold; precompiles are warm from the start (EIP-2929), but for system calls, which begin
+// with empty sets: the executable specification and go-ethereum fill them for transactions alone.
 inline bool was_cold(Machine& m, JournalAccount* account) noexcept {
-    return m.rules->has_warm_access && m.journal.warm(account) && find_precompile(account->address, *m.rules) == nullptr;
+    return m.rules->has_warm_access && m.journal.warm(account)
+        && (m.transaction.starts_cold || find_precompile(account->address, *m.rules) == nullptr);
 }
 
 // The account at the popped address, charged if cold (EIP-2929). Null: `status` says why.
