@@ -17,6 +17,8 @@ import numpy as np
 import orjson
 
 from .errors import UnusableInput
+from .files import read_json, write_file
+from .hexadecimal import shown
 
 __all__ = ["ACCOUNT_DTYPE", "SLOT_DTYPE", "TRANSACTION_DTYPE", "Accesses"]
 
@@ -63,6 +65,15 @@ class Accesses:
     slots: np.ndarray = field(default_factory=lambda: np.empty(0, SLOT_DTYPE))
     codes: tuple[bytes, ...] = ()
     _indexed: Any = field(default=None, init=False, repr=False)  # what a run made of it, for the next run; the core's
+
+    def __post_init__(self) -> None:
+        for name, kind in (("transactions", TRANSACTION_DTYPE), ("accounts", ACCOUNT_DTYPE), ("slots", SLOT_DTYPE)):
+            rows = getattr(self, name)
+            if not isinstance(rows, np.ndarray) or rows.dtype != kind or rows.ndim != 1:
+                raise UnusableInput(f"accesses.{name}: {shown(rows)} is no array of {name.upper()[:-1]}_DTYPE")
+        if isinstance(self.codes, (str, bytes)) or not all(isinstance(code, bytes) for code in self.codes):
+            raise UnusableInput(f"accesses.codes: {shown(self.codes)} is no sequence of bytes")
+        self.codes = tuple(self.codes)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Accesses, (self.transactions, self.accounts, self.slots, self.codes)
@@ -111,6 +122,8 @@ class Accesses:
             if row["writes"] & WROTE_NONCE:
                 account["nonceChanges"].append({"blockAccessIndex": index, "postNonce": hex(int(row["nonce"]))})
             if row["writes"] & WROTE_CODE:
+                if row["code"] >= len(self.codes):
+                    raise UnusableInput(f"accesses.accounts: a row has code {row['code']}, there are {len(self.codes)}")
                 code = self.codes[row["code"]] if row["code"] >= 0 else b""
                 account["codeChanges"].append({"blockAccessIndex": index, "newCode": "0x" + code.hex()})
             if row["writes"] & DESTROYED or (row["writes"] & (TOUCHED | VALUES) == TOUCHED):
@@ -141,20 +154,22 @@ class Accesses:
         accounts: list[tuple[Any, ...]] = []
         slots: list[tuple[Any, ...]] = []
         codes: list[bytes] = []
+        if not isinstance(value, (list, tuple)):
+            raise UnusableInput(f"accesses: {shown(value)} is not a list of accounts")
         for item in value:
             try:
                 address = np.frombuffer(bytes.fromhex(item["address"][2:]), "u1")
                 if len(address) != 20:
                     raise ValueError(f"{len(address)} bytes instead of 20")
                 changes: dict[int, dict[str, Any]] = defaultdict(dict)
-                for change in item.get("balanceChanges", ()):
-                    changes[_number(change["blockAccessIndex"])]["balance"] = _number(change["postBalance"])
-                for change in item.get("nonceChanges", ()):
-                    changes[_number(change["blockAccessIndex"])]["nonce"] = _number(change["postNonce"])
-                for change in item.get("codeChanges", ()):
-                    changes[_number(change["blockAccessIndex"])]["code"] = bytes.fromhex(change["newCode"][2:])
-                for change in item.get("lifetimeChanges", ()):
-                    changes[_number(change["blockAccessIndex"])]["writes"] = LIFETIMES[change["is"]]
+                for change in _list(item, "balanceChanges"):
+                    changes[_index(change)]["balance"] = _number(change["postBalance"])
+                for change in _list(item, "nonceChanges"):
+                    changes[_index(change)]["nonce"] = _number(change["postNonce"], 64)
+                for change in _list(item, "codeChanges"):
+                    changes[_index(change)]["code"] = bytes.fromhex(change["newCode"][2:])
+                for change in _list(item, "lifetimeChanges"):
+                    changes[_index(change)]["writes"] = LIFETIMES[change["is"]]
                 for index, change in changes.items():
                     writes = change.get("writes", 0)
                     code = -1
@@ -173,24 +188,25 @@ class Accesses:
                     accounts.append(
                         (0, address, 0, 0, -1, 0, np.zeros(32, "u1"))
                     )  # which transaction read it isn't said
-                for slot in item.get("storageReads", ()):
+                for slot in _list(item, "storageReads"):
                     key = np.frombuffer(_number(slot).to_bytes(32, "big"), "u1")
                     slots.append((0, address, key, np.zeros(32, "u1"), 0))
-                for slot in item.get("storageChanges", ()):
+                for slot in _list(item, "storageChanges"):
                     key = np.frombuffer(_number(slot["slot"]).to_bytes(32, "big"), "u1")
-                    for change in slot["slotChanges"]:
-                        index = _number(change["blockAccessIndex"])
+                    for change in _list(slot, "slotChanges"):
+                        index = _index(change)
                         word = np.frombuffer(_number(change["postValue"]).to_bytes(32, "big"), "u1")
                         if index > 0:
                             slots.append((index - 1, address, key, word, 1))
-            except (KeyError, TypeError, ValueError, OverflowError) as error:
-                raise UnusableInput(f"accesses of {item!r:.80}: {type(error).__name__}: {error}") from None
+            except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+                raise UnusableInput(f"accesses of {shown(item)}: {type(error).__name__}: {error}") from None
         accounts.sort(key=lambda row: row[0])
         slots.sort(key=lambda row: row[0])
         return cls(accounts=np.array(accounts, ACCOUNT_DTYPE), slots=np.array(slots, SLOT_DTYPE), codes=tuple(codes))
 
     def in_order(self, name: str) -> np.ndarray:
         """`accounts` or `slots` by transaction. From now on they can't be changed: a run relies on what it has read."""
+        self.__post_init__()  # they may have been changed since
         rows: np.ndarray = getattr(self, name)
         order = rows["transaction"]
         if not np.all(order[1:] >= order[:-1]):
@@ -200,23 +216,42 @@ class Accesses:
         return rows
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the JSON form, gzipped if the name ends in .gz."""
-        data = orjson.dumps({"format": "block-accesses/1", "accounts": self.to_json()})
-        with gzip.open(path, "wb") if os.fspath(path).endswith(".gz") else open(path, "wb") as file:
-            file.write(data)
+        """Write the JSON form, gzipped if the name ends in .gz. Raises UnusableInput; a file that was there is then as it was."""
+        content = orjson.dumps({"format": "block-accesses/1", "accounts": self.to_json()})
+        write_file(path, gzip.compress(content, mtime=0) if os.fspath(path).endswith(".gz") else content)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Accesses:
         """Read what `save` wrote. Raises UnusableInput with path and reason."""
-        try:
-            with gzip.open(path) if os.fspath(path).endswith(".gz") else open(path, "rb") as file:
-                value = orjson.loads(file.read())
-        except (OSError, EOFError, orjson.JSONDecodeError) as error:
-            raise UnusableInput(f"{os.fspath(path)}: {error}") from None
+        name = os.fspath(path)
+        value = read_json(path)
         if not isinstance(value, dict) or value.get("format") != "block-accesses/1":
-            raise UnusableInput(f"{os.fspath(path)}: not a file of accesses (format block-accesses/1)")
-        return cls.from_json(value["accounts"])
+            raise UnusableInput(f"{name}: not a file of accesses (format block-accesses/1)")
+        try:
+            return cls.from_json(value.get("accounts"))
+        except UnusableInput as error:
+            raise UnusableInput(f"{name}: {error}") from None
 
 
-def _number(value: Any) -> int:
-    return int(value, 16) if isinstance(value, str) else int(value)
+def _number(value: Any, bits: int = 256) -> int:
+    """A number in hexadecimal or itself, not negative, of so many bits at most."""
+    number = int(value, 16) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise TypeError(f"{shown(value)} is not a number")
+    if number < 0:
+        raise ValueError(f"{shown(value)} is negative")
+    if number.bit_length() > bits:
+        raise ValueError(f"{shown(value)} is too big for {bits} bits")
+    return number
+
+
+def _list(item: Mapping[str, Any], key: str) -> list[Any]:
+    """A member that is a list; where it is missing, an empty one."""
+    value = item.get(key, ())
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(f"{key}: {shown(value)} is not a list")
+    return list(value)
+
+
+def _index(change: Mapping[str, Any]) -> int:
+    return _number(change["blockAccessIndex"], 32)

@@ -6,13 +6,14 @@ What RLP says wrong raises DecodeError and names the field; what a file says wro
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from . import rlp
-from .errors import DecodeError, not_rlp
+from .errors import DecodeError, UnusableInput, not_rlp
 from .header import NEWEST_FORK, Header, Withdrawal
+from .hexadecimal import data, shown
 
 if TYPE_CHECKING:
     from ._core import State, Transaction
@@ -51,11 +52,21 @@ class Block:
     expected: Expected | None = None
     is_pre_state_complete: bool = True
 
-    def __post_init__(self) -> None:
-        self.transactions = tuple(self.transactions)
-        self.ommers = tuple(self.ommers)
-        if self.withdrawals is not None:
-            self.withdrawals = tuple(self.withdrawals)
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Each part is what it has to be, when the block is made and when it is changed. Raises UnusableInput."""
+        check = _PARTS.get(name)
+        object.__setattr__(self, name, value if check is None else check(value, f"block.{name}"))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(getattr(self, member.name) for member in fields(self))
+
+    def __repr__(self) -> str:
+        expected = "" if self.expected is None else ", expected"
+        state = "" if self.pre_state is None else f", {'' if self.is_pre_state_complete else 'partial '}{self.pre_state!r}"
+        return (
+            f"<Block {self.header.number} {self.header.fork} 0x{self.hash.hex()}: {len(self.transactions)} transactions, "
+            f"{len(self.ommers)} ommers, {len(self.withdrawals or ())} withdrawals{state}{expected}>"
+        )
 
     @property
     def number(self) -> int:
@@ -86,6 +97,7 @@ class Block:
         """From the block's RLP, as the network and chain files have it. Raises DecodeError."""
         from ._core import Transaction
 
+        encoded = data(encoded, "block")
         parts = rlp.read_list(encoded, 0, len(encoded), "block")
         if not 3 <= len(parts) <= 4:
             raise not_rlp("RLP_TOO_FEW_FIELDS" if len(parts) < 3 else "RLP_TOO_MANY_FIELDS", "block")
@@ -131,6 +143,59 @@ class Block:
     def with_header(self, **changes: Any) -> Block:
         """The same block with some of the header's fields changed."""
         return replace(self, header=replace(self.header, **changes))
+
+
+def _one(kind: Callable[[], type], is_optional: bool = False) -> Callable[[Any, str], Any]:
+    """Holds a part of a block to a class."""
+
+    def check(value: Any, name: str) -> Any:
+        if not isinstance(value, kind()) and not (is_optional and value is None):
+            raise UnusableInput(f"{name}: {shown(value)} is not a {kind().__name__}")
+        return value
+
+    return check
+
+
+def _several(kind: Callable[[], type], is_optional: bool = False) -> Callable[[Any, str], Any]:
+    """The same for each of a sequence, which becomes a tuple."""
+
+    def check(value: Any, name: str) -> Any:
+        if value is None and is_optional:
+            return None
+        try:
+            items = iter(value)
+        except TypeError:
+            raise UnusableInput(f"{name}: {shown(value)} is not a sequence") from None
+        checked = []
+        for index, item in enumerate(items):
+            if not isinstance(item, kind()):
+                raise UnusableInput(f"{name}[{index}]: {shown(item)} is not a {kind().__name__}")
+            checked.append(item)
+        return tuple(checked)
+
+    return check
+
+
+def _transaction_class() -> type:
+    from ._core import Transaction
+
+    return Transaction
+
+
+def _state_class() -> type:
+    from ._core import State
+
+    return State
+
+
+_PARTS: dict[str, Callable[[Any, str], Any]] = {
+    "header": _one(lambda: Header),
+    "transactions": _several(_transaction_class),
+    "ommers": _several(lambda: Header),
+    "withdrawals": _several(lambda: Withdrawal, is_optional=True),
+    "pre_state": _one(_state_class, is_optional=True),
+    "expected": _one(lambda: Expected, is_optional=True),
+}
 
 
 def _part(encoded: bytes, part: tuple[bool, int, int, int], name: str) -> rlp.Item:

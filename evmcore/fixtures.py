@@ -6,17 +6,14 @@ the block touches, and what it has to give. Everything that can be wrong with on
 
 from __future__ import annotations
 
-import gzip
 import os
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from .block import Block, Expected
 from .errors import DecodeError, EvmError, UnusableInput
+from .files import read_json
 from .header import Header, Withdrawal
 from .hexadecimal import data, field, quantity, shown, to_address
 from .receipt import keccak256
@@ -24,7 +21,6 @@ from .receipt import keccak256
 __all__ = ["BLOCK_FORMAT", "BlockHashes", "block_from_json", "block_paths", "load_block", "read_json"]
 
 BLOCK_FORMAT = "mainnet-block/1"
-_GZIP_MAGIC = b"\x1f\x8b"
 # What the core raises for values that no account can have.
 _BAD_VALUES = (TypeError, ValueError, OverflowError, AttributeError)
 
@@ -52,25 +48,6 @@ class BlockHashes(Mapping[int, bytes]):
 
     def __repr__(self) -> str:
         return f"BlockHashes({self._listed!r})"
-
-
-def read_json(path: str | os.PathLike[str]) -> Any:
-    """The JSON of a file, unpacked first if it is gzip. Raises UnusableInput."""
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise UnusableInput(f"{path}: {error.strerror or error}") from None
-    if content[:2] == _GZIP_MAGIC:
-        try:
-            content = gzip.decompress(content)
-        except (EOFError, OSError, zlib.error) as error:
-            raise UnusableInput(f"{path}: damaged gzip: {error}") from None
-    elif str(path).endswith(".gz"):
-        raise UnusableInput(f"{path}: not gzip, though its name ends in .gz")
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        raise UnusableInput(f"{path}: not JSON: {error}") from None
 
 
 def is_block_json(value: object) -> bool:

@@ -6,13 +6,23 @@ What RLP says wrong raises DecodeError, what JSON or an argument says wrong Unus
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from . import rlp
 from ._core import NEWEST_FORK
 from .errors import UnusableInput
-from .hexadecimal import checked_bytes, checked_quantity, data, quantity, to_address, to_hex, to_quantity_hex
+from .hexadecimal import (
+    checked_bytes,
+    checked_quantity,
+    data,
+    quantity,
+    short_repr,
+    shown,
+    to_address,
+    to_hex,
+    to_quantity_hex,
+)
 from .hexadecimal import field as json_field
 from .receipt import keccak256
 
@@ -37,8 +47,11 @@ class Withdrawal:
 
     def __post_init__(self) -> None:
         for name in ("index", "validator_index", "amount_gwei"):
-            checked_quantity(getattr(self, name), f"withdrawal.{name}", 64)
+            object.__setattr__(self, name, checked_quantity(getattr(self, name), f"withdrawal.{name}", 64))
         object.__setattr__(self, "address", to_address(self.address, "withdrawal.address"))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.index, self.validator_index, self.address, self.amount_gwei)
 
     def encode(self) -> bytes:
         """The form that the withdrawals root is made of: RLP."""
@@ -142,11 +155,39 @@ class Header:
             if value is None and position >= _FIRST_OPTIONAL:
                 continue
             if bits is not None:
-                checked_quantity(value, f"header.{name}", bits)
+                if type(value) is not int or value < 0 or value.bit_length() > bits:
+                    object.__setattr__(self, name, checked_quantity(value, f"header.{name}", bits))
             elif type(value) is not bytes or (size is not None and len(value) != size):
                 read = data if isinstance(value, str) else checked_bytes
                 object.__setattr__(self, name, read(value, f"header.{name}", size))
-        checked_quantity(self.chain_id, "header.chain_id", 64)
+        if type(self.chain_id) is not int or not 0 <= self.chain_id < 1 << 64:
+            object.__setattr__(self, "chain_id", checked_quantity(self.chain_id, "header.chain_id", 64))
+        self._check_surroundings()
+
+    def _check_surroundings(self) -> None:
+        """What is around the hash: a fork that there is, hashes by number, a blob schedule of three numbers."""
+        from ._core import fork_index
+
+        if not isinstance(self.fork, str):
+            raise UnusableInput(f"header.fork: {shown(self.fork)} is not the name of a fork")
+        try:
+            fork_index(self.fork)
+        except ValueError as error:
+            raise UnusableInput(f"header.fork: {error}") from None
+        if not isinstance(self.block_hashes, Mapping):
+            raise UnusableInput(f"header.block_hashes: {shown(self.block_hashes)} is not a mapping")
+        if self.blob_schedule is not None:
+            schedule = self.blob_schedule
+            if not isinstance(schedule, (tuple, list)) or len(schedule) != 3:
+                raise UnusableInput(f"header.blob_schedule: {shown(schedule)} is not (target, max, update fraction)")
+            numbers = tuple(checked_quantity(number, "header.blob_schedule", 63) for number in schedule)
+            object.__setattr__(self, "blob_schedule", numbers)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore_header, (type(self), {member.name: getattr(self, member.name) for member in fields(self)})
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     @property
     def prev_randao(self) -> bytes:
@@ -171,7 +212,7 @@ class Header:
     @classmethod
     def decode(cls, encoded: bytes, *, fork: str = NEWEST_FORK, chain_id: int = 1) -> Header:
         """From the header's RLP. Raises DecodeError; which fields the fork wants is not looked at."""
-        return cls.from_rlp(rlp.decode(encoded, "header"), "header", fork=fork, chain_id=chain_id)
+        return cls.from_rlp(rlp.decode(data(encoded, "header"), "header"), "header", fork=fork, chain_id=chain_id)
 
     @classmethod
     def from_rlp(cls, item: rlp.Item, where: str = "header", **around: Any) -> Header:
@@ -208,3 +249,8 @@ class Header:
             if value is not None:
                 members[json_name] = to_hex(value) if bits is None else to_quantity_hex(value)
         return members
+
+
+def _restore_header(kind: type[Header], values: dict[str, Any]) -> Header:
+    """What a pickle holds: checked as any header's fields are."""
+    return kind(**values)

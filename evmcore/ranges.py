@@ -6,7 +6,6 @@ thread, process or machine. What comes back is a summary of each that travels we
 
 from __future__ import annotations
 
-import gzip
 import os
 import sys
 import time
@@ -16,16 +15,15 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecu
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Union
 
-import orjson
-
 from .block import Block, Expected
 from .errors import EvmError, UnusableInput
+from .files import parse_json
 from .fixtures import block_of
 from .header import Header, Withdrawal
 from .verification import CHECKS, Verification
 
 if TYPE_CHECKING:
-    from ._core import BlockResult
+    from ._core import BlockResult, Transaction
 
 __all__ = ["BlockSummary", "replay_block", "replay_range"]
 
@@ -170,11 +168,7 @@ def _load(block: BlockSource | _Carried) -> Block:
     if isinstance(block, Mapping):
         return block_of("block", block)
     if isinstance(block, (bytes, bytearray, memoryview)):
-        try:
-            content = bytes(block)
-            return block_of("block", orjson.loads(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content))
-        except (OSError, EOFError, orjson.JSONDecodeError) as error:
-            raise UnusableInput(f"block: {error}") from None
+        return block_of("block", parse_json(bytes(block), "block"))
     raise UnusableInput(f"{type(block).__name__} is not a block, a path, or the content of a block file")
 
 
@@ -183,7 +177,7 @@ class _Carried:
     """A block as it travels to another process: its parts that pickle, and its state as an alloc."""
 
     header: Header
-    transactions: tuple[tuple[bytes, bytes | None], ...]
+    transactions: tuple[Transaction, ...]
     ommers: tuple[Header, ...]
     withdrawals: tuple[Withdrawal, ...] | None
     alloc: dict[str, dict[str, Any]]
@@ -199,7 +193,7 @@ class _Carried:
             raise UnusableInput(f"block {block.number}: a strict state doesn't travel to another process")
         return cls(
             block.header,
-            tuple((tx.raw, tx.sender if tx.has_sender else None) for tx in block.transactions),
+            block.transactions,
             block.ommers,
             block.withdrawals,
             block.pre_state.to_alloc(),
@@ -208,15 +202,11 @@ class _Carried:
         )
 
     def unpack(self) -> Block:
-        from ._core import State, Transaction
+        from ._core import State
 
-        transactions = (
-            Transaction.decode(raw) if sender is None else Transaction.decode(raw).with_sender(sender)
-            for raw, sender in self.transactions
-        )
         return Block(
             self.header,
-            tuple(transactions),
+            self.transactions,
             self.ommers,
             self.withdrawals,
             State.from_alloc(self.alloc),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from . import rlp
+from .hexadecimal import short_repr
 
 __all__ = ["Account", "CallResult", "Log", "Receipt", "keccak256"]
 
@@ -53,6 +54,9 @@ class Account:
         """No balance, no nonce, no code: what EIP-161 removes. Storage doesn't count."""
         return not (self.balance or self.nonce or self.code)
 
+    def __repr__(self) -> str:
+        return short_repr(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Log:
@@ -61,6 +65,9 @@ class Log:
     address: bytes
     topics: tuple[bytes, ...] = ()
     data: bytes = b""
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +119,9 @@ class Receipt:
             [first, rlp.encode(rlp.number(self.cumulative_gas_used)), rlp.encode(self.logs_bloom), logs]
         )
         return bytes([self.type]) + payload if self.type else payload
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 # Solidity's Error(string): keccak-256 of the signature, the first four bytes.
@@ -169,3 +179,6 @@ class CallResult:
     def word(self) -> int:
         """The first 32 bytes of the output as a number; 0 when there are none."""
         return int.from_bytes(self.output[:32].ljust(32, b"\0"), "big")
+
+    def __repr__(self) -> str:
+        return short_repr(self)

@@ -13,7 +13,7 @@ from typing import Any
 
 from .._core import FORKS, PARAMETERS, State, fake_exponential, fork_index
 from ..errors import UnusableInput
-from ..fixtures import read_json
+from ..files import read_json
 from ..header import EMPTY_TRIE_ROOT, LATER_FIELDS, Header
 from ..hexadecimal import data, field, quantity, to_address
 from .schedule import BlobLimits, Schedule, blob_limits, rules_of

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..block import Block
 from ..errors import EvmError, UnusableInput
-from ..fixtures import block_of, block_paths, is_block_json, read_json
+from ..files import read_json
+from ..fixtures import block_of, block_paths, is_block_json
 from ..verification import Verification, differing_transaction, result_differences
 from .output import (
     EXIT_MISMATCH,
