@@ -10,15 +10,17 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from . import __version__
 from .errors import EvmError, UnusableInput
-from .tools.output import EXIT_MISMATCH, EXIT_UNUSABLE, complain
+from .tools.output import EXIT_MISMATCH, EXIT_UNUSABLE, complain, write_nowhere
 
 COMMANDS = ("replay", "import", "run", "disasm", "statetest", "blocktest", "txtest", "conformance")
 # A command's file in tools/ where it can't be named as the command is.
 MODULES = {"import": "importing"}
 EXIT_INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
+TRACEBACK_VARIABLE = "EVMCORE_TRACEBACK"  # set: what nobody has thought of is shown whole
 
 DESCRIPTION = """\
 evmcore executes Ethereum: blocks, transactions and programs, from Frontier on, without Python's global lock.
@@ -32,9 +34,19 @@ evmcore COMMAND --help says more of each. What is wrong with an input goes to st
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse says nothing where its help can't be written, and exits with 0."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is sys.stdout and file is not None:
+            file.write(message)
+        else:
+            super()._print_message(message, file)
+
+
 def parser() -> argparse.ArgumentParser:
     """The arguments of all commands."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="evmcore",
         description=DESCRIPTION,
         epilog="examples:\n" + EXAMPLES,
@@ -57,10 +69,19 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status."""
-    arguments = parser().parse_args(argv)
+    """Run one command; the exit status. What is wrong is a line on standard error, and nothing is raised."""
     try:
-        return int(arguments.main(arguments))
+        try:
+            if sys.stdout is None:
+                raise UnusableInput("standard output is closed")
+            arguments = parser().parse_args(argv)
+            status = int(arguments.main(arguments))
+        except SystemExit as exit_:  # argparse leaves this way
+            status = exit_.code if isinstance(exit_.code, int) else EXIT_UNUSABLE
+        # What is still to be written fails here, or at exit, where nobody could say why.
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
     except UnusableInput as error:
         complain(str(error))
         return EXIT_UNUSABLE
@@ -72,8 +93,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader (head, say) has gone: nothing more to say, and no complaint at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_MISMATCH
+        write_nowhere()
+        return EXIT_UNUSABLE
+    except MemoryError as error:
+        complain(f"not enough memory{f': {error}' if str(error) else ''}")
+        return EXIT_UNUSABLE
+    except OSError as error:
+        where = "output" if error.filename is None else os.fsdecode(error.filename)
+        complain(f"{where}: {error.strerror or error}")
+        write_nowhere()
+        return EXIT_UNUSABLE
+    except Exception as error:
+        if os.environ.get(TRACEBACK_VARIABLE):
+            raise
+        complain(f"{type(error).__name__}: {error} ({TRACEBACK_VARIABLE}=1 shows where)")
+        return EXIT_UNUSABLE
 
 
 if __name__ == "__main__":

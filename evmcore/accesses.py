@@ -71,7 +71,7 @@ class Accesses:
             rows = getattr(self, name)
             if not isinstance(rows, np.ndarray) or rows.dtype != kind or rows.ndim != 1:
                 raise UnusableInput(f"accesses.{name}: {shown(rows)} is no array of {name.upper()[:-1]}_DTYPE")
-        if isinstance(self.codes, (str, bytes)) or not all(isinstance(code, bytes) for code in self.codes):
+        if not isinstance(self.codes, (list, tuple)) or not all(type(code) is bytes for code in self.codes):
             raise UnusableInput(f"accesses.codes: {shown(self.codes)} is no sequence of bytes")
         self.codes = tuple(self.codes)
 

@@ -80,8 +80,8 @@ cdef class _AccessList:
         cdef Status status
         if len(account_rows) % sizeof(AccountAccess) or len(slot_rows) % sizeof(SlotAccess):
             raise errors.UnusableInput("accesses: rows of another shape")
-        if len(accesses.transactions) == count:
-            gas_used = accesses.transactions["gas_used"].tobytes()
+        gas_used = accesses.transactions["gas_used"].tobytes()
+        if <size_t>len(gas_used) == count * sizeof(uint64_t):
             gas = <const uint64_t*><const char*>gas_used
         self.count = count
         lease = lease_signals()

@@ -241,6 +241,12 @@ cdef class State:
     def __deepcopy__(self, memo):
         return self.copy()
 
+    def __reduce__(self):
+        """All accounts. What a strict state knows to be absent would be lost on the way: TypeError."""
+        if self.is_strict:
+            raise TypeError("state: a strict state can't be pickled, since what it knows to be absent would be lost")
+        return type(self), (dict(self.items()),)
+
     # ------------------------------------------------------------ reading
 
     cdef const AccountRecord* find(self, object address, int fields) except? NULL:

@@ -6,20 +6,20 @@ A test file is JSON, {name: test}; what a test is shows in its members.
 from __future__ import annotations
 
 import fnmatch
+import lzma
 import os
 import re
 import sys
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from .._core import FORKS, NEWEST_FORK, fork_includes, fork_index
 from ..errors import UnusableInput
+from ..files import max_json_bytes, parse_json, read_file, write_file
 
 __all__ = [
     "EVERYTHING",
@@ -128,10 +128,12 @@ def _is_fork(name: str, fork: int) -> bool:
 
 def load_skips(path: Path) -> tuple[Skip, ...]:
     """The list of skips: a line is fork, file and reason, with * and ? in the first two; "#" begins a comment."""
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except OSError:
+    if not path.exists():
         return ()
+    try:
+        lines = read_file(path, max_json_bytes()).decode("utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise UnusableInput(f"{path}: not text") from None
     words = [line.split(maxsplit=2) for line in lines if line.strip() and not line.startswith("#")]
     for entry in words:
         if len(entry) != 3:
@@ -141,25 +143,20 @@ def load_skips(path: Path) -> tuple[Skip, ...]:
 
 def load_tests(path: str, kind: str) -> dict[str, Any]:
     """The tests of a file that are of that kind, by name. Raises UnusableInput for what is no JSON object."""
-    try:
-        with open(path, "rb") as file:
-            content = orjson.loads(file.read())
-    except OSError as error:
-        raise UnusableInput(f"{path}: {error.strerror or error}") from None
-    except orjson.JSONDecodeError as error:
-        raise UnusableInput(f"{path}: not JSON: {error}") from None
+    content = parse_json(read_file(path, max_json_bytes()), path)
     if not isinstance(content, dict):
         raise UnusableInput(f"{path}: not an object of tests")
     return {name: test for name, test in content.items() if kind_of(test) == kind}
 
 
 def fixture_files(paths: Sequence[str]) -> list[tuple[str, bool]]:
-    """The files to read: (path, whether it was named itself). Directories are walked; no path: names on standard input."""
-    names: Iterable[str] = paths or (line.strip() for line in sys.stdin)
+    """The files to read: (path, whether it was named itself). Directories are walked."""
     found = []
-    for name in names:
+    for name in map(str.strip, paths):
         if not name:
             continue
+        if "\0" in name:
+            raise UnusableInput(f"{name!r:.80}: no name of a file")
         if os.path.isdir(name):
             found += [(path, False) for path in sorted(_walk(name))]
         elif os.path.exists(name):
@@ -170,11 +167,16 @@ def fixture_files(paths: Sequence[str]) -> list[tuple[str, bool]]:
 
 
 def _walk(folder: str) -> Iterator[str]:
-    for root, folders, files in os.walk(folder):
+    for root, folders, files in os.walk(folder, onerror=_unreadable):
         folders[:] = [inside for inside in folders if not inside.startswith(".")]
         for file in files:
-            if file.endswith(".json"):
+            # Not what is none: a pipe would be waited for.
+            if file.endswith(".json") and os.path.isfile(os.path.join(root, file)):
                 yield os.path.join(root, file)
+
+
+def _unreadable(error: OSError) -> None:
+    raise UnusableInput(f"{error.filename}: {error.strerror or error}")
 
 
 # ---------------------------------------------------------------- the corpus
@@ -253,13 +255,16 @@ def _unpack(archive: Path, cache: Path) -> None:
     if stamp.exists() and stamp.read_text() == mark:
         return
     print(f"Unpacking {archive.name} into {cache}", file=sys.stderr, flush=True)
-    cache.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(archive) as content:
-        if hasattr(tarfile, "data_filter"):
-            content.extractall(cache, filter="data")
-        else:
-            content.extractall(cache)
-    stamp.write_text(mark)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(archive) as content:
+            if hasattr(tarfile, "data_filter"):
+                content.extractall(cache, filter="data")
+            else:
+                content.extractall(cache)
+    except (OSError, EOFError, tarfile.TarError, lzma.LZMAError) as error:
+        raise UnusableInput(f"{archive}: {getattr(error, 'strerror', None) or error}") from None
+    write_file(stamp, mark.encode())
 
 
 def cache_folder() -> Path:

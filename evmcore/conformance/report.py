@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..files import write_file
 from .results import CaseResult
 from .runner import is_slow
 
@@ -198,5 +199,5 @@ def write_between(path: Path, text: str) -> bool:
     _, end, after = rest.partition(END)
     if not begin or not end:
         return False
-    path.write_text(f"{before}{BEGIN}\n{text}{END}{after}", "utf-8")
+    write_file(path, f"{before}{BEGIN}\n{text}{END}{after}".encode())
     return True

@@ -46,7 +46,7 @@ def run_files(run_file: RunFile, paths: Sequence[str], workers: int) -> Iterator
 
     run_file  goes through pickle: a module's function, or a `functools.partial` of one
     """
-    sizes = {path: os.path.getsize(path) for path in paths}
+    sizes = {path: _size_of(path) for path in paths}
     workers = min(workers, len(paths), 1 + sum(sizes.values()) // _BYTES_WORTH_A_PROCESS)
     if workers <= 1:
         for path in paths:
@@ -56,6 +56,18 @@ def run_files(run_file: RunFile, paths: Sequence[str], workers: int) -> Iterator
     yield from _run_in_processes(run_file, ordered, workers)
 
 
+def _size_of(path: str) -> int:
+    """Bytes of a file; none of one that has gone since it was found, which shows when it is read."""
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0
+
+
+# What JSON of any shape makes a runner of tests raise.
+_BAD_SHAPES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
 def _outcome(run_file: RunFile, path: str) -> FileOutcome:
     started = time.process_time()
     results: list[CaseResult] | UnusableInput
@@ -63,6 +75,10 @@ def _outcome(run_file: RunFile, path: str) -> FileOutcome:
         results = run_file(path)
     except UnusableInput as error:
         results = error
+    except _BAD_SHAPES as error:
+        results = UnusableInput(f"{path}: {type(error).__name__}: {error}")
+    except MemoryError:
+        results = UnusableInput(f"{path}: not enough memory to run it")
     return FileOutcome(path, results, time.process_time() - started)
 
 

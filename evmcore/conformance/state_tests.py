@@ -6,6 +6,7 @@ Reads the classic layout (several forks and indexes a test) and the newer one (o
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Any
 
@@ -31,7 +32,9 @@ def run_file(path: str, selection: Selection = EVERYTHING) -> list[CaseResult]:
         if selection.wants(name):
             try:
                 _run_test(path, name, test, selection, results)
-            except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+            except UnusableInput as error:
+                raise UnusableInput(f"{path}: {name}: {error}") from None
+            except (ArithmeticError, KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
                 raise UnusableInput(f"{path}: {name}: {type(error).__name__}: {error}") from None
     return results
 
@@ -49,7 +52,7 @@ def _trace(test: dict[str, Any], result: CaseResult) -> None:
     number = fork_index(result.fork)
     header = header_of(test["env"], number, *config_of(test, result.fork))
     state = state_of(test["pre"])
-    tracer = Eip3155(sys.stderr)
+    tracer = Eip3155(sys.stderr or io.StringIO())
     output, gas_used = b"", 0
     try:
         transaction = transaction_of(test["transaction"], test["post"][result.fork][result.index])
@@ -95,6 +98,8 @@ def _run_case(
         status, root, logs, detail, note = native.run(
             transaction, chosen["data"], chosen["gas"], chosen["value"], case.get("txbytes")
         )
+    except UnusableInput:
+        raise
     except EvmError as problem:
         return CaseResult(name, fork, index, False, None, str(problem), path)
     expected = case.get("expectException")

@@ -17,6 +17,7 @@ import orjson
 
 from .. import Block, Header, State, Transaction, Withdrawal, execute_block, keccak256, ordered_trie_root
 from ..assembler import init_code
+from ..files import write_file
 from ..fixtures import BLOCK_FORMAT
 from ..hexadecimal import to_hex, to_quantity_hex
 from . import EXAMPLE_FILE
@@ -250,7 +251,7 @@ def main(argv: list[str]) -> None:
     """Write the file; its name may be given."""
     path = Path(argv[0]) if argv else EXAMPLE_FILE
     text = orjson.dumps(block_json(make_block()), option=orjson.OPT_INDENT_2)
-    path.write_bytes(gzip.compress(text, mtime=0))
+    write_file(path, gzip.compress(text, mtime=0))
     print(f"{path}: {path.stat().st_size} bytes")
 
 

@@ -14,6 +14,7 @@ from ..conformance.report import Speed, Tally, conformance_page, readme_section,
 from ..conformance.results import CaseResult
 from ..conformance.runner import run_files
 from ..errors import UnusableInput
+from ..files import write_file
 from . import testing
 from .output import EXIT_MISMATCH, EXIT_OK, EXIT_UNUSABLE, Progress, positive, processors
 
@@ -98,7 +99,7 @@ def main(arguments: argparse.Namespace) -> int:
     )
     if not arguments.no_write and arguments.suite is None and arguments.sample == 1 and arguments.strategy is None:
         how = f"All of it takes {speed.all_seconds / 60:.0f} minutes of one core. {speed.rate()}"
-        (project / "conformance.md").write_text(conformance_page(tally, COMMAND, how), "utf-8")
+        write_file(project / "conformance.md", conformance_page(tally, COMMAND, how).encode())
         write_between(project / "README.md", readme_section(tally, COMMAND, how))
     if not is_usable:
         return EXIT_UNUSABLE

@@ -6,14 +6,14 @@ import argparse
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from ..chain.genesis import Genesis
 from ..chain.importer import Chain, ChainBlock
-from ..errors import DecodeError, EvmError, UnusableInput
+from ..errors import DecodeError, EvmError
+from ..files import read_file
 from ..rlp import read_item
-from .output import EXIT_MISMATCH, EXIT_OK, Column, Progress, Table, mark, positive, print_json
+from .output import EXIT_MISMATCH, EXIT_OK, Column, Progress, Table, mark, positive, print_json, say
 
 SUMMARY = "import a chain of blocks"
 DESCRIPTION = """\
@@ -84,10 +84,7 @@ def main(arguments: argparse.Namespace) -> int:
     genesis = Genesis.load(arguments.genesis)
     if arguments.seals:
         genesis = replace(genesis, schedule=replace(genesis.schedule, checks_seals=True))
-    try:
-        content = Path(arguments.chain).read_bytes()
-    except OSError as error:
-        raise UnusableInput(f"{arguments.chain}: {error.strerror or error}") from None
+    content = read_file(arguments.chain)
     chain = Chain(genesis, workers=arguments.workers, strategy=arguments.strategy)
     progress = Progress(max(len(content), 2))
     printer = _Printer(chain, progress, arguments.json)
@@ -209,5 +206,5 @@ class _Printer:
             print_json({"head": members, "ok": self.is_ok, **counts})
             return
         refused = f", {self._refused} refused" if self._refused else ""
-        print(f"{self._imported} blocks imported{refused}{'; ' + self._rest if self._rest else ''}")
-        print(f"head: block {head.number} 0x{head.hash.hex()} ({head.header.fork}), state root 0x{state_root.hex()}")
+        say(f"{self._imported} blocks imported{refused}{'; ' + self._rest if self._rest else ''}")
+        say(f"head: block {head.number} 0x{head.hash.hex()} ({head.header.fork}), state root 0x{state_root.hex()}")

@@ -6,17 +6,19 @@ Results go to standard output, all talk to standard error.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 import os
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TextIO
 
 import orjson
 
 from ..errors import UnusableInput
+from ..files import MAX_JSON_VARIABLE, max_json_bytes, read_file
 from ..hexadecimal import data
 
 EXIT_OK = 0
@@ -26,13 +28,54 @@ EXIT_UNUSABLE = 2
 
 def print_json(value: Any) -> None:
     """One line of JSON on standard output, at once."""
-    sys.stdout.write(orjson.dumps(value).decode() + "\n")
-    sys.stdout.flush()
+    say(json_text(value))
+
+
+def json_text(value: Any, option: int | None = None) -> str:
+    """JSON of plain values. A file's name that is no text in UTF-8 is written with escapes."""
+    try:
+        return orjson.dumps(value, option=option).decode()
+    except orjson.JSONEncodeError:
+        return json.dumps(value)
+
+
+def say(line: str = "") -> None:
+    """A line of results on standard output, at once; characters that it can't show are escaped."""
+    try:
+        print(line, flush=True)
+    except UnicodeEncodeError:
+        encoding = sys.stdout.encoding or "ascii"
+        print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def complain(message: str) -> None:
-    """One line on standard error."""
-    print(f"evmcore: {message}", file=sys.stderr, flush=True)
+    """One line on standard error, if there is one that takes it."""
+    line = " ".join(message.splitlines())
+    with contextlib.suppress(OSError, ValueError):
+        if sys.stderr is not None:  # print would take standard output in its place
+            print(f"evmcore: {line}", file=sys.stderr, flush=True)
+
+
+def write_nowhere() -> None:
+    """Send what is left for standard output to nobody: it can't be written, and Python would say so at exit, with status 120."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def standard_input() -> str:
+    """All of standard input, as text."""
+    if sys.stdin is None:
+        raise UnusableInput("standard input is closed")
+    most = max_json_bytes()
+    try:
+        text = sys.stdin.read(most + 1)
+    except UnicodeDecodeError:
+        raise UnusableInput("standard input: not text") from None
+    except OSError as error:
+        raise UnusableInput(f"standard input: {error.strerror or error}") from None
+    if len(text) > most:
+        raise UnusableInput(f"standard input: holds more than {most >> 20} MB; {MAX_JSON_VARIABLE} allows more")
+    return text
 
 
 def mark(is_ok: bool) -> str:
@@ -73,13 +116,13 @@ class Table:
         self._progress.clear()
         if not self._has_head:
             self._has_head = True
-            print(self._line([column.head for column in self._columns]))
-        print(self._line(cells), flush=True)
+            say(self._line([column.head for column in self._columns]))
+        say(self._line(cells))
 
     def rule(self) -> None:
         """A line between the rows and their total."""
         self._progress.clear()
-        print(self._line(["-" * column.width for column in self._columns]))
+        say(self._line(["-" * column.width for column in self._columns]))
 
 
 class Progress:
@@ -92,7 +135,7 @@ class Progress:
     def __init__(self, total: int, stream: TextIO | None = None) -> None:
         self._stream = sys.stderr if stream is None else stream
         self._total = total
-        self._is_shown = total > 1 and self._stream.isatty()
+        self._is_shown = total > 1 and self._stream is not None and self._stream.isatty()
         self._drawn_at = 0.0
         self._is_drawn = False
 
@@ -102,10 +145,14 @@ class Progress:
             return
         filled = self.WIDTH * done // self._total
         bar = "#" * filled + "." * (self.WIDTH - filled)
-        self._stream.write(f"\r\x1b[K[{bar}] {done}/{self._total} {label}")
-        self._stream.flush()
+        self._write(f"\r\x1b[K[{bar}] {done}/{self._total} {label}")
         self._drawn_at = time.monotonic()
         self._is_drawn = True
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+            self._stream.flush()
 
     def complain(self, message: str) -> None:
         """A line on standard error, in the bar's place."""
@@ -115,8 +162,7 @@ class Progress:
     def clear(self) -> None:
         """Take the bar off the screen, so that a line can be printed."""
         if self._is_drawn:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+            self._write("\r\x1b[K")
             self._is_drawn = False
             self._drawn_at = 0.0
 
@@ -156,11 +202,12 @@ def fork(text: str) -> str:
 def hex_bytes(text: str, name: str) -> bytes:
     """Bytes from hexadecimal text, or from a file of it: "@FILE", or "@-" for standard input. Blanks don't count."""
     if text.startswith("@"):
+        given = text
         try:
-            text = sys.stdin.read() if text == "@-" else Path(text[1:]).read_text("ascii")
-        except OSError as error:
-            raise UnusableInput(f"{name}: {text[1:]}: {error.strerror or error}") from None
+            text = standard_input() if text == "@-" else read_file(text[1:], max_json_bytes()).decode("ascii")
         except UnicodeDecodeError:
             raise UnusableInput(f"{name}: {text[1:]}: not hexadecimal text") from None
-        text = "".join(text.split())
+        except UnusableInput as error:
+            raise UnusableInput(f"{name}: {error}") from None
+        return data("".join(text.split()), f"{name}: {given[1:]}")
     return data(text, name)

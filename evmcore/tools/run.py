@@ -8,7 +8,7 @@ import sys
 from .._core import NEWEST_FORK
 from ..hexadecimal import to_hex
 from ..receipt import CallResult
-from .output import EXIT_OK, fork, gas, hex_bytes, positive, print_json
+from .output import EXIT_OK, fork, gas, hex_bytes, positive, print_json, say
 
 SUMMARY = "run a bare program"
 DESCRIPTION = """\
@@ -54,7 +54,7 @@ def main(arguments: argparse.Namespace) -> int:
         gas=arguments.gas,
         fork=arguments.fork,
         repeat=arguments.bench,
-        tracer=Eip3155(sys.stderr) if arguments.trace else None,
+        tracer=Eip3155(sys.stderr) if arguments.trace and sys.stderr is not None else None,
     )
     if arguments.json:
         print_json(as_json(result))
@@ -85,10 +85,10 @@ def as_json(result: CallResult) -> dict[str, object]:
 
 def print_text(result: CallResult) -> None:
     """The same for people."""
-    print(f"status    {result.status}" + (f" ({result.error})" if result.error else ""))
-    print(f"gas used  {result.gas_used:,}" + (f", refund {result.gas_refund:,}" if result.gas_refund else ""))
-    print(f"output    {to_hex(result.output)}")
+    say(f"status    {result.status}" + (f" ({result.error})" if result.error else ""))
+    say(f"gas used  {result.gas_used:,}" + (f", refund {result.gas_refund:,}" if result.gas_refund else ""))
+    say(f"output    {to_hex(result.output)}")
     for log in result.logs:
-        print(f"log       {to_hex(log.address)} {' '.join(map(to_hex, log.topics))} {to_hex(log.data)}")
+        say(f"log       {to_hex(log.address)} {' '.join(map(to_hex, log.topics))} {to_hex(log.data)}")
     speed = f", {result.gas_used / result.seconds / 1e6:,.0f} Mgas/s" if result.seconds > 0 else ""
-    print(f"time      {result.seconds * 1e6:,.1f} µs{speed}")
+    say(f"time      {result.seconds * 1e6:,.1f} µs{speed}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import re
 import sys
 import time
@@ -16,7 +18,17 @@ from ..conformance.report import Tally
 from ..conformance.results import CaseResult
 from ..conformance.runner import run_files
 from ..errors import UnusableInput
-from .output import EXIT_MISMATCH, EXIT_OK, EXIT_UNUSABLE, Progress, processors
+from .output import (
+    EXIT_MISMATCH,
+    EXIT_OK,
+    EXIT_UNUSABLE,
+    Progress,
+    complain,
+    json_text,
+    processors,
+    say,
+    standard_input,
+)
 
 # Failures that are told one by one when no JSON is wanted; the summary counts them all.
 _TOLD_FAILURES = 50
@@ -54,12 +66,15 @@ def selection_of(arguments: argparse.Namespace) -> Selection:
 
 def run(run_file: Callable[[str], list[CaseResult]], arguments: argparse.Namespace) -> int:
     """Run the files, print what came of them, and return the exit status."""
-    files = dict(fixture_files(arguments.paths))
+    names = arguments.paths or standard_input().splitlines()
+    files = dict(fixture_files(names))
     progress = Progress(len(files))
     tally = Tally()
     listed: list[CaseResult] = []
     told = 0
     is_unusable = False
+    with_tests: list[str] = []
+    is_selective = any(getattr(arguments, name, None) is not None for name in ("run", "fork", "index"))
     started = time.perf_counter()
     workers = processors() if arguments.workers is None else arguments.workers
     for done, (path, results, _) in enumerate(run_files(run_file, list(files), workers), 1):
@@ -68,7 +83,9 @@ def run(run_file: Callable[[str], list[CaseResult]], arguments: argparse.Namespa
             progress.complain(str(results))
             is_unusable = True
             continue
-        if not results and files[path] and arguments.run is None and arguments.fork is None:
+        if results:
+            with_tests.append(path)
+        elif files[path] and not is_selective:
             progress.complain(f"{path}: no test of this kind in it")
             is_unusable = True
         tally.add(str(Path(path).parent), results)
@@ -83,14 +100,22 @@ def run(run_file: Callable[[str], list[CaseResult]], arguments: argparse.Namespa
     if arguments.json:
         order = {path: place for place, path in enumerate(files)}
         listed.sort(key=lambda result: order[result.file])
-        sys.stdout.write(
-            orjson.dumps([result.as_json() for result in listed], option=orjson.OPT_INDENT_2).decode() + "\n"
-        )
-        sys.stdout.flush()
+        say(json_text([result.as_json() for result in listed], orjson.OPT_INDENT_2))
     _summarise(tally, time.perf_counter() - started, told)
+    for folder in names:
+        if not is_selective and os.path.isdir(folder) and not any(_lies_in(file, folder) for file in with_tests):
+            complain(f"{folder}: no test of this kind in it")
+            is_unusable = True
+    if not files and not is_unusable:
+        complain("no test files are named")
+        is_unusable = True
     if is_unusable:
         return EXIT_UNUSABLE
     return EXIT_OK if tally.total.failed == 0 else EXIT_MISMATCH
+
+
+def _lies_in(file: str, folder: str) -> bool:
+    return os.path.join(file, "").startswith(os.path.join(folder, ""))
 
 
 def _summarise(tally: Tally, seconds: float, told: int) -> None:
@@ -100,13 +125,16 @@ def _summarise(tally: Tally, seconds: float, told: int) -> None:
     for folder, fork, count in rows:
         failed = f"  {count.failed} failed" if count.failed else ""
         skipped = f"  {count.skipped} skipped" if count.skipped else ""
-        print(f"{folder:<{width}}  {fork:<18} {count.passed:>7} passed{failed}{skipped}", file=sys.stderr)
+        _note(f"{folder:<{width}}  {fork:<18} {count.passed:>7} passed{failed}{skipped}")
     if told > _TOLD_FAILURES:
-        print(f"… and {told - _TOLD_FAILURES} more failures", file=sys.stderr)
+        _note(f"… and {told - _TOLD_FAILURES} more failures")
     total = tally.total
     rate = total.total / seconds if seconds > 0 else 0
-    print(
-        f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped in {seconds:.1f} s ({rate:.0f} cases/s)",
-        file=sys.stderr,
-        flush=True,
-    )
+    _note(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped in {seconds:.1f} s ({rate:.0f} cases/s)")
+
+
+def _note(line: str) -> None:
+    """A line of the summary on standard error, if there is one that takes it."""
+    with contextlib.suppress(OSError, ValueError):
+        if sys.stderr is not None:
+            print(line, file=sys.stderr, flush=True)
