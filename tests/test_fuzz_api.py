@@ -66,6 +66,7 @@ def test_a_broken_promise_is_seen(line, message, monkeypatch):
     def raise_(error):
         raise error
 
+    monkeypatch.setenv("EVMCORE_TRACEBACK", "1")  # without it no command shows one
     monkeypatch.setattr(harness, "raise_", raise_, raising=False)
     monkeypatch.setattr(harness, "pbkdf2_hmac", pbkdf2_hmac, raising=False)
     found = run_program(program(line))
