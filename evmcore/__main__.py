@@ -31,6 +31,8 @@ EXAMPLES = """\
   evmcore disasm 6001600101
 
 evmcore COMMAND --help says more of each. What is wrong with an input goes to standard error, results to standard output.
+Exit status: 0 all is well, 1 a mismatch or a failure, 2 what was given can't be used or written, 130 interrupted.
+EVMCORE_MAX_JSON_MB: how large a JSON file may be, unpacked (default: 256); EVMCORE_TRACEBACK=1 shows where an error comes from.
 """
 
 
