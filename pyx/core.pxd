@@ -549,7 +549,7 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
         ByteView code
         OtherSlots slots
     cppclass World:
-        World(cbool is_strict)
+        World(cbool is_strict) except +
         World* clone(cbool has_undo)
         @staticmethod
         cbool knows(const AccountRecord&, uint8_t fields)
@@ -681,7 +681,7 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
         cbool (*enter)(void* context, const Machine* machine) noexcept
         cbool (*exit)(void* context, const Machine* machine, Status status, int64_t gas_left) noexcept
     cppclass Machine:
-        Machine()
+        Machine() except +
         Journal journal
         SpareEffects spare_effects
         Poll poll
@@ -878,7 +878,7 @@ cdef extern from "core/parallel/schedule_point.hpp" namespace "evmcore" nogil:
     void schedule_enter(int worker)
     void schedule_leave()
     cppclass ScheduleController:
-        ScheduleController(uint64_t seed, int workers)
+        ScheduleController(uint64_t seed, int workers) except +
         uint64_t points()
     cppclass AtomicController "std::atomic<evmcore::ScheduleController*>":
         void store(ScheduleController*)
@@ -916,7 +916,7 @@ cdef extern from "core/state/state_root.hpp" namespace "evmcore" nogil:
         ROOT_KEYS "evmcore::StateRoot::KEYS"
         ROOT_DONE "evmcore::StateRoot::DONE"
     cppclass StateRoot:
-        StateRoot(const World*)
+        StateRoot(const World*) except +
         size_t begin(RootStep)
         void run(RootStep, size_t part, Poll*)
         cbool root(Hash* out)
@@ -927,6 +927,7 @@ cdef extern from "core/parallel/pool.hpp" namespace "evmcore" nogil:
         size_t load()
         void store(size_t)
     cppclass ClaimCounter:
+        ClaimCounter() except +
         AtomicSize next
     cppclass Pool:
         int workers()
@@ -1003,7 +1004,7 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
         uint32_t load()
         void store(uint32_t)
     cppclass Engine:
-        Engine(int)
+        Engine(int) except +
         const ExecutionHooks* hooks
         Pool pool
         BlockJob* job

@@ -216,7 +216,7 @@ cdef class State:
             own = self.world.get().clone(True)
             if own == NULL:
                 raise MemoryError("the state could not be copied")
-            self.world.reset(own)
+            self.world = own_world(own)
         self.slots = None
         self.slot_passes = 0
         return self.world.get()
@@ -231,7 +231,7 @@ cdef class State:
             own = self.world.get().clone(False)
             if own == NULL:
                 raise MemoryError("the state could not be copied")
-            other.world.reset(own)
+            other.world = own_world(own)
         else:
             other.world = self.world
         return other
@@ -536,8 +536,13 @@ cdef extern from *:
     static std::shared_ptr<evmcore::World> evmcore_make_world(bool is_strict) {
         return std::make_shared<evmcore::World>(is_strict);
     }
+    // A shared pointer needs memory, too; without it the world is freed.
+    static std::shared_ptr<evmcore::World> evmcore_own_world(evmcore::World* world) {
+        return std::shared_ptr<evmcore::World>(world);
+    }
     """
     shared_ptr[World] make_world "evmcore_make_world"(cbool is_strict) except +
+    shared_ptr[World] own_world "evmcore_own_world"(World* world) except +
 
 
 @cython.final

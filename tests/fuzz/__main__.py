@@ -1,6 +1,6 @@
 """Fuzz evmcore: coverage-guided with AddressSanitizer and UndefinedBehaviorSanitizer, and against the executable specification.
 
-    python -m tests.fuzz                               ten minutes of each of the four
+    python -m tests.fuzz                               ten minutes of each of the five
     python -m tests.fuzz programs --minutes 40
     python -m tests.fuzz decoders programs specification --minutes 60 --together
     python -m tests.fuzz api --minutes 60 --sanitize   with the build of `make sanitize`
@@ -9,6 +9,7 @@ decoders       bytes as a transaction, a header and a block: refused, or decoded
 programs       bytes as a block on a small world: in order, with two workers and traced, it comes out the same
 specification  random blocks, compared in full with the executable specification
 api            programs of hostile calls: what lies, raises, interrupts and runs beside them (tests/fuzz/api)
+memory         calls whose allocations fail, one after the other (tests/fuzz/memory.py)
 
 The first two are libFuzzer's and need clang. They go on where they stopped: inputs that reach new code are kept in
 build/fuzz. An input that finds something lies in build/fuzz too; with its fault mended it belongs into tests/fuzz/found.
@@ -29,7 +30,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "fuzz"
 FOUND = Path(__file__).parent / "found"
-KINDS = ("decoders", "programs", "specification", "api")
+KINDS = ("decoders", "programs", "specification", "api", "memory")
 FLAGS = ["-std=c++20", "-O1", "-g", "-Ipyx", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
 DECODERS = [
     "tests/fuzz/decode.cpp",
@@ -113,9 +114,15 @@ def start_api(seconds: int, seed: int, is_sanitized: bool) -> tuple[list[str], d
     return command + ["--sanitize"] * is_sanitized, {**os.environ, "PYTHONPATH": paths}
 
 
+def start_memory(seconds: int, seed: int) -> tuple[list[str], dict[str, str]]:
+    command = [sys.executable, "-m", "fuzz.memory", "--minutes", str(seconds / 60), "--seed", str(seed)]
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    return command, {**os.environ, "PYTHONPATH": paths}
+
+
 def executions(kind: str, output: str) -> int:
     """How many inputs a log tells of."""
-    patterns = {"specification": r"^(\d+) cases,", "api": r"^(\d+) programs in"}
+    patterns = {"specification": r"^(\d+) cases,", "api": r"^(\d+) programs in", "memory": r"^(\d+) failures of memory"}
     pattern = patterns.get(kind, r"stat::number_of_executed_units: (\d+)")
     found = re.search(pattern, output, re.MULTILINE)
     return int(found[1]) if found else 0
@@ -148,6 +155,8 @@ def main() -> int:
     for kind in kinds:
         if kind == "api":
             command, environment = start_api(seconds, options.seed, options.sanitize)
+        elif kind == "memory":
+            command, environment = start_memory(seconds, options.seed)
         elif kind == "specification":
             command, environment = start_specification(seconds, options.seed)
         else:

@@ -2,9 +2,11 @@
 // Everything is little-endian words of 32 bits. Yellow Paper appendix J; names as there and in the executable specification.
 #include "ethash.hpp"
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <new>
+#include <utility>
 
 #include "keccak.hpp"
 
@@ -65,6 +67,7 @@ uint64_t prime_size(uint64_t bytes, uint64_t unit) noexcept {
 }
 
 struct Cache {
+    mutable std::atomic<uint32_t> references{1};
     uint64_t epoch = 0;
     uint32_t row_count = 0;
     uint64_t dataset_rows = 0;  // of MIX_BYTES
@@ -84,20 +87,46 @@ struct Cache {
     }
 };
 
+// A reference to a cache, or none. (std::shared_ptr would need memory for its count, and end the process without.)
+class CacheHold {
+  public:
+    CacheHold() = default;
+    explicit CacheHold(const Cache* made) noexcept : cache_{made} {}
+    CacheHold(const CacheHold& other) noexcept : cache_{other.cache_} {
+        if (cache_ != nullptr)
+            cache_->references.fetch_add(1, std::memory_order_relaxed);  // the other holds one
+    }
+    CacheHold& operator=(CacheHold other) noexcept {
+        std::swap(cache_, other.cache_);
+        return *this;
+    }
+    ~CacheHold() {
+        // Release: what other owners did happens before the last one frees it.
+        if (cache_ != nullptr && cache_->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+            delete cache_;
+    }
+    const Cache* operator->() const noexcept { return cache_; }
+    bool is_there() const noexcept { return cache_ != nullptr; }
+
+  private:
+    const Cache* cache_ = nullptr;
+};
+
 // A row takes about as long as this much gas of plain instructions.
 constexpr uint32_t ROW_WEIGHT = 256;
 
-// Null without memory, or when the poll says stop.
-std::shared_ptr<const Cache> make_cache(uint64_t epoch, Poll* poll) noexcept {
-    std::shared_ptr<Cache> cache{new (std::nothrow) Cache};
+// None without memory, or when the poll says stop.
+CacheHold make_cache(uint64_t epoch, Poll* poll) noexcept {
+    Cache* const cache = new (std::nothrow) Cache;
     if (cache == nullptr)
-        return nullptr;
+        return {};
+    CacheHold hold{cache};
     cache->epoch = epoch;
     cache->row_count = static_cast<uint32_t>(ethash_cache_size(epoch) / HASH_BYTES);
     cache->dataset_rows = ethash_dataset_size(epoch) / MIX_BYTES;
     cache->rows.reset(new (std::nothrow) Row[cache->row_count]);
     if (cache->rows == nullptr)
-        return nullptr;
+        return {};
     Row* const rows = cache->rows.get();
     const uint32_t count = cache->row_count;
 
@@ -110,7 +139,7 @@ std::shared_ptr<const Cache> make_cache(uint64_t epoch, Poll* poll) noexcept {
     turn_words(rows[0].word, HASH_WORDS);
     for (uint32_t i = 1; i < count; ++i) {
         if (poll->poll(ROW_WEIGHT))
-            return nullptr;
+            return {};
         rows[i] = rows[i - 1];
         hash_row(&rows[i]);
     }
@@ -118,7 +147,7 @@ std::shared_ptr<const Cache> make_cache(uint64_t epoch, Poll* poll) noexcept {
     for (unsigned round = 0; round < CACHE_ROUNDS; ++round)
         for (uint32_t i = 0; i < count; ++i) {
             if (poll->poll(ROW_WEIGHT))
-                return nullptr;
+                return {};
             const Row& before = rows[i == 0 ? count - 1 : i - 1];
             const Row& named = rows[rows[i].word[0] % count];
             Row mixed;
@@ -127,33 +156,33 @@ std::shared_ptr<const Cache> make_cache(uint64_t epoch, Poll* poll) noexcept {
             hash_row(&mixed);
             rows[i] = mixed;
         }
-    return cache;
+    return hold;
 }
 
 // A block's ommers may lie in the epoch before its own.
 constexpr size_t KEPT_CACHES = 2;
 
 std::mutex caches_lock;
-std::shared_ptr<const Cache> caches[KEPT_CACHES];  // owned by whoever holds the lock; latest used first
+CacheHold caches[KEPT_CACHES];  // owned by whoever holds the lock; latest used first
 
 // The cache is made without the lock: whoever polls may run other code, which asks for one, too.
-std::shared_ptr<const Cache> cache_of(uint64_t epoch, Poll* poll) noexcept {
-    std::shared_ptr<const Cache> found;
+CacheHold cache_of(uint64_t epoch, Poll* poll) noexcept {
+    CacheHold found;
     {
         const std::lock_guard<std::mutex> guard{caches_lock};
-        for (std::shared_ptr<const Cache>& cache : caches)
-            if (cache != nullptr && cache->epoch == epoch)
+        for (const CacheHold& cache : caches)
+            if (cache.is_there() && cache->epoch == epoch)
                 found = cache;
-        if (found == nullptr)
-            caches[KEPT_CACHES - 1].reset();  // before the new one is made: two at once are enough
+        if (!found.is_there())
+            caches[KEPT_CACHES - 1] = CacheHold{};  // before the new one is made: two at once are enough
     }
-    if (found == nullptr)
+    if (!found.is_there())
         found = make_cache(epoch, poll);
-    if (found == nullptr)
-        return nullptr;
+    if (!found.is_there())
+        return {};
     const std::lock_guard<std::mutex> guard{caches_lock};
     size_t place = 0;
-    while (place + 1 < KEPT_CACHES && (caches[place] == nullptr || caches[place]->epoch != epoch))
+    while (place + 1 < KEPT_CACHES && (!caches[place].is_there() || caches[place]->epoch != epoch))
         ++place;
     for (; place > 0; --place)
         caches[place] = caches[place - 1];
@@ -172,8 +201,8 @@ uint64_t ethash_dataset_size(uint64_t epoch) noexcept {
 }
 
 Status ethash_light(uint64_t block_number, const Hash& seal_hash, uint64_t nonce, EthashResult* out, Poll* poll) noexcept {
-    const std::shared_ptr<const Cache> cache = cache_of(block_number / ETHASH_EPOCH_BLOCKS, poll);
-    if (cache == nullptr)
+    const CacheHold cache = cache_of(block_number / ETHASH_EPOCH_BLOCKS, poll);
+    if (!cache.is_there())
         return poll->abort.load(std::memory_order_relaxed) ? Status::ABORTED : Status::OUT_OF_MEMORY;
 
     uint8_t start[40];
