@@ -127,7 +127,7 @@ def call(State state not None, header, *, sender=bytes(20), to=None, data=b"", v
          tracer=None):
     """Run a message on a state and keep nothing.
 
-    sender  20 bytes; its nonce is not looked at, and it pays `value` only
+    sender  20 bytes; its nonce counts for the address of a creation alone, and it pays `value` only
     to      the account to call, or None to run `data` as init code
     gas     for the execution alone: no intrinsic gas is taken; None: the header's gas limit
     tracer  told what runs (evmcore.tracing); None: nobody
@@ -137,19 +137,18 @@ def call(State state not None, header, *, sender=bytes(20), to=None, data=b"", v
     Safe to call from several threads on one state, also while another thread changes it.
     """
     cdef CTransaction tx
-    cdef AccountState account
     tx.sender = to_address_value(sender, "sender")
     tx.is_create = to is None
     if not tx.is_create:
         tx.to = to_address_value(to, "to")
-    elif state.reader().account(tx.sender, &account) == Status.RUNNING:
-        tx.nonce = account.nonce
     assign_bytes(&tx.data, to_data(data, "data"))
     tx.value = to_word(value, "value")
     tx.gas_limit = min(to_u64(header.gas_limit if gas is None else gas, "gas"), <uint64_t>INT64_MAX)
     tx.max_fee_per_gas = to_word(gas_price, "gas_price")
     while True:
         try:
+            if tx.is_create:
+                tx.nonce = state.get_nonce(from_address_bytes(tx.sender))
             return call_native(state, header, &tx, 1, tracer, NULL)
         except errors.MissingState as error:
             if state.source is None:

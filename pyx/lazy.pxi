@@ -123,14 +123,18 @@ cdef class _Fetcher:
         return self.state.source(wanted)
 
     def fetch_missing(self, error):
-        """What a MissingState names. Raises it again where the source has no word of whether an account has storage."""
-        cdef Address address = to_address_value(error.address, "address")
-        cdef const AccountRecord* record
-        self.fetch({(error.address, error.slot)})
+        """What a MissingState names. Raises it again where the source has no word of whether an account has storage, and where
+        it isn't this state that misses it: a tracer may have raised it."""
+        key = (error.address, error.slot)
         if error.is_storage:
-            record = self.state.reader().find(address)
-            if record == NULL or record.slot_count == 0 and record.other_slots == OtherSlots.UNKNOWN:
-                raise error
+            is_missing = is_storage_unknown(self.state.reader(), key)
+        else:
+            is_missing = is_unknown(self.state.reader(), key)
+        if not is_missing:
+            raise error
+        self.fetch({key})
+        if error.is_storage and is_storage_unknown(self.state.reader(), key):
+            raise error
 
     cdef int put(self, tuple key, object value) except -1:
         """Fill in what the state doesn't know of a key: what was written here stays."""
@@ -194,6 +198,13 @@ cdef set unknown_of(State state, set keys):
             unknown.add(key)
         check_often(&count)
     return unknown
+
+
+cdef bint is_storage_unknown(World* world, tuple key) except *:
+    """Whether the state can't say if an account has storage, perhaps since it doesn't know the account."""
+    cdef const AccountRecord* record = world.find(to_address_value(key[0], "address"))
+    return world.is_strict() and (
+        record == NULL or record.slot_count == 0 and record.other_slots == OtherSlots.UNKNOWN)
 
 
 cdef bint is_unknown(World* world, tuple key) except *:

@@ -18,6 +18,7 @@ from evmcore import (
     run,
     transact,
 )
+from evmcore.tracing import Tracer
 
 A = bytes([0x11]) * 20
 B = bytes([0x22]) * 20
@@ -150,6 +151,24 @@ def test_run_on_a_lazy_state_fetches_what_it_needs_and_no_more():
     assert state.get_balance(B) == 10**20
     with pytest.raises(MissingState):
         run(program(BALANCE), state=State(strict=True), header=HEADER)
+
+
+def test_the_address_of_a_called_creation_needs_the_nonce_that_the_source_says():
+    sender = {"balance": 1, "nonce": 5}
+    whole, lazy = State({A: sender}), State(source=lambda keys: {key: {A: sender}.get(key[0]) for key in keys})
+    made = [call(state, HEADER, sender=A).contract_address for state in (whole, lazy)]
+    assert made[0] == made[1] is not None
+
+
+def test_a_miss_of_another_state_is_raised_as_it_is():
+    """It was taken for a miss of this one, fetched, and run again without end."""
+
+    class Misses(Tracer):
+        def on_enter(self, start):
+            State(strict=True).get_balance(A)
+
+    with pytest.raises(MissingState, match=A.hex()):
+        run(b"", state=State(source=source), header=HEADER, tracer=Misses())
 
 
 def test_run_does_not_change_or_copy_the_state():

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from evmcore import Account, Block, Header, InvalidTransaction, State, Transaction, assemble, execute_block, transact
+from evmcore import Account, Block, EvmError, Header, InvalidTransaction, State, Transaction, assemble, execute_block, transact
+from evmcore.tracing import Tracer
 
 A = bytes([0x11]) * 20
 B = bytes([0x22]) * 20
@@ -213,6 +217,55 @@ def test_a_result_outlives_its_state_and_the_state_may_be_shared():
     state.set_balance(A, 3)
     del state, copy
     assert result.state_root == root
+
+
+SPINNER = assemble("PUSH3 1500000 again: PUSH 1 SWAP1 SUB DUP1 PUSH @again JUMPI")
+
+
+def test_a_result_s_root_waits_for_the_block_that_is_at_work_and_its_callbacks_are_told_so():
+    header = Header(number=1, fork="Berlin", gas_limit=10**9)
+    state = State({A: {"balance": 10**20}, CONTRACT: {"code": SPINNER}})
+    first = execute_block(block_of(0), state, workers=1)
+    root = state.root()
+    long = Block(header, [Transaction(sender=A, to=CONTRACT, nonce=1, gas_limit=10**8, gas_price=1)])
+    with ThreadPoolExecutor(1) as pool:
+        second = pool.submit(execute_block, long, state, workers=1)
+        assert first.state_root == root
+        assert second.result().state_root == state.root() != root
+
+    class Asks(Tracer):
+        def on_enter(self, start):
+            second.result().state_root  # known
+            third.state_root
+
+    third = execute_block(block_of(2), state, workers=1)
+    root = state.root()
+    with pytest.raises(EvmError, match="in use by the execution that has called this"):
+        transact(block_of(3).transactions[0], state, header, tracer=Asks())
+    assert third.state_root == root == state.root()
+
+
+def test_a_signal_handler_that_asks_for_the_root_that_is_being_made_is_told_so():
+    """It waited for the thread that it had interrupted."""
+    state = State({address(n + 1): {"balance": 1} for n in range(60_000)} | {A: {"balance": 10**20}})
+    result = execute_block(block_of(0), state, workers=1)
+    told = []
+
+    def handler(*_):
+        try:
+            told.append(result.state_root)
+        except EvmError as error:
+            told.append(str(error))
+
+    before = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+    try:
+        root = result.state_root
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert root == state.root()
+    assert set(told) - {root} == {"the state root is being made, which has called this"}
 
 
 def test_a_kept_result_does_not_make_the_next_block_copy_the_state():
