@@ -91,6 +91,8 @@ class MissingState(EvmError, KeyError):
     """A strict state was asked for what it doesn't hold. `.slot` is None when the account itself is missing, or, with
     `.is_storage`, whether it has storage (EIP-7610)."""
 
+    _is_foreign = False  # raised by what an execution has called, such as a tracer: then it isn't fetched
+
     def __init__(self, address: bytes, slot: int | None = None, is_storage: bool = False) -> None:
         super().__init__(address, slot, is_storage)
         self.address = address

@@ -124,13 +124,9 @@ cdef class _Fetcher:
 
     def fetch_missing(self, error):
         """What a MissingState names. Raises it again where the source has no word of whether an account has storage, and where
-        it isn't this state that misses it: a tracer may have raised it."""
+        it isn't this state that misses it: a tracer or a signal handler has raised it."""
         key = (error.address, error.slot)
-        if error.is_storage:
-            is_missing = is_storage_unknown(self.state.reader(), key)
-        else:
-            is_missing = is_unknown(self.state.reader(), key)
-        if not is_missing:
+        if error._is_foreign:
             raise error
         self.fetch({key})
         if error.is_storage and is_storage_unknown(self.state.reader(), key):

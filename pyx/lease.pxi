@@ -233,10 +233,10 @@ cdef class _Lease:
             tracer.write_rest()
         if self.error is not None:
             error, self.error = self.error, None
-            raise error
+            raise foreign(error)
         if tracer is not None and tracer.error is not None:
             error, tracer.error = tracer.error, None
-            raise error
+            raise foreign(error)
         return 0
 
     cdef int finish_whole(self, str what) except -1:
@@ -246,6 +246,13 @@ cdef class _Lease:
         if is_stopped:
             raise errors.ExecutionAborted(f"{what} was told to stop")
         return 0
+
+
+cdef object foreign(object error):
+    """The error of what an execution has called: if it misses state, it isn't that of the execution."""
+    if isinstance(error, errors.MissingState):
+        error._is_foreign = True
+    return error
 
 
 cdef _Lease lease_signals():
