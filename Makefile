@@ -84,7 +84,7 @@ docs: $(BUILT) $(DOCS_PACKAGES) ## build the documentation site into build/docs;
 .PHONY: wheel
 wheel: $(PACKAGES) $(WHEEL_PACKAGES) ## build the sdist and from it a wheel for this platform into dist/, and try both
 	@echo "Building sdist and wheel (a minute or two)"
-	@rm -rf dist
+	@rm -rf dist && mkdir -p build
 	@$(BIN)/python -m build --outdir dist . > build/wheel.log 2>&1 || { tail -n 50 build/wheel.log; exit 1; }
 	@$(BIN)/python -m tests.try_wheel dist $(ARGS)
 
