@@ -73,7 +73,7 @@ style: $(BUILT) $(STYLE_PACKAGES) ## look at the Python code's form and types
 .PHONY: stubs
 stubs: $(BUILT) $(STYLE_PACKAGES) ## hold the type stubs against the compiled module
 	@echo "Comparing evmcore/_core.pyi with the compiled module"
-	@$(BIN)/stubtest evmcore._core --concise --allowlist tests/stubtest-allowlist.txt
+	@$(BIN)/stubtest evmcore._core --concise --mypy-config-file pyproject.toml --allowlist tests/stubtest-allowlist.txt
 
 .PHONY: docs
 docs: $(BUILT) $(DOCS_PACKAGES) ## build the documentation site into build/docs; a broken link is an error

@@ -111,10 +111,10 @@ class BuildCore(build_ext):
             includes = [f"-I{path}" for path in [*extension.include_dirs, *compiler.include_dirs]]
             # Debuggers, sanitizers and assertions speak of lines.
             text_hash = preprocessed_hash([*link_base, *flags, *includes, source], keeps_lines=DEBUG or bool(SANITIZE))
-            if not self.force and object_file.exists() and Path(rule).exists() and hash_file.exists():
-                if hash_file.read_text() == text_hash:
-                    os.utime(object_file)
-                    return object_name
+            is_complete = object_file.exists() and Path(rule).exists() and hash_file.exists()
+            if not self.force and is_complete and hash_file.read_text() == text_hash:
+                os.utime(object_file)
+                return object_name
             object_file.unlink(missing_ok=True)
             hash_file.unlink(missing_ok=True)
             compiler.compile(

@@ -312,7 +312,10 @@ def test_an_account_that_went_takes_its_unknown_storage_along():
     [
         ({"has_storage": 1}, "has_storage: expected a bool, got int"),
         ({"storage_root": b"\0"}, "storage_root: expected 32 bytes"),
-        ({"has_storage": True, "storage_root": EMPTY_ROOT}, "has_storage: True, but storage_root is that of no storage"),
+        (
+            {"has_storage": True, "storage_root": EMPTY_ROOT},
+            "has_storage: True, but storage_root is that of no storage",
+        ),
         ({"has_storage": False, "storage": {1: 1}}, "says that there are none"),
     ],
 )

@@ -107,7 +107,9 @@ def test_contracts_that_destroy_themselves_in_blocks_leave_nothing():
         state = State({A: {"balance": 10**30}})
 
         def step(n, state=state, header=header):
-            txs = [Transaction(sender=A, nonce=20 * n + k, gas_limit=100_000, gas_price=1, data=init) for k in range(20)]
+            txs = [
+                Transaction(sender=A, nonce=20 * n + k, gas_limit=100_000, gas_price=1, data=init) for k in range(20)
+            ]
             execute_block(Block(header, txs), state, workers=1 + n % 2)
 
         flat(state, step, 120)
@@ -188,7 +190,7 @@ def test_a_kept_result_s_state_root_is_that_after_its_block_whenever_it_is_asked
         state.set_storage(CONTRACT, 0, 0)
         state.revert(snapshot)
 
-    state = State({A: {"balance": 10**20}, CONTRACT: {"code": COUNTER, "storage": {k: 1 for k in range(5)}}})
+    state = State({A: {"balance": 10**20}, CONTRACT: {"code": COUNTER, "storage": dict.fromkeys(range(5), 1)}})
     outer = state.snapshot()
     results, roots = [], []
     for n in range(24):
@@ -205,7 +207,7 @@ def test_a_kept_result_s_state_root_is_that_after_its_block_whenever_it_is_asked
     for n, result in enumerate(results):
         if result is not None:
             assert result.state_root == roots[n]
-    assert state == State({A: {"balance": 10**20}, CONTRACT: {"code": COUNTER, "storage": {k: 1 for k in range(5)}}})
+    assert state == State({A: {"balance": 10**20}, CONTRACT: {"code": COUNTER, "storage": dict.fromkeys(range(5), 1)}})
 
 
 def test_a_result_outlives_its_state_and_the_state_may_be_shared():
@@ -298,7 +300,7 @@ def test_listing_a_state_takes_one_pass_over_its_slots():
     """It took one an account: 3,000 accounts of 30 slots were seconds."""
     import time
 
-    state = State({address(n + 1): {"storage": {k: 1 for k in range(30)}} for n in range(3000)})
+    state = State({address(n + 1): {"storage": dict.fromkeys(range(30), 1)} for n in range(3000)})
     other = State(state.to_alloc())
     began = time.thread_time()
     assert len(state.to_alloc()) == 3000
