@@ -77,11 +77,12 @@ BLOB_FEE_EXPONENT_MAX: int
 MAX_GIVEN_CODE_BYTES: int
 PROGRAM_ADDRESS: bytes
 ZERO_HASH: bytes
+EMPTY_STORAGE_ROOT: bytes
 
 # What takes an address takes 20 bytes or "0x…"; what takes bytes takes "0x…" too.
 _Address = bytes | str
 _Data = bytes | bytearray | memoryview | str
-_AccessList = Sequence[tuple[_Address, Sequence[int | bytes]] | Mapping[str, Any]]
+_AccessListLike = Sequence[tuple[_Address, Sequence[int | bytes]] | Mapping[str, Any]]
 _Authorization = tuple[int, _Address, int, int, int, int]
 
 @disjoint_base
@@ -99,7 +100,7 @@ class Transaction:
         value: int = 0,
         data: _Data = b"",
         chain_id: int | None = None,
-        access_list: _AccessList = (),
+        access_list: _AccessListLike = (),
         max_fee_per_blob_gas: int = 0,
         blob_versioned_hashes: Sequence[bytes | str] = (),
         authorization_list: Sequence[_Authorization] = (),
@@ -362,6 +363,7 @@ class FixtureTrie:
 
 @disjoint_base
 class ScheduleFuzzer:
+    RARE: Mapping[str, int]
     def __new__(cls, seed: int, workers: int) -> ScheduleFuzzer: ...
     @property
     def seed(self) -> int: ...
@@ -371,4 +373,6 @@ class ScheduleFuzzer:
     def __exit__(self, *error: object) -> None: ...
 
 def execute_lazily(block: _Block, state: State, **options: Any) -> BlockResult: ...
+def tuning_table() -> dict[str, tuple[int | bool, int | bool, str | None, str]]: ...
+def set_tuning(name: str, value: int) -> int: ...
 def hex_prefix(nibbles: Iterable[int], is_leaf: bool) -> bytes: ...
