@@ -227,8 +227,9 @@ class Accesses:
         value = read_json(path)
         if not isinstance(value, dict) or value.get("format") != "block-accesses/1":
             raise UnusableInput(f"{name}: not a file of accesses (format block-accesses/1)")
+        accounts: Any = value.get("accounts")
         try:
-            return cls.from_json(value.get("accounts"))
+            return cls.from_json(accounts)
         except UnusableInput as error:
             raise UnusableInput(f"{name}: {error}") from None
 

@@ -62,7 +62,9 @@ class Block:
 
     def __repr__(self) -> str:
         expected = "" if self.expected is None else ", expected"
-        state = "" if self.pre_state is None else f", {'' if self.is_pre_state_complete else 'partial '}{self.pre_state!r}"
+        state = (
+            "" if self.pre_state is None else f", {'' if self.is_pre_state_complete else 'partial '}{self.pre_state!r}"
+        )
         return (
             f"<Block {self.header.number} {self.header.fork} 0x{self.hash.hex()}: {len(self.transactions)} transactions, "
             f"{len(self.ommers)} ommers, {len(self.withdrawals or ())} withdrawals{state}{expected}>"

@@ -36,9 +36,7 @@ def shown(value: object) -> str:
     try:
         text = repr(value)
     except Exception:  # an integer of more digits than Python writes, or an object's own repr
-        text = (
-            f"a number of {value.bit_length()} bits" if isinstance(value, int) else f"a {type(value).__name__}"
-        )
+        text = f"a number of {value.bit_length()} bits" if isinstance(value, int) else f"a {type(value).__name__}"
     return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
 
 
@@ -55,7 +53,9 @@ def quantity(value: object, name: str, bits: int = 256) -> int:
     if isinstance(value, str):
         try:
             # int() takes "1_000" and the digits of any script, too.
-            number = int(value, 16 if value[:2] in ("0x", "0X") else 10) if value.isascii() and "_" not in value else None
+            number = (
+                int(value, 16 if value[:2] in ("0x", "0X") else 10) if value.isascii() and "_" not in value else None
+            )
         except ValueError:
             number = None
         if number is None:

@@ -159,7 +159,9 @@ STATE_TEST = {
         "data": ["0x"],
         "sender": "0x" + "11" * 20,
     },
-    "post": {"Berlin": [{"hash": "0x" + "00" * 32, "logs": "0x" + "00" * 32, "indexes": {"data": 0, "gas": 0, "value": 0}}]},
+    "post": {
+        "Berlin": [{"hash": "0x" + "00" * 32, "logs": "0x" + "00" * 32, "indexes": {"data": 0, "gas": 0, "value": 0}}]
+    },
 }
 TRANSACTION_TEST = {"txbytes": "0x01", "result": {"Berlin": {"exception": "TransactionException.TYPE_NOT_SUPPORTED"}}}
 BLOCK_TEST = {
@@ -210,7 +212,9 @@ def test_an_index_beyond_its_list_is_unusable(evmcore, tmp_path, index, of):
     (tmp_path / "test.json").write_text(json.dumps({"name": test}))
     for more in ((), ("--trace",), ("--strategy", "optimistic")):
         status, _, err = evmcore("statetest", tmp_path / "test.json", *more)
-        assert status == 2 or (status, more[0]) == (1, "--strategy"), err  # there it is a transaction that can't be made
+        assert status == 2 or (status, more[0]) == (1, "--strategy"), (
+            err
+        )  # there it is a transaction that can't be made
 
 
 def recorded_file(tmp_path: Path) -> Path:
@@ -225,7 +229,16 @@ def test_a_damaged_file_of_accesses_is_unusable_and_never_a_mismatch(evmcore, tm
     assert evmcore("replay", EXAMPLE_FILE, "--recorded", path)[0] == 0
     members = [("accounts",), ("accounts", 0), *((("accounts", 0, key)) for key in good["accounts"][0])]
     for way in members:
-        for wrong in (None, 5, "x", [None], [{}], {"a": 1}, [{"slot": "0x1", "slotChanges": 5}], [{"blockAccessIndex": -1, "postBalance": 1}]):
+        for wrong in (
+            None,
+            5,
+            "x",
+            [None],
+            [{}],
+            {"a": 1},
+            [{"slot": "0x1", "slotChanges": 5}],
+            [{"blockAccessIndex": -1, "postBalance": 1}],
+        ):
             changed = orjson.loads(path.read_bytes())
             holder = changed
             for key in way[:-1]:
@@ -253,7 +266,11 @@ def test_a_damaged_file_of_accesses_is_unusable_and_never_a_mismatch(evmcore, tm
 def test_an_output_that_is_full_is_no_mismatch(words):
     with FULL.open("wb") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "evmcore", *map(str, words)], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            [sys.executable, "-m", "evmcore", *map(str, words)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
         )
     assert (done.returncode, done.stderr) == (2, "evmcore: output: No space left on device\n")
 
@@ -301,7 +318,9 @@ def test_what_is_written_takes_the_place_of_a_link_s_target(tmp_path):
             write_file(wrong, b"x" * 100_000)
 
 
-@pytest.mark.parametrize("error", [MemoryError(), MemoryError("a block"), RecursionError("deep"), OSError(5, "I/O", "disk"), KeyError("x")])
+@pytest.mark.parametrize(
+    "error", [MemoryError(), MemoryError("a block"), RecursionError("deep"), OSError(5, "I/O", "disk"), KeyError("x")]
+)
 def test_what_nobody_thought_of_is_a_line_too(evmcore, monkeypatch, error):
     def fail(_):
         raise error
@@ -322,7 +341,9 @@ def test_names_of_files_that_are_no_text_are_shown_with_escapes(tmp_path):
     with open(path, "wb") as file:
         file.write(orjson.dumps({"name": TRANSACTION_TEST}))
     for more in ((), ("--json",)):
-        done = subprocess.run([sys.executable, "-m", "evmcore", "txtest", path, *more], capture_output=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "evmcore", "txtest", path, *more], capture_output=True, check=False
+        )
         assert done.returncode in (0, 1)
         assert b"Traceback" not in done.stderr
         if more:
@@ -330,5 +351,7 @@ def test_names_of_files_that_are_no_text_are_shown_with_escapes(tmp_path):
     done = subprocess.run([sys.executable, "-m", "evmcore", "replay", path], capture_output=True, check=False)
     assert done.returncode == 2
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run([sys.executable, "-m", "evmcore", "run", "--code", "00"], capture_output=True, check=False, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-m", "evmcore", "run", "--code", "00"], capture_output=True, check=False, env=environment
+    )
     assert (done.returncode, done.stderr) == (0, b"")

@@ -159,7 +159,10 @@ def test_values_are_shown_in_a_line_without_what_is_as_by_default():
     assert repr(Header(number=5)) == "Header(number=5)"
     assert repr(Header(coinbase=BOB, fork="London")) == f"Header(coinbase=0x{BOB.hex()}, fork='London')"
     assert repr(Account(5)) == "Account(balance=5)"
-    assert repr(Account(code=bytes(1000), storage={1: 2, 3: 4})) == f"Account(code=0x{'00' * 32}… (1000 bytes), storage=<2 items>)"
+    assert (
+        repr(Account(code=bytes(1000), storage={1: 2, 3: 4}))
+        == f"Account(code=0x{'00' * 32}… (1000 bytes), storage=<2 items>)"
+    )
     assert repr(ALL[0]) == f"<Transaction 0x{ALL[0].hash.hex()} type 0 nonce 0 to 0x{BOB.hex()}>"
     assert "a creation" in repr(ALL[1])
     assert f"from 0x{ALICE.hex()}" in repr(Transaction(sender=ALICE))
@@ -172,7 +175,9 @@ def test_values_are_shown_in_a_line_without_what_is_as_by_default():
         assert "\n" not in repr(value)
         assert len(repr(value)) < 600
         assert "\\x" not in repr(value)
-    assert repr(block).startswith(f"<Block 1000000 Osaka 0x{block.hash.hex()}: 99 transactions, 0 ommers, 4 withdrawals")
+    assert repr(block).startswith(
+        f"<Block 1000000 Osaka 0x{block.hash.hex()}: 99 transactions, 0 ommers, 4 withdrawals"
+    )
 
 
 @pytest.mark.parametrize(
@@ -225,11 +230,18 @@ def test_costs_beyond_256_bits_are_told_as_they_are():
     for fields, status in (
         ({"gas_price": 2**255, "gas_limit": 21_000}, "GASLIMIT_PRICE_OVERFLOW"),
         ({"gas_price": 1, "value": 2**256 - 1}, "INSUFFICIENT_FUNDS"),
-        ({"type": 3, "max_fee_per_gas": 1, "max_fee_per_blob_gas": 2**250, "blob_versioned_hashes": [b"\1" * 32]}, "INSUFFICIENT_FUNDS"),
+        (
+            {"type": 3, "max_fee_per_gas": 1, "max_fee_per_blob_gas": 2**250, "blob_versioned_hashes": [b"\1" * 32]},
+            "INSUFFICIENT_FUNDS",
+        ),
         ({"gas_price": 1, "value": 5}, "INSUFFICIENT_FUNDS"),
     ):
         tx = Transaction(to=BOB, sender=ALICE, **fields)
-        most = tx.max_fee_per_gas * tx.gas_limit + tx.value + tx.max_fee_per_blob_gas * 131_072 * len(tx.blob_versioned_hashes)
+        most = (
+            tx.max_fee_per_gas * tx.gas_limit
+            + tx.value
+            + tx.max_fee_per_blob_gas * 131_072 * len(tx.blob_versioned_hashes)
+        )
         for use in (
             lambda tx=tx: transact(tx, state, header(base_fee_per_gas=0)),
             lambda tx=tx: execute_block(Block(header(base_fee_per_gas=0), [tx], withdrawals=()), state),
@@ -247,7 +259,9 @@ def test_an_excess_without_a_price_is_an_error_of_evmcore_s(excess):
 
 @pytest.mark.parametrize("state_roots", [True, False])
 def test_receipts_before_byzantium_have_no_status(state_roots):
-    block = Block(header(fork="Homestead", base_fee_per_gas=None, excess_blob_gas=None), [Transaction(to=BOB, sender=ALICE)])
+    block = Block(
+        header(fork="Homestead", base_fee_per_gas=None, excess_blob_gas=None), [Transaction(to=BOB, sender=ALICE)]
+    )
     [receipt] = execute_block(block, State({ALICE: {"balance": 1}}), state_roots=state_roots).receipts
     assert receipt.status is None
     assert receipt.succeeded

@@ -143,7 +143,9 @@ def test_an_exception_of_an_index_goes_to_the_caller():
 
 
 def test_numpy_s_integers_are_numbers():
-    tx = Transaction(to=BOB, nonce=np.int64(3), value=np.uint8(5), gas_limit=np.uint64(2**64 - 1), gas_price=np.int32(1))
+    tx = Transaction(
+        to=BOB, nonce=np.int64(3), value=np.uint8(5), gas_limit=np.uint64(2**64 - 1), gas_price=np.int32(1)
+    )
     assert (tx.nonce, tx.value, tx.gas_limit, tx.gas_price) == (3, 5, 2**64 - 1, 1)
     with pytest.raises(ValueError, match="^nonce: -1 is negative"):
         Transaction(nonce=np.int64(-1))
@@ -157,7 +159,9 @@ def test_an_opcode_that_is_no_byte_is_named(given):
 
 
 @pytest.mark.parametrize(
-    "given", [True, -1, 10**30, LyingInt(2**40), LyingInt(-5), 1.0, None, [], "\ud800", "Osaka\0", b"Osaka"], ids=range(11)
+    "given",
+    [True, -1, 10**30, LyingInt(2**40), LyingInt(-5), 1.0, None, [], "\ud800", "Osaka\0", b"Osaka"],
+    ids=range(11),
 )
 def test_what_is_no_fork_is_named(given):
     for ask in (fork_index, fork_name, _core.fork_rules, lambda fork: _core.base_gas(1, fork)):
@@ -204,8 +208,10 @@ def test_a_native_symbol_that_is_none_is_named(name):
     ids=repr,
 )  # fmt: skip
 def test_twenty_bytes_of_any_kind_are_an_address(given):
-    address = bytes.fromhex(str(given).removeprefix("0x").removeprefix("0X")) if isinstance(given, str) else (
-        bytes.__getitem__(given, slice(None)) if isinstance(given, bytes) else bytes(given)
+    address = (
+        bytes.fromhex(str(given).removeprefix("0x").removeprefix("0X"))
+        if isinstance(given, str)
+        else (bytes.__getitem__(given, slice(None)) if isinstance(given, bytes) else bytes(given))
     )
     state = State()
     state.set_account(given, {"balance": 5})
@@ -328,10 +334,30 @@ UNSIGNED = [
     Transaction(type=4, to=BOB, max_fee_per_gas=9, authorization_list=[(1, BOB, 1, 1, 5, 6)]),
 ]
 ALL = [*UNSIGNED, *(tx.sign(KEY) for tx in UNSIGNED), *(tx.with_sender(ALICE) for tx in UNSIGNED)]
-FIELDS = (
-    "type nonce gas_limit gas_price max_fee_per_gas max_priority_fee_per_gas max_fee_per_blob_gas to value data chain_id "
-    "access_list blob_versioned_hashes authorization_list v r s y_parity has_sender raw hash signing_hash"
-).split()
+FIELDS = [
+    "type",
+    "nonce",
+    "gas_limit",
+    "gas_price",
+    "max_fee_per_gas",
+    "max_priority_fee_per_gas",
+    "max_fee_per_blob_gas",
+    "to",
+    "value",
+    "data",
+    "chain_id",
+    "access_list",
+    "blob_versioned_hashes",
+    "authorization_list",
+    "v",
+    "r",
+    "s",
+    "y_parity",
+    "has_sender",
+    "raw",
+    "hash",
+    "signing_hash",
+]
 
 
 class Named(Transaction):

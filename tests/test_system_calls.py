@@ -94,7 +94,9 @@ def test_precompiles_are_cold_in_a_system_call_and_warm_in_the_next_transaction(
     code = assemble(measure("PUSH 4 BALANCE", 1))
     state = State({DELEGATE: {"code": code}, COINBASE: {"balance": 1}})
     slots_after(MEASURING, {})  # on the worker that the transaction borrows then
-    transact(Transaction(to=DELEGATE, sender=COINBASE, gas_limit=100_000), state, header(fork="Osaka", base_fee_per_gas=0))
+    transact(
+        Transaction(to=DELEGATE, sender=COINBASE, gas_limit=100_000), state, header(fork="Osaka", base_fee_per_gas=0)
+    )
     assert state.get_storage(DELEGATE, 1) == 107
 
 

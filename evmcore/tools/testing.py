@@ -130,7 +130,9 @@ def _summarise(tally: Tally, seconds: float, told: int) -> None:
         _note(f"… and {told - _TOLD_FAILURES} more failures")
     total = tally.total
     rate = total.total / seconds if seconds > 0 else 0
-    _note(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped in {seconds:.1f} s ({rate:.0f} cases/s)")
+    _note(
+        f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped in {seconds:.1f} s ({rate:.0f} cases/s)"
+    )
 
 
 def _note(line: str) -> None:
