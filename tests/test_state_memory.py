@@ -7,7 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from evmcore import Account, Block, EvmError, Header, InvalidTransaction, State, Transaction, assemble, execute_block, transact
+from evmcore import (
+    Account,
+    Block,
+    EvmError,
+    Header,
+    InvalidTransaction,
+    State,
+    Transaction,
+    assemble,
+    execute_block,
+    transact,
+)
 from evmcore.tracing import Tracer
 
 A = bytes([0x11]) * 20

@@ -171,7 +171,9 @@ class World:
         state, model = self.states[index]
         address, slot = random.choice(ADDRESSES), random.choice(SLOTS)
         kind = random.choice(
-            ["field"] * 4 + ["slot"] * 4 + ["account", "account", "delete", "complete", "snapshot", "snapshot"]
+            ["field"] * 4
+            + ["slot"] * 4
+            + ["account", "account", "delete", "complete", "snapshot", "snapshot"]
             + ["revert", "release", "copy", "fetch", "fetch", "fetch", "result", "root", "wrong"]
         )
         if kind == "field":

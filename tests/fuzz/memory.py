@@ -43,11 +43,23 @@ def compiler() -> str | None:
 def start(folder: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run this file in a process whose allocations can fail; the library is built in `folder`."""
     library = folder / "libfailing.so"
-    command = [compiler() or "c++", "-std=c++20", "-O1", "-shared", "-fPIC", "-fno-builtin", str(SOURCE), "-o", str(library)]
+    command = [
+        compiler() or "c++",
+        "-std=c++20",
+        "-O1",
+        "-shared",
+        "-fPIC",
+        "-fno-builtin",
+        str(SOURCE),
+        "-o",
+        str(library),
+    ]
     subprocess.run(command, check=True)
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     environment = {**os.environ, "LD_PRELOAD": str(library), MARK: str(library), "PYTHONPATH": paths}
-    return subprocess.run([sys.executable, "-m", "fuzz.memory", *arguments], env=environment, text=True, check=False, **options)
+    return subprocess.run(
+        [sys.executable, "-m", "fuzz.memory", *arguments], env=environment, text=True, check=False, **options
+    )
 
 
 # ---------------------------------------------------------------- the calls
@@ -58,7 +70,11 @@ class Call:
     raises, and is right if it doesn't."""
 
     def __init__(
-        self, name: str, ready: Callable[[], Any], work: Callable[[Any], Any], kept: Callable[[Any], Any] = lambda _: None
+        self,
+        name: str,
+        ready: Callable[[], Any],
+        work: Callable[[Any], Any],
+        kept: Callable[[Any], Any] = lambda _: None,
     ) -> None:
         self.name, self.ready, self.work, self.kept = name, ready, work, kept
 
@@ -72,7 +88,14 @@ def calls() -> Iterator[Call]:
     from helpers import ALICE, BOB, CONTRACT, ETHER, OTHER, header
 
     from evmcore import Block, State, Transaction, assemble, call, execute_block, run, transact
-    from evmcore._core import SYSTEM_ADDRESSES, FixtureTrie, hex_prefix, ordered_trie_root, recover_senders, run_precompile
+    from evmcore._core import (
+        SYSTEM_ADDRESSES,
+        FixtureTrie,
+        hex_prefix,
+        ordered_trie_root,
+        recover_senders,
+        run_precompile,
+    )
     from evmcore.tracing import Eip3155
 
     head = header(fork="Prague", gas_limit=60_000_000)
@@ -87,7 +110,9 @@ def calls() -> Iterator[Call]:
         PUSH 2000 PUSH 0 RETURN
         """
     )
-    inner = assemble("PUSH 1 PUSH 1 SSTORE PUSH 0 PUSH 0 LOG0 CALLDATASIZE PUSH 0 PUSH 0 CALLDATACOPY PUSH 128 PUSH 0 REVERT")
+    inner = assemble(
+        "PUSH 1 PUSH 1 SSTORE PUSH 0 PUSH 0 LOG0 CALLDATASIZE PUSH 0 PUSH 0 CALLDATACOPY PUSH 128 PUSH 0 REVERT"
+    )
     world = State(
         {
             ALICE: {"balance": ETHER},
@@ -105,7 +130,12 @@ def calls() -> Iterator[Call]:
         authorization_list=[(1, OTHER, nonce, 1, 5, 6) for nonce in range(9)],
     ).sign(key)  # fmt: skip
     blobs = Transaction(
-        type=3, to=BOB, max_fee_per_gas=10, max_fee_per_blob_gas=1, chain_id=1, blob_versioned_hashes=[b"\1" + bytes(31)] * 5
+        type=3,
+        to=BOB,
+        max_fee_per_gas=10,
+        max_fee_per_blob_gas=1,
+        chain_id=1,
+        blob_versioned_hashes=[b"\1" + bytes(31)] * 5,
     ).sign(key)
     world.set_balance(payment.sender, ETHER)
     root = world.root()
@@ -166,11 +196,22 @@ def calls() -> Iterator[Call]:
     yield Call("State.root, two workers", large.copy, lambda state: state.root(workers=2))
     yield Call("State.storage", world.copy, lambda state: sorted(state.storage(CONTRACT)))
 
-    yield Call("ordered_trie_root", lambda: [bytes([number]) * (number * 7 + 1) for number in range(150)], ordered_trie_root)
+    yield Call(
+        "ordered_trie_root", lambda: [bytes([number]) * (number * 7 + 1) for number in range(150)], ordered_trie_root
+    )
     yield Call("hex_prefix", lambda: None, lambda _: hex_prefix(bytes(31), True))
     yield Call("trie", FixtureTrie, _trie)
-    for number, data in ((1, bytes(128)), (2, b"a"), (4, bytes(99)), (5, b"\1".rjust(32, b"\0") * 3 + b"\5\3\7"), (6, b""), (8, b"")):
-        yield Call(f"precompile {number}", lambda: None, lambda _, n=number, d=data: run_precompile(n, d, fork="Prague"))
+    for number, data in (
+        (1, bytes(128)),
+        (2, b"a"),
+        (4, bytes(99)),
+        (5, b"\1".rjust(32, b"\0") * 3 + b"\5\3\7"),
+        (6, b""),
+        (8, b""),
+    ):
+        yield Call(
+            f"precompile {number}", lambda: None, lambda _, n=number, d=data: run_precompile(n, d, fork="Prague")
+        )
 
     # Requests, and payments, calls and creations that conflict, on two workers.
     before = world.copy()
@@ -181,7 +222,14 @@ def calls() -> Iterator[Call]:
     block = Block(
         head,
         [
-            Transaction(to=[CONTRACT, OTHER, None][n % 3], data=program, gas_limit=3_000_000, sender=sender, nonce=n // 2, gas_price=9)
+            Transaction(
+                to=[CONTRACT, OTHER, None][n % 3],
+                data=program,
+                gas_limit=3_000_000,
+                sender=sender,
+                nonce=n // 2,
+                gas_price=9,
+            )
             for n, sender in enumerate(senders)
         ],
         (),
@@ -252,7 +300,9 @@ class Failing:
         self.library.failing_library.argtypes = [ctypes.c_size_t, ctypes.c_size_t]
         self.library.failing_start.argtypes = [ctypes.c_long, ctypes.c_int]
         self.library.failing_stop.restype = ctypes.c_long
-        lines = [line.split() for line in Path("/proc/self/maps").read_text().splitlines() if str(core.__file__) in line]
+        lines = [
+            line.split() for line in Path("/proc/self/maps").read_text().splitlines() if str(core.__file__) in line
+        ]
         places = [line[0].split("-") for line in lines if "x" in line[1]]
         self.library.failing_library(int(places[0][0], 16), int(places[-1][1], 16))
 
