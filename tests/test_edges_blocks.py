@@ -107,8 +107,8 @@ def test_a_header_whose_checks_were_passed_by_is_refused_by_name():
         state = State({ALICE: {"balance": 10**18}})
         before = state.root()
         for use in (
-            lambda: execute_block(Block(wrong), state),
-            lambda: transact(Transaction(to=BOB, sender=ALICE), state, wrong),
+            lambda wrong=wrong, state=state: execute_block(Block(wrong), state),
+            lambda wrong=wrong, state=state: transact(Transaction(to=BOB, sender=ALICE), state, wrong),
         ):
             with pytest.raises((ValueError, TypeError), match=name if name != "fork" else "unknown fork"):
                 use()

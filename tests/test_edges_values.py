@@ -147,14 +147,14 @@ def test_numpy_s_integers_are_numbers():
         to=BOB, nonce=np.int64(3), value=np.uint8(5), gas_limit=np.uint64(2**64 - 1), gas_price=np.int32(1)
     )
     assert (tx.nonce, tx.value, tx.gas_limit, tx.gas_price) == (3, 5, 2**64 - 1, 1)
-    with pytest.raises(ValueError, match="^nonce: -1 is negative"):
+    with pytest.raises(ValueError, match=r"^nonce: -1 is negative"):
         Transaction(nonce=np.int64(-1))
 
 
 @pytest.mark.parametrize("given", [-1, 2**31 - 1, 256, 2**64, 1.5, None, True])
 def test_an_opcode_that_is_no_byte_is_named(given):
     """`base_gas` read beyond its table."""
-    with pytest.raises((ValueError, TypeError), match="^opcode: "):
+    with pytest.raises((ValueError, TypeError), match=r"^opcode: "):
         _core.base_gas(given, "Osaka")
 
 
@@ -184,15 +184,15 @@ def test_what_is_no_precompile_is_named(address):
 
 @pytest.mark.parametrize("gas", [-1, 2**63, 1.0, None])
 def test_gas_of_a_precompile_is_named(gas):
-    with pytest.raises((ValueError, TypeError), match="^gas: "):
+    with pytest.raises((ValueError, TypeError), match=r"^gas: "):
         _core.run_precompile(4, b"", gas=gas)
 
 
 @pytest.mark.parametrize("name", ["nothing", "", "\ud800", "ö", b"x", None, 5, _core.native_symbols()[0][0] + "\0"])
 def test_a_native_symbol_that_is_none_is_named(name):
-    with pytest.raises((ValueError, TypeError), match="name: expected a str|no native symbol"):
+    with pytest.raises((ValueError, TypeError), match=r"name: expected a str|no native symbol"):
         _core.set_native_symbol(name, 0)
-    with pytest.raises((ValueError, TypeError), match="^address: "):
+    with pytest.raises((ValueError, TypeError), match=r"^address: "):
         _core.set_native_symbol(_core.native_symbols()[0][0], -1)
 
 
@@ -429,5 +429,5 @@ def test_a_transaction_is_made_once():
 
 @pytest.mark.parametrize("given", [None, 5, [None], ["tx"], [ALL[0], None]])
 def test_what_is_no_list_of_transactions_is_refused(given):
-    with pytest.raises(TypeError, match="^transactions: "):
+    with pytest.raises(TypeError, match=r"^transactions: "):
         recover_senders(given)
