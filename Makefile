@@ -48,6 +48,11 @@ conformance: $(BUILT) ## run all public test fixtures that are found and write c
 	@echo "Running the conformance tests"
 	@$(BIN)/evmcore conformance $(ARGS)
 
+.PHONY: recipes
+recipes: $(BUILT) $(TEST_PACKAGES) ## follow the recipes of CONTRIBUTING in a copy of the tree, and test that: ARGS="--blocks 300"
+	@echo "Following the recipes in a copy"
+	@$(BIN)/python -m tests.recipes $(ARGS)
+
 .PHONY: bench
 bench: $(BUILT) $(TEST_PACKAGES) ## run the benchmarks; revm beside evmcore where cargo is at hand
 	@echo "Running the benchmarks"

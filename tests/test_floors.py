@@ -34,9 +34,11 @@ PROCEDURES = {
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
-# `fork >= LONDON` and its kin. SINCE is a word of a row, compared by the tables' own macros.
+# `fork >= LONDON` and its kin, and Python's way to it over the place in FORKS. SINCE is a word of a row, compared by the
+# tables' own macros.
 FORK_COMPARISON = re.compile(
     r"\b(fork|Fork(::|\.)(?!SINCE)[A-Z_0-9]+)\s*(==|!=|<=|>=|<(?!<)|>(?!>))\s*(Fork(::|\.)|fork\b|[A-Z]{4,})"
+    r"|\bfork_index\([^()]*\)\s+(<|>)|\s(<|>|<=|>=)\s+fork_index\("
 )
 
 SOURCES = sorted(path for path in CORE.rglob("*") if path.suffix in (".hpp", ".cpp", TABLE))
@@ -44,6 +46,7 @@ CODE = [path for path in SOURCES if path.parent.name != "rules"] + sorted(
     path for suffix in ("pxi", "pxd", "pyx") for path in (ROOT / "pyx").glob(f"*.{suffix}")
 )
 FACES = sorted((ROOT / "evmcore").rglob("*.py"))
+TESTS = sorted(path for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__).resolve())
 
 
 def place_of(path):
@@ -109,7 +112,7 @@ def test_procedures_call_no_python_below_the_boundary():
             assert not re.search(r"^\s*(def|cpdef)\s|with gil|\bobject\s+\w+\s*[,)]", text, re.MULTILINE), name
 
 
-@pytest.mark.parametrize("path", CODE + FACES, ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("path", CODE + FACES + TESTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_code_asks_the_rules_and_not_the_calendar(path):
     for number, line in enumerate(path.read_text().splitlines(), 1):
         code = line.split("//")[0].split("#")[0] if path.suffix not in (".hpp", ".cpp") else line.split("//")[0]
@@ -122,7 +125,16 @@ def test_the_comparison_is_recognised():
         "if fork == Fork.BERLIN:",
         "if fork < LONDON:",
         "Fork::PARIS <= fork",
+        'if fork_index(fork) >= fork_index("London"):',
+        "if index <= fork_index(row.since):",
     ):
         assert FORK_COMPARISON.search(line), line
-    for line in ("rules_of(<Fork><uint8_t>x)", "fork = name", "Fork::SINCE == fork_of_row", "vector<Fork> forks;"):
+    for line in (
+        "rules_of(<Fork><uint8_t>x)",
+        "fork = name",
+        "Fork::SINCE == fork_of_row",
+        "vector<Fork> forks;",
+        "fork_index(name) == fork",
+        "f = fork_index(x) + 1",
+    ):
         assert not FORK_COMPARISON.search(line), line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import re
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from chain_builder import grow, new_chain
 from helpers import FORK_NAMES, NEWEST
 
 import evmcore
-from evmcore import FORKS, OPCODES, PRECOMPILES, TRANSACTION_TYPES, Header, Transaction, fork_includes, fork_index, run
+from evmcore import FORKS, OPCODES, TRANSACTION_TYPES, Header, Transaction, fork_includes, fork_index, run
 from evmcore._core import NEWEST_FORK, base_gas, blob_base_fee, fork_rules, recover_senders
 from evmcore.block import Block
 from evmcore.chain import Genesis, network_schedule
@@ -21,7 +22,7 @@ from evmcore.conformance.discovery import Selection, newest_of_substance
 from evmcore.conformance.report import fork_order
 from evmcore.disassembler import disassemble
 from evmcore.errors import UnusableInput
-from evmcore.header import LATER_FIELDS
+from evmcore.header import _HEADER_FIELDS, LATER_FIELDS
 from evmcore.tools import output
 from evmcore.tools.blocktest import _network as network_argument
 
@@ -50,7 +51,8 @@ def test_a_fork_includes_its_ancestors_and_nothing_else(fork):
 
 def test_there_is_one_first_fork_and_parents_stand_before_their_children():
     assert [fork.mainnet_name for fork in FORKS if fork.parent is None] == [FORKS[0].mainnet_name]
-    assert all(fork_index(fork.parent) < fork.index for fork in FORKS[1:])
+    places = [(fork_index(fork.parent), fork.index) for fork in FORKS[1:]]
+    assert all(parent < child for parent, child in places)
 
 
 @each_fork
@@ -144,7 +146,7 @@ def test_every_fork_but_the_first_and_the_merge_has_a_member_of_its_own():
     assert (FIRST_OF_STAKE, LAST_OF_WORK) == ("Paris", "GrayGlacier")
 
 
-@pytest.mark.parametrize("member", ["nextTime", "nextBlock", "verkleTime", "ubtTime", "bpo9Time"])
+@pytest.mark.parametrize("member", ["unheardOfTime", "unheardOfBlock", "verkleTime", "ubtTime", "bpo9Time"])
 def test_a_chain_with_an_unknown_fork_is_refused(member):
     with pytest.raises(UnusableInput, match=f"config.{member}: a fork that evmcore doesn't know"):
         read_config({member: 5})
@@ -159,6 +161,20 @@ def test_the_first_block_has_the_fields_of_its_fork(fork):
     rules = fork_rules(genesis.header.fork)
     for name, rule in LATER_FIELDS.items():
         assert (getattr(genesis.header, name) is not None) == rules[rule], name
+
+
+def test_a_field_of_the_header_is_in_all_lists():
+    """Python's rows, its attributes, and the core's list have the same fields in one order."""
+    names = [name for name, *_ in _HEADER_FIELDS]
+    around = ["fork", "chain_id", "block_hashes", "blob_schedule"]
+    assert [field.name for field in dataclasses.fields(Header)] == [*names, *around]
+    text = (ROOT.parent / "pyx" / "core" / "base" / "block_decode.cpp").read_text()
+    body = text[text.index("void header_fields(") :]
+    assert re.findall(r'f\.\w+\("(\w+)", header\.', body[: body.index("\n}")]) == names
+    later = names[names.index(next(iter(LATER_FIELDS))) :]
+    assert later == list(LATER_FIELDS), "a later field has a rule that brought it"
+    for rule in LATER_FIELDS.values():
+        assert rule in fork_rules(NEWEST_FORK)
 
 
 # ---------------------------------------------------------------- blob limits
@@ -181,13 +197,14 @@ def test_a_fork_that_changes_no_limit_takes_those_of_the_one_before_it_in_the_ch
 
 
 def test_one_constant_says_which_fork_is_the_newest():
-    assert Header().fork == NEWEST_FORK == evmcore.NEWEST_FORK == NEWEST
+    assert NEWEST_FORK == evmcore.NEWEST_FORK == NEWEST == Header().fork
     assert run(b"\x5f\x1e").succeeded  # CLZ
     parser = argparse.ArgumentParser()
     from evmcore.tools import run as run_tool
 
     run_tool.add_arguments(parser)
-    assert parser.parse_args(["--code", "00"]).fork == NEWEST_FORK
+    default = parser.parse_args(["--code", "00"]).fork
+    assert default == NEWEST_FORK
     assert fork_includes(NEWEST_FORK, newest_of_substance())
     assert not BY_NAME[newest_of_substance()].may_be_left_out
     assert Transaction(chain_id=1, v=37, r=1, s=1).encode()
@@ -210,8 +227,3 @@ def test_no_code_names_a_fork_as_a_default():
     for path in sources:
         for match in re.finditer(r"""=\s*\(?\s*["'](\w+)["']""", path.read_text()):
             assert match[1] not in NAMES or (path.name, match[1]) in ALLOWED, f"{path.name}: {match[0]}"
-
-
-def test_precompiles_are_those_of_the_lineage():
-    for row in PRECOMPILES:
-        assert fork_includes(NEWEST_FORK, row.since), row

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import re
+from pathlib import Path
 
 import pytest
 from differential.specification import FORK_MODULES
-from helpers import FORK_NAMES, NEWEST
+from helpers import FORK_NAMES
 
+import evmcore.chain.refusal as refusal_module
 from evmcore import (
     FORKS,
     OPCODES,
@@ -18,6 +21,7 @@ from evmcore import (
     State,
     Transaction,
     assemble,
+    errors,
     fork_includes,
     fork_index,
     fork_name,
@@ -25,6 +29,7 @@ from evmcore import (
     transact,
 )
 from evmcore._core import base_gas, price_and_run_precompile
+from evmcore.chain.refusal import refusal
 from evmcore.errors import InvalidTransaction
 
 ROWS = {row.name: row for row in OPCODES}
@@ -199,6 +204,34 @@ def test_outcomes_have_unique_names_and_exception_names():
     assert all(row.text.split(".")[0] in ("TransactionException", "BlockException", "RLPException") for row in refusals)
 
 
-def test_the_newest_fork_is_the_default():
-    assert Header().fork == NEWEST
-    assert run(assemble("PUSH1 1 CLZ")).succeeded
+def test_every_refusal_that_a_chain_makes_has_its_words():
+    """And no words are for a row that isn't there."""
+    folder = Path(refusal.__code__.co_filename).parent
+    used = {name for path in folder.glob("*.py") for name in re.findall(r'refusal\(\s*"(\w+)"', path.read_text())}
+    spoken = {
+        name
+        for path in folder.glob("*.py")
+        for name in re.findall(r'refusal\(\s*"(\w+)",\s*message=', path.read_text())
+    }
+    rows = {row.name for row in STATUSES if row.kind == "INVALID"}
+    assert len(used) > 20
+    assert used <= rows
+    assert used - spoken <= set(refusal_module._MESSAGES) <= rows
+    for name in set(refusal_module._MESSAGES) | used - spoken:
+        assert refusal(name, 1, 2).status == name
+
+
+def test_every_refusal_by_the_core_has_its_words():
+    rows = {row.name: row for row in STATUSES if row.kind == "INVALID"}
+    assert set(errors._NUMBERS) <= set(rows)
+    for name, row in rows.items():
+        error = errors.rejection(name, row.text, have=41, want=43)
+        assert (error.status, error.exception) == (name, row.text)
+        assert re.fullmatch(r"[A-Za-z].*[a-z0-9]", str(error)), name
+        if name in errors._NUMBERS:
+            assert "41" in str(error) or "43" in str(error), name
+
+
+def test_every_outcome_of_the_core_is_a_value_that_python_has():
+    assert [row.number for row in STATUSES] == list(range(len(STATUSES)))
+    assert {row.kind for row in STATUSES} == {"FLOW", "OK", "REVERT", "HALT", "INVALID", "BROKEN"}
