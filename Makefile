@@ -39,9 +39,20 @@ replay: $(BUILT) ## execute blocks again and verify them: BLOCKS=…, else the m
 	@$(BIN)/evmcore replay $(BLOCKS) $(ARGS)
 
 .PHONY: test
-test: $(BUILT) $(TEST_PACKAGES) ## run the tests: ARGS goes to pytest
+test: $(BUILT) $(TEST_PACKAGES) ## run the tests, the core's first: ARGS goes to pytest
+	@$(HAS_DOCTEST) && $(MAKE) --no-print-directory test-core ARGS= || { ! $(HAS_DOCTEST); }
+	@$(HAS_DOCTEST) || echo "Not running the core's own tests: $(WANTS_DOCTEST)"
 	@echo "Running the tests"
 	@$(BIN)/python -m pytest $(ARGS)
+
+HAS_DOCTEST := echo '\#include <doctest/doctest.h>' | $(CXX) -fsyntax-only -x c++ - 2> /dev/null
+WANTS_DOCTEST := they need doctest (on Debian and Ubuntu: apt install doctest-dev)
+
+.PHONY: test-core
+test-core: ## run the core's own tests, in C++ without Python: SANITIZE=address,undefined or thread; ARGS goes to doctest
+	@$(HAS_DOCTEST) || { echo "The core's own tests can't be built: $(WANTS_DOCTEST)" >&2; exit 1; }
+	@echo "Running the tests of the core"
+	@$(MAKE) --no-print-directory -j "$$(nproc 2> /dev/null || echo 2)" -C tests/core SANITIZE="$(SANITIZE)" ARGS="$(ARGS)"
 
 .PHONY: conformance
 conformance: $(BUILT) ## run all public test fixtures that are found and write conformance.md: ARGS="--sample 10" for a tenth

@@ -42,7 +42,8 @@ class Workload:
         self.name, self.workers = name, workers
         self.strategy = REAL.get(name, "optimistic")
         if name in REAL:
-            loaded = [Block.load(path) for path, _ in block_paths([folder])]
+            paths = [path for path, _ in block_paths([folder])]
+            loaded = [Block.load(path) for path in paths if path.name.split(".")[0].isdecimal()]
             self.first = min(loaded, key=lambda block: len(block.transactions))
             self.blocks = [
                 block
