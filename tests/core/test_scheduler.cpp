@@ -1,0 +1,183 @@
+// The scheduler alone, with counters for work: each index counts on from a lower one, and may have to count again.
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "core/parallel/pool.hpp"
+#include "core/parallel/scheduler.hpp"
+
+namespace {
+
+using namespace evmcore;
+using Claim = Scheduler::Claim;
+
+struct Counters {
+    Scheduler scheduler;
+    std::vector<uint32_t> needs;  // of each index, the lower one whose value it adds 1 to; itself: none
+    std::unique_ptr<std::atomic<uint64_t>[]> committed;
+    std::vector<uint64_t> seen;
+    uint64_t executions = 0, aborted = 0, order = 0;
+
+    explicit Counters(std::vector<uint32_t> needed)
+        : needs{std::move(needed)}, committed{new std::atomic<uint64_t>[needs.size() + 1]()}, seen(needs.size()) {}
+
+    uint64_t below(uint32_t i) const { return needs[i] == i ? 0 : committed[needs[i]].load(); }
+    void commit(uint32_t i) {
+        committed[i].store(below(i) + 1);
+        order = order * 31 + i;
+    }
+    void commit_ready() {
+        uint32_t i;
+        if (!scheduler.try_begin_commit())
+            return;
+        while (scheduler.ready(&i)) {
+            const bool was_aborted = seen[i] != below(i);
+            executions += 1 + was_aborted;
+            aborted += was_aborted;
+            commit(i);
+            scheduler.advance(was_aborted);
+        }
+        scheduler.end_commit();
+    }
+    void work(int worker) {
+        uint32_t first, count;
+        schedule_enter(worker);
+        for (;;) {
+            commit_ready();
+            const Claim claim = scheduler.claim(worker, &first, &count);
+            if (claim == Claim::DONE)
+                break;
+            if (claim == Claim::CLAIMED) {
+                for (uint32_t i = first; i < first + count; ++i) {
+                    seen[i] = below(i);
+                    scheduler.set_executed(i);
+                }
+            } else if (claim == Claim::ALONE) {
+                for (uint32_t i = first; i < first + count; ++i) {
+                    ++executions;
+                    commit(i);
+                }
+                scheduler.end_alone(count);
+            } else {
+                std::this_thread::yield();
+            }
+        }
+        schedule_leave();
+    }
+};
+
+Pool& pool_of(int workers) {
+    static Pool* pools[9] = {};
+    if (pools[workers] == nullptr)
+        pools[workers] = new Pool(workers);
+    return *pools[workers];
+}
+
+struct Setting {
+    int workers = 2;
+    uint32_t window = 64;
+    uint32_t batch = 1;
+    std::vector<uint32_t> early, midway;
+    uint32_t midway_from = 0;
+};
+
+// Runs the counters; checks that each was committed once, in order, on what was final. How many executions were aborted.
+uint64_t run(const std::vector<uint32_t>& needs, const Setting& setting) {
+    Counters counters{needs};
+    const uint32_t count = static_cast<uint32_t>(needs.size());
+    REQUIRE(counters.scheduler.reset(count, setting.window));
+    for (uint32_t i = 0; i < count; ++i)
+        counters.scheduler.set_batch(i, static_cast<uint8_t>(std::min(setting.batch, count - i)));
+    for (const uint32_t index : setting.early)
+        CHECK(counters.scheduler.set_early(index));
+    for (const uint32_t index : setting.midway)
+        (void)counters.scheduler.set_soon(index, setting.midway_from);
+    pool_of(setting.workers).run([](void* context, int worker) { static_cast<Counters*>(context)->work(worker); }, &counters);
+    uint64_t order = 0;
+    std::vector<uint64_t> values;
+    bool is_right = true;
+    for (uint32_t i = 0; i < count; ++i) {
+        values.push_back(needs[i] == i ? 1 : values[needs[i]] + 1);
+        is_right = is_right && counters.committed[i].load() == values[i];
+        order = order * 31 + i;
+    }
+    CHECK(is_right);
+    CHECK(counters.order == order);
+    CHECK(counters.executions == count + counters.aborted);  // twice at the most
+    return counters.aborted;
+}
+
+std::vector<uint32_t> needs_of(int kind, uint32_t count, std::mt19937_64& random) {
+    std::vector<uint32_t> needs;
+    for (uint32_t i = 0; i < count; ++i) {
+        const uint32_t before = i > 0 ? i - 1 : 0;
+        needs.push_back(kind == 0   ? i
+                        : kind == 1 ? before
+                        : kind == 2 ? (i > 100 ? i - 100 : 0)
+                        : kind == 3 ? static_cast<uint32_t>(random() % (i + 1))
+                                    : (random() % 10 == 0 ? before : i));
+    }
+    return needs;
+}
+
+}  // namespace
+
+TEST_CASE("every index is committed once, in order, on what is final") {
+    std::mt19937_64 random{1};
+    for (const int workers : {1, 2, 5})
+        for (const uint32_t batch : {1u, 8u, 255u})
+            for (int kind = 0; kind < 5; ++kind)
+                for (const uint32_t count : {0u, 1u, 2u, 2000u})
+                    for (const uint32_t window : {1u, 2u, 64u}) {
+                        const uint64_t aborted = run(needs_of(kind, count, random), {workers, window, batch, {}, {}, 0});
+                        CHECK((kind != 0 || aborted == 0));
+                    }
+}
+
+TEST_CASE("what starts out of order is committed in its turn") {
+    std::mt19937_64 random{2};
+    for (int turn = 0; turn < 300; ++turn) {
+        const uint32_t count = 1 + static_cast<uint32_t>(random() % 500);
+        Setting setting{
+            1 + turn % 5, 1 + static_cast<uint32_t>(random() % 100), 1 + static_cast<uint32_t>(random() % 9), {}, {}, 0};
+        setting.midway_from = static_cast<uint32_t>(random() % count);
+        for (uint32_t i = 0; i < count && setting.early.size() < 30; ++i)
+            if (random() % 20 == 0)
+                (i % 3 == 0 || i < setting.midway_from ? setting.early : setting.midway).push_back(i);
+        run(needs_of(turn % 5, count, random), setting);
+    }
+}
+
+TEST_CASE("what can't start out of order is refused") {
+    Scheduler scheduler;
+    REQUIRE(scheduler.reset(4, 4));
+    CHECK(scheduler.set_early(1));
+    CHECK(!scheduler.set_early(1));
+    CHECK(!scheduler.set_soon(1, 1));
+    CHECK(!scheduler.set_soon(2, 3));  // below what is to come before
+    CHECK(scheduler.set_soon(3, 3));
+}
+
+TEST_CASE("dependent work closes the window") {
+    std::vector<uint32_t> chain;
+    for (uint32_t i = 0; i < 5000; ++i)
+        chain.push_back(i > 0 ? i - 1 : 0);
+    // Without the fallback nearly all that is executed ahead would be aborted.
+    CHECK(run(chain, {4, 128, 1, {}, {}, 0}) < 1500);
+}
+
+TEST_CASE("any order of the workers will do") {
+    for (uint64_t seed = 0; seed < 500; ++seed) {
+        std::mt19937_64 random{seed};
+        Setting setting{3, 1 + static_cast<uint32_t>(seed % 9), 1 + static_cast<uint32_t>(seed % 4), {}, {}, 0};
+        setting.midway_from = static_cast<uint32_t>(seed % 40);
+        if (seed % 5 == 0)
+            setting.early.push_back(static_cast<uint32_t>(seed % 37));
+        else if (setting.midway_from < 39)
+            setting.midway.push_back(39);
+        ScheduleController controller{seed, 3};
+        schedule_controller.store(&controller);
+        run(needs_of(3, 40, random), setting);
+        schedule_controller.store(nullptr);
+    }
+}

@@ -1,0 +1,145 @@
+// Tries and the base state: roots that are known, roots that don't depend on the way there, and changes that are taken back.
+#include <doctest/doctest.h>
+
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+
+#include "core/base/flat_map.hpp"
+#include "core/base/hexadecimal.hpp"
+#include "core/crypto/keccak.hpp"
+#include "core/state/trie.hpp"
+#include "core/state/world.hpp"
+
+namespace {
+
+using namespace evmcore;
+
+template <class Tree>
+Hash root_of(Tree&& tree) {
+    Hash root;
+    REQUIRE(tree.root(&root));
+    return root;
+}
+std::string hex_of(const Hash& hash) {
+    static const char digits[] = "0123456789abcdef";
+    std::string text;
+    for (const uint8_t byte : hash.bytes) {
+        text += digits[byte >> 4];
+        text += digits[byte & 15];
+    }
+    return text;
+}
+ByteView view(const std::string& text) {
+    return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+struct IntHasher {
+    uint64_t operator()(uint64_t x) const noexcept { return x & 7; }  // collides as much as it can
+};
+
+}  // namespace
+
+TEST_CASE("tries have the roots that are known") {
+    Trie trie;
+    CHECK(hex_of(root_of(trie)) == "56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421");
+    // The first of the public trie tests.
+    for (const auto& [key, value] :
+         std::map<std::string, std::string>{{"do", "verb"}, {"horse", "stallion"}, {"doge", "coin"}, {"dog", "puppy"}})
+        CHECK(trie.insert(view(key), view(value)));
+    CHECK(hex_of(root_of(trie)) == "5991bb8c6514148a29db676a14ac506cd2cd5775ace63c30a4fe457715e9ac84");
+    CHECK(hex_of(keccak256(ByteView{})) == "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470");
+}
+
+TEST_CASE("a trie's root depends on what is in it, and not on the way there") {
+    std::mt19937_64 random{1};
+    for (int turn = 0; turn < 100; ++turn) {
+        Trie trie;
+        std::map<std::string, std::string> model;
+        for (int step = 0; step < 200; ++step) {
+            std::string key;
+            for (size_t size = 1 + random() % 4; key.size() < size;)
+                key += static_cast<char>(random() % 4 * 17);
+            if (random() % 3 == 0) {
+                bool was_there;
+                REQUIRE(trie.erase(view(key), &was_there));
+                CHECK(was_there == (model.erase(key) != 0));
+            } else {
+                model[key] = std::string(1 + random() % 40, static_cast<char>('a' + random() % 26));
+                REQUIRE(trie.insert(view(key), view(model[key])));
+            }
+            if (step % 20 == 0)
+                (void)root_of(trie);  // so that hashes that are kept are part of the test
+        }
+        Trie fresh;
+        for (const auto& [key, value] : model)
+            REQUIRE(fresh.insert(view(key), view(value)));
+        CHECK(trie.size() == model.size());
+        CHECK(root_of(trie) == root_of(fresh));
+        for (const auto& [key, value] : model)
+            CHECK(std::string(reinterpret_cast<const char*>(trie.get(view(key)).data), trie.get(view(key)).size) == value);
+    }
+}
+
+TEST_CASE("a flat map is a map") {
+    std::mt19937_64 random{2};
+    FlatMap<uint64_t, uint64_t, IntHasher> map;
+    std::map<uint64_t, uint64_t> model;
+    for (int step = 0; step < 4000; ++step) {
+        const uint64_t key = random() % 300;
+        bool inserted;
+        uint64_t* value = map.insert_or_find(key, &inserted);
+        REQUIRE(value != nullptr);
+        CHECK(inserted == (model.count(key) == 0));
+        *value = model[key] = random();
+        CHECK(map.size() == model.size());
+        if (step % 1000 == 999) {
+            FlatMap<uint64_t, uint64_t, IntHasher> copy;
+            REQUIRE(copy.assign_from(map));
+            size_t count = 0;
+            copy.for_each([&](uint64_t each, uint64_t& of) { count += model.at(each) == of; });
+            CHECK(count == model.size());
+            map.clear();
+            model.clear();
+            CHECK(map.find(key) == nullptr);
+        }
+    }
+}
+
+TEST_CASE("the base state goes back to its checkpoints") {
+    std::mt19937_64 random{3};
+    for (int turn = 0; turn < 200; ++turn) {
+        World world;
+        std::vector<std::pair<uint64_t, Hash>> marks;
+        for (int step = 0; step < 60; ++step) {
+            Address address{};
+            address.bytes[19] = static_cast<uint8_t>(random() % 5);
+            switch (random() % 7) {
+            case 0: (void)world.set_balance(address, u256{random() % 100}); break;
+            case 1: (void)world.set_nonce(address, random() % 100); break;
+            case 2: (void)world.set_slot(address, u256{random() % 4}, u256{random() % 3}); break;
+            case 3: (void)world.destroy(address); break;
+            case 4: {
+                const uint8_t code[] = {static_cast<uint8_t>(random()), 1};
+                (void)world.set_code(address, {code, 2});
+                break;
+            }
+            case 5: {
+                const Hash root = root_of(world);
+                marks.emplace_back(world.checkpoint(), root);
+                break;
+            }
+            default:
+                if (marks.empty())
+                    break;
+                const size_t back = random() % marks.size();
+                REQUIRE(world.revert(marks[back].first));
+                CHECK(root_of(world) == marks[back].second);
+                marks.resize(back);
+            }
+        }
+        const std::unique_ptr<World> copy{world.clone()};
+        CHECK(root_of(*copy) == root_of(world));
+    }
+}

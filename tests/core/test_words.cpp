@@ -1,0 +1,135 @@
+// 256-bit words against slow arithmetic on single bits and digits.
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "core/math/u256.hpp"
+
+namespace {
+
+using namespace evmcore;
+
+bool bit(const u256& x, unsigned i) {
+    return x.limb[i / 64] >> (i % 64) & 1;
+}
+void set_bit(u256* x, unsigned i) {
+    x->limb[i / 64] |= uint64_t{1} << (i % 64);
+}
+
+u256 slow_sum(const u256& a, const u256& b) {
+    u256 sum;
+    unsigned carry = 0;
+    for (unsigned i = 0; i < 256; ++i) {
+        const unsigned digit = bit(a, i) + bit(b, i) + carry;
+        if (digit & 1)
+            set_bit(&sum, i);
+        carry = digit >> 1;
+    }
+    return sum;
+}
+u256 slow_product(const u256& a, const u256& b) {
+    u256 product, shifted = a;
+    for (unsigned i = 0; i < 256; ++i, shifted = slow_sum(shifted, shifted))
+        if (bit(b, i))
+            product = slow_sum(product, shifted);
+    return product;
+}
+u256 slow_not(const u256& x) {
+    return {~x.limb[0], ~x.limb[1], ~x.limb[2], ~x.limb[3]};
+}
+u256 slow_difference(const u256& a, const u256& b) {
+    return slow_sum(a, slow_sum(slow_not(b), u256{1}));
+}
+bool slow_less(const u256& a, const u256& b) {
+    for (unsigned i = 256; i-- > 0;)
+        if (bit(a, i) != bit(b, i))
+            return bit(b, i);
+    return false;
+}
+void slow_divide(const u256& a, const u256& b, u256* quotient, u256* rest) {
+    *quotient = *rest = u256{};
+    for (unsigned i = 256; i-- > 0;) {
+        const bool overflows = bit(*rest, 255);
+        *rest = slow_sum(*rest, *rest);
+        if (bit(a, i))
+            set_bit(rest, 0);
+        if (overflows || !slow_less(*rest, b)) {
+            *rest = slow_difference(*rest, b);
+            set_bit(quotient, i);
+        }
+    }
+}
+
+// Limbs at the edges are as likely as any others.
+u256 random_word(std::mt19937_64& random) {
+    u256 word;
+    for (uint64_t& limb : word.limb)
+        limb = random() % 3 == 0 ? random() % 2 - random() % 2 : random() >> random() % 64;
+    return random() % 5 == 0 ? u256{word.limb[0]} : word;
+}
+
+}  // namespace
+
+TEST_CASE("sums, differences, products, orders") {
+    std::mt19937_64 random{1};
+    for (int turn = 0; turn < 2000; ++turn) {
+        const u256 a = random_word(random), b = random_word(random);
+        CHECK(a + b == slow_sum(a, b));
+        CHECK(a - b == slow_difference(a, b));
+        CHECK(a * b == slow_product(a, b));
+        CHECK(square(a) == slow_product(a, a));
+        CHECK((a < b) == slow_less(a, b));
+        u256 sum;
+        CHECK(add_overflow(a, b, &sum) == slow_less(slow_sum(a, b), a));
+        const u256 narrow = mul_u64(a, b.limb[0]);
+        CHECK(narrow == slow_product(a, u256{b.limb[0]}));
+    }
+}
+
+TEST_CASE("quotients and what is left") {
+    std::mt19937_64 random{2};
+    for (int turn = 0; turn < 2000; ++turn) {
+        const u256 a = random_word(random), b = random_word(random), m = random_word(random);
+        u256 quotient, rest;
+        if (!b.is_zero()) {
+            slow_divide(a, b, &quotient, &rest);
+            CHECK(div(a, b) == quotient);
+            CHECK(mod(a, b) == rest);
+        } else {
+            CHECK(div(a, b).is_zero());
+            CHECK(mod(a, b).is_zero());
+        }
+        if (!m.is_zero() && !slow_less(a + b, a)) {
+            slow_divide(a + b, m, &quotient, &rest);
+            CHECK(addmod(a, b, m) == rest);
+        }
+    }
+    CHECK(mulmod(u256{} - u256{1}, u256{} - u256{1}, u256{12}) == u256{9});
+    CHECK(exp(u256{3}, u256{5}) == u256{243});
+    CHECK(exp(u256{2}, u256{256}).is_zero());
+}
+
+TEST_CASE("shifts, bytes and lengths") {
+    std::mt19937_64 random{3};
+    for (int turn = 0; turn < 2000; ++turn) {
+        const u256 x = random_word(random);
+        const unsigned count = random() % 256;
+        u256 left, right;
+        for (unsigned i = 0; i < 256; ++i) {
+            if (i >= count && bit(x, i - count))
+                set_bit(&left, i);
+            if (i + count < 256 && bit(x, i + count))
+                set_bit(&right, i);
+        }
+        CHECK(shl(u256{count}, x) == left);
+        CHECK(shr(u256{count}, x) == right);
+        unsigned length = 0;
+        for (unsigned i = 0; i < 256; ++i)
+            length = bit(x, i) ? i + 1 : length;
+        CHECK(bit_length(x) == length);
+        uint8_t bytes[32];
+        to_big_endian(x, bytes);
+        CHECK(from_big_endian(bytes) == x);
+        CHECK(byte_at(u256{count % 32}, x) == u256{bytes[count % 32]});
+    }
+}
