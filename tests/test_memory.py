@@ -17,7 +17,9 @@ from fuzz import memory
 ROOT = Path(__file__).resolve().parent.parent
 
 IS_SANITIZED = any(name in os.environ.get("LD_PRELOAD", "") for name in ("libasan", "libtsan"))
-pytestmark = pytest.mark.skipif(IS_SANITIZED, reason="a sanitizer's shadow takes more address space, and its allocator is its own")
+pytestmark = pytest.mark.skipif(
+    IS_SANITIZED, reason="a sanitizer's shadow takes more address space, and its allocator is its own"
+)
 
 # Each would take more than the address space, and none comes to a limit of 1 GiB before.
 PROGRAMS = {
