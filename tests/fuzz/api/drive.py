@@ -107,32 +107,28 @@ class Fuzzer:
         told = [json.loads(line) for line in told_.read_bytes().splitlines()]
         text = ("HANGS\n" if hangs else "") + errors.read_text("utf-8", "replace")
         at = progress.read_bytes()
-        is_done = bool(told) and told[-1].get("done", False)
-        if is_done:
-            told.pop()
+        is_done = bool(told) and "done" in told[-1]
         status = done.returncode or (0 if is_done else 99)
         return told, status, text, (int.from_bytes(at[:8], "little"), int.from_bytes(at[8:], "little"))
 
     def failures_of(self, first: str, count: int, program: Program | None = None) -> tuple[list[Failure], int]:
         """The failures of a process, and how many seeds it got through."""
         told, status, text, (seed, line) = self.process(first, count, program)
-        made = lambda seed: program or program_of(seed, self.is_sanitized, os.environ.get("EVMCORE_FUZZ_ONLY", ""))  # noqa: E731
+        done = told.pop()["done"] if told and "done" in told[-1] else None
+
+        def made(seed: int) -> Program:
+            return program or program_of(seed, self.is_sanitized, os.environ.get("EVMCORE_FUZZ_ONLY", ""))
+
         found = [_failure(made(one["seed"]), one["line"], one["message"]) for one in told]
-        if status == 0:
-            return found, count
-        if seed == 2**64 - 1:
-            found.append(
-                Failure(
-                    int(first) if first != "-" else 0,
-                    "end",
-                    "",
-                    f"ended with {status}\n{text[-3000:]}",
-                    f"the end: {status}",
-                )
-            )
-            return found, count
-        found.append(_failure(made(seed), line, _crash(status, text)))
-        return found, count if program else seed - int(first) + 1
+        if done is None and program is None and seed < int(first):
+            raise RuntimeError(f"the process did not start:\n{text[-3000:]}")
+        if done is None:
+            found.append(_failure(made(seed), line, _crash(status, text)))
+            return found, count if program else seed - int(first) + 1
+        if status != 0:  # after the last program, as the interpreter ended
+            last = int(first) if program is None else program.seed
+            found.append(Failure(last, "end", "", _crash(status, text), f"the end: {status}"))
+        return found, done
 
     def again(self, program: Program, what: str, times: int) -> bool:
         """Whether a program fails in the same way, in a process of its own."""

@@ -15,6 +15,7 @@ import signal
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,8 @@ from .sequence import CHANGES, IMPORTS, MARKS, MODELLED, STATES, Program, progra
 
 __all__ = ["operations", "run_program"]
 
+# How long a process goes on, so that what it found is told soon.
+SECONDS = 60
 WARM, MORE, MOST_NEW_THREADS, MOST_NEW_MEBIBYTES = 3, 8, 12, 200
 Mark = Callable[[int], Any]
 
@@ -206,8 +209,11 @@ def main() -> int:
         type("", (), {**{n: getattr(what, n) for n in ("exc_type", "exc_value")}, "object": "thread"})
     )
     given_program = Program(**json.load(sys.stdin)) if first == "-" else None
-    process = os.getpid()
+    process, began = os.getpid(), time.monotonic()
+    done = 0
     for turn in range(count):
+        if time.monotonic() - began > SECONDS and not given_program:
+            break
         seed = given_program.seed if given_program else int(first) + turn
         program = given_program or program_of(seed, harness.IS_SANITIZED, os.environ.get("EVMCORE_FUZZ_ONLY", ""))
         failure = run_program(program, lambda line, seed=seed: struct.pack_into("<QQ", progress, 0, seed, line))
@@ -216,11 +222,12 @@ def main() -> int:
             os.write(out, json.dumps({"seed": seed, **failure}).encode() + b"\n")
             if given_program:
                 break
+        done += 1
         signal.setitimer(signal.ITIMER_REAL, 0)
         if turn % 20 == 19:
             gc.collect()
     struct.pack_into("<QQ", progress, 0, 2**64 - 1, 0)
-    os.write(out, b'{"done": true}\n')
+    os.write(out, json.dumps({"done": done}).encode() + b"\n")
     return 0
 
 

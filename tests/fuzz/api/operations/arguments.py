@@ -67,7 +67,7 @@ def honest_subclasses(random: Random) -> str:
             "agree(lambda b: Block.decode(b(block('send').encode())).hash)",
             "agree(lambda b: (lambda s: (s.set_code(b(D), b(bytes(3))), s.get_storage(b(D), 1), s.root())[2])(State()))",
             "agree(lambda b: Block(header(), [], (), [Withdrawal(1, 2, b(D), 3)]).encode())",
-            "agree(lambda b: disassemble(b(bytes(3))).lines().__next__())",
+            "agree(lambda b: next(disassemble(b(bytes(3))).lines().__next__())",
         )
     )
 
@@ -115,8 +115,8 @@ def call(random: Random) -> str:
         "sender": address(random), "to": random.choice(("None", address(random))), "data": data(random), "value": word(random),
         "gas": random.choice(("100000", word(random, 0.6))), "gas_price": word(random), "tracer": tracer(random),
     }  # fmt: skip
-    names = random.sample(list(options), random.randint(0, 4))
     # With no bound of its own, a program that never ends would take all of the header's gas.
+    names = ["gas", *random.sample([name for name in options if name != "gas"], random.randint(0, 4))]
     return f"call({state(random, 0.2)}, {header(random)}, {', '.join(f'{name}={options[name]}' for name in names)})"
 
 
@@ -173,7 +173,7 @@ def small_functions(random: Random) -> str:
             f"to_address({address(random, 0.8)})",
             f"rlp.decode({data(random, 0.5)})",
             f"rlp.encode({listed(random, data(random))})",
-            f"disassemble({data(random, 0.5)}, {fork(random)}).lines().__next__()",
+            f"next(disassemble({data(random, 0.5)}, {fork(random)}).lines(), None)",
             f"assemble({random.choice((repr('PUSH'), repr('PUSH @x'), repr('PUSH 99999999999999999999'), some))})",
             f"header({random.choice(values.HEADER_NAMES)}={word(random, 0.8)}).encode()",
             f"Header.decode({data(random)})",
