@@ -81,10 +81,11 @@ law: $(BUILT) $(TEST_PACKAGES) ## run real and generated blocks in parallel, man
 	@$(BIN)/python -m tests.law $(if $(ARGS),$(ARGS),--generated 10000)
 
 .PHONY: style
-style: $(BUILT) $(STYLE_PACKAGES) ## look at the Python code's form and types
+style: $(BUILT) $(STYLE_PACKAGES) ## look at the code's form, and at the Python code's types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check evmcore tests examples docs/*.py setup.py
 	@$(BIN)/mypy
+	@find pyx/core tests -name '*.hpp' -o -name '*.cpp' | xargs $(BIN)/clang-format --dry-run -Werror
 
 .PHONY: stubs
 stubs: $(BUILT) $(STYLE_PACKAGES) ## hold the type stubs against the compiled module

@@ -11,9 +11,7 @@ namespace {
 
 using namespace evmcore;
 
-bool is_same(const Bytes& a, const Bytes& b) {
-    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin());
-}
+bool is_same(const Bytes& a, const Bytes& b) { return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin()); }
 
 }  // namespace
 

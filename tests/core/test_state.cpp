@@ -31,9 +31,7 @@ std::string hex_of(const Hash& hash) {
     }
     return text;
 }
-ByteView view(const std::string& text) {
-    return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
+ByteView view(const std::string& text) { return {reinterpret_cast<const uint8_t*>(text.data()), text.size()}; }
 
 struct IntHasher {
     uint64_t operator()(uint64_t x) const noexcept { return x & 7; }  // collides as much as it can

@@ -9,12 +9,8 @@ namespace {
 
 using namespace evmcore;
 
-bool bit(const u256& x, unsigned i) {
-    return x.limb[i / 64] >> (i % 64) & 1;
-}
-void set_bit(u256* x, unsigned i) {
-    x->limb[i / 64] |= uint64_t{1} << (i % 64);
-}
+bool bit(const u256& x, unsigned i) { return x.limb[i / 64] >> (i % 64) & 1; }
+void set_bit(u256* x, unsigned i) { x->limb[i / 64] |= uint64_t{1} << (i % 64); }
 
 u256 slow_sum(const u256& a, const u256& b) {
     u256 sum;
@@ -34,12 +30,8 @@ u256 slow_product(const u256& a, const u256& b) {
             product = slow_sum(product, shifted);
     return product;
 }
-u256 slow_not(const u256& x) {
-    return {~x.limb[0], ~x.limb[1], ~x.limb[2], ~x.limb[3]};
-}
-u256 slow_difference(const u256& a, const u256& b) {
-    return slow_sum(a, slow_sum(slow_not(b), u256{1}));
-}
+u256 slow_not(const u256& x) { return {~x.limb[0], ~x.limb[1], ~x.limb[2], ~x.limb[3]}; }
+u256 slow_difference(const u256& a, const u256& b) { return slow_sum(a, slow_sum(slow_not(b), u256{1})); }
 bool slow_less(const u256& a, const u256& b) {
     for (unsigned i = 256; i-- > 0;)
         if (bit(a, i) != bit(b, i))

@@ -183,12 +183,8 @@ inline Status execute_in_order(Machine* machine, BlockJob* job, uint32_t index) 
     return is_result(outcome.status) ? commit(job, index) : job->fail(outcome.status, index);
 }
 
-inline void open(Machine* machine, BlockJob* job) {
-    machine->rules = job->rules;
-}
-inline Status begin_or_end(Machine*, BlockJob*) {
-    return Status::RUNNING;
-}
+inline void open(Machine* machine, BlockJob* job) { machine->rules = job->rules; }
+inline Status begin_or_end(Machine*, BlockJob*) { return Status::RUNNING; }
 
 const ExecutionHooks HOOKS = {apply, check_room, commit, execute_in_order, open, begin_or_end, begin_or_end};
 

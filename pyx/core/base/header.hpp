@@ -30,9 +30,9 @@ struct Header {
     uint64_t gas_used = 0;
     uint64_t timestamp = 0;  // seconds since 1970
     Bytes extra_data;
-    Hash mix_hash{};         // prev_randao since Paris (EIP-4399)
+    Hash mix_hash{};  // prev_randao since Paris (EIP-4399)
     uint8_t nonce[8] = {};
-    u256 base_fee_per_gas;   // wei
+    u256 base_fee_per_gas;  // wei
     Hash withdrawals_root{};
     uint64_t blob_gas_used = 0;
     uint64_t excess_blob_gas = 0;
@@ -65,8 +65,8 @@ struct BlockParts {
     Vector<Header> ommers;
     bool has_withdrawals = false;
     Vector<Withdrawal> withdrawals;
-    ByteView header_rlp;                 // keccak-256 of it is the block hash
-    ByteView ommers_rlp;                 // keccak-256 of it is the header's ommers_hash
+    ByteView header_rlp;               // keccak-256 of it is the block hash
+    ByteView ommers_rlp;               // keccak-256 of it is the header's ommers_hash
     Vector<ByteView> withdrawal_rlps;  // the items of the withdrawals root
 };
 

@@ -16,11 +16,20 @@ public:
     const RlpReader& items() const noexcept { return items_; }
     bool has_more() const noexcept { return ok() && !items_.at_end(); }
 
-    void number(const char* name, uint64_t& out) noexcept { if (ok()) note(name, items_.next_u64(&out)); }
-    void number(const char* name, u256& out) noexcept { if (ok()) note(name, items_.next_u256(&out)); }
+    void number(const char* name, uint64_t& out) noexcept {
+        if (ok())
+            note(name, items_.next_u64(&out));
+    }
+    void number(const char* name, u256& out) noexcept {
+        if (ok())
+            note(name, items_.next_u256(&out));
+    }
     void fixed(const char* name, Address& out) noexcept { fixed(name, out.bytes, 20); }
     void fixed(const char* name, Hash& out) noexcept { fixed(name, out.bytes, 32); }
-    void fixed(const char* name, uint8_t* out, size_t size) noexcept { if (ok()) note(name, items_.next_fixed(out, size)); }
+    void fixed(const char* name, uint8_t* out, size_t size) noexcept {
+        if (ok())
+            note(name, items_.next_fixed(out, size));
+    }
     ByteView string(const char* name) noexcept {
         ByteView out;
         if (ok())
@@ -48,7 +57,10 @@ public:
     }
     void note(const RlpFieldReader& inner) noexcept { note(inner.field_, inner.status_); }
     // The record ends here.
-    void finish(const char* record_name) noexcept { if (ok()) note(record_name, items_.finish()); }
+    void finish(const char* record_name) noexcept {
+        if (ok())
+            note(record_name, items_.finish());
+    }
 
 private:
     RlpReader items_;

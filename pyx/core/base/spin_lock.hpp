@@ -15,7 +15,7 @@ inline void cpu_pause() noexcept {
 }
 
 class SpinLock {
-  public:
+public:
     void lock() noexcept {
         for (unsigned spins = 0; is_held_.exchange(true, std::memory_order_acquire); ++spins) {
             // The holder may have lost its processor: then only giving ours away helps.
@@ -30,20 +30,20 @@ class SpinLock {
     }
     void unlock() noexcept { is_held_.store(false, std::memory_order_release); }
 
-  private:
+private:
     static constexpr unsigned SPINS_BEFORE_YIELD = 64;
     std::atomic<bool> is_held_{false};
 };
 
 // Holds a SpinLock to the end of a block.
 class SpinGuard {
-  public:
+public:
     explicit SpinGuard(SpinLock& lock) noexcept : lock_{lock} { lock_.lock(); }
     SpinGuard(const SpinGuard&) = delete;
     SpinGuard& operator=(const SpinGuard&) = delete;
     ~SpinGuard() { lock_.unlock(); }
 
-  private:
+private:
     SpinLock& lock_;
 };
 

@@ -10,7 +10,7 @@ template <class T, size_t MOST_BYTES = SIZE_MAX / 2, size_t CHUNK = 64>
 class StablePool {
     static_assert(std::is_trivially_destructible_v<T>);
 
-  public:
+public:
     StablePool() = default;
     StablePool(const StablePool&) = delete;
     StablePool& operator=(const StablePool&) = delete;
@@ -44,7 +44,7 @@ class StablePool {
             release();
     }
 
-  private:
+private:
     EVMCORE_NOINLINE bool grow() noexcept {
         if (is_full())
             return false;

@@ -44,10 +44,10 @@ struct Authorization {
 enum class TransactionCodec : uint8_t {
     NUMBER_64,
     NUMBER,
-    CHAIN_ID,        // 64 bits on the wire; sets has_chain_id
-    RECIPIENT,       // 20 bytes, or none for a creation; sets is_create
+    CHAIN_ID,   // 64 bits on the wire; sets has_chain_id
+    RECIPIENT,  // 20 bytes, or none for a creation; sets is_create
     DATA,
-    ACCESS_LIST,     // its slots are in access_keys
+    ACCESS_LIST,  // its slots are in access_keys
     HASHES,
     AUTHORIZATIONS,
 };
@@ -121,13 +121,11 @@ constexpr bool type_has_field(uint8_t type, TransactionField field) noexcept {
     switch (type) {
 #define FIELD(NAME) || field == TransactionField::NAME
 #define TRANSACTION(TYPE, NAME, FORK, EIP, TEXT, FIELDS) \
-    case TYPE:                                           \
-        return false FIELDS;
+    case TYPE: return false FIELDS;
 #include "../rules/transactions.def"
 #undef TRANSACTION
 #undef FIELD
-    default:
-        return false;
+    default: return false;
     }
 }
 

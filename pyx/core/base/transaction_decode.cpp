@@ -11,13 +11,19 @@ namespace {
 // ------------------------------------------------------------------------------------ one pair a form (TransactionCodec)
 
 template <class Fields, class Tx, class Number>
-void NUMBER_64_form(Fields& f, const char* name, Tx&, Number& member) noexcept { f.number(name, member); }
+void NUMBER_64_form(Fields& f, const char* name, Tx&, Number& member) noexcept {
+    f.number(name, member);
+}
 
 template <class Fields, class Tx, class Number>
-void NUMBER_form(Fields& f, const char* name, Tx&, Number& member) noexcept { f.number(name, member); }
+void NUMBER_form(Fields& f, const char* name, Tx&, Number& member) noexcept {
+    f.number(name, member);
+}
 
 template <class Fields, class Tx, class Data>
-void DATA_form(Fields& f, const char* name, Tx&, Data& member) noexcept { f.bytes(name, member); }
+void DATA_form(Fields& f, const char* name, Tx&, Data& member) noexcept {
+    f.bytes(name, member);
+}
 
 void RECIPIENT_form(RlpFieldReader& f, const char* name, Transaction& tx, Address& member) noexcept {
     const ByteView to = f.string(name);
@@ -42,7 +48,9 @@ void CHAIN_ID_form(RlpFieldReader& f, const char* name, Transaction& tx, u256& m
     tx.has_chain_id = true;
 }
 
-void CHAIN_ID_form(RlpFieldWriter& f, const char* name, const Transaction&, const u256& member) noexcept { f.number(name, member); }
+void CHAIN_ID_form(RlpFieldWriter& f, const char* name, const Transaction&, const u256& member) noexcept {
+    f.number(name, member);
+}
 
 void ACCESS_LIST_form(RlpFieldReader& f, const char* name, Transaction& tx, Vector<AccessEntry>& member) noexcept {
     RlpReader entries = f.list(name);
@@ -161,13 +169,11 @@ bool fields_of_type(uint8_t type, Fields& f, Tx& tx) noexcept {
     switch (type) {
 #define FIELD(NAME) NAME##_field(f, tx);
 #define TRANSACTION(TYPE, NAME, FORK, EIP, TEXT, FIELDS) \
-    case TYPE:                                           \
-        FIELDS return true;
+    case TYPE: FIELDS return true;
 #include "../rules/transactions.def"
 #undef TRANSACTION
 #undef FIELD
-    default:
-        return false;
+    default: return false;
     }
 }
 
@@ -331,7 +337,8 @@ size_t encode_authorization_for_signing(const Authorization& authorization, uint
     const uint8_t* const nonce_digits = nonce + 8 - nonce_size;
     uint8_t* at = out;
     *at++ = MAGIC;
-    at = rlp_put_header(at, 0xc0, rlp_string_size(chain_id_digits, chain_id_size) + 21 + rlp_string_size(nonce_digits, nonce_size));
+    at = rlp_put_header(at, 0xc0,
+                        rlp_string_size(chain_id_digits, chain_id_size) + 21 + rlp_string_size(nonce_digits, nonce_size));
     at = rlp_put_string(at, chain_id_digits, chain_id_size);
     at = rlp_put_string(at, authorization.address.bytes, 20);
     at = rlp_put_string(at, nonce_digits, nonce_size);
@@ -341,12 +348,10 @@ size_t encode_authorization_for_signing(const Authorization& authorization, uint
 const char* transaction_type_name(uint8_t type) noexcept {
     switch (type) {
 #define TRANSACTION(TYPE, NAME, FORK, EIP, TEXT, FIELDS) \
-    case TYPE:                                           \
-        return #NAME;
+    case TYPE: return #NAME;
 #include "../rules/transactions.def"
 #undef TRANSACTION
-    default:
-        return nullptr;
+    default: return nullptr;
     }
 }
 

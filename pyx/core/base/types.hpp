@@ -65,7 +65,9 @@ struct u256 {
 };
 
 // How many bytes the number needs without leading zeros; none for zero.
-constexpr unsigned byte_length(uint64_t x) noexcept { return x == 0 ? 0 : (71 - static_cast<unsigned>(__builtin_clzll(x))) / 8; }
+constexpr unsigned byte_length(uint64_t x) noexcept {
+    return x == 0 ? 0 : (71 - static_cast<unsigned>(__builtin_clzll(x))) / 8;
+}
 constexpr unsigned byte_length(const u256& x) noexcept {
     for (unsigned i = 4; i-- > 0;)
         if (x.limb[i] != 0)

@@ -24,7 +24,7 @@ template <class T, size_t MOST_BYTES = SIZE_MAX / 2>
 class Vector {
     static constexpr bool IS_PLAIN = std::is_trivially_copyable_v<T>;
 
-  public:
+public:
     using value_type = T;
     static constexpr size_t MOST = MOST_BYTES / sizeof(T);
 
@@ -179,7 +179,7 @@ class Vector {
         std::swap(capacity_, other.capacity_);
     }
 
-  private:
+private:
     // Short arrays of short items would otherwise move again and again.
     static constexpr size_t FIRST = sizeof(T) >= 64 ? 1 : 64 / sizeof(T);
 

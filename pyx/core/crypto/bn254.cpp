@@ -48,8 +48,8 @@ struct Wire {
     }
 
     static bool read(G2& q, const uint8_t* bytes) noexcept {
-        return read(q.x.im, bytes) && read(q.x.re, bytes + 32) && read(q.y.im, bytes + 64) &&
-               read(q.y.re, bytes + 96) && (q.is_infinity() || Curve<A>::is_on_twist(q));
+        return read(q.x.im, bytes) && read(q.x.re, bytes + 32) && read(q.y.im, bytes + 64) && read(q.y.re, bytes + 96) &&
+               (q.is_infinity() || Curve<A>::is_on_twist(q));
     }
 
     static void write(uint8_t* bytes, const Fp& a) noexcept {

@@ -113,9 +113,7 @@ struct Portable {
     }
 
     // r = a + b without reduction. The modulus leaves two bits free: four canonical values can be summed.
-    static constexpr void add_lazy(Fp& r, const Fp& a, const Fp& b) noexcept {
-        add_limbs(r.limb, a.limb, b.limb, 4);
-    }
+    static constexpr void add_lazy(Fp& r, const Fp& a, const Fp& b) noexcept { add_limbs(r.limb, a.limb, b.limb, 4); }
 
     static constexpr void subtract(Fp& r, const Fp& a, const Fp& b) noexcept {
         Fp t{};

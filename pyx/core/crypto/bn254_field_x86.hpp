@@ -11,6 +11,7 @@
 // The rows. They name the operands %[low], %[h0], %[h1], %[h2] (scratch).
 
 // (t0 .. t3, top) = (t0 .. t3) + rdx * B; the top word is new
+// clang-format off: assembly, related instructions on a line
 #define EVMCORE_ROW(B, t0, t1, t2, t3, top)                                                           \
     "mulxq 0+" B ", %[low], %[h0]\n\t addq %[low], " t0 "\n\t"                                         \
     "mulxq 8+" B ", %[low], %[h1]\n\t adcq %[low], " t1 "\n\t"                                         \
@@ -101,6 +102,7 @@ struct WithMulx {
 
     static void square(Fp& r, const Fp& a) noexcept { multiply(r, a, a); }
 };
+// clang-format on
 
 }  // namespace evmcore::bn254
 

@@ -85,10 +85,11 @@ void power_x(typename T::Element& r, const typename T::Element& a) noexcept {
     for (const ChainStep& step : CHAIN_OF_X) {
         for (int i = 0; i < step.squares; ++i)
             T::cyclotomic_square(r, r);
-        T::multiply(r, r, step.digit == 19    ? power_19
-                          : step.digit == -19 ? inverse_19
-                          : step.digit == -15 ? inverse_15
-                                              : inverse_1);
+        T::multiply(r, r,
+                    step.digit == 19    ? power_19
+                    : step.digit == -19 ? inverse_19
+                    : step.digit == -15 ? inverse_15
+                                        : inverse_1);
     }
 }
 
@@ -110,14 +111,14 @@ bool is_one_after_final_exponentiation(const typename T::Element& f) noexcept {
     T::multiply(s, s, t);        // 6x
     power_x<T>(six_x2, s);       // 6x^2
     T::cyclotomic_square(a, six_x2);
-    power_x<T>(b, a);            // 12x^3
+    power_x<T>(b, a);  // 12x^3
     T::multiply(a, b, six_x2);
-    T::multiply(a, a, s);        // 12x^3 + 6x^2 + 6x
+    T::multiply(a, a, s);  // 12x^3 + 6x^2 + 6x
     T::conjugate(t, t);
-    T::multiply(b, a, t);        // 12x^3 + 6x^2 + 4x
+    T::multiply(b, a, t);  // 12x^3 + 6x^2 + 4x
 
     T::multiply(s, a, six_x2);
-    T::multiply(s, s, g);        // times p^0
+    T::multiply(s, s, g);  // times p^0
     T::frobenius_1(t, b);
     T::multiply(s, s, t);
     T::frobenius_2(t, a);

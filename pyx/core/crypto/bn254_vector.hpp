@@ -115,7 +115,7 @@ constexpr Quad to_quad(const Fp2& a, const Fp2& b) noexcept {
 struct alignas(32) Constants {
     int64_t multiple[DIGITS][4];  // (k p + 1) / 2^29, tight
     int64_t modulus[DIGITS][4];
-    int64_t inverse[4];           // k
+    int64_t inverse[4];  // k
     int64_t mask[4], first[4], next[4], last[4], half[4], top[4];
 };
 
@@ -160,6 +160,7 @@ constexpr Constants CONSTANTS = [] {
 static_assert(offsetof(Constants, modulus) == 288 && offsetof(Constants, inverse) == 576 && offsetof(Constants, top) == 768);
 
 // The columns are ymm0 to ymm9. Two digits of the first factor, in ymm10 and ymm11, meet limb I of the second at once.
+// clang-format off: assembly, related instructions on a line
 #define EVMCORE_TWO_COLUMNS(AT, I, J)                                                                   \
     "vmovdqa 32*" I "+" AT ", %%ymm12\n\t"                                                               \
     "vpmuldq %%ymm12, %%ymm10, %%ymm13\n\t vpaddq %%ymm13, %%ymm" I ", %%ymm" I "\n\t"                     \
@@ -237,6 +238,7 @@ static_assert(offsetof(Constants, modulus) == 288 && offsetof(Constants, inverse
           "xmm11", "xmm12", "xmm13", "xmm14", "xmm15")
 #define EVMCORE_RE "0(%[vector])"
 #define EVMCORE_IM "320(%[vector])"
+// clang-format on
 
 struct Lane {
     // One factor for all four lanes: with it an Fp2 multiplies both of the vector.

@@ -90,7 +90,8 @@ struct LanePairing {
     }
 
     // Pairing::add_step, for q or, with the y's exchanged, -q
-    EVMCORE_AVX2 EVMCORE_NOINLINE static void add_step(Slot& t, Lines& line, const Rotated& x, const Rotated& y, const Rotated& minus_y) noexcept {
+    EVMCORE_AVX2 EVMCORE_NOINLINE static void add_step(Slot& t, Lines& line, const Rotated& x, const Rotated& y,
+                                                       const Rotated& minus_y) noexcept {
         Quad theta, lambda, c, f, g, minus;
         Rotated d, e, h;
         T::multiply(theta, t.z, y);
@@ -142,10 +143,9 @@ struct LanePairing {
 
     // As Pairing::miller_loop, for `count` slots.
     EVMCORE_AVX2 static bool miller_loop(T::Element& f, Slot* slots, int count) noexcept {
-        static constexpr Rotated GAMMA[3][2] = {
-            {make_constant(FROBENIUS_1.power[2]), make_constant(FROBENIUS_1.power[3])},
-            {make_constant(FROBENIUS_2.power[2]), make_constant(FROBENIUS_2.power[3])},
-            {make_constant(FROBENIUS_3.power[2]), make_constant(FROBENIUS_3.power[3])}};
+        static constexpr Rotated GAMMA[3][2] = {{make_constant(FROBENIUS_1.power[2]), make_constant(FROBENIUS_1.power[3])},
+                                                {make_constant(FROBENIUS_2.power[2]), make_constant(FROBENIUS_2.power[3])},
+                                                {make_constant(FROBENIUS_3.power[2]), make_constant(FROBENIUS_3.power[3])}};
         Lines line;
         f = one();
         for (int bit = LOOP_LENGTH - 1; bit >= 0; --bit) {

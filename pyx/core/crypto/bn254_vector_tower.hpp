@@ -95,8 +95,9 @@ struct LaneTower : Lane {
         for (int i = 0; i < DIGITS; ++i) {
             // (P - 10 Q - i Q + 18 v + 2 i v, 2 Q + 2 u) for D = (u, v)
             const Lanes q = high_half_twice(load(t0, i)), product = swap_halves(load(d, i));
-            x[i] = (load(t0, i) & LOW_HALF) + multiply32(q, Lanes{-10, -10, 2, 2}) + multiply32(swap_parts(q), Lanes{1, -1, 0, 0}) +
-                   multiply32(product, Lanes{18, 18, 2, 2}) + multiply32(swap_parts(product), Lanes{-2, 2, 0, 0});
+            x[i] = (load(t0, i) & LOW_HALF) + multiply32(q, Lanes{-10, -10, 2, 2}) +
+                   multiply32(swap_parts(q), Lanes{1, -1, 0, 0}) + multiply32(product, Lanes{18, 18, 2, 2}) +
+                   multiply32(swap_parts(product), Lanes{-2, 2, 0, 0});
         }
         tighten(r.c[0], x);
         for (int i = 0; i < DIGITS; ++i) {
@@ -115,8 +116,8 @@ struct LaneTower : Lane {
     }
 
     // r = a * (l0 + l1 w + l3 w^3), each an Fp2 in one half of a quad
-    EVMCORE_AVX2 EVMCORE_NOINLINE static void multiply_by_line(Element& r, const Element& a, const int64_t* l0, const int64_t* l1,
-                                              const int64_t* l3) noexcept {
+    EVMCORE_AVX2 EVMCORE_NOINLINE static void multiply_by_line(Element& r, const Element& a, const int64_t* l0,
+                                                               const int64_t* l1, const int64_t* l3) noexcept {
         Expanded left;
         expand(left, a, -3);
         for (int k = 0; k < 3; ++k) {

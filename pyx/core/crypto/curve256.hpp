@@ -152,15 +152,16 @@ struct Residue {
     friend EVMCORE_INLINE Residue operator+(const Residue& x, const Residue& y) noexcept {
 #if defined(__x86_64__)
         uint64_t t0 = x.word.limb[0], t1 = x.word.limb[1], t2 = x.word.limb[2], t3 = x.word.limb[3], u0, u1, u2, u3, carry;
-        __asm__("addq %[y0], %[t0]\n\t adcq %[y1], %[t1]\n\t adcq %[y2], %[t2]\n\t adcq %[y3], %[t3]\n\t"
-                "movl $0, %k[carry]\n\t adcq $0, %[carry]\n\t"
-                "movq %[t0], %[u0]\n\t movq %[t1], %[u1]\n\t movq %[t2], %[u2]\n\t movq %[t3], %[u3]\n\t"
-                "subq %[p0], %[u0]\n\t sbbq %[p1], %[u1]\n\t sbbq %[p2], %[u2]\n\t sbbq %[p3], %[u3]\n\t sbbq $0, %[carry]\n\t"
-                "cmovcq %[t0], %[u0]\n\t cmovcq %[t1], %[u1]\n\t cmovcq %[t2], %[u2]\n\t cmovcq %[t3], %[u3]"
-                : [t0] "+&r"(t0), [t1] "+&r"(t1), [t2] "+&r"(t2), [t3] "+&r"(t3), [u0] "=&r"(u0), [u1] "=&r"(u1),
-                  [u2] "=&r"(u2), [u3] "=&r"(u3), [carry] "=&r"(carry)
-                : EVMCORE_LIMBS(y, y.word), EVMCORE_LIMBS(p, modulus)
-                : "cc");
+        __asm__(
+            "addq %[y0], %[t0]\n\t adcq %[y1], %[t1]\n\t adcq %[y2], %[t2]\n\t adcq %[y3], %[t3]\n\t"
+            "movl $0, %k[carry]\n\t adcq $0, %[carry]\n\t"
+            "movq %[t0], %[u0]\n\t movq %[t1], %[u1]\n\t movq %[t2], %[u2]\n\t movq %[t3], %[u3]\n\t"
+            "subq %[p0], %[u0]\n\t sbbq %[p1], %[u1]\n\t sbbq %[p2], %[u2]\n\t sbbq %[p3], %[u3]\n\t sbbq $0, %[carry]\n\t"
+            "cmovcq %[t0], %[u0]\n\t cmovcq %[t1], %[u1]\n\t cmovcq %[t2], %[u2]\n\t cmovcq %[t3], %[u3]"
+            : [t0] "+&r"(t0), [t1] "+&r"(t1), [t2] "+&r"(t2), [t3] "+&r"(t3), [u0] "=&r"(u0), [u1] "=&r"(u1), [u2] "=&r"(u2),
+              [u3] "=&r"(u3), [carry] "=&r"(carry)
+            : EVMCORE_LIMBS(y, y.word), EVMCORE_LIMBS(p, modulus)
+            : "cc");
         return {u256{u0, u1, u2, u3}};
 #else
         u256 sum;
@@ -172,14 +173,15 @@ struct Residue {
     friend EVMCORE_INLINE Residue operator-(const Residue& x, const Residue& y) noexcept {
 #if defined(__x86_64__)
         uint64_t t0 = x.word.limb[0], t1 = x.word.limb[1], t2 = x.word.limb[2], t3 = x.word.limb[3], u0, u1, u2, u3;
-        __asm__("subq %[y0], %[t0]\n\t sbbq %[y1], %[t1]\n\t sbbq %[y2], %[t2]\n\t sbbq %[y3], %[t3]\n\t"
-                "sbbq %[u0], %[u0]\n\t movq %[u0], %[u1]\n\t movq %[u0], %[u2]\n\t movq %[u0], %[u3]\n\t"
-                "andq %[p0], %[u0]\n\t andq %[p1], %[u1]\n\t andq %[p2], %[u2]\n\t andq %[p3], %[u3]\n\t"
-                "addq %[u0], %[t0]\n\t adcq %[u1], %[t1]\n\t adcq %[u2], %[t2]\n\t adcq %[u3], %[t3]"
-                : [t0] "+&r"(t0), [t1] "+&r"(t1), [t2] "+&r"(t2), [t3] "+&r"(t3), [u0] "=&r"(u0), [u1] "=&r"(u1),
-                  [u2] "=&r"(u2), [u3] "=&r"(u3)
-                : EVMCORE_LIMBS(y, y.word), EVMCORE_LIMBS(p, modulus)
-                : "cc");
+        __asm__(
+            "subq %[y0], %[t0]\n\t sbbq %[y1], %[t1]\n\t sbbq %[y2], %[t2]\n\t sbbq %[y3], %[t3]\n\t"
+            "sbbq %[u0], %[u0]\n\t movq %[u0], %[u1]\n\t movq %[u0], %[u2]\n\t movq %[u0], %[u3]\n\t"
+            "andq %[p0], %[u0]\n\t andq %[p1], %[u1]\n\t andq %[p2], %[u2]\n\t andq %[p3], %[u3]\n\t"
+            "addq %[u0], %[t0]\n\t adcq %[u1], %[t1]\n\t adcq %[u2], %[t2]\n\t adcq %[u3], %[t3]"
+            : [t0] "+&r"(t0), [t1] "+&r"(t1), [t2] "+&r"(t2), [t3] "+&r"(t3), [u0] "=&r"(u0), [u1] "=&r"(u1), [u2] "=&r"(u2),
+              [u3] "=&r"(u3)
+            : EVMCORE_LIMBS(y, y.word), EVMCORE_LIMBS(p, modulus)
+            : "cc");
         return {u256{t0, t1, t2, t3}};
 #else
         u256 difference, wrapped;
@@ -214,7 +216,7 @@ struct Residue {
         return power(exponent);
     }
 
-  private:
+private:
     // carry * 2^256 + x, below twice the modulus, brought below the modulus without a branch.
     static EVMCORE_INLINE u256 reduce_once(const u256& x, uint64_t carry) noexcept {
         u256 reduced;
@@ -270,8 +272,10 @@ Point<Curve> twice(const Point<Curve>& p) noexcept {
 template <class Curve>
 Point<Curve> sum(const Point<Curve>& p, const Point<Curve>& q) noexcept {
     using F = typename Point<Curve>::F;
-    if (p.is_infinite()) return q;
-    if (q.is_infinite()) return p;
+    if (p.is_infinite())
+        return q;
+    if (q.is_infinite())
+        return p;
     const F zz1 = p.z * p.z, zz2 = q.z * q.z;
     const F u1 = p.x * zz2, u2 = q.x * zz1;
     const F s1 = p.y * q.z * zz2, s2 = q.y * p.z * zz1;
@@ -286,7 +290,8 @@ Point<Curve> sum(const Point<Curve>& p, const Point<Curve>& q) noexcept {
 template <class Curve>
 Point<Curve> sum(const Point<Curve>& p, const AffinePoint<Curve>& q) noexcept {
     using F = typename Point<Curve>::F;
-    if (p.is_infinite()) return {q.x, q.y, F::one()};
+    if (p.is_infinite())
+        return {q.x, q.y, F::one()};
     const F zz = p.z * p.z;
     const F h = q.x * zz - p.x, r = q.y * p.z * zz - p.y;
     if (h.is_zero()) [[unlikely]]

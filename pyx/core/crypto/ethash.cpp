@@ -89,7 +89,7 @@ struct Cache {
 
 // A reference to a cache, or none. (std::shared_ptr would need memory for its count, and end the process without.)
 class CacheHold {
-  public:
+public:
     CacheHold() = default;
     explicit CacheHold(const Cache* made) noexcept : cache_{made} {}
     CacheHold(const CacheHold& other) noexcept : cache_{other.cache_} {
@@ -108,7 +108,7 @@ class CacheHold {
     const Cache* operator->() const noexcept { return cache_; }
     bool is_there() const noexcept { return cache_ != nullptr; }
 
-  private:
+private:
     const Cache* cache_ = nullptr;
 };
 

@@ -11,7 +11,7 @@ template <size_t MAX_BYTES, size_t ENTRIES>
 class KeccakMemo {
     static_assert(MAX_BYTES % 32 == 0 && (ENTRIES & (ENTRIES - 1)) == 0);
 
-  public:
+public:
     struct Entry {
         Hash hash;
         uint8_t message[MAX_BYTES];
@@ -51,8 +51,8 @@ class KeccakMemo {
         return entry.hash;
     }
 
-  private:
-    static constexpr uint64_t FIRST = 0x9e3779b97f4a7c15u;   // odd numbers without a pattern
+private:
+    static constexpr uint64_t FIRST = 0x9e3779b97f4a7c15u;  // odd numbers without a pattern
     static constexpr uint64_t SECOND = 0xd1342543de82ef95u;
     static constexpr unsigned SHIFT = 64 - __builtin_ctzll(ENTRIES);
 

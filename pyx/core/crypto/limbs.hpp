@@ -23,6 +23,7 @@ inline bool cpu_has_two_carry_chains() noexcept {
 inline const bool has_two_carry_chains = cpu_has_two_carry_chains();
 
 // r[0..COUNT) += a[0..COUNT) * b + carry; returns the new carry. CF carries the products, OF the sums.
+// clang-format off: assembly, related instructions on a line
 #define EVMCORE_ONE_LIMB(AT, IN, OUT)                                                  \
     "mulxq " AT "(%[a]), %[low], " OUT "\n\t adcxq " IN ", %[low]\n\t"                \
     "adoxq " AT "(%[r]), %[low]\n\t movq %[low], " AT "(%[r])\n\t"
@@ -76,6 +77,7 @@ inline void montgomery_multiply_4(uint64_t* r, const uint64_t* a, const uint64_t
             : "rdx", "cc", "memory");
 }
 #undef EVMCORE_ROWS
+// clang-format on
 #undef EVMCORE_CLEARING_ROW
 #undef EVMCORE_PRODUCT_ROW
 #undef EVMCORE_TWO_LIMBS

@@ -23,18 +23,18 @@ void* make_secp256k1_context() noexcept {
         native.secp256k1_context_randomize(context, seed);
     return context;
 }
-}
+}  // namespace
 
 bool set_native_symbol(const char* name, void* address) noexcept {
     bool is_known = false;
     bool is_complete[NATIVE_PACKAGE_COUNT];
     std::memset(is_complete, true, sizeof is_complete);
-#define NATIVE_SYMBOL(PACKAGE, NAME, RETURN, PARAMETERS)                           \
-    if (!is_known && std::strcmp(name, #NAME) == 0) {                              \
-        native.NAME = reinterpret_cast<RETURN(*) PARAMETERS>(address);             \
-        is_known = true;                                                           \
-    }                                                                              \
-    if (native.NAME == nullptr)                                                    \
+#define NATIVE_SYMBOL(PACKAGE, NAME, RETURN, PARAMETERS)               \
+    if (!is_known && std::strcmp(name, #NAME) == 0) {                  \
+        native.NAME = reinterpret_cast<RETURN(*) PARAMETERS>(address); \
+        is_known = true;                                               \
+    }                                                                  \
+    if (native.NAME == nullptr)                                        \
         is_complete[static_cast<unsigned>(NativePackage::PACKAGE)] = false;
 #include "native_symbols.def"
 #undef NATIVE_SYMBOL

@@ -9,6 +9,7 @@
 namespace evmcore {
 
 // blst's types as 64-bit machines lay them out: limbs least significant first, field elements in Montgomery form.
+// clang-format off: a type a line
 struct BlstScalar { uint8_t bytes[32]; };  // little-endian
 struct BlstFp { uint64_t limb[6]; };
 struct BlstFp2 { BlstFp fp[2]; };
@@ -18,6 +19,7 @@ struct BlstP1Affine { BlstFp x, y; };      // all zero: infinity
 struct BlstP1 { BlstFp x, y, z; };         // Jacobian; z = 0: infinity
 struct BlstP2Affine { BlstFp2 x, y; };
 struct BlstP2 { BlstFp2 x, y, z; };
+// clang-format on
 
 enum class NativePackage : uint8_t { coincurve, ckzg };
 constexpr unsigned NATIVE_PACKAGE_COUNT = 2;

@@ -25,7 +25,8 @@ using Scalar = Residue<P256::Order>;
 
 }  // namespace
 
-bool p256_verify(const uint8_t hash[32], const uint8_t r[32], const uint8_t s[32], const uint8_t x[32], const uint8_t y[32]) noexcept {
+bool p256_verify(const uint8_t hash[32], const uint8_t r[32], const uint8_t s[32], const uint8_t x[32],
+                 const uint8_t y[32]) noexcept {
     const u256 r_number = load_big_endian(r), s_number = load_big_endian(s);
     const u256 x_number = load_big_endian(x), y_number = load_big_endian(y);
     const u256 &order = P256::Order::value, &prime = P256::Field::value;

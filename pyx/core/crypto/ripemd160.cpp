@@ -7,6 +7,7 @@
 namespace evmcore {
 namespace {
 
+// clang-format off: tables of the specification
 constexpr uint8_t LEFT_WORD[80] = {0, 1, 2,  3,  4,  5,  6,  7, 8, 9,  10, 11, 12, 13, 14, 15, 7,  4,  13, 1,  10, 6,  15, 3, 12, 0, 9,
                                    5, 2, 14, 11, 8,  3,  10, 14, 4, 9, 15, 8,  1,  2,  7,  0,  6,  13, 11, 5,  12, 1,  9,  11, 10, 0, 8,
                                    12, 4, 13, 3, 7,  15, 14, 5, 6, 2,  4,  0,  5,  9,  7,  12, 2,  10, 14, 1,  3,  8,  11, 6,  15, 13};
@@ -21,14 +22,20 @@ constexpr uint8_t RIGHT_SHIFT[80] = {8,  9,  9,  11, 13, 15, 15, 5, 7,  7,  8,  
                                      6,  14, 6,  9,  12, 9,  12, 5, 15, 8,  8,  5,  12, 9,  12, 5,  14, 6,  8,  13, 6,  5, 15, 13, 11, 11};
 constexpr uint32_t LEFT_CONSTANT[5] = {0, 0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xa953fd4e};   // square roots of 2, 3, 5, 7
 constexpr uint32_t RIGHT_CONSTANT[5] = {0x50a28be6, 0x5c4dd124, 0x6d703ef3, 0x7a6d76e9, 0};  // cube roots of 2, 3, 5, 7
+// clang-format on
 
 template <int ROUND>
 EVMCORE_INLINE uint32_t mix(uint32_t x, uint32_t y, uint32_t z) noexcept {
-    if constexpr (ROUND == 0) return x ^ y ^ z;
-    if constexpr (ROUND == 1) return (x & y) | (~x & z);
-    if constexpr (ROUND == 2) return (x | ~y) ^ z;
-    if constexpr (ROUND == 3) return (x & z) | (y & ~z);
-    if constexpr (ROUND == 4) return x ^ (y | ~z);
+    if constexpr (ROUND == 0)
+        return x ^ y ^ z;
+    if constexpr (ROUND == 1)
+        return (x & y) | (~x & z);
+    if constexpr (ROUND == 2)
+        return (x | ~y) ^ z;
+    if constexpr (ROUND == 3)
+        return (x & z) | (y & ~z);
+    if constexpr (ROUND == 4)
+        return x ^ (y | ~z);
 }
 
 EVMCORE_INLINE uint32_t rotate_left(uint32_t x, int n) noexcept { return x << n | x >> (32 - n); }
@@ -42,7 +49,8 @@ EVMCORE_INLINE void step(uint32_t v[5], uint32_t word, uint32_t constant, int sh
 }
 
 template <size_t... STEP>
-EVMCORE_INLINE void all_steps(uint32_t left[5], uint32_t right[5], const uint32_t x[16], std::index_sequence<STEP...>) noexcept {
+EVMCORE_INLINE void all_steps(uint32_t left[5], uint32_t right[5], const uint32_t x[16],
+                              std::index_sequence<STEP...>) noexcept {
     ((step<STEP, STEP / 16>(left, x[LEFT_WORD[STEP]], LEFT_CONSTANT[STEP / 16], LEFT_SHIFT[STEP]),
       step<STEP, 4 - STEP / 16>(right, x[RIGHT_WORD[STEP]], RIGHT_CONSTANT[STEP / 16], RIGHT_SHIFT[STEP])),
      ...);

@@ -111,7 +111,8 @@ Point<Secp256k1> combine_halves(const u256& u, const u256& v, const Point<Secp25
 
 constexpr unsigned UNCOMPRESSED = 2;  // SECP256K1_EC_UNCOMPRESSED
 
-bool recover_with_library(const uint8_t hash[32], const uint8_t r[32], const uint8_t s[32], uint8_t y_parity, uint8_t key[64]) noexcept {
+bool recover_with_library(const uint8_t hash[32], const uint8_t r[32], const uint8_t s[32], uint8_t y_parity,
+                          uint8_t key[64]) noexcept {
     const void* context = native.secp256k1_context;
     uint8_t r_and_s[64], signature[65], public_key[64], serialized[65];
     std::memcpy(r_and_s, r, 32);
@@ -127,7 +128,8 @@ bool recover_with_library(const uint8_t hash[32], const uint8_t r[32], const uin
 
 }  // namespace
 
-bool recover_public_key_portable(const uint8_t hash[32], const uint8_t r[32], const uint8_t s[32], uint8_t y_parity, uint8_t key[64]) noexcept {
+bool recover_public_key_portable(const uint8_t hash[32], const uint8_t r[32], const uint8_t s[32], uint8_t y_parity,
+                                 uint8_t key[64]) noexcept {
     const u256 r_number = load_big_endian(r), s_number = load_big_endian(s);
     const u256& order = Secp256k1::Order::value;
     if (y_parity > 1 || r_number.is_zero() || !is_less(r_number, order) || s_number.is_zero() || !is_less(s_number, order))
@@ -165,8 +167,10 @@ bool sign_recoverable(const uint8_t hash[32], const uint8_t private_key[32], Sig
     uint8_t signature[65], r_and_s[64];
     int recovery_id = 0;
     // Null: the library's own nonces, RFC 6979. It fails for a key outside 1 .. n-1 alone.
-    if (native.secp256k1_ecdsa_sign_recoverable(native.secp256k1_context, signature, hash, private_key, nullptr, nullptr) != 1 ||
-        native.secp256k1_ecdsa_recoverable_signature_serialize_compact(native.secp256k1_context, r_and_s, &recovery_id, signature) != 1)
+    if (native.secp256k1_ecdsa_sign_recoverable(native.secp256k1_context, signature, hash, private_key, nullptr, nullptr) !=
+            1 ||
+        native.secp256k1_ecdsa_recoverable_signature_serialize_compact(native.secp256k1_context, r_and_s, &recovery_id,
+                                                                       signature) != 1)
         return false;
     std::memcpy(out->r, r_and_s, 32);
     std::memcpy(out->s, r_and_s + 32, 32);
@@ -174,13 +178,15 @@ bool sign_recoverable(const uint8_t hash[32], const uint8_t private_key[32], Sig
     return recovery_id < 2;  // 2 and 3, an x above the order, come once in 2^127 and have no place in a transaction
 }
 
-bool recover_public_key(const uint8_t hash[32], const uint8_t r[32], const uint8_t s[32], uint8_t y_parity, uint8_t key[64]) noexcept {
+bool recover_public_key(const uint8_t hash[32], const uint8_t r[32], const uint8_t s[32], uint8_t y_parity,
+                        uint8_t key[64]) noexcept {
     if (has_native(NativePackage::coincurve)) [[likely]]
         return y_parity <= 1 && recover_with_library(hash, r, s, y_parity, key);
     return recover_public_key_portable(hash, r, s, y_parity, key);
 }
 
-Status recover_sender(const Hash& signing_hash, const uint8_t r[32], const uint8_t s[32], uint8_t y_parity, Address* out) noexcept {
+Status recover_sender(const Hash& signing_hash, const uint8_t r[32], const uint8_t s[32], uint8_t y_parity,
+                      Address* out) noexcept {
     uint8_t key[64];
     if (!recover_public_key(signing_hash.bytes, r, s, y_parity, key))
         return Status::INVALID_SIGNATURE;

@@ -46,7 +46,7 @@ void hmac(const uint8_t key[32], const uint8_t* message, size_t size, uint8_t ou
 
 // RFC 6979, section 3.2: an HMAC-DRBG seeded with the key and the hash, which is taken modulo the order.
 class NonceGenerator {
-  public:
+public:
     NonceGenerator(const uint8_t key[32], const uint8_t hash[32]) noexcept {
         std::memcpy(seed, key, 32);
         std::memcpy(seed + 32, hash, 32);
@@ -64,7 +64,7 @@ class NonceGenerator {
         std::memcpy(nonce, v, sizeof v);
     }
 
-  private:
+private:
     void update(uint8_t separator, size_t seed_size) noexcept {
         Wiped<uint8_t[97]> message;
         std::memcpy(message.value, v, 32);

@@ -229,14 +229,10 @@ EVMCORE_INLINE u256 divide_limbs(const uint64_t* n, unsigned count, const u256& 
     if (count < divisor_limbs)
         return {n[0], n[1], n[2], n[3]};
     switch (divisor_limbs) {
-    case 1:
-        return divides_fast ? divide_by_limb(n, count, d.limb[0], q) : divide_by<1>(n, count, d.limb, q);
-    case 2:
-        return divide_by<2>(n, count, d.limb, q);
-    case 3:
-        return divide_by<3>(n, count, d.limb, q);
-    default:
-        return divide_by<4>(n, count, d.limb, q);
+    case 1: return divides_fast ? divide_by_limb(n, count, d.limb[0], q) : divide_by<1>(n, count, d.limb, q);
+    case 2: return divide_by<2>(n, count, d.limb, q);
+    case 3: return divide_by<3>(n, count, d.limb, q);
+    default: return divide_by<4>(n, count, d.limb, q);
     }
 }
 
@@ -395,9 +391,9 @@ EVMCORE_INLINE u256 power_of_bits(u256* base, uint64_t exponent, unsigned count)
 constexpr unsigned SQUARED_BITS = 62;
 
 u256 binomial_power(const u256& z, const u256& m) noexcept {
-    constexpr u256 ONE_THIRD{0xaaaaaaaaaaaaaaab, 0, 0, 0};  // modulo 2^64, all that matters beside z^3
-    const u256 pairs = shift_right(m * (m - u256{1}), 1);   // m over 2, modulo 2^255; z^2 is a multiple of 2^128
-    const u256 triples = pairs * (m - u256{2}) * ONE_THIRD; // m over 3, modulo 2^64
+    constexpr u256 ONE_THIRD{0xaaaaaaaaaaaaaaab, 0, 0, 0};   // modulo 2^64, all that matters beside z^3
+    const u256 pairs = shift_right(m * (m - u256{1}), 1);    // m over 2, modulo 2^255; z^2 is a multiple of 2^128
+    const u256 triples = pairs * (m - u256{2}) * ONE_THIRD;  // m over 3, modulo 2^64
     const u256 square_of_z = square(z);
     return u256{1} + m * z + pairs * square_of_z + triples * (square_of_z * z);
 }

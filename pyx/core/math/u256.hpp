@@ -133,8 +133,7 @@ EVMCORE_INLINE bool is_negative(const u256& x) noexcept { return static_cast<int
 // As two's complement: flipping both sign bits turns the signed order into the unsigned one.
 EVMCORE_INLINE bool signed_less(const u256& a, const u256& b) noexcept {
     constexpr uint64_t SIGN = uint64_t{1} << 63;
-    return u256{a.limb[0], a.limb[1], a.limb[2], a.limb[3] ^ SIGN} <
-           u256{b.limb[0], b.limb[1], b.limb[2], b.limb[3] ^ SIGN};
+    return u256{a.limb[0], a.limb[1], a.limb[2], a.limb[3] ^ SIGN} < u256{b.limb[0], b.limb[1], b.limb[2], b.limb[3] ^ SIGN};
 }
 
 // The number if it fits 64 bits, else 2^64 - 1: enough for any gas, size or offset that can be paid for.
@@ -151,9 +150,7 @@ EVMCORE_INLINE constexpr u256 operator|(const u256& a, const u256& b) noexcept {
 EVMCORE_INLINE constexpr u256 operator^(const u256& a, const u256& b) noexcept {
     return {a.limb[0] ^ b.limb[0], a.limb[1] ^ b.limb[1], a.limb[2] ^ b.limb[2], a.limb[3] ^ b.limb[3]};
 }
-EVMCORE_INLINE constexpr u256 operator~(const u256& x) noexcept {
-    return {~x.limb[0], ~x.limb[1], ~x.limb[2], ~x.limb[3]};
-}
+EVMCORE_INLINE constexpr u256 operator~(const u256& x) noexcept { return {~x.limb[0], ~x.limb[1], ~x.limb[2], ~x.limb[3]}; }
 
 // count < 256. First within limbs, then by one and by two whole limbs: selections, since counts are seldom predictable.
 EVMCORE_INLINE u256 shift_left(const u256& x, unsigned count) noexcept {
@@ -237,8 +234,14 @@ EVMCORE_INLINE u256 sign_extend(const u256& byte_index, const u256& x) noexcept 
     const unsigned sign_limb = index / 8, unused_bits = 56 - index % 8 * 8;
     const int64_t limb = static_cast<int64_t>(x.limb[sign_limb] << unused_bits) >> unused_bits;
     const uint64_t extended = static_cast<uint64_t>(limb), fill = static_cast<uint64_t>(limb >> 63);
-    return {sign_limb == 0 ? extended : x.limb[0], sign_limb == 1 ? extended : sign_limb < 1 ? fill : x.limb[1],
-            sign_limb == 2 ? extended : sign_limb < 2 ? fill : x.limb[2], sign_limb == 3 ? extended : fill};
+    return {sign_limb == 0 ? extended : x.limb[0],
+            sign_limb == 1  ? extended
+            : sign_limb < 1 ? fill
+                            : x.limb[1],
+            sign_limb == 2  ? extended
+            : sign_limb < 2 ? fill
+                            : x.limb[2],
+            sign_limb == 3 ? extended : fill};
 }
 
 // --- Product -----------------------------------------------------------------------------------------------------

@@ -138,8 +138,8 @@ Status AccessList::build_slots(const SlotAccess* rows, size_t row_count, uint32_
         if (row.transaction >= count)
             continue;
         // Slots of an account come in runs.
-        const bool is_same = account != nullptr && std::memcmp(row.address, accounts_[*account].address.bytes,
-                                                                sizeof row.address) == 0;
+        const bool is_same =
+            account != nullptr && std::memcmp(row.address, accounts_[*account].address.bytes, sizeof row.address) == 0;
         if (!is_same)
             account = add_account(row.address);
         if (account == nullptr)
@@ -210,9 +210,8 @@ bool AccessList::build_order(const uint64_t* gas, uint32_t count) noexcept {
         total += cost(i);
     // Short ones keep their order: neighbours in the block are neighbours in memory.
     const uint64_t batch_cost = total / BATCHES + 1;
-    std::stable_sort(order_.begin(), order_.end(), [&](uint32_t a, uint32_t b) {
-        return std::max(cost(a), batch_cost) > std::max(cost(b), batch_cost);
-    });
+    std::stable_sort(order_.begin(), order_.end(),
+                     [&](uint32_t a, uint32_t b) { return std::max(cost(a), batch_cost) > std::max(cost(b), batch_cost); });
     uint64_t filled = batch_cost;
     for (uint32_t turn = 0; turn < count; ++turn) {
         if (filled >= batch_cost) {

@@ -12,7 +12,7 @@
 namespace evmcore {
 
 class AccessList {
-  public:
+public:
     AccessList() = default;
     AccessList(const AccessList&) = delete;
     AccessList& operator=(const AccessList&) = delete;
@@ -22,8 +22,7 @@ class AccessList {
     // transaction used, to start with the longest. Keeps a reference to each code that is written.
     // OUT_OF_MEMORY, ABORTED when the poll says so, or ACCESSES_DIFFER when a row has a code that isn't there.
     Status build(const AccountAccess* accounts, size_t account_count, const SlotAccess* slots, size_t slot_count,
-                 const Code* const* codes, size_t code_count, const uint64_t* gas, uint32_t count,
-                 Poll* poll) noexcept;
+                 const Code* const* codes, size_t code_count, const uint64_t* gas, uint32_t count, Poll* poll) noexcept;
 
     uint32_t count() const noexcept { return static_cast<uint32_t>(order_.size()); }
     // Transactions with the most to do first: they are all independent. A batch is for one worker: one long transaction, or
@@ -31,22 +30,20 @@ class AccessList {
     uint32_t at_turn(size_t turn) const noexcept { return order_[turn]; }
     size_t batch_count() const noexcept { return batches_.size(); }
     size_t batch_begin(size_t batch) const noexcept { return batches_[batch]; }
-    size_t batch_end(size_t batch) const noexcept {
-        return batch + 1 < batches_.size() ? batches_[batch + 1] : order_.size();
-    }
+    size_t batch_end(size_t batch) const noexcept { return batch + 1 < batches_.size() ? batches_[batch + 1] : order_.size(); }
 
-  private:
+private:
     friend class BoundAccessList;
 
     static constexpr uint32_t NEVER = UINT32_MAX;
     // An account after a transaction, as far as the block has settled it by then. Entries lie in the order of transactions.
     struct AccountEntry {
         uint32_t transaction;
-        uint8_t settled;        // WROTE_BALANCE, WROTE_NONCE, WROTE_CODE: these no longer come from the world
-        bool is_touched;        // exists, unless it is empty and empty ones go
-        bool is_wiped;          // by this transaction
-        bool is_reborn;         // destroyed since the block began: what the world has doesn't count
-        int64_t wiped_by;       // the last transaction so far that wiped its storage
+        uint8_t settled;   // WROTE_BALANCE, WROTE_NONCE, WROTE_CODE: these no longer come from the world
+        bool is_touched;   // exists, unless it is empty and empty ones go
+        bool is_wiped;     // by this transaction
+        bool is_reborn;    // destroyed since the block began: what the world has doesn't count
+        int64_t wiped_by;  // the last transaction so far that wiped its storage
         uint64_t nonce;
         const Code* code;
         u256 balance;
@@ -57,20 +54,20 @@ class AccessList {
     };
     struct Account {
         Address address;
-        uint32_t begin = 0, end = 0;                   // of its entries' places, in account_places_
-        uint32_t first_storage = NEVER;                // the first transaction that wrote a slot that isn't zero
+        uint32_t begin = 0, end = 0;     // of its entries' places, in account_places_
+        uint32_t first_storage = NEVER;  // the first transaction that wrote a slot that isn't zero
         bool is_ever_wiped = false;
     };
     struct Slot {
         uint32_t account;
         u256 key;
-        uint32_t begin = 0, end = 0;                   // of its entries' places, in slot_places_
+        uint32_t begin = 0, end = 0;  // of its entries' places, in slot_places_
     };
     // What a transaction is said to look at, in the order of the rows, which a run of it keeps to by and large: so most looks
     // find in the next step, without hashing, the entry of an earlier transaction and the transaction's own; NEVER: none.
     struct AccountStep {
         Address address;
-        bool has_storage;    // for an earlier one wrote a slot that isn't zero
+        bool has_storage;  // for an earlier one wrote a slot that isn't zero
         uint32_t below, own;
     };
     struct SlotStep {
@@ -125,9 +122,8 @@ class AccessList {
     static uint32_t place_below(const Thing& thing, const Vector<uint32_t>& places, const Vector<Entry>& entries,
                                 uint32_t i) noexcept {
         const uint32_t* const first = places.data() + thing.begin;
-        const uint32_t* const above = std::partition_point(first, places.data() + thing.end, [&](uint32_t place) {
-            return entries[place].transaction < i;
-        });
+        const uint32_t* const above = std::partition_point(first, places.data() + thing.end,
+                                                           [&](uint32_t place) { return entries[place].transaction < i; });
         return above != first ? above[-1] : NEVER;
     }
     uint32_t place_below(const Account& account, uint32_t i) const noexcept {
@@ -142,8 +138,7 @@ class AccessList {
     const SlotEntry* slot_entry(uint32_t place) const noexcept { return place != NEVER ? &slot_entries_[place] : nullptr; }
     // Whether transactions below i, since the one that wiped it, wrote a slot of the account that isn't zero.
     static bool has_storage(const Account& account, const AccountEntry* seen, uint32_t i) noexcept {
-        return account.first_storage < i &&
-               (seen == nullptr || static_cast<int64_t>(account.first_storage) >= seen->wiped_by);
+        return account.first_storage < i && (seen == nullptr || static_cast<int64_t>(account.first_storage) >= seen->wiped_by);
     }
     const Account* find(const Address& address) const noexcept {
         const uint32_t* place = account_index_.find(address);

@@ -23,15 +23,13 @@ AccessList::AccountStep BoundAccessList::step_of(uint32_t i, const Address& addr
     if (account == nullptr)
         return {address, false, NEVER, NEVER};
     const uint32_t below = list_->place_below(*account, i), own = list_->place_below(*account, i + 1);
-    return {address, AccessList::has_storage(*account, list_->account_entry(below), i), below,
-            own != below ? own : NEVER};
+    return {address, AccessList::has_storage(*account, list_->account_entry(below), i), below, own != below ? own : NEVER};
 }
 
 AccessList::SlotStep BoundAccessList::step_of(uint32_t i, const Address& address, const u256& key,
-                                        uint32_t* cursor) const noexcept {
-    const SlotStep* step = AccessList::find_step(list_->slot_steps_, i, cursor, [&](const SlotStep& each) {
-        return each.key == key && each.address == address;
-    });
+                                              uint32_t* cursor) const noexcept {
+    const SlotStep* step = AccessList::find_step(
+        list_->slot_steps_, i, cursor, [&](const SlotStep& each) { return each.key == key && each.address == address; });
     if (step != nullptr)
         return *step;
     const Account* account = list_->find(address);
@@ -61,7 +59,8 @@ void BoundAccessList::settle(const AccountEntry* entry, bool has_storage, Accoun
         state->has_storage = state->is_storage_known = true;
 }
 
-Status BoundAccessList::account(uint32_t i, const Address& address, AccessListCursor* cursor, AccountState* out) const noexcept {
+Status BoundAccessList::account(uint32_t i, const Address& address, AccessListCursor* cursor,
+                                AccountState* out) const noexcept {
     const Status status = world_->account(address, out);
     const AccountStep step = step_of(i, address, &cursor->account);
     if (status == Status::RUNNING)
@@ -70,7 +69,7 @@ Status BoundAccessList::account(uint32_t i, const Address& address, AccessListCu
 }
 
 Status BoundAccessList::slot(uint32_t i, const Address& address, uint32_t place, const u256& key, AccessListCursor* cursor,
-                       SlotState* out) const noexcept {
+                             SlotState* out) const noexcept {
     const SlotStep step = step_of(i, address, key, &cursor->slot);
     const SlotEntry* seen = list_->slot_entry(step.below);
     int64_t wiped_by = -1;
@@ -167,9 +166,8 @@ Status BoundAccessList::fold(World* world) const noexcept {
         const AccountEntry* life = list_->account_entry(list_->place_below(account, list_->count()));
         if (life != nullptr && static_cast<int64_t>(last.transaction) < life->wiped_by)
             continue;
-        const Status status = places[slot.account] != NO_PLACE
-                                  ? world->set_slot_at(places[slot.account], slot.key, last.value)
-                                  : world->set_slot_of(account.address, slot.key, last.value);
+        const Status status = places[slot.account] != NO_PLACE ? world->set_slot_at(places[slot.account], slot.key, last.value)
+                                                               : world->set_slot_of(account.address, slot.key, last.value);
         if (status != Status::RUNNING)
             return status;
     }

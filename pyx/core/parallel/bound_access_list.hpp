@@ -11,7 +11,7 @@ struct AccessListCursor {
 };
 
 class BoundAccessList {
-  public:
+public:
     // `deletes_empty`: touched and empty accounts go (EIP-161).
     void bind(const AccessList* list, const World* world, bool deletes_empty) noexcept {
         list_ = list;
@@ -33,7 +33,7 @@ class BoundAccessList {
     // When all have ended: writes the state after the last transaction to the world.
     Status fold(World* world) const noexcept;
 
-  private:
+private:
     using Account = AccessList::Account;
     using Slot = AccessList::Slot;
     using AccountStep = AccessList::AccountStep;

@@ -14,7 +14,7 @@ namespace evmcore {
 // A set that may say yes to what isn't in it: of 16-bit numbers, others count mod 2^16, that many workers add to. Small enough
 // for the nearest cache, so that asking it costs less than looking where another core wrote.
 class BitFilter {
-  public:
+public:
     void add(uint64_t number) noexcept {
         std::atomic<uint64_t>& word = words_[number / 64 % WORDS];
         const uint64_t bit = uint64_t{1} << number % 64;
@@ -30,7 +30,7 @@ class BitFilter {
             word.store(0, std::memory_order_relaxed);
     }
 
-  private:
+private:
     static constexpr size_t WORDS = 1024;
     std::atomic<uint64_t> words_[WORDS] = {};
 };
@@ -39,7 +39,7 @@ class BitFilter {
 // full.
 template <class Key, class Entry, class Hasher>
 class ConcurrentIndex {
-  public:
+public:
     ConcurrentIndex() = default;
     ConcurrentIndex(const ConcurrentIndex&) = delete;
     ConcurrentIndex& operator=(const ConcurrentIndex&) = delete;
@@ -136,7 +136,7 @@ class ConcurrentIndex {
         }
     }
 
-  private:
+private:
     static constexpr unsigned FILTER_SHIFT = 48;  // by the hash's upper bits: the lower ones choose the slot
 
     BitFilter filter_;

@@ -125,8 +125,7 @@ uint64_t Engine::sketch_transactions() noexcept {
     for (size_t i = 0; i < sketches_.size(); ++i) {
         const Transaction& tx = *job->transactions[i];
         // One whose sender has yet to be recovered takes fifty microseconds more.
-        const bool is_payment =
-            tx.knows_sender() && (tx.gas_limit < 30'000 || (tx.data.empty() && tx.gas_limit < 100'000));
+        const bool is_payment = tx.knows_sender() && (tx.gas_limit < 30'000 || (tx.data.empty() && tx.gas_limit < 100'000));
         sketches_[i] = {std::min(tx.gas_limit, job->context.gas_limit), is_payment, false};
         if (i > 0)
             sketches_[i - 1].is_like_next = tx.to == job->transactions[i - 1]->to;
@@ -141,8 +140,8 @@ void Engine::set_batches() noexcept {
     for (size_t i = sketches_.size(); i-- > 0;) {
         payments = sketches_[i].is_payment ? payments + 1 : 0;
         alike = sketches_[i].is_like_next ? alike + 1 : 1;
-        const size_t batch = payments > 1 ? std::min<size_t>(payments, tuning.payment_batch)
-                                          : std::min<size_t>(alike, tuning.neighbour_batch);
+        const size_t batch =
+            payments > 1 ? std::min<size_t>(payments, tuning.payment_batch) : std::min<size_t>(alike, tuning.neighbour_batch);
         scheduler.set_batch(static_cast<uint32_t>(i), static_cast<uint8_t>(batch));
     }
 }

@@ -35,11 +35,11 @@ struct EngineWorker {
 
 // What the engine knows of a transaction beside its outcome. In a cache line of its own: neighbours are different workers'.
 struct alignas(64) TransactionState {
-    bool is_exact = false;      // executed with everything below it committed
-    bool is_written = false;    // its writes are in multi-version memory
-    bool was_aborted = false;   // an execution of it was
-    int64_t waited_for = -1;    // the transaction whose writes made it execute again
-    uint64_t finish_gas = 0;    // when it could have finished on processors without number, in gas (recorded blocks)
+    bool is_exact = false;     // executed with everything below it committed
+    bool is_written = false;   // its writes are in multi-version memory
+    bool was_aborted = false;  // an execution of it was
+    int64_t waited_for = -1;   // the transaction whose writes made it execute again
+    uint64_t finish_gas = 0;   // when it could have finished on processors without number, in gas (recorded blocks)
 };
 
 struct Engine {
@@ -77,7 +77,8 @@ struct Engine {
 
     // The parts of an optimistic block that touch more than one of the members above.
     Status begin_optimistic() noexcept;
-    Status flush() noexcept;  // what is committed goes to the base state, and the memory starts again on it; when nobody else works
+    Status
+    flush() noexcept;  // what is committed goes to the base state, and the memory starts again on it; when nobody else works
     void end_optimistic() noexcept;
     // After an execution of the worker: whether it stopped itself; then it may be executed again.
     bool take_abort(EngineWorker* worker) noexcept;
@@ -86,7 +87,7 @@ struct Engine {
     // The latest transaction below i that wrote what an aborted execution of i had read.
     void find_conflict(uint32_t i) noexcept;
 
-  private:
+private:
     // The hard cap on speculative memory, in accounts and as many slots that the state doesn't have: 4 million, about a gigabyte. Of
     // those that it has there is one cell each at the most, or as many again a worker.
     static constexpr size_t MAX_CELLS = size_t{1} << 22;

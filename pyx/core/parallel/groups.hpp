@@ -18,8 +18,8 @@ inline Status commit_in_order(Machine* machine, BlockJob* job, const ExecutionHo
     for (uint32_t i = 0; i < job->transactions.size(); ++i) {
         Outcome& outcome = job->outcomes[i];
         job->counts.executions += outcome.execution_count != 0;
-        if (outcome.execution_count != 0 && is_result(outcome.status) &&
-            hooks->check_room(job, i) == Status::RUNNING && job->world->is_valid(outcome.effects)) {
+        if (outcome.execution_count != 0 && is_result(outcome.status) && hooks->check_room(job, i) == Status::RUNNING &&
+            job->world->is_valid(outcome.effects)) {
             const Status status = hooks->commit(job, i);
             outcome.effects.clear();
             if (status != Status::RUNNING)

@@ -7,9 +7,9 @@
 namespace evmcore {
 
 enum class ApplyMode : uint8_t {
-    SPECULATIVE,       // the view may be behind: the sender's nonce is the transaction's, and room is checked at the commit
-    EXACT,             // everything below is committed, and the block's room with it
-    EXACT_WITHOUT_ROOM // the view is exact, and room is checked at the commit
+    SPECULATIVE,        // the view may be behind: the sender's nonce is the transaction's, and room is checked at the commit
+    EXACT,              // everything below is committed, and the block's room with it
+    EXACT_WITHOUT_ROOM  // the view is exact, and room is checked at the commit
 };
 
 struct ExecutionHooks {

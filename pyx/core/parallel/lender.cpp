@@ -27,12 +27,11 @@ Engine* idle_engines[IDLE_ENGINES_MOST + 1];  // the one used last comes last
 size_t idle_engine_count = 0;
 
 // A fork copies the lock as it is, so nobody else may hold it then. Engines may be used in the child: their pools start threads anew.
-[[maybe_unused]] const int fork_handlers = pthread_atfork(
-    []() { lock.lock(); }, []() { lock.unlock(); },
-    []() {
-        process_generations.fetch_add(1, std::memory_order_relaxed);
-        lock.unlock();
-    });
+[[maybe_unused]] const int fork_handlers = pthread_atfork([]() { lock.lock(); }, []() { lock.unlock(); },
+                                                          []() {
+                                                              process_generations.fetch_add(1, std::memory_order_relaxed);
+                                                              lock.unlock();
+                                                          });
 
 void clean(Machine* machine) noexcept {
     machine->tracer = nullptr;

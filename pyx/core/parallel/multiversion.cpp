@@ -12,12 +12,10 @@ bool MultiVersion::reset(const World* world, bool deletes_empty, size_t cells) n
     return accounts_.reset(cells) && slots_.reset(cells);
 }
 
-void MultiVersion::resolve(const VersionedAccount& entry, uint32_t i, AccountState* out,
-                           int64_t* wiped_by) const noexcept {
+void MultiVersion::resolve(const VersionedAccount& entry, uint32_t i, AccountState* out, int64_t* wiped_by) const noexcept {
     *out = entry.committed;
     *wiped_by = entry.wiped_by;
-    for (const AccountVersion* version = entry.lowest; version != nullptr && version->transaction < i;
-         version = version->above)
+    for (const AccountVersion* version = entry.lowest; version != nullptr && version->transaction < i; version = version->above)
         if (apply_effect(out, *version->effect, deletes_empty_))
             *wiped_by = version->transaction;
 }
@@ -221,8 +219,8 @@ bool MultiVersion::is_current(uint32_t i, const Effects& effects, const Address&
     AccountState now;
     for (const AccountEffect& effect : effects.accounts) {
         const uint8_t reads = effect.address == sender ? effect.reads & ~READ_NONCE : effect.reads;
-        if (reads != 0 && (account_at(i, effect.place, effect.address, &now) != Status::RUNNING ||
-                           !still_holds(effect, now, reads)))
+        if (reads != 0 &&
+            (account_at(i, effect.place, effect.address, &now) != Status::RUNNING || !still_holds(effect, now, reads)))
             return false;
     }
     SlotState state;

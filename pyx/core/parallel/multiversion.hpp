@@ -29,15 +29,15 @@ struct VersionedAccount {
     // Whether any transaction wrote the account itself, and not just its slots: until then it is as in the world, and needs
     // no lock to be read. published: set before the first write.
     std::atomic<bool> is_written{false};
-    bool is_changed = false;        // by a commit
-    bool is_wiped = false;          // by a commit: slots of the world are gone
-    int64_t wiped_by = -1;          // the last committed transaction that wiped its storage
-    int64_t balance_by = -1;        // the last committed transactions that changed its balance,
-    int64_t nonce_by = -1;          // its nonce,
-    int64_t identity_by = -1;       // and its code or whether it exists
+    bool is_changed = false;   // by a commit
+    bool is_wiped = false;     // by a commit: slots of the world are gone
+    int64_t wiped_by = -1;     // the last committed transaction that wiped its storage
+    int64_t balance_by = -1;   // the last committed transactions that changed its balance,
+    int64_t nonce_by = -1;     // its nonce,
+    int64_t identity_by = -1;  // and its code or whether it exists
     uint32_t index_place = 0;
-    uint32_t place = NO_PLACE;      // in the world; set before the entry is shown, so it is read without the lock
-    AccountState committed;         // the world's, until something commits
+    uint32_t place = NO_PLACE;  // in the world; set before the entry is shown, so it is read without the lock
+    AccountState committed;     // the world's, until something commits
     AccountVersion* lowest = nullptr;
     AccountVersion* highest = nullptr;
 };
@@ -67,7 +67,7 @@ struct VersionedSlot {
     int64_t written_by = -1;  // the last committed transaction that wrote it
     uint32_t index_place = 0;
     const StoredSlot* stored = nullptr;  // where the world has it
-    u256 committed;           // the world's, until something commits
+    u256 committed;                      // the world's, until something commits
     SlotVersion* lowest = nullptr;
     SlotVersion* highest = nullptr;
 };
@@ -111,7 +111,7 @@ struct VersionArena {
 };
 
 class MultiVersion {
-  public:
+public:
     // Starts a block on `world`. Each worker has room for `cells` accounts and as many slots, and all together for as many that
     // the world doesn't have. False without memory.
     bool reset(const World* world, bool deletes_empty, size_t cells) noexcept;
@@ -182,7 +182,7 @@ class MultiVersion {
 
     TrackingBudgets budgets;
 
-  private:
+private:
     // The entry of what a run saw; null where nobody wrote.
     VersionedAccount* written(const AccountEffect& effect) const noexcept {
         if (effect.entry != nullptr)
@@ -203,9 +203,7 @@ class MultiVersion {
         return entry_at(effect.stored, account, effect.key);
     }
     // The same by key, of what was seen through no view or in another life of the account.
-    VersionedAccount* entry_of(const Address& address) const noexcept {
-        return entry_at(world_->place_of(address), address);
-    }
+    VersionedAccount* entry_of(const Address& address) const noexcept { return entry_at(world_->place_of(address), address); }
     VersionedSlot* entry_of(const VersionedAccount* account, const u256& key) const noexcept {
         return entry_at(stored_of(account, key), account, key);
     }
@@ -240,7 +238,7 @@ class MultiVersion {
 
     const World* world_ = nullptr;
     bool deletes_empty_ = false;
-    size_t cells_ = 0;  // that an arena may hold of accounts, and of slots
+    size_t cells_ = 0;      // that an arena may hold of accounts, and of slots
     bool is_laid_ = false;  // something may lie over the world, and pointers into it hold
     BitFilter written_accounts_, written_slots_;
     Vector<const VersionedAccount*> new_accounts_;  // these two: what `fold` has to add; kept for their memory

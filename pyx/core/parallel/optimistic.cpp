@@ -9,7 +9,7 @@ namespace evmcore {
 namespace {
 
 class OptimisticWorker {
-  public:
+public:
     OptimisticWorker(Engine* engine, EngineWorker* worker, int number) noexcept
         : engine_{*engine}, worker_{*worker}, number_{number} {}
 
@@ -43,7 +43,7 @@ class OptimisticWorker {
         schedule_leave();
     }
 
-  private:
+private:
     using Claim = Scheduler::Claim;
 
     Outcome& outcome(uint32_t i) noexcept { return engine_.job->outcomes[i]; }
@@ -97,8 +97,7 @@ class OptimisticWorker {
         for (uint32_t turn = 0;; ++turn) {
             own.is_exact = engine_.scheduler.frontier() == i;
             worker_.polls = 0;
-            worker_.is_speculative =
-                !own.is_exact && tuning.abort_while_executing && turn < tuning.aborts_while_executing;
+            worker_.is_speculative = !own.is_exact && tuning.abort_while_executing && turn < tuning.aborts_while_executing;
             worker_.machine.follow_slots(tuning.value_tracking && !own.is_exact);
             apply(i, own.is_exact ? ApplyMode::EXACT : ApplyMode::SPECULATIVE);
             worker_.is_speculative = false;
@@ -245,10 +244,9 @@ class OptimisticWorker {
 }  // namespace
 
 Status execute_optimistically(Engine* engine) noexcept {
-    Status status = engine->run_block([&]() noexcept { return engine->begin_optimistic(); },
-                                      [&](EngineWorker* worker, int number) noexcept {
-                                          OptimisticWorker{engine, worker, number}.run();
-                                      });
+    Status status =
+        engine->run_block([&]() noexcept { return engine->begin_optimistic(); },
+                          [&](EngineWorker* worker, int number) noexcept { OptimisticWorker{engine, worker, number}.run(); });
     if (status == Status::RUNNING && engine->scheduler.is_stopped())
         status = Status::ABORTED;
     if (status == Status::RUNNING)

@@ -27,7 +27,7 @@ struct ClaimCounter {
 };
 
 class Pool {
-  public:
+public:
     using Work = void (*)(void* context, int worker);
 
     // `workers` counts the caller, who is worker 0.
@@ -115,7 +115,7 @@ class Pool {
         }
     }
 
-  private:
+private:
     static constexpr unsigned SPINS_BEFORE_YIELD = 256;
     static constexpr std::chrono::microseconds LOOK_OUT{1000};
 
@@ -131,15 +131,15 @@ class Pool {
         pthread_t* threads = nullptr;
         Seat* seats = nullptr;
         int thread_count = 0;
-        bool is_ending = false;           // with the mutex
+        bool is_ending = false;  // with the mutex
         Work work = nullptr;
         void* context = nullptr;
-        std::atomic<unsigned> round{0};   // written with the mutex
+        std::atomic<unsigned> round{0};  // written with the mutex
         unsigned alert = 0;
         int sleeping = 0;
-        std::atomic<int> running{0};      // published: by each worker as it ends
-        int avoided = -1;                 // the processor that the threads keep off
-        int placed = 0;                   // how many of them do
+        std::atomic<int> running{0};  // published: by each worker as it ends
+        int avoided = -1;             // the processor that the threads keep off
+        int placed = 0;               // how many of them do
 
         // Null without memory.
         static Crew* create(int most) noexcept {
@@ -169,12 +169,12 @@ class Pool {
                 sigdelset(&blocked, fault);
             pthread_sigmask(SIG_SETMASK, &blocked, &before);
             const bool is_made = pthread_create(
-                &threads[thread_count], nullptr,
-                [](void* seat) -> void* {
-                    static_cast<Seat*>(seat)->crew->loop(static_cast<Seat*>(seat)->worker);
-                    return nullptr;
-                },
-                &seats[thread_count]) == 0;
+                                     &threads[thread_count], nullptr,
+                                     [](void* seat) -> void* {
+                                         static_cast<Seat*>(seat)->crew->loop(static_cast<Seat*>(seat)->worker);
+                                         return nullptr;
+                                     },
+                                     &seats[thread_count]) == 0;
             pthread_sigmask(SIG_SETMASK, &before, nullptr);
             thread_count += is_made;
             return is_made;

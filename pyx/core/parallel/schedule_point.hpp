@@ -13,7 +13,7 @@ namespace evmcore {
 enum class SchedulePoint : uint8_t { CLAIM, READ, PUBLISH, EXECUTED, VALIDATE, COMMIT, WITHDRAW, ADVANCE };
 
 class ScheduleController {
-  public:
+public:
     static constexpr int WORKERS_MOST = 256;
 
     // For as many workers at the most.
@@ -26,14 +26,14 @@ class ScheduleController {
 
     uint64_t points() const noexcept { return points_; }
 
-  private:
+private:
     void wait_for_turn(std::unique_lock<std::mutex>& guard, int worker) noexcept;
     void choose() noexcept;
 
     std::mutex mutex_;
     std::condition_variable turn_;
-    uint64_t random_;             // splitmix64
-    int expected_;                // workers that have not come yet hold everything up
+    uint64_t random_;  // splitmix64
+    int expected_;     // workers that have not come yet hold everything up
     int entered_ = 0;
     int active_ = 0;
     int chosen_ = -1;

@@ -24,7 +24,7 @@
 namespace evmcore {
 
 class Scheduler {
-  public:
+public:
     enum class Claim : uint8_t { CLAIMED, ALONE, WAIT, REST, DONE };
 
     // Starts on `count` indices. False without memory.
@@ -186,7 +186,7 @@ class Scheduler {
         recent_waste_ = waste_limit() * 3 / 4;  // what was in vain before needs less proof
         window_.store(tuning.trial_window < open_window_ ? tuning.trial_window : open_window_, std::memory_order_relaxed);
         const uint32_t first = frontier_.load(std::memory_order_relaxed);
-        const uint32_t growth = !tuning.fallback_growth                      ? 1
+        const uint32_t growth = !tuning.fallback_growth                    ? 1
                                 : first - tried_from_ < tuning.short_trial ? tuning.fallback_factor_at_once
                                                                            : tuning.fallback_factor;
         const uint32_t longest = tuning.fallback_longest;
@@ -200,7 +200,7 @@ class Scheduler {
     void stop() noexcept { stop_.store(true, std::memory_order_relaxed); }
     bool is_stopped() const noexcept { return stop_.load(std::memory_order_relaxed); }
 
-  private:
+private:
     enum Step : uint8_t { OPEN, EXECUTED, TAKEN, COMMITTING };
     // Of those that begin soon: to be claimed; claimed, or being so; or none, since whoever is alone was there before.
     enum SoonGate : uint8_t { CLOSED, OPEN_SOON, CLAIMED_SOON };
@@ -253,8 +253,8 @@ class Scheduler {
     // More than a third, in 1/1024.
     static constexpr int32_t WASTE_UNIT = 1024;
     int32_t waste_limit() const noexcept { return WASTE_UNIT * waste_memory_ * static_cast<int32_t>(tuning.abort_limit) / 100; }
-    static constexpr uint8_t IS_EARLY = 0;       // in place of a batch
-    static constexpr int CALLER = 0;  // what the work is about is in its caches, which made it
+    static constexpr uint8_t IS_EARLY = 0;  // in place of a batch
+    static constexpr int CALLER = 0;        // what the work is about is in its caches, which made it
 
     std::unique_ptr<std::atomic<uint8_t>[]> steps_;  // published: by the worker whose the index is
     std::unique_ptr<uint8_t[]> batches_;             // frozen while workers run
@@ -268,14 +268,14 @@ class Scheduler {
     uint32_t capacity_ = 0;
     uint32_t count_ = 0;
     uint32_t open_window_ = 1;
-    std::atomic<uint32_t> window_{1};          // published: by whoever commits
-    int32_t recent_waste_ = 0;                 // owned by whoever commits
+    std::atomic<uint32_t> window_{1};  // published: by whoever commits
+    int32_t recent_waste_ = 0;         // owned by whoever commits
     int32_t waste_memory_ = 16;
-    uint32_t alone_length_ = 1;             // owned by the caller
-    uint32_t tried_from_ = 0;                  // where all began to try, last; owned by the caller
-    std::atomic<bool> is_alone_{false};        // published: set by whoever commits, taken back by the caller
+    uint32_t alone_length_ = 1;          // owned by the caller
+    uint32_t tried_from_ = 0;            // where all began to try, last; owned by the caller
+    std::atomic<bool> is_alone_{false};  // published: set by whoever commits, taken back by the caller
     std::atomic<uint32_t> next_early_{0};
-    std::atomic<uint8_t> soon_gate_{CLOSED};         // published: by whoever claims first, or by whoever commits
+    std::atomic<uint8_t> soon_gate_{CLOSED};  // published: by whoever claims first, or by whoever commits
     std::atomic<uint32_t> next_soon_{0};
     alignas(64) std::atomic<uint32_t> next_{0};
     alignas(64) std::atomic<uint32_t> frontier_{0};  // published: by whoever commits

@@ -11,7 +11,7 @@ namespace evmcore {
 // `tracking_worth` for each that tracking saved, at most 64; after a conflict in spite of tracking none for a hundred conflicts.
 // Accounts share budgets by their place in the base state. Relaxed atomics: a lost update costs speed, never a result.
 class TrackingBudgets {
-  public:
+public:
     // When a block begins.
     void reset() noexcept {
         for (std::atomic<uint8_t>& cell : cells_)
@@ -50,7 +50,7 @@ class TrackingBudgets {
             cell.store(worth, std::memory_order_relaxed);
     }
 
-  private:
+private:
     static constexpr size_t COUNT = 1024;
     static constexpr uint8_t NONE = 0, MOST = 64;
     static constexpr uint8_t GIVEN_UP = 192;  // from here conflicts count down to MOST, and then it is tried again

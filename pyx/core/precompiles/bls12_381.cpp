@@ -75,7 +75,9 @@ struct G1 {
     static void to_affine(Affine& out, const Point& p) noexcept { native.blst_p1_to_affine(&out, &p); }
     static void from_affine(Point& out, const Affine& p) noexcept { native.blst_p1_from_affine(&out, &p); }
     static void add(Point& out, const Point& a, const Affine& b) noexcept { native.blst_p1_add_or_double_affine(&out, &a, &b); }
-    static void multiply(Point& out, const Point& p, const BlstScalar& s, size_t bits) noexcept { native.blst_p1_mult(&out, &p, s.bytes, bits); }
+    static void multiply(Point& out, const Point& p, const BlstScalar& s, size_t bits) noexcept {
+        native.blst_p1_mult(&out, &p, s.bytes, bits);
+    }
     static size_t scratch_bytes(size_t count) noexcept { return native.blst_p1s_mult_pippenger_scratch_sizeof(count); }
     static constexpr auto& multiply_many = native.blst_p1s_mult_pippenger;
     static void map(Point& out, const Element& u) noexcept { native.blst_map_to_g1(&out, &u, nullptr); }
@@ -92,7 +94,9 @@ struct G2 {
     static void to_affine(Affine& out, const Point& p) noexcept { native.blst_p2_to_affine(&out, &p); }
     static void from_affine(Point& out, const Affine& p) noexcept { native.blst_p2_from_affine(&out, &p); }
     static void add(Point& out, const Point& a, const Affine& b) noexcept { native.blst_p2_add_or_double_affine(&out, &a, &b); }
-    static void multiply(Point& out, const Point& p, const BlstScalar& s, size_t bits) noexcept { native.blst_p2_mult(&out, &p, s.bytes, bits); }
+    static void multiply(Point& out, const Point& p, const BlstScalar& s, size_t bits) noexcept {
+        native.blst_p2_mult(&out, &p, s.bytes, bits);
+    }
     static size_t scratch_bytes(size_t count) noexcept { return native.blst_p2s_mult_pippenger_scratch_sizeof(count); }
     static constexpr auto& multiply_many = native.blst_p2s_mult_pippenger;
     static void map(Point& out, const Element& u) noexcept { native.blst_map_to_g2(&out, &u, nullptr); }

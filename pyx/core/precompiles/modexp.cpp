@@ -65,7 +65,8 @@ Operand read_operand(ByteView input, uint128 at, uint128 length) noexcept {
     if (at >= input.size)
         return {nullptr, 0, static_cast<uint64_t>(length)};
     const size_t left = input.size - static_cast<size_t>(at);
-    return {input.data + static_cast<size_t>(at), length < left ? static_cast<uint64_t>(length) : left, static_cast<uint64_t>(length)};
+    return {input.data + static_cast<size_t>(at), length < left ? static_cast<uint64_t>(length) : left,
+            static_cast<uint64_t>(length)};
 }
 
 }  // namespace
@@ -81,18 +82,18 @@ int64_t price_modexp(ByteView input, const Rules& rules) noexcept {
         return PRICE_INFINITE;
     const uint128 words = (longest + 7) / 8;
     switch (rules.modexp_price) {
-        case ModexpPrice::BYZANTIUM: {  // EIP-198
-            uint128 complexity = longest * longest;
-            if (longest > 1024)
-                complexity = complexity / 16 + 480 * longest - 199680;
-            else if (longest > 64)
-                complexity = complexity / 4 + 96 * longest - 3072;
-            return price(complexity, iteration_count(input, lengths, 8), 20, 0);
-        }
-        case ModexpPrice::BERLIN:  // EIP-2565
-            return price(words * words, iteration_count(input, lengths, 8), 3, 200);
-        case ModexpPrice::OSAKA:  // EIP-7883
-            return price(longest <= 32 ? 16 : 2 * words * words, iteration_count(input, lengths, 16), 1, 500);
+    case ModexpPrice::BYZANTIUM: {  // EIP-198
+        uint128 complexity = longest * longest;
+        if (longest > 1024)
+            complexity = complexity / 16 + 480 * longest - 199680;
+        else if (longest > 64)
+            complexity = complexity / 4 + 96 * longest - 3072;
+        return price(complexity, iteration_count(input, lengths, 8), 20, 0);
+    }
+    case ModexpPrice::BERLIN:  // EIP-2565
+        return price(words * words, iteration_count(input, lengths, 8), 3, 200);
+    case ModexpPrice::OSAKA:  // EIP-7883
+        return price(longest <= 32 ? 16 : 2 * words * words, iteration_count(input, lengths, 16), 1, 500);
     }
     return PRICE_INFINITE;
 }

@@ -128,7 +128,8 @@ struct MontgomeryAny {
             const uint128 diagonal = static_cast<uint128>(a[i]) * a[i];
             uint128 sum = static_cast<uint128>(low << 1 | shifted_out) + static_cast<uint64_t>(diagonal) + carry;
             scratch[2 * i] = static_cast<uint64_t>(sum);
-            sum = static_cast<uint128>(high << 1 | low >> 63) + static_cast<uint64_t>(diagonal >> 64) + static_cast<uint64_t>(sum >> 64);
+            sum = static_cast<uint128>(high << 1 | low >> 63) + static_cast<uint64_t>(diagonal >> 64) +
+                  static_cast<uint64_t>(sum >> 64);
             scratch[2 * i + 1] = static_cast<uint64_t>(sum);
             carry = static_cast<uint64_t>(sum >> 64);
             shifted_out = high >> 63;
@@ -136,7 +137,7 @@ struct MontgomeryAny {
         reduce(r);
     }
 
-  private:
+private:
     bool must_stop() const noexcept { return n >= LONG_LIMBS && poll.poll(row_weight(n)); }
 
     // r = scratch / R mod modulus. Each row clears the lowest limb and leaves its carry there, to be added at the end.
@@ -173,7 +174,12 @@ struct LowLimbs {
 };
 
 int window_bits(uint64_t exponent_bits) noexcept {
-    return exponent_bits < 8 ? 1 : exponent_bits < 36 ? 2 : exponent_bits < 140 ? 3 : exponent_bits < 450 ? 4 : exponent_bits < 1303 ? 5 : 6;
+    return exponent_bits < 8      ? 1
+           : exponent_bits < 36   ? 2
+           : exponent_bits < 140  ? 3
+           : exponent_bits < 450  ? 4
+           : exponent_bits < 1303 ? 5
+                                  : 6;
 }
 constexpr size_t MAX_TABLE = 32;  // odd powers up to the 63rd
 
@@ -243,7 +249,8 @@ void double_modulo(uint64_t* x, const uint64_t* modulus, size_t n) noexcept {
 
 // result = base ** exponent mod the ring's odd modulus (above 1), as a plain number. work: (MAX_TABLE + 3) * n limbs.
 template <class Ring>
-bool odd_power(const Ring& ring, uint64_t* result, const Operand& base, const Operand& exponent, uint64_t* work, Poll& poll) noexcept {
+bool odd_power(const Ring& ring, uint64_t* result, const Operand& base, const Operand& exponent, uint64_t* work,
+               Poll& poll) noexcept {
     const size_t n = ring.size();
     const uint64_t* modulus = ring.modulus;
     uint64_t *square_of_r = work, *chunk = work + n, *spare = work + 2 * n, *table = work + 3 * n;
@@ -287,15 +294,15 @@ bool odd_power(const Ring& ring, uint64_t* result, const Operand& base, const Op
     return true;
 }
 
-bool odd_power_any(const uint64_t* modulus, size_t n, uint64_t* result, const Operand& base, const Operand& exponent, uint64_t* work,
-                   Poll& poll) noexcept {
+bool odd_power_any(const uint64_t* modulus, size_t n, uint64_t* result, const Operand& base, const Operand& exponent,
+                   uint64_t* work, Poll& poll) noexcept {
     const uint64_t inverse = limbs::negative_inverse(modulus[0]);
     switch (n) {
-        case 1: return odd_power(MontgomeryFixed<1>{modulus, inverse}, result, base, exponent, work, poll);
-        case 2: return odd_power(MontgomeryFixed<2>{modulus, inverse}, result, base, exponent, work, poll);
-        case 3: return odd_power(MontgomeryFixed<3>{modulus, inverse}, result, base, exponent, work, poll);
-        case 4: return odd_power(MontgomeryFixed<4>{modulus, inverse}, result, base, exponent, work, poll);
-        default: return odd_power(MontgomeryAny{modulus, inverse, n, work, poll}, result, base, exponent, work + 2 * n, poll);
+    case 1: return odd_power(MontgomeryFixed<1>{modulus, inverse}, result, base, exponent, work, poll);
+    case 2: return odd_power(MontgomeryFixed<2>{modulus, inverse}, result, base, exponent, work, poll);
+    case 3: return odd_power(MontgomeryFixed<3>{modulus, inverse}, result, base, exponent, work, poll);
+    case 4: return odd_power(MontgomeryFixed<4>{modulus, inverse}, result, base, exponent, work, poll);
+    default: return odd_power(MontgomeryAny{modulus, inverse, n, work, poll}, result, base, exponent, work + 2 * n, poll);
     }
 }
 
@@ -328,9 +335,10 @@ void store(uint8_t* output, uint64_t size, const uint64_t* number, size_t n) noe
         output[size - 1 - i] = i / 8 < n ? static_cast<uint8_t>(number[i / 8] >> (8 * (i % 8))) : 0;
 }
 
-Status odd_times_two_power(const Operand& base, const Operand& exponent, const Operand& modulus, uint8_t* output, uint64_t output_size,
-                           uint64_t* memory, size_t n, Poll& poll) noexcept {
-    uint64_t *number = memory, *odd = memory + n, *result = memory + 2 * n + 1, *low = memory + 3 * n + 2, *work = memory + 4 * n + 2;
+Status odd_times_two_power(const Operand& base, const Operand& exponent, const Operand& modulus, uint8_t* output,
+                           uint64_t output_size, uint64_t* memory, size_t n, Poll& poll) noexcept {
+    uint64_t *number = memory, *odd = memory + n, *result = memory + 2 * n + 1, *low = memory + 3 * n + 2,
+             *work = memory + 4 * n + 2;
     for (size_t i = 0; i < n; ++i)
         number[i] = modulus.limb(i);
 
@@ -379,7 +387,8 @@ Status odd_times_two_power(const Operand& base, const Operand& exponent, const O
 
 }  // namespace
 
-Status modular_power(const Operand& base, const Operand& exponent, const Operand& modulus, uint8_t* output, Poll& poll) noexcept {
+Status modular_power(const Operand& base, const Operand& exponent, const Operand& modulus, uint8_t* output,
+                     Poll& poll) noexcept {
     const Operand m = modulus.stripped(), e = exponent.stripped(), b = base.stripped();
     std::memset(output, 0, modulus.length);
     if (m.length == 1 && m.present == 1 && m.data[0] == 1)

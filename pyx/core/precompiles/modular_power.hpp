@@ -26,6 +26,7 @@ struct Operand {
 };
 
 // Writes modulus.length bytes at output. The modulus must not be zero. SUCCESS, ABORTED or OUT_OF_MEMORY.
-Status modular_power(const Operand& base, const Operand& exponent, const Operand& modulus, uint8_t* output, Poll& poll) noexcept;
+Status modular_power(const Operand& base, const Operand& exponent, const Operand& modulus, uint8_t* output,
+                     Poll& poll) noexcept;
 
 }  // namespace evmcore

@@ -7,7 +7,7 @@
 
 namespace evmcore {
 
-#define PRECOMPILE(ADDRESS, NAME, STEM, SINCE, EIP, EFFECT)              \
+#define PRECOMPILE(ADDRESS, NAME, STEM, SINCE, EIP, EFFECT)            \
     int64_t price_##STEM(ByteView input, const Rules& rules) noexcept; \
     Status run_##STEM(ByteView input, Bytes& output, Poll& poll) noexcept;
 #include "../rules/precompiles.def"
@@ -47,13 +47,10 @@ inline const Precompile* find_precompile(const Address& address, const Rules& ru
     unsigned row;
     switch (address.bytes[18] << 8 | address.bytes[19]) {
 #define PRECOMPILE(ADDRESS, NAME, STEM, SINCE, EIP, EFFECT) \
-    case ADDRESS:                                           \
-        row = detail::ROW_##NAME;                           \
-        break;
+    case ADDRESS: row = detail::ROW_##NAME; break;
 #include "../rules/precompiles.def"
 #undef PRECOMPILE
-        default:
-            return nullptr;
+    default: return nullptr;
     }
     return (rules.precompiles >> row & 1) != 0 ? &precompile_table[row] : nullptr;
 }

@@ -71,34 +71,34 @@ constexpr Fork NEWEST_FORK =
 struct Rules {
     Fork fork{};  // which row this is: for names and messages, never for a decision
 
-    int32_t base_gas[256] = {};    // price before an instruction's own charges
+    int32_t base_gas[256] = {};  // price before an instruction's own charges
     bool is_defined[256] = {};
-    uint32_t precompiles = 0;      // bit i: row i of precompiles.def is there
+    uint32_t precompiles = 0;             // bit i: row i of precompiles.def is there
     bool has_transaction_type[128] = {};  // by type byte, which is at most 0x7f (transactions.def)
 
     // Execution
     int64_t exp_byte_gas = 0;
-    int64_t cold_account_gas = 0;       // over the base price of a warm access
-    int64_t cold_sload_gas = 0;         // over the base price of a warm SLOAD
+    int64_t cold_account_gas = 0;  // over the base price of a warm access
+    int64_t cold_sload_gas = 0;    // over the base price of a warm SLOAD
     int64_t cold_sstore_gas = 0;
     int64_t cold_selfdestruct_gas = 0;
     bool has_warm_access = false;
     bool coinbase_is_warm = false;
-    bool keeps_one_64th = false;        // a call gets at most 63/64 of the gas, and asking for more is no error
+    bool keeps_one_64th = false;  // a call gets at most 63/64 of the gas, and asking for more is no error
     int64_t sstore_set_gas = 0;
     int64_t sstore_reset_gas = 0;
-    int64_t sstore_noop_gas = 0;        // net metering: the value doesn't change, or has changed before
+    int64_t sstore_noop_gas = 0;  // net metering: the value doesn't change, or has changed before
     int64_t sstore_clear_refund_gas = 0;
-    int64_t sstore_sentry_gas = 0;      // SSTORE halts when no more than this is left
+    int64_t sstore_sentry_gas = 0;  // SSTORE halts when no more than this is left
     bool sstore_is_net_metered = false;
     int64_t selfdestruct_new_account_gas = 0;
     int64_t selfdestruct_refund_gas = 0;
     bool selfdestruct_only_when_new = false;
-    int64_t refund_quotient = 0;        // at most gas_used / refund_quotient comes back
+    int64_t refund_quotient = 0;  // at most gas_used / refund_quotient comes back
     bool deletes_empty_accounts = false;
     uint64_t contract_start_nonce = 0;
     bool keeps_contract_without_deposit = true;  // a creation that can't pay for its code succeeds with none
-    int64_t max_code_size_bytes = 0;    // 0: no limit
+    int64_t max_code_size_bytes = 0;             // 0: no limit
     int64_t max_initcode_size_bytes = 0;
     int64_t initcode_word_gas = 0;
     bool rejects_ef_code = false;
@@ -117,7 +117,7 @@ struct Rules {
     int64_t calldata_zero_gas = 0;
     int64_t calldata_nonzero_gas = 0;
     int64_t floor_token_gas = 0;
-    int64_t transaction_gas_cap = 0;    // 0: no limit
+    int64_t transaction_gas_cap = 0;  // 0: no limit
     bool has_low_s_rule = false;
     bool has_replay_protection = false;
     bool has_base_fee = false;
@@ -125,8 +125,8 @@ struct Rules {
     int64_t max_blobs_per_transaction = 0;  // 0: as many as the block
 
     // Block
-    int64_t block_reward_finney = 0;    // 10^15 wei
-    bool receipt_has_status = false;    // else it holds the state root after the transaction
+    int64_t block_reward_finney = 0;  // 10^15 wei
+    bool receipt_has_status = false;  // else it holds the state root after the transaction
     bool is_proof_of_stake = false;
     bool has_withdrawals = false;
     bool has_beacon_root = false;
@@ -135,8 +135,8 @@ struct Rules {
     int64_t blob_target = 0;
     int64_t blob_max = 0;
     int64_t blob_fee_update_fraction = 0;
-    int64_t blob_base_cost_gas = 0;     // EIP-7918's BLOB_BASE_COST; 0: no reserve price
-    int64_t max_block_size_bytes = 0;   // 0: no limit
+    int64_t blob_base_cost_gas = 0;    // EIP-7918's BLOB_BASE_COST; 0: no reserve price
+    int64_t max_block_size_bytes = 0;  // 0: no limit
     DifficultyRule difficulty_rule = DifficultyRule::FRONTIER;
     int64_t bomb_delay_blocks = 0;
 
@@ -161,9 +161,9 @@ namespace detail {
 constexpr void open_fork(Rules& rules, Fork fork) noexcept {
     rules.fork = fork;
 #define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, DEPTH, IMMEDIATE, SINCE, PRICE, EFFECT) \
-    if (Fork::SINCE == fork) {                                                     \
-        rules.is_defined[NUMBER] = true;                                           \
-        rules.base_gas[NUMBER] = PRICE;                                            \
+    if (Fork::SINCE == fork) {                                                           \
+        rules.is_defined[NUMBER] = true;                                                 \
+        rules.base_gas[NUMBER] = PRICE;                                                  \
     }
 #include "opcodes.def"
 #undef OPCODE
@@ -188,15 +188,15 @@ void a_fork_comes_before_its_parent() noexcept;
 constexpr std::array<Rules, FORK_COUNT> make_rules() noexcept {
     std::array<Rules, FORK_COUNT> table{};
     Rules* rules = nullptr;
-#define FORK(NAME, PARENT, MAINNET, TEST, OTHER, CONFIG)              \
-    if (Fork::PARENT > Fork::NAME)                                    \
-        a_fork_comes_before_its_parent();                             \
-    rules = &table[static_cast<unsigned>(Fork::NAME)];                \
-    *rules = table[static_cast<unsigned>(Fork::PARENT)];              \
+#define FORK(NAME, PARENT, MAINNET, TEST, OTHER, CONFIG) \
+    if (Fork::PARENT > Fork::NAME)                       \
+        a_fork_comes_before_its_parent();                \
+    rules = &table[static_cast<unsigned>(Fork::NAME)];   \
+    *rules = table[static_cast<unsigned>(Fork::PARENT)]; \
     open_fork(*rules, Fork::NAME);
-#define GAS(EIP, OPCODE, VALUE)                                            \
-    if (!rules->is_defined[OP_##OPCODE])                                   \
-        a_gas_line_names_an_instruction_that_the_fork_does_not_have();     \
+#define GAS(EIP, OPCODE, VALUE)                                        \
+    if (!rules->is_defined[OP_##OPCODE])                               \
+        a_gas_line_names_an_instruction_that_the_fork_does_not_have(); \
     rules->base_gas[OP_##OPCODE] = VALUE;
 #define SET(EIP, FIELD, VALUE) rules->FIELD = VALUE;
 #define NEWEST(NAME)

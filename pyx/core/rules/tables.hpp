@@ -30,7 +30,8 @@ constexpr bool opcode_rows_are_sound() noexcept {
     }
     return true;
 }
-static_assert(opcode_rows_are_sound(), "opcodes.def: in the order of their numbers, each once; depth is at least the items taken");
+static_assert(opcode_rows_are_sound(),
+              "opcodes.def: in the order of their numbers, each once; depth is at least the items taken");
 
 struct ForkRow {
     const char* name;
@@ -70,8 +71,7 @@ constexpr size_t PRECOMPILE_ROW_COUNT = sizeof(precompile_rows) / sizeof(precomp
 
 namespace detail {
 #define FIELD(NAME) TransactionField::NAME,
-#define TRANSACTION(TYPE, NAME, SINCE, EIP, EFFECT, FIELDS) \
-    constexpr TransactionField fields_of_##NAME[] = {FIELDS};
+#define TRANSACTION(TYPE, NAME, SINCE, EIP, EFFECT, FIELDS) constexpr TransactionField fields_of_##NAME[] = {FIELDS};
 #include "transactions.def"
 #undef TRANSACTION
 #undef FIELD
@@ -88,8 +88,13 @@ struct TransactionRow {
 };
 constexpr TransactionRow transaction_rows[] = {
 #define FIELD(NAME)
-#define TRANSACTION(TYPE, NAME, SINCE, EIP, EFFECT, FIELDS)                      \
-    {TYPE, #NAME, Fork::SINCE, EIP, EFFECT, detail::fields_of_##NAME, \
+#define TRANSACTION(TYPE, NAME, SINCE, EIP, EFFECT, FIELDS) \
+    {TYPE,                                                  \
+     #NAME,                                                 \
+     Fork::SINCE,                                           \
+     EIP,                                                   \
+     EFFECT,                                                \
+     detail::fields_of_##NAME,                              \
      sizeof(detail::fields_of_##NAME) / sizeof(TransactionField)},
 #include "transactions.def"
 #undef TRANSACTION

@@ -78,7 +78,7 @@ struct Code {
         return found != nullptr ? found : analyse();
     }
 
-  private:
+private:
     EVMCORE_NOINLINE const uint64_t* analyse() const noexcept {
         auto* bits = static_cast<uint64_t*>(std::calloc(size / 64 + 1, sizeof(uint64_t)));
         if (bits == nullptr)

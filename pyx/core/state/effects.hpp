@@ -14,9 +14,9 @@ enum ReadBits : uint8_t {
     READ_BALANCE_MINIMUM = 2,  // that the balance was at least `balance_minimum`
     READ_NONCE = 4,
     READ_CODE = 8,
-    READ_ALIVE = 16,           // whether it existed and was not empty (EIP-161)
-    READ_EXISTS = 32,          // whether it existed at all (before EIP-161)
-    READ_COLLISION = 64,       // whether no contract can be made here: it has a nonce, code or storage (EIP-684, EIP-7610)
+    READ_ALIVE = 16,      // whether it existed and was not empty (EIP-161)
+    READ_EXISTS = 32,     // whether it existed at all (before EIP-161)
+    READ_COLLISION = 64,  // whether no contract can be made here: it has a nonce, code or storage (EIP-684, EIP-7610)
 };
 
 // Bits of AccountEffect::writes.
@@ -24,8 +24,8 @@ enum WriteBits : uint8_t {
     WROTE_BALANCE = 1,
     WROTE_NONCE = 2,
     WROTE_CODE = 4,
-    TOUCHED = 8,    // exists from now on, or goes if it is empty (EIP-161)
-    CREATED = 16,   // starts with empty storage
+    TOUCHED = 8,   // exists from now on, or goes if it is empty (EIP-161)
+    CREATED = 16,  // starts with empty storage
     DESTROYED = 32,
 };
 
@@ -44,10 +44,10 @@ struct AccountEffect {
     uint64_t nonce = 0;
     u256 seen_balance;
     u256 balance_minimum;
-    u256 balance_change;  // added to the balance, mod 2^256
-    u256 balance_after;   // set when it commits to a multi-version state
-    const Code* seen_code = nullptr;  // borrowed from the view
-    const Code* code = nullptr;       // owned when WROTE_CODE; null: no code
+    u256 balance_change;                // added to the balance, mod 2^256
+    u256 balance_after;                 // set when it commits to a multi-version state
+    const Code* seen_code = nullptr;    // borrowed from the view
+    const Code* code = nullptr;         // owned when WROTE_CODE; null: no code
     uint32_t place = NO_PLACE;          // as the view told it
     VersionedAccount* entry = nullptr;  // where a multi-version state has it, once it has been looked for
 
@@ -98,8 +98,8 @@ inline bool still_holds(const AccountEffect& effect, const AccountState& now, ui
     if ((reads & READ_EXISTS) && now.exists != effect.seen_exists)
         return false;
     if (reads & READ_ALIVE) {
-        const bool was_alive = effect.seen_exists && (effect.seen_nonce != 0 || effect.seen_code != nullptr ||
-                                                      !effect.seen_balance.is_zero());
+        const bool was_alive =
+            effect.seen_exists && (effect.seen_nonce != 0 || effect.seen_code != nullptr || !effect.seen_balance.is_zero());
         const bool is_alive = now.exists && (now.nonce != 0 || now.code != nullptr || !now.balance.is_zero());
         if (was_alive != is_alive)
             return false;
@@ -118,7 +118,7 @@ inline bool still_holds(const AccountEffect& effect, const AccountState& now) no
 }
 
 struct SlotEffect {
-    uint32_t account = 0;  // index into Effects::accounts
+    uint32_t account = 0;       // index into Effects::accounts
     uint16_t guard = NO_GUARD;  // index into Effects::guards; none: the run depends on the very value
     bool is_write = false;
     u256 key;
@@ -163,7 +163,7 @@ struct Effects {
 
 // Memory of effects that are done with, for those to come: it is in the caches, and no allocator is asked. Owned by one worker.
 class SpareEffects {
-  public:
+public:
     // Empties `effects`, and gives it memory if it has none.
     void open(Effects* effects) noexcept {
         effects->clear();
@@ -179,8 +179,8 @@ class SpareEffects {
             spares_[count_++].swap(effects);
     }
 
-  private:
-    static constexpr size_t SPARES_MOST = 64;   // as many as a worker may be ahead
+private:
+    static constexpr size_t SPARES_MOST = 64;  // as many as a worker may be ahead
     static constexpr size_t ITEMS_MOST = 128;  // larger ones are rare, and their memory goes back with their block
     Effects spares_[SPARES_MOST];
     size_t count_ = 0;

@@ -133,8 +133,8 @@ bool Journal::can_pay(JournalAccount* account, const u256& amount) noexcept {
     // balance = original + change, so the original had to be at least amount - change. Where the change alone covers
     // the amount nothing is needed; as a difference mod 2^256 that shows as a minimum above the original.
     const u256 minimum = amount + account->original.balance - account->balance;
-    const bool needs_some = !(account->balance >= account->original.balance &&
-                              account->balance - account->original.balance >= amount);
+    const bool needs_some =
+        !(account->balance >= account->original.balance && account->balance - account->original.balance >= amount);
     if (needs_some) {
         account->reads |= READ_BALANCE_MINIMUM;
         if (account->balance_minimum < minimum)
@@ -324,8 +324,7 @@ bool Journal::extract(Effects* effects) noexcept {
         // but for what the run depends on.
         const bool is_known = ((account.reads & READ_CODE) && account.original.code != nullptr) ||
                               ((account.reads & READ_NONCE) && account.original.nonce != 0);
-        const bool is_plain_touch =
-            is_known && account.original.exists && (account.nonce != 0 || account.code != nullptr);
+        const bool is_plain_touch = is_known && account.original.exists && (account.nonce != 0 || account.code != nullptr);
         effect.writes |= (account.is_touched && !is_plain_touch ? TOUCHED : 0) | (account.is_created ? CREATED : 0) |
                          (account.is_destroyed ? DESTROYED : 0);
         return place;

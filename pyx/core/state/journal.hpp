@@ -18,11 +18,11 @@ struct JournalAccount {
     bool is_warm = false;
     bool exists = false;
     bool is_touched = false;
-    bool is_created = false;     // by this transaction (EIP-6780)
+    bool is_created = false;  // by this transaction (EIP-6780)
     bool is_destroyed = false;
     bool has_code_write = false;
     bool has_blind_credit = false;  // `balance` is a credit alone, since the account was never looked at
-    uint8_t reads = 0;           // ReadBits
+    uint8_t reads = 0;              // ReadBits
     uint64_t nonce = 0;
     u256 balance;
     const Code* code = nullptr;
@@ -40,7 +40,7 @@ struct JournalSlot {
     u256 value;
     bool is_loaded = false;
     bool is_warm = false;
-    bool is_read_through = false;  // `original` came from the view, so the result depends on it
+    bool is_read_through = false;        // `original` came from the view, so the result depends on it
     const StoredSlot* stored = nullptr;  // as the view told it
     // Where it is followed: what the result depends on instead of `original`; `value` then is that plus a constant.
     SlotGuard* guard = nullptr;
@@ -63,7 +63,7 @@ struct Snapshot {
 };
 
 class Journal {
-  public:
+public:
     Journal() = default;
     Journal(const Journal&) = delete;
     Journal& operator=(const Journal&) = delete;
@@ -193,9 +193,7 @@ class Journal {
     }
     int64_t refund = 0;  // may be below zero within a frame (EIP-2200, EIP-3529)
 
-    Snapshot snapshot() const noexcept {
-        return {undo_.size(), logs.size(), topics.size(), log_data.size(), refund};
-    }
+    Snapshot snapshot() const noexcept { return {undo_.size(), logs.size(), topics.size(), log_data.size(), refund}; }
     void revert(const Snapshot& snapshot) noexcept;
 
     // After the last frame: what the transaction read and wrote. The effects share the code it made.
@@ -207,10 +205,19 @@ class Journal {
     JournalAccount& account_at(size_t i) noexcept { return accounts_[i]; }
     JournalSlot& slot_at(size_t i) noexcept { return slots_[i]; }
 
-  private:
+private:
     struct Undo {
         enum Kind : uint8_t {
-            WARM_ACCOUNT, WARM_SLOT, BALANCE, NONCE, CODE, TOUCHED, CREATED, DESTROYED, SLOT, TRANSIENT,
+            WARM_ACCOUNT,
+            WARM_SLOT,
+            BALANCE,
+            NONCE,
+            CODE,
+            TOUCHED,
+            CREATED,
+            DESTROYED,
+            SLOT,
+            TRANSIENT,
         };
         Kind kind;
         bool flag = false;
@@ -240,12 +247,12 @@ class Journal {
     StablePool<JournalAccount, limit::ACCESSES_BYTES> accounts_;
     StablePool<JournalSlot, limit::ACCESSES_BYTES> slots_;
     StablePool<TransientSlot, limit::ACCESSES_BYTES> transients_;
-    StablePool<SlotGuard> guards_;    // one a slot at the most
+    StablePool<SlotGuard> guards_;  // one a slot at the most
     Vector<Undo, limit::UNDO_BYTES> undo_;
-    Vector<const Code*> codes_;       // made by this transaction, one reference each
+    Vector<const Code*> codes_;  // made by this transaction, one reference each
     size_t codes_bytes_ = 0;
-    size_t codes_bytes_most_ = 0;     // of a transaction since the last `trim`
-    Vector<uint32_t> places_;         // of accounts in the effects; kept for its memory
+    size_t codes_bytes_most_ = 0;  // of a transaction since the last `trim`
+    Vector<uint32_t> places_;      // of accounts in the effects; kept for its memory
 };
 
 }  // namespace evmcore

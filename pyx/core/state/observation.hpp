@@ -18,7 +18,7 @@ class World;
 
 // Owned by its world; written by whoever writes the world.
 class Observation {
-  public:
+public:
     explicit Observation(uint32_t first_new_storage) noexcept : first_new_storage_{first_new_storage} {}
     Observation(const Observation&) = delete;
     Observation& operator=(const Observation&) = delete;
@@ -55,7 +55,7 @@ class Observation {
     bool is_lost = false;                 // for lack of memory
     std::atomic<bool> is_dropped{false};  // published: set by whoever had it, maybe while the world is written
 
-  private:
+private:
     void take(const AccountRecord& record) noexcept;
     void take(const SlotKey& key, const u256& value) noexcept;
 
@@ -66,7 +66,7 @@ class Observation {
 
 // Holds an observation and keeps its world alive, but doesn't count as one that shares it: the world may be written.
 class ObservedWorld {
-  public:
+public:
     ObservedWorld() = default;
     ObservedWorld(const ObservedWorld&) = delete;
     ObservedWorld& operator=(const ObservedWorld&) = delete;
@@ -82,7 +82,7 @@ class ObservedWorld {
     // A copy of the world as it was, good for its root alone; null without memory, now or for an image.
     World* restored() const noexcept;
 
-  private:
+private:
     std::shared_ptr<World> world_;
     Observation* observation_ = nullptr;
 };

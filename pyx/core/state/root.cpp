@@ -10,7 +10,7 @@ namespace {
 
 // Hashes messages of one size, four side by side; each must stay where it is until the end.
 class KeyHasher {
-  public:
+public:
     explicit KeyHasher(size_t size) noexcept : size_{size} {}
     ~KeyHasher() {
         for (unsigned i = 0; i < count_; ++i)
@@ -26,7 +26,7 @@ class KeyHasher {
         }
     }
 
-  private:
+private:
     size_t size_;
     unsigned count_ = 0;
     const uint8_t* data_[4];
@@ -54,7 +54,8 @@ bool World::root(Hash* out, Poll* poll) const noexcept {
 size_t StateRoot::begin(Step step) noexcept {
     const size_t record_count = world_->account_count();
     if (step == KEYS) {
-        note(slots_.resize((world_->slot_places() + PLACES_A_PART - 1) / PLACES_A_PART) && address_hashes_.resize(record_count));
+        note(slots_.resize((world_->slot_places() + PLACES_A_PART - 1) / PLACES_A_PART) &&
+             address_hashes_.resize(record_count));
     } else if (!is_out_of_memory_) {
         note(step == STORAGE ? sort_slots() && part_storage() : fill_shelves());
     }
@@ -103,8 +104,7 @@ bool StateRoot::part_storage() noexcept {
 
 bool StateRoot::fill_shelves() noexcept {
     for (size_t i = 0; i < world_->account_count(); ++i)
-        if (world_->record(i).exists &&
-            !shelves_[address_hashes_[i].bytes[0] >> 4].records.push_back(static_cast<uint32_t>(i)))
+        if (world_->record(i).exists && !shelves_[address_hashes_[i].bytes[0] >> 4].records.push_back(static_cast<uint32_t>(i)))
             return false;
     return true;
 }
@@ -125,14 +125,13 @@ void StateRoot::run(Step step, size_t part, Poll* poll) noexcept {
 bool StateRoot::hash_slots(size_t part) noexcept {
     Vector<Slot>& slots = slots_[part];
     bool is_ok = true;
-    world_->for_each_slot_in(part * PLACES_A_PART, (part + 1) * PLACES_A_PART,
-                             [&](const SlotKey& key, const u256& value) {
-                                 if (value.is_zero())
-                                     return;
-                                 Slot slot{key.account, {}, value};
-                                 to_big_endian(key.slot, slot.key.bytes);
-                                 is_ok = is_ok && slots.push_back(slot);
-                             });
+    world_->for_each_slot_in(part * PLACES_A_PART, (part + 1) * PLACES_A_PART, [&](const SlotKey& key, const u256& value) {
+        if (value.is_zero())
+            return;
+        Slot slot{key.account, {}, value};
+        to_big_endian(key.slot, slot.key.bytes);
+        is_ok = is_ok && slots.push_back(slot);
+    });
     Vector<Hash> plain;
     if (!is_ok || !plain.resize(slots.size()))
         return false;

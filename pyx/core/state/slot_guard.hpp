@@ -46,7 +46,7 @@ struct SlotGuard {
             lowest = lowest > seen - sum ? lowest : seen - sum;
     }
 
-  private:
+private:
     void at_most(const u256& seen, const u256& more) noexcept {
         const u256 bound = more > U256_MAX - seen ? U256_MAX : seen + more;
         highest = highest < bound ? highest : bound;

@@ -7,7 +7,7 @@
 namespace evmcore {
 
 class SlotTable {
-  public:
+public:
     struct Slot {
         u256 key, value;
     };
@@ -25,7 +25,7 @@ class SlotTable {
     }
     size_t size_bytes() const noexcept { return ends_.capacity() * sizeof(size_t) + slots_.capacity() * sizeof(Slot); }
 
-  private:
+private:
     bool build(const World& world, uint32_t first_id, uint32_t end_id) noexcept;
 
     uint32_t first_id_ = 0;

@@ -10,7 +10,7 @@
 namespace evmcore {
 
 class StateRoot {
-  public:
+public:
     // In this order: hash the keys of slots and accounts; each account's storage root; the account trie below its root.
     enum Step : int { KEYS, STORAGE, ACCOUNTS, DONE };
 
@@ -23,7 +23,7 @@ class StateRoot {
     // After the last step. False without memory, then or before.
     [[nodiscard]] bool root(Hash* out) noexcept;
 
-  private:
+private:
     struct Slot {
         uint32_t storage_id;
         Hash key;  // hashed
@@ -56,12 +56,12 @@ class StateRoot {
     static constexpr size_t SLOTS_A_PART = 256;  // about: an account's slots stay together
 
     const World* world_;
-    Vector<Vector<Slot>> slots_;           // by part of the first step
-    Vector<const Slot*> slots_in_order_;   // of one account next to each other
-    Vector<size_t> begins_;                // where each storage id's begin in them
-    Vector<size_t> storage_parts_;         // the first record of each part of the second step
-    Vector<Hash> address_hashes_;          // by record
-    Vector<Bytes> encoded_;                // by record
+    Vector<Vector<Slot>> slots_;          // by part of the first step
+    Vector<const Slot*> slots_in_order_;  // of one account next to each other
+    Vector<size_t> begins_;               // where each storage id's begin in them
+    Vector<size_t> storage_parts_;        // the first record of each part of the second step
+    Vector<Hash> address_hashes_;         // by record
+    Vector<Bytes> encoded_;               // by record
     Shelf shelves_[trie_node::CHILDREN];
     std::atomic<bool> is_out_of_memory_{false};  // published: by any worker
 };

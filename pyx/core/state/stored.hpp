@@ -15,7 +15,7 @@ constexpr uint32_t NO_PLACE = UINT32_MAX;
 // so that one lookup finds both. The block lifts all of it when it ends; between blocks it is null. Plain data for the maps'
 // sake.
 class Overlay {
-  public:
+public:
     // Acquire: what it points to was written before it was laid.
     template <class Entry>
     Entry* get() const noexcept {
@@ -32,7 +32,7 @@ class Overlay {
     }
     void lift() const noexcept { entry_ = nullptr; }  // when no worker runs
 
-  private:
+private:
     std::atomic_ref<void*> cell() const noexcept { return std::atomic_ref<void*>{entry_}; }
     mutable void* entry_ = nullptr;
 };
@@ -53,14 +53,14 @@ struct AccountRecord {
     Address address{};
     u256 balance;
     uint64_t nonce = 0;
-    const Code* code = nullptr;      // kept alive by World::codes_
-    uint32_t storage_id = 0;         // a destroyed account's next life gets another: its old slots are out of reach
-    uint32_t slot_count = 0;         // of slots that are not zero
+    const Code* code = nullptr;  // kept alive by World::codes_
+    uint32_t storage_id = 0;     // a destroyed account's next life gets another: its old slots are out of reach
+    uint32_t slot_count = 0;     // of slots that are not zero
     bool exists = false;
-    bool is_root_dirty = false;      // changed since the last root
-    uint8_t known = 0;               // KnownBits; what isn't known has its default
+    bool is_root_dirty = false;                 // changed since the last root
+    uint8_t known = 0;                          // KnownBits; what isn't known has its default
     OtherSlots other_slots = OtherSlots::NONE;  // NONE: a slot that is not there is zero; otherwise it is missing
-    uint64_t saved_in = 0;           // the World's epoch in which the undo log last took it
+    uint64_t saved_in = 0;                      // the World's epoch in which the undo log last took it
     Overlay overlay;
 
     // To what it was when the undo log took it, perhaps while a block was at work: what lay over it then is gone by now.

@@ -122,9 +122,7 @@ private:
     bool make_room(ByteView key, ByteView value) noexcept;
 
     const uint8_t* key_of(const Short& node) const noexcept { return pool_.at(node.bytes); }
-    ByteView value_of(const Short& leaf) const noexcept {
-        return {key_of(leaf) + leaf.path_end / 2, leaf.value_size};
-    }
+    ByteView value_of(const Short& leaf) const noexcept { return {key_of(leaf) + leaf.path_end / 2, leaf.value_size}; }
     bool is_key_of(const Short& leaf, ByteView key) const noexcept {
         return leaf.path_end == 2 * key.size && std::memcmp(key_of(leaf), key.data, key.size) == 0;
     }
@@ -157,8 +155,8 @@ private:
     uint32_t free_short_ = UINT32_MAX;
     uint32_t free_branch_ = UINT32_MAX;
     BytePool pool_;
-    Vector<Step> trail_;    // scratch: the way down of the change at hand
-    Vector<Link> dirty_;    // scratch: what refresh_references has to hash, by level
+    Vector<Step> trail_;  // scratch: the way down of the change at hand
+    Vector<Link> dirty_;  // scratch: what refresh_references has to hash, by level
 };
 
 template <class Visit>

@@ -23,14 +23,9 @@ size_t World::find_checkpoint(uint64_t number) const noexcept {
 uint64_t World::checkpoint() noexcept {
     end_dropped_observations();
     const uint64_t number = next_checkpoint_number.fetch_add(1, std::memory_order_relaxed);
-    const Checkpoint checkpoint{number,
-                                account_undo_.size(),
-                                slot_undo_.size(),
-                                new_slots_.size(),
-                                new_codes_.size(),
-                                unused_codes_.size(),
-                                records_.size(),
-                                next_storage_id_};
+    const Checkpoint checkpoint{
+        number,          account_undo_.size(), slot_undo_.size(), new_slots_.size(), new_codes_.size(), unused_codes_.size(),
+        records_.size(), next_storage_id_};
     if (!checkpoints_.push_back(checkpoint))
         return 0;
     ++epoch_;

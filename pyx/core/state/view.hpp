@@ -12,12 +12,12 @@ namespace evmcore {
 struct AccountState {
     u256 balance;
     uint64_t nonce = 0;
-    const Code* code = nullptr;  // borrowed from the view's owner; null: no code
-    bool exists = false;         // before EIP-161 an account can exist and be empty
-    bool has_storage = false;    // any slot that is not zero, or that may not be (EIP-7610)
+    const Code* code = nullptr;    // borrowed from the view's owner; null: no code
+    bool exists = false;           // before EIP-161 an account can exist and be empty
+    bool has_storage = false;      // any slot that is not zero, or that may not be (EIP-7610)
     bool is_storage_known = true;  // false: `has_storage` is only possible
-    bool is_contended = false;   // whether to follow what becomes of its slots' values
-    uint32_t place = NO_PLACE;   // of its record in the world beneath, if it has one
+    bool is_contended = false;     // whether to follow what becomes of its slots' values
+    uint32_t place = NO_PLACE;     // of its record in the world beneath, if it has one
 
     // As if it had never been; its record stays.
     void clear() noexcept {

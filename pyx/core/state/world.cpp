@@ -330,8 +330,7 @@ bool World::is_valid(const Effects& effects) const noexcept {
     }
     for (const SlotEffect& effect : effects.slots) {
         u256 value;
-        if (slot(effects.accounts[effect.account].address, effect.key, &value) != Status::RUNNING ||
-            value != effect.seen)
+        if (slot(effects.accounts[effect.account].address, effect.key, &value) != Status::RUNNING || value != effect.seen)
             return false;
     }
     return true;

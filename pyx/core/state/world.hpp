@@ -33,7 +33,7 @@ struct AccountFacts {
 };
 
 class World {
-  public:
+public:
     explicit World(bool is_strict = false) noexcept : is_strict_{is_strict} {}
     World& operator=(const World&) = delete;
     World(const World&) = delete;
@@ -60,9 +60,7 @@ class World {
 
     // Asks for the memory where an account is looked up.
     void prefetch(const Address& address) const noexcept { index_.prefetch(address); }
-    void prefetch(uint32_t place, const u256& key) const noexcept {
-        slots_.prefetch(SlotKey{records_[place].storage_id, key});
-    }
+    void prefetch(uint32_t place, const u256& key) const noexcept { slots_.prefetch(SlotKey{records_[place].storage_id, key}); }
     void prefetch(uint32_t place) const noexcept {
         __builtin_prefetch(&records_[place]);
         __builtin_prefetch(reinterpret_cast<const char*>(&records_[place]) + 64);
@@ -132,9 +130,8 @@ class World {
     }
     // What is known of a slot that isn't there: it is zero, or missing.
     Status absent_slot(const AccountRecord* record) const noexcept {
-        const bool is_known =
-            !is_strict_ || (record != nullptr && (record->other_slots == OtherSlots::NONE ||
-                                                  (!record->exists && knows(*record, KNOWS_EXISTENCE))));
+        const bool is_known = !is_strict_ || (record != nullptr && (record->other_slots == OtherSlots::NONE ||
+                                                                    (!record->exists && knows(*record, KNOWS_EXISTENCE))));
         return is_known ? Status::RUNNING : Status::MISSING_STATE;
     }
     Status put_at(uint32_t place, const AccountState& state, bool is_wiped) noexcept;
@@ -159,7 +156,7 @@ class World {
     std::atomic<uint64_t> at_work{0};
     unsigned process_at_work = 0;  // and in which process: in a forked one the thread is missing
 
-  private:
+private:
     struct AccountUndo {
         uint32_t place;
         AccountRecord record;
@@ -224,17 +221,17 @@ class World {
     FlatMap<SlotKey, StoredSlot, SeededHash> slots_;
     FlatMap<Hash, KeptCode, HashHasher> codes_;
     Vector<AccountRecord> records_;
-    size_t live_accounts_ = 0;           // records that exist
-    size_t live_slots_ = 0;              // slots that are not zero, of records
-    size_t kept_cells_ = 0;              // that are neither, and that the last tidying had to keep
-    Vector<AccountUndo> account_undo_;   // each record once an epoch: the first value is the one to go back to
+    size_t live_accounts_ = 0;          // records that exist
+    size_t live_slots_ = 0;             // slots that are not zero, of records
+    size_t kept_cells_ = 0;             // that are neither, and that the last tidying had to keep
+    Vector<AccountUndo> account_undo_;  // each record once an epoch: the first value is the one to go back to
     Vector<SlotUndo> slot_undo_;
-    Vector<SlotKey> new_slots_;          // added since the first checkpoint
-    Vector<Hash> new_codes_;             // the same
-    Vector<Hash> unused_codes_;          // that had no record once; some may have one again
+    Vector<SlotKey> new_slots_;  // added since the first checkpoint
+    Vector<Hash> new_codes_;     // the same
+    Vector<Hash> unused_codes_;  // that had no record once; some may have one again
     Vector<Checkpoint> checkpoints_;
-    uint64_t epoch_ = 1;                 // another one with each checkpoint, revert and release
-    Address last_address_{};             // the account edited last: writes come in runs
+    uint64_t epoch_ = 1;      // another one with each checkpoint, revert and release
+    Address last_address_{};  // the account edited last: writes come in runs
     uint32_t last_place_ = NO_PLACE;
     Vector<Observation*> observations_;  // from the oldest to the newest
     Observation* newest_ = nullptr;      // takes before-images

@@ -32,7 +32,7 @@ struct BlockOmmer {
 // A place a transaction for what comes of it; each is made by whoever first comes to it, in that worker's cache.
 // One worker at a time may use a place.
 class OutcomeList {
-  public:
+public:
     OutcomeList() = default;
     OutcomeList(const OutcomeList&) = delete;
     OutcomeList& operator=(const OutcomeList&) = delete;
@@ -71,7 +71,7 @@ class OutcomeList {
         return *place.outcome();
     }
 
-  private:
+private:
     // In cache lines of its own, since neighbours are different workers'.
     struct alignas(64) Place {
         bool is_made;
@@ -93,16 +93,16 @@ struct BlockJob {
     Vector<Transaction*> transactions;  // borrowed
     Vector<BlockWithdrawal> withdrawals;
     Vector<BlockOmmer> ommers;
-    Vector<Hash> recent_hashes;         // [i]: of block number - 1 - i
-    Vector<uint8_t> is_hash_known;           // 0 or 1
-    bool wants_state_roots = false;          // in receipts, before Byzantium
+    Vector<Hash> recent_hashes;      // [i]: of block number - 1 - i
+    Vector<uint8_t> is_hash_known;   // 0 or 1
+    bool wants_state_roots = false;  // in receipts, before Byzantium
 
     OutcomeList outcomes;
     Effects system_effects;
     BlockRoom room;
     Bloom bloom{};
-    Vector<Bytes> requests;             // type byte and data (EIP-7685), empty ones left out
-    size_t failed_index = SIZE_MAX;          // of the transaction that was refused
+    Vector<Bytes> requests;          // type byte and data (EIP-7685), empty ones left out
+    size_t failed_index = SIZE_MAX;  // of the transaction that was refused
     u256 have, want;
     MissingKey missing;
     uint64_t missing_block_number = 0;

@@ -21,30 +21,30 @@ constexpr int64_t POLL_GAS = 16384;
 
 struct Frame {
     const uint8_t* pc = nullptr;
-    u256* stack_top = nullptr;    // the top item; one below stack_base when the stack is empty
-    u256* stack_base = nullptr;   // the first item
+    u256* stack_top = nullptr;   // the top item; one below stack_base when the stack is empty
+    u256* stack_base = nullptr;  // the first item
     int64_t gas = 0;
-    int64_t poll_below = 0;       // a jump with less gas than this asks whether to stop
+    int64_t poll_below = 0;  // a jump with less gas than this asks whether to stop
     uint8_t* memory = nullptr;
-    uint64_t memory_size = 0;     // bytes, a multiple of 32
-    uint64_t memory_begin = 0;    // in the arena
+    uint64_t memory_size = 0;   // bytes, a multiple of 32
+    uint64_t memory_begin = 0;  // in the arena
     const uint8_t* code = nullptr;
     uint32_t code_size = 0;
     const uint64_t* jump_destinations = nullptr;
     ByteView input;
-    uint64_t input_begin = 0;     // in the arena, for every frame but the outermost
+    uint64_t input_begin = 0;  // in the arena, for every frame but the outermost
     Machine* machine = nullptr;
-    JournalAccount* self = nullptr;    // whose storage and balance these are
+    JournalAccount* self = nullptr;  // whose storage and balance these are
     Address caller{};
     u256 value;
     const Code* owned_code = nullptr;  // the running code, kept alive
     Snapshot snapshot;
-    uint64_t output_begin = 0;         // where in the caller's memory the output goes
+    uint64_t output_begin = 0;  // where in the caller's memory the output goes
     uint64_t output_size = 0;
     int depth = 0;
     bool is_static = false;
     bool is_create = false;
-    bool is_followed = false;          // by the machine's taint tracker, and by no tracer
+    bool is_followed = false;  // by the machine's taint tracker, and by no tracer
 
     u256& top(int i = 0) noexcept { return stack_top[-i]; }
     u256 pop() noexcept {
@@ -60,18 +60,18 @@ struct Frame {
 // What a CALL or CREATE asks for. Gas is already taken from the caller, the stipend added.
 struct Request {
     int64_t gas = 0;
-    JournalAccount* target = nullptr;    // whose storage is used: the callee's, or the caller's own
-    JournalAccount* payer = nullptr;     // who sends `value` along; null when none moves
-    Address code_address{};              // decides on a precompile
-    const Code* code = nullptr;          // borrowed; after delegation
+    JournalAccount* target = nullptr;  // whose storage is used: the callee's, or the caller's own
+    JournalAccount* payer = nullptr;   // who sends `value` along; null when none moves
+    Address code_address{};            // decides on a precompile
+    const Code* code = nullptr;        // borrowed; after delegation
     Address caller{};
-    u256 value;                          // CALLVALUE
+    u256 value;  // CALLVALUE
     bool is_static = false;
     bool is_create = false;
-    bool is_delegated = false;           // code came through a delegation: no precompile then (EIP-7702)
-    ByteView input;                      // call data, or init code for a creation
-    uint64_t input_begin = 0;            // where it lies in the arena, for every call but the outermost
-    uint64_t output_begin = 0;           // in the caller's memory
+    bool is_delegated = false;  // code came through a delegation: no precompile then (EIP-7702)
+    ByteView input;             // call data, or init code for a creation
+    uint64_t input_begin = 0;   // where it lies in the arena, for every call but the outermost
+    uint64_t output_begin = 0;  // in the caller's memory
     uint64_t output_size = 0;
 };
 
@@ -81,7 +81,7 @@ struct BlockContext {
     uint64_t timestamp = 0;
     uint64_t gas_limit = 0;
     Address coinbase{};
-    u256 prev_randao;      // the difficulty before Paris
+    u256 prev_randao;  // the difficulty before Paris
     u256 base_fee;
     u256 blob_base_fee;
     u256 chain_id{1};
@@ -95,7 +95,7 @@ struct TransactionContext {
     u256 gas_price;
     const Hash* blob_hashes = nullptr;
     size_t blob_hash_count = 0;
-    bool starts_cold = false;   // a system call: not even precompiles are warm
+    bool starts_cold = false;  // a system call: not even precompiles are warm
 };
 
 // Told what a traced run does. False stops the run, which ends ABORTED.
@@ -120,21 +120,21 @@ struct Machine {
     BlockContext block;
     TransactionContext transaction;
     MemoryArena memory;
-    Bytes return_data;      // the last call's output: of the top frame, there is never need for another
+    Bytes return_data;  // the last call's output: of the top frame, there is never need for another
     Request request;
     Frame* frames = nullptr;      // [call_depth_limit + 1]
     int depth = -1;               // of the top frame
     u256* stack_arena = nullptr;  // all stacks end to end; its pages are touched only as deep as calls go
     Tracer* tracer = nullptr;
     TaintTracker taint;
-    bool follows_slots = false;   // of accounts that are contended; set between transactions
+    bool follows_slots = false;  // of accounts that are contended; set between transactions
     // Both outlive blocks: a hash stays right. Sizes: as much as a core's second cache has to spare.
     KeccakMemo<64, 512> hashes;        // of KECCAK256 on up to two words
     KeccakMemo<32, 1024> bloom_items;  // addresses and topics
     Status outcome = Status::RUNNING;
     int64_t gas_left = 0;
     bool ripemd_touch_survives = false;
-    double recover_seconds = 0;   // spent on senders that were not known
+    double recover_seconds = 0;  // spent on senders that were not known
 
     Machine() = default;
     Machine(const Machine&) = delete;

@@ -52,8 +52,7 @@ Status run(FrameType* start) noexcept {
     if (start == nullptr) {
         for (const void*& label : Labels<LOOP>::of)
             label = &&L_undefined;
-#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, DEPTH, IMMEDIATE, SINCE, PRICE, EFFECT) \
-    Labels<LOOP>::of[NUMBER] = &&L_##NAME;
+#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, DEPTH, IMMEDIATE, SINCE, PRICE, EFFECT) Labels<LOOP>::of[NUMBER] = &&L_##NAME;
 #include "../rules/opcodes.def"
 #undef OPCODE
         return Status::RUNNING;
@@ -63,41 +62,42 @@ Status run(FrameType* start) noexcept {
     LoopCursor<LOOP> c{{frame.pc, frame.stack_top, frame.gas, frame}};
     Status status;
 
-#define DISPATCH()                                                   \
-    do {                                                             \
-        if constexpr (LOOP == Loop::TRACED) {                        \
-            c.save();                                                \
-            const Tracer* const tracer = frame.machine->tracer;      \
-            if (!tracer->step(tracer->context, &frame))              \
-                return Status::ABORTED;                              \
-        }                                                            \
-        goto* labels[*c.pc];                                         \
+#define DISPATCH()                                              \
+    do {                                                        \
+        if constexpr (LOOP == Loop::TRACED) {                   \
+            c.save();                                           \
+            const Tracer* const tracer = frame.machine->tracer; \
+            if (!tracer->step(tracer->context, &frame))         \
+                return Status::ABORTED;                         \
+        }                                                       \
+        goto* labels[*c.pc];                                    \
     } while (0)
 
     DISPATCH();
 
-#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, DEPTH, IMMEDIATE, SINCE, PRICE, EFFECT)                       \
-    L_##NAME : {                                                                                        \
-        status = enter<NUMBER, POPS, PUSHES, is_in_all_forks(NUMBER)>(c, rules);                        \
-        if (EVMCORE_UNLIKELY(status != Status::RUNNING))                                                \
-            goto L_end;                                                                                 \
-        if constexpr (LOOP == Loop::FOLLOWED)                                                           \
-            frame.machine->taint.template follow<NUMBER, POPS, PUSHES, DEPTH>(&frame.machine->journal, frame.self, c.top_item); \
-        if constexpr (requires(FrameType & f) { op::BODY(f); }) {                                                  \
-            c.save();                                                                                   \
-            status = op::BODY(frame);                                                                   \
-            c.restore();                                                                                \
-            if (EVMCORE_UNLIKELY(status != Status::RUNNING))                                            \
-                goto L_end;                                                                             \
-        } else if constexpr (std::is_void_v<decltype(op::BODY(c))>) {                                   \
-            op::BODY(c);                                                                                \
-        } else {                                                                                        \
-            status = op::BODY(c);                                                                       \
-            if (EVMCORE_UNLIKELY(status != Status::RUNNING))                                            \
-                goto L_end;                                                                             \
-        }                                                                                               \
-        c.pc += 1 + IMMEDIATE;                                                                          \
-        DISPATCH();                                                                                     \
+#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, DEPTH, IMMEDIATE, SINCE, PRICE, EFFECT)                           \
+    L_##NAME : {                                                                                                   \
+        status = enter<NUMBER, POPS, PUSHES, is_in_all_forks(NUMBER)>(c, rules);                                   \
+        if (EVMCORE_UNLIKELY(status != Status::RUNNING))                                                           \
+            goto L_end;                                                                                            \
+        if constexpr (LOOP == Loop::FOLLOWED)                                                                      \
+            frame.machine->taint.template follow<NUMBER, POPS, PUSHES, DEPTH>(&frame.machine->journal, frame.self, \
+                                                                              c.top_item);                         \
+        if constexpr (requires(FrameType& f) { op::BODY(f); }) {                                                   \
+            c.save();                                                                                              \
+            status = op::BODY(frame);                                                                              \
+            c.restore();                                                                                           \
+            if (EVMCORE_UNLIKELY(status != Status::RUNNING))                                                       \
+                goto L_end;                                                                                        \
+        } else if constexpr (std::is_void_v<decltype(op::BODY(c))>) {                                              \
+            op::BODY(c);                                                                                           \
+        } else {                                                                                                   \
+            status = op::BODY(c);                                                                                  \
+            if (EVMCORE_UNLIKELY(status != Status::RUNNING))                                                       \
+                goto L_end;                                                                                        \
+        }                                                                                                          \
+        c.pc += 1 + IMMEDIATE;                                                                                     \
+        DISPATCH();                                                                                                \
     }
 #include "../rules/opcodes.def"
 #undef OPCODE
@@ -112,8 +112,8 @@ L_end:
     return status;
 }
 
-const bool labels_are_filled = (run<Loop::PLAIN, Frame>(nullptr), run<Loop::TRACED, Frame>(nullptr),
-                                run<Loop::FOLLOWED, Frame>(nullptr), true);
+const bool labels_are_filled =
+    (run<Loop::PLAIN, Frame>(nullptr), run<Loop::TRACED, Frame>(nullptr), run<Loop::FOLLOWED, Frame>(nullptr), true);
 
 }  // namespace
 

@@ -10,8 +10,7 @@ namespace evmcore {
 namespace {
 
 // One stack slot below each base belongs to the empty stack, hence the spare items.
-constexpr size_t STACK_ARENA_ITEMS =
-    static_cast<size_t>(parameter::call_depth_limit + 1) * (parameter::stack_limit + 1) + 64;
+constexpr size_t STACK_ARENA_ITEMS = static_cast<size_t>(parameter::call_depth_limit + 1) * (parameter::stack_limit + 1) + 64;
 
 // Memory's price in gas for `words` 32-byte words, in 128 bits: the square of 2^37 words needs 74. Yellow Paper H.1.
 constexpr unsigned __int128 memory_gas(uint64_t words) noexcept {

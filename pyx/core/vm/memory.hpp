@@ -9,7 +9,7 @@
 namespace evmcore {
 
 class MemoryArena {
-  public:
+public:
     // What one worker may hold. A block of 60 Mgas can address 5.5 MB; only absurd gas limits come near this.
     // (ethereum/tests has one: randomStatetest94 hashes 1.6 GB of zeros.)
     static constexpr uint64_t LIMIT_BYTES = uint64_t{1} << 32;
@@ -66,7 +66,7 @@ class MemoryArena {
         }
     }
 
-  private:
+private:
     static constexpr uint64_t FIRST_BYTES = 64 * 1024;
     static constexpr uint64_t KEPT_BYTES = 16 * 1024 * 1024;
 

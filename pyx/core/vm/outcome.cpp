@@ -16,7 +16,7 @@ namespace {
 
 // Fills a bloom: items that are not remembered wait until there are four of them, to be hashed side by side.
 class BloomFiller {
-  public:
+public:
     BloomFiller(Machine* machine, Bloom* bloom) noexcept : memo_{machine->bloom_items}, bloom_{bloom} {}
 
     void add(ByteView item) noexcept {
@@ -39,7 +39,7 @@ class BloomFiller {
         take();
     }
 
-  private:
+private:
     void take() noexcept {
         for (unsigned i = 0; i < waiting_; ++i) {
             const ByteView item{data_[i], sizes_[i]};

@@ -15,28 +15,28 @@ struct Outcome {
     Status status = Status::RUNNING;  // SUCCESS, REVERT or a HALT; INVALID or BROKEN when there is no result
     uint8_t type = 0;
     bool has_contract = false;
-    Address contract{};               // of a creation that succeeded
+    Address contract{};  // of a creation that succeeded
     int64_t gas_used = 0;
-    int64_t gas_refund = 0;           // what came back, after the cap
-    uint64_t cumulative_gas = 0;      // set when it commits
+    int64_t gas_refund = 0;       // what came back, after the cap
+    uint64_t cumulative_gas = 0;  // set when it commits
     uint64_t blob_gas = 0;
     u256 effective_gas_price;
-    bool has_state_root = false;      // before Byzantium the receipt holds the root after the transaction
+    bool has_state_root = false;  // before Byzantium the receipt holds the root after the transaction
     Hash state_root{};
     Bloom bloom{};
-    bool has_bloom = false;           // some bit of it is set
+    bool has_bloom = false;  // some bit of it is set
     Bytes output;
     Vector<Log> logs;
     Vector<Hash> topics;
     Bytes log_data;
     Effects effects;
     MissingKey missing;
-    u256 have, want;                  // what an INVALID status compares
+    u256 have, want;  // what an INVALID status compares
     uint64_t missing_block_number = 0;
     uint32_t execution_count = 0;
 
     Outcome() = default;
-    Outcome(Outcome&&) = delete;      // its effects own code
+    Outcome(Outcome&&) = delete;  // its effects own code
 };
 
 // Takes the logs over from the journal and fills the bloom. False without memory.

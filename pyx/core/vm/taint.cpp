@@ -110,12 +110,8 @@ void TaintTracker::follow_two(unsigned op, JournalSlot** top, const u256* top_it
         else if (b == nullptr)
             top[-1] = a;
         return;
-    case OP_LT:
-        keep_order(a, word_a, b, word_b);
-        return;
-    case OP_GT:
-        keep_order(b, word_b, a, word_a);
-        return;
+    case OP_LT: keep_order(a, word_a, b, word_b); return;
+    case OP_GT: keep_order(b, word_b, a, word_a); return;
     case OP_EQ:
         if (a != b)
             keep_equality(one, word, other);

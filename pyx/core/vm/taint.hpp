@@ -12,6 +12,7 @@ namespace evmcore {
 
 // What `follow` knows of an instruction beyond its row. A list that is closed: an instruction that is not in it may look at any
 // item and any slot.
+// clang-format off: lists of instructions
 enum class Follow : uint8_t {
     UNKNOWN,
     PLAIN,      // looks at the items that it takes and at no slot; what it leaves is new
@@ -51,9 +52,10 @@ constexpr Follow follow_of(unsigned op) noexcept {
                                                                                         : Follow::UNKNOWN;
     }
 }
+// clang-format on
 
 class TaintTracker {
-  public:
+public:
     TaintTracker() = default;
     TaintTracker(const TaintTracker&) = delete;
     TaintTracker& operator=(const TaintTracker&) = delete;
@@ -98,7 +100,7 @@ class TaintTracker {
     // The frame goes on after a call, whose outcome is on top of its stack, where the callee's first item was.
     void resume(const u256* top_item) noexcept { origins_[top_item - stack_arena_] = nullptr; }
 
-  private:
+private:
     // The run depends on the very value from now on.
     static void pin(JournalSlot* slot) noexcept {
         if (EVMCORE_UNLIKELY(slot != nullptr))

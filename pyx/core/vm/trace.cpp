@@ -70,9 +70,7 @@ void put_bytes(Text* text, ByteView data) noexcept {
 }
 
 bool is_creation(uint8_t op) noexcept { return op == OP_CREATE || op == OP_CREATE2; }
-bool is_call(uint8_t op) noexcept {
-    return op == OP_CALL || op == OP_CALLCODE || op == OP_DELEGATECALL || op == OP_STATICCALL;
-}
+bool is_call(uint8_t op) noexcept { return op == OP_CALL || op == OP_CALLCODE || op == OP_DELEGATECALL || op == OP_STATICCALL; }
 
 bool is_failure(Status status) noexcept {
     const Kind kind = kind_of(status);
@@ -153,9 +151,8 @@ bool TraceRecorder::enter(void* context, const Machine* machine) noexcept {
     if (self->sink.enter == nullptr)
         return true;
     const Address& code_address = request.is_create ? request.target->address : request.code_address;
-    return self->sink.enter(self->sink.context,
-                            {self->last_op_, machine->depth + 2, request.caller, request.target->address, code_address,
-                             request.value, request.gas, request.input, request.is_static});
+    return self->sink.enter(self->sink.context, {self->last_op_, machine->depth + 2, request.caller, request.target->address,
+                                                 code_address, request.value, request.gas, request.input, request.is_static});
 }
 
 bool TraceRecorder::exit(void* context, const Machine* machine, Status status, int64_t gas_left) noexcept {
@@ -164,8 +161,7 @@ bool TraceRecorder::exit(void* context, const Machine* machine, Status status, i
     self->gas_given_.pop_back();
     if (self->sink.exit == nullptr)
         return true;
-    return self->sink.exit(self->sink.context,
-                           {machine->depth + 2, status, given - gas_left, ByteView{machine->return_data}});
+    return self->sink.exit(self->sink.context, {machine->depth + 2, status, given - gas_left, ByteView{machine->return_data}});
 }
 
 void Eip3155Lines::attach(TraceRecorder* recorder) noexcept {
@@ -173,9 +169,7 @@ void Eip3155Lines::attach(TraceRecorder* recorder) noexcept {
     recorder->sink = {this, nullptr, step, exit};
 }
 
-bool Eip3155Lines::flush_if_long() noexcept {
-    return text.size() < FLUSH_BYTES || flush == nullptr || flush(flush_context);
-}
+bool Eip3155Lines::flush_if_long() noexcept { return text.size() < FLUSH_BYTES || flush == nullptr || flush(flush_context); }
 
 bool Eip3155Lines::step(void* context, const TraceStep& step) noexcept {
     auto* self = static_cast<Eip3155Lines*>(context);

@@ -12,28 +12,28 @@ namespace evmcore {
 struct TraceStep {
     uint64_t pc = 0;
     uint8_t op = 0;
-    int depth = 0;                    // 1: the outermost frame
+    int depth = 0;  // 1: the outermost frame
     int64_t gas = 0;
-    int64_t gas_cost = 0;             // with what a call hands on, but for the stipend; without what a creation does
+    int64_t gas_cost = 0;  // with what a call hands on, but for the stipend; without what a creation does
     int64_t refund = 0;
     uint64_t memory_size = 0;         // bytes
     Address self{};                   // the account whose storage is used
     Status status = Status::RUNNING;  // REVERT, a HALT or a BROKEN if the run of the frame ended so
     Vector<u256> stack;               // the first item is the lowest
     Bytes memory;
-    Bytes return_data;                // of the last call that this frame made
+    Bytes return_data;  // of the last call that this frame made
 };
 
 // A call or creation that begins, precompiles and accounts without code included.
 struct TraceEnter {
-    uint8_t op;                       // CALL … CREATE2; for a transaction CALL or CREATE
+    uint8_t op;  // CALL … CREATE2; for a transaction CALL or CREATE
     int depth;
     Address caller;
     Address self;
     Address code_address;
     u256 value;
     int64_t gas;
-    ByteView input;                   // call data or init code
+    ByteView input;  // call data or init code
     bool is_static;
 };
 
@@ -42,7 +42,7 @@ struct TraceExit {
     int depth;
     Status status;
     int64_t gas_used;
-    ByteView output;                  // of a creation: the new code
+    ByteView output;  // of a creation: the new code
 };
 
 // Whoever wants to know. False stops the run, which ends ABORTED. Nothing may be thrown.
@@ -55,12 +55,12 @@ struct TraceSink {
 
 // Puts steps together: an instruction's cost is known when the next one of its frame begins or the loop leaves the frame.
 class TraceRecorder {
-  public:
+public:
     bool wants_stack = true;
     bool wants_memory = false;
     bool wants_return_data = true;
     TraceSink sink;
-    bool is_out_of_memory = false;    // it has stopped the run for that
+    bool is_out_of_memory = false;  // it has stopped the run for that
 
     TraceRecorder() noexcept;
     TraceRecorder(const TraceRecorder&) = delete;
@@ -68,7 +68,7 @@ class TraceRecorder {
 
     Tracer* tracer() noexcept { return &tracer_; }
 
-  private:
+private:
     static bool step(void* context, Frame* frame) noexcept;
     static bool leave(void* context, Frame* frame, Status status) noexcept;
     static bool enter(void* context, const Machine* machine) noexcept;
@@ -78,23 +78,23 @@ class TraceRecorder {
 
     Tracer tracer_;
     TraceStep step_;
-    bool is_open_ = false;            // step_ waits for its cost
+    bool is_open_ = false;  // step_ waits for its cost
     uint8_t last_op_ = 0;
-    Vector<int64_t> gas_given_;       // [depth]
+    Vector<int64_t> gas_given_;  // [depth]
 };
 
 // Steps as EIP-3155 lines. They gather in `text`; `flush` takes them away now and then, and the owner at the end.
 class Eip3155Lines {
-  public:
+public:
     Bytes text;
-    bool is_out_of_memory = false;    // it has stopped the run for that; `text` lacks something
-    bool shows_inner_exits = false;   // an {"output", "gasUsed"} line for every frame, not for the outermost alone
+    bool is_out_of_memory = false;   // it has stopped the run for that; `text` lacks something
+    bool shows_inner_exits = false;  // an {"output", "gasUsed"} line for every frame, not for the outermost alone
     bool (*flush)(void* context) = nullptr;
     void* flush_context = nullptr;
 
     void attach(TraceRecorder* recorder) noexcept;
 
-  private:
+private:
     static bool step(void* context, const TraceStep& step) noexcept;
     static bool exit(void* context, const TraceExit& exit) noexcept;
     bool flush_if_long() noexcept;

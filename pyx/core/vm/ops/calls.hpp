@@ -60,8 +60,7 @@ inline Status call_(Frame& f) noexcept {
     uint64_t input_begin, input_count;
     if (Status s = extend(f, input_offset, input_size, &input_begin, &input_count); s != Status::RUNNING)
         return s;
-    if (Status s = extend(f, output_offset, output_size, &request.output_begin, &request.output_size);
-        s != Status::RUNNING)
+    if (Status s = extend(f, output_offset, output_size, &request.output_begin, &request.output_size); s != Status::RUNNING)
         return s;
 
     Status status;
@@ -78,15 +77,15 @@ inline Status call_(Frame& f) noexcept {
     if (has_value && !f.charge(parameter::call_value_gas))
         return Status::OUT_OF_GAS;
     if (KIND == CallKind::CALL) {
-        const bool makes_account = rules.deletes_empty_accounts ? has_value && !journal.read_alive(callee)
-                                                                : !journal.read_exists(callee);
+        const bool makes_account =
+            rules.deletes_empty_accounts ? has_value && !journal.read_alive(callee) : !journal.read_exists(callee);
         if (makes_account && !f.charge(parameter::call_new_account_gas))
             return Status::OUT_OF_GAS;
     }
     if (rules.keeps_one_64th) {
         const int64_t available = f.gas - f.gas / 64;
-        request.gas = gas.fits_u64() && gas.limb[0] < static_cast<uint64_t>(available)
-                          ? static_cast<int64_t>(gas.limb[0]) : available;
+        request.gas =
+            gas.fits_u64() && gas.limb[0] < static_cast<uint64_t>(available) ? static_cast<int64_t>(gas.limb[0]) : available;
     } else {
         if (!gas.fits_u64() || gas.limb[0] > static_cast<uint64_t>(f.gas))
             return Status::OUT_OF_GAS;
@@ -143,8 +142,8 @@ inline Status create_(Frame& f) noexcept {
     request.input_begin = f.memory_begin + begin;
     request.gas = rules.keeps_one_64th ? f.gas - f.gas / 64 : f.gas;
     f.gas -= request.gas;
-    const Address address = HAS_SALT ? create2_address(f.self->address, salt, request.input)
-                                     : create_address(f.self->address, nonce);
+    const Address address =
+        HAS_SALT ? create2_address(f.self->address, salt, request.input) : create_address(f.self->address, nonce);
     JournalAccount* created = journal.peek(address);
     if (created == nullptr)
         return journal.failure;

@@ -67,8 +67,8 @@ inline Status blockhash(Frame& f) noexcept {
 // Marks warm and says whether it was cold; precompiles are warm from the start (EIP-2929), but for system calls, which begin
 // with empty sets: the executable specification and go-ethereum fill them for transactions alone.
 inline bool was_cold(Machine& m, JournalAccount* account) noexcept {
-    return m.rules->has_warm_access && m.journal.warm(account)
-        && (m.transaction.starts_cold || find_precompile(account->address, *m.rules) == nullptr);
+    return m.rules->has_warm_access && m.journal.warm(account) &&
+           (m.transaction.starts_cold || find_precompile(account->address, *m.rules) == nullptr);
 }
 
 // The account at the popped address, charged if cold (EIP-2929). Null: `status` says why.
@@ -118,8 +118,7 @@ inline Status extcodehash(Frame& f) noexcept {  // EIP-1052
         return status;
     // An account with code is alive whatever its balance: only without code does the answer hang on more.
     const Code* code = journal.read_code(account);
-    f.top() = code != nullptr ? from_hash(code->hash)
-              : journal.read_alive(account) ? from_hash(EMPTY_KECCAK) : u256{};
+    f.top() = code != nullptr ? from_hash(code->hash) : journal.read_alive(account) ? from_hash(EMPTY_KECCAK) : u256{};
     return Status::RUNNING;
 }
 

@@ -86,8 +86,7 @@ inline Status returndatacopy(Frame& f) noexcept {
     const ByteView data{f.machine->return_data};
     const u256& offset = f.top(1);
     const u256& size = f.top(2);
-    if (!offset.fits_u64() || !size.fits_u64() || offset.limb[0] > data.size ||
-        size.limb[0] > data.size - offset.limb[0])
+    if (!offset.fits_u64() || !size.fits_u64() || offset.limb[0] > data.size || size.limb[0] > data.size - offset.limb[0])
         return Status::RETURN_DATA_OUT_OF_BOUNDS;
     return copy_to_memory(f, data);
 }

@@ -70,9 +70,8 @@ inline Status sstore(Frame& f) noexcept {
     if (!slot->is_loaded && m.journal.slot(f.self, key) == nullptr)
         return m.journal.failure;
     int64_t refund = 0;
-    const int64_t price = rules.sstore_is_net_metered
-                              ? net_metered_price(rules, slot->original, slot->value, value, &refund)
-                              : plain_price(rules, slot->value, value, &refund);
+    const int64_t price = rules.sstore_is_net_metered ? net_metered_price(rules, slot->original, slot->value, value, &refund)
+                                                      : plain_price(rules, slot->value, value, &refund);
     if (!f.charge(price))
         return Status::OUT_OF_GAS;
     m.journal.refund += refund;
@@ -128,9 +127,8 @@ inline Status selfdestruct(Frame& f) noexcept {
         return journal.failure;
     const u256 balance = journal.read_balance(f.self);
     if (rules.selfdestruct_new_account_gas != 0) {
-        const bool makes_account = rules.deletes_empty_accounts
-                                       ? !balance.is_zero() && !journal.read_alive(heir)
-                                       : !journal.read_exists(heir);
+        const bool makes_account =
+            rules.deletes_empty_accounts ? !balance.is_zero() && !journal.read_alive(heir) : !journal.read_exists(heir);
         if (makes_account && !f.charge(rules.selfdestruct_new_account_gas))
             return Status::OUT_OF_GAS;
     }
