@@ -2,8 +2,10 @@
 
     python -m bench.without [--workloads once,repeated,…] [--only SWITCH,…] [--workers 2] [--rounds 15] [--json FILE]
 
-A figure is how many times as long it takes without: the median over paired rounds, and the quartiles. With --json, figures of
-earlier calls are kept there and written too: so the table can be measured in parts.
+A figure is how many times as long the blocks take without: the median over pairs of runs next to each other, one with all mechanisms
+and one without that one, the first of the two by turns; and the quartiles. The row of no mechanism is two runs with all: how far it is
+from 1 is what the method can't tell. With --json, figures of earlier calls are kept there and written too: so the table can be
+measured in parts.
 Workloads: `once`, the real blocks in a new process that has run nothing, each block once; `repeated`, each block again and again;
 `recorded` and `auto`, the same in these modes; and those of CONTENDED_BLOCKS in bench/synthetic.py.
 """
@@ -30,9 +32,8 @@ from .tables import table
 BLOCKS = ROOT.parent / "shared" / "mainnet-blocks"
 OUTPUT = ROOT / "bench" / "without.md"
 REAL = {"once": "optimistic", "repeated": "optimistic", "recorded": "recorded", "auto": "auto"}
-ALL, SEQUENTIAL = "all", "sequential"
-# A repeated run is of blocks that take milliseconds; of a made block, of one that takes a few.
-Runs = dict[str, list[float]]
+NOTHING, SEQUENTIAL = "nothing", "sequential"
+Pairs = dict[str, list[tuple[float, float]]]  # by switch: seconds with all, seconds without it
 
 
 class Workload:
@@ -72,7 +73,7 @@ class Workload:
     def seconds(self, switch: str) -> float:
         """Of all blocks without that mechanism."""
         strategy = SEQUENTIAL if switch == SEQUENTIAL else self.strategy
-        if switch not in (ALL, SEQUENTIAL):
+        if switch not in (NOTHING, SEQUENTIAL):
             set_tuning(switch, 0)
         try:
             if self.name == "once":
@@ -80,8 +81,8 @@ class Workload:
             # Twice, and the second counts: each finds the caches, and the workers, as it leaves them itself.
             return sum((self._seconds(block, strategy), self._seconds(block, strategy))[1] for block in self.blocks)
         finally:
-            if switch not in (ALL, SEQUENTIAL):
-                set_tuning(switch, tuning_table()[switch][1])
+            if switch not in (NOTHING, SEQUENTIAL):
+                set_tuning(switch, int(tuning_table()[switch][1]))
 
     def _once(self, strategy: str) -> float:
         self._seconds(self.first, strategy)  # makes the threads
@@ -102,48 +103,45 @@ def _in_child(work: Callable[[], float]) -> float:
     return float(text)
 
 
-def measure(workload: Workload, switches: list[str], rounds: int) -> Runs:
-    """The seconds of sequential, of all mechanisms, and without each, `rounds` times; each has its turn in a round."""
-    keys = [SEQUENTIAL, ALL, *switches]
-    seconds: Runs = {key: [] for key in keys}
+def measure(workload: Workload, switches: list[str], rounds: int) -> Pairs:
+    """`rounds` pairs of sequential, of nothing, and of each switch."""
+    pairs: Pairs = {key: [] for key in (SEQUENTIAL, NOTHING, *switches)}
     gc.collect()
     gc.disable()
     for turn in range(rounds):
-        for place in range(len(keys)):
-            key = keys[(turn + place) % len(keys)]
-            seconds[key].append(workload.seconds(key))
+        for key, found in pairs.items():
+            order = (NOTHING, key) if turn % 2 == 0 else (key, NOTHING)
+            one, two = (workload.seconds(switch) for switch in order)
+            found.append((one, two) if turn % 2 == 0 else (two, one))
     gc.enable()
-    return seconds
+    return pairs
 
 
-def figure(base: list[float], other: list[float]) -> str:
-    """other / base in pairs: median, quartiles."""
-    ratios = [two / one for one, two in zip(base, other)]
+def figure(pairs: list[tuple[float, float]]) -> str:
+    """How many times as long without: median, quartiles."""
+    ratios = [without / with_all for with_all, without in pairs]
     if len(ratios) < 4:
         return f"{statistics.median(ratios):.2f}"
     low, middle, high = statistics.quantiles(ratios, n=4)
     return f"{middle:.2f} ({low:.2f}–{high:.2f})"
 
 
-def write(found: dict[str, Runs], path: Path) -> None:
+def write(found: dict[str, Pairs], path: Path) -> None:
     columns = list(found)
-    rounds = min(len(runs[ALL]) for runs in found.values())
+    fewest = min(len(pairs) for column in found.values() for pairs in column.values())
+    meanings = {SEQUENTIAL: "× sequential, with all", NOTHING: "nothing"}
+    meanings |= {name: f"`{name}`: {row[3]}" for name, row in tuning_table().items() if row[2] is None}
     rows: list[list[object]] = [
-        ["× sequential, with all", *(figure(runs[ALL], runs[SEQUENTIAL]) for runs in found.values())]
+        [meaning, *(figure(column[name]) if name in column else "-" for column in found.values())]
+        for name, meaning in meanings.items()
+        if any(name in column for column in found.values())
     ]
-    for name, (_, _, unit, meaning) in tuning_table().items():
-        if unit is None and any(name in runs for runs in found.values()):
-            rows.append(
-                [
-                    f"`{name}`: {meaning}",
-                    *(figure(runs[ALL], runs[name]) if name in runs else "-" for runs in found.values()),
-                ]
-            )
     path.write_text(
         "# Without each mechanism\n\n"
         "How many times as long blocks take without one mechanism of the parallel engine: above 1 it gains, below 1 it costs. "
-        f"Medians of at least {rounds} paired rounds, quartiles in parentheses; the first row is the speed-up over sequential with "
-        "all of them. Columns are workloads and numbers of workers; `python -m bench.without` says what each workload is.\n\n"
+        f"Medians of at least {fewest} pairs of runs, quartiles in parentheses; the first row is the speed-up over sequential with "
+        "all of them, the second the same against itself: what the method can't tell. Columns are workloads and numbers of workers; "
+        "`python -m bench.without` says what each workload is.\n\n"
         f"{description()}\n\n" + table(["without", *columns], rows) + "\n"
     )
 
@@ -155,22 +153,20 @@ def main() -> int:
     parser.add_argument("--workloads", default=",".join((*REAL, *CONTENDED_BLOCKS)), metavar="W,…")
     parser.add_argument("--only", default=",".join(switches), metavar="SWITCH,…")
     parser.add_argument("--workers", type=int, default=2, metavar="N")
-    parser.add_argument("--rounds", type=int, default=15, metavar="K")
+    parser.add_argument("--rounds", type=int, default=16, metavar="K")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="FILE")
     arguments = parser.parse_args()
-    found: dict[str, Runs] = {}
+    found: dict[str, Pairs] = {}
     if arguments.json and arguments.json.exists():
         found = json.loads(arguments.json.read_text())
     for name in arguments.workloads.split(","):
-        runs = measure(Workload(name, arguments.blocks, arguments.workers), arguments.only.split(","), arguments.rounds)
-        column = found.setdefault(f"{name}, {arguments.workers}", {})
-        # A mechanism's rounds are paired with those of their own call: an earlier call's make way.
-        column.update(runs)
+        pairs = measure(Workload(name, arguments.blocks, arguments.workers), arguments.only.split(","), arguments.rounds)
+        found.setdefault(f"{name}, {arguments.workers}", {}).update(pairs)
         if arguments.json:
             arguments.json.write_text(json.dumps(found))
-        for key, seconds in runs.items():
-            print(f"{name:10} {key:24} {figure(runs[ALL], seconds)}", flush=True)
+        for key, seconds in pairs.items():
+            print(f"{name:10} {key:24} {figure(seconds)}", flush=True)
     write(found, arguments.output)
     return 0
 
