@@ -146,6 +146,7 @@ os.chdir(ROOT)
 CORE_SOURCES = sorted(path.as_posix() for path in Path("pyx/core").rglob("*.cpp"))
 EXTENSIONS = cythonize(
     [Extension("evmcore._core", [MODULE], include_dirs=["pyx"], language="c++")],
+    include_path=["pyx"],
     compiler_directives={
         "language_level": 3,
         "boundscheck": False,

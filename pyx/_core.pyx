@@ -10,8 +10,6 @@ from libc.string cimport memcpy, memset
 from libcpp cimport bool as cbool
 from libcpp.vector cimport vector
 
-from core cimport *
-
 import evmcore.errors as errors
 
 include "interpreter.pxi"

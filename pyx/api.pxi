@@ -1,4 +1,22 @@
 # Floor 8: what Python calls beside blocks: a transaction, a call, a bare program. Convert, release, work, take back, convert.
+from core.base.clock cimport evmcore_seconds
+from core.base.status cimport is_limit, Kind, kind_of, Status
+from core.base.transaction cimport CTransaction
+from core.base.types cimport Address, Bytes, ByteView, Hash, u256
+from core.base.vector cimport Vector
+from core.crypto.keccak cimport c_keccak256, keccak256_polled
+from core.crypto.native_library cimport c_native_symbols, c_set_native_symbol, NATIVE_SYMBOL_COUNT
+from core.math.u256 cimport to_big_endian
+from core.precompiles.precompiles cimport find_precompile, Precompile
+from core.rules.rules cimport Fork, Rules, rules_of
+from core.state.code cimport Code
+from core.state.journal cimport JournalAccount
+from core.state.trie cimport c_ordered_trie_root
+from core.state.view cimport StateView
+from core.state.world cimport World
+from core.vm.block_job cimport BlockJob
+from core.vm.frame cimport Machine
+from core.vm.outcome cimport Outcome, take_logs
 
 
 def transact(Transaction tx not None, State state not None, header, *, tracer=None):

@@ -1,5 +1,16 @@
 # Floor 6: a block: system calls, transactions, withdrawals or rewards, requests. Yellow Paper section 11;
 # EIP-2935, 4788, 4895, 6110, 7002, 7251, 7685.
+from core.base.poll cimport Poll
+from core.base.status cimport Kind, kind_of, Status
+from core.base.types cimport Address, Bytes, ByteView, u256
+from core.math.u256 cimport mul_u64, plus
+from core.rules.rules cimport (
+    beacon_roots_contract, consolidation_contract, history_contract, system_call_gas, system_caller, withdrawal_contract)
+from core.state.journal cimport JournalAccount
+from core.state.view cimport AccountState, MissingKey, StateView
+from core.vm.block_job cimport BlockJob
+from core.vm.frame cimport Machine, Request
+from core.vm.outcome cimport append_deposits, Outcome
 
 
 cdef void open_machine(Machine* m, BlockJob* job) noexcept nogil:

@@ -1,4 +1,20 @@
 # Floor 8: a block as Python calls it, and what it came to. Convert, release, work, take back, convert.
+from core.base.clock cimport evmcore_seconds
+from core.base.header cimport CWithdrawal, encode_withdrawal
+from core.base.status cimport is_limit, Kind, kind_of, Status
+from core.base.transaction cimport CTransaction
+from core.base.types cimport Bytes, ByteView, Hash, u256
+from core.base.vector cimport Vector
+from core.parallel.lender cimport alert_idle_engine, process_generation
+from core.parallel.waiting cimport wait_turn
+from core.rules.rules cimport blob_base_fee_minimum_wei, blob_gas_per_blob, block_hash_window, Fork, Rules, rules_of
+from core.state.journal cimport Log
+from core.state.view cimport MissingKey
+from core.state.world cimport AccountRecord, World
+from core.vm.block_job cimport BlobLimits, BlockJob, BlockOmmer, BlockWithdrawal, job_block_hash
+from core.vm.frame cimport BlockContext
+from core.vm.outcome cimport Outcome
+
 from hashlib import sha256 as _sha256
 
 _types_module = None
@@ -348,10 +364,6 @@ cdef class BlockResult:
 
     def __repr__(self):
         return f"<BlockResult: {self.job.job.transactions.size()} transactions, {self.gas_used} gas>"
-
-
-cdef extern from "core/parallel/waiting.hpp" namespace "evmcore" nogil:
-    void wait_turn(uint32_t turn)
 
 
 cdef enum:

@@ -9,6 +9,24 @@ from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from cpython.memoryview cimport PyMemoryView_Check
 from cpython.number cimport PyIndex_Check, PyNumber_Index
 
+from core.base.status cimport name_of, Status, text_of
+from core.base.types cimport Address, Bytes, ByteView, Hash, u256
+from core.math.u256 cimport from_big_endian, to_big_endian
+
+cdef extern from *:
+    """
+    // Under the GIL: appends to a Vector or assigns to Bytes, and raises MemoryError where there is no memory.
+    static inline int evmcore_done(bool is_done) {
+        if (!is_done)
+            PyErr_NoMemory();
+        return is_done ? 0 : -1;
+    }
+    template <class V, class Item>
+    static inline int evmcore_append(V& items, const Item& item) { return evmcore_done(items.push_back(item)); }
+    """
+    int or_memory_error "evmcore_done"(cbool is_done) except -1
+    int append_to "evmcore_append"(...) except -1
+
 cdef extern from "Python.h":
     object PyBytes_FromObject(object)
     object PyUnicode_FromObject(object)

@@ -1,4 +1,8 @@
 # Floor 8: Ethash, asked from Python.
+from core.base.status cimport Status
+from core.base.types cimport Hash
+from core.crypto.ethash cimport ethash_epoch_blocks, ethash_light, ethash_maximum_epoch, EthashResult
+
 
 ETHASH_MAXIMUM_BLOCK = (ethash_maximum_epoch + 1) * ethash_epoch_blocks - 1
 

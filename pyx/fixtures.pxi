@@ -1,18 +1,22 @@
 # Floor 8: the fast door for state tests: the hexadecimal text of a parsed JSON fixture straight into the core, without
 # a Python object a field. evmcore/conformance/state_tests.py is its one caller.
+from core.base.hexadecimal cimport read_hex_bytes, read_hex_fixed, read_number, TextError
+from core.base.status cimport Kind, kind_of, NUMBER_TOO_LARGE, Status
+from core.base.transaction cimport (
+    AccessEntry, Authorization, clear_transaction, CTransaction, decode_transaction, encode_for_signing, LAST_TYPE_BYTE,
+    transaction_field_rows, TransactionCodec, TransactionField, type_has_field)
+from core.base.types cimport Address, Bytes, ByteView, Hash, u256
+from core.base.vector cimport Vector
+from core.crypto.keccak cimport c_keccak256
+from core.crypto.transaction_hash cimport hash_transaction
+from core.math.u256 cimport mul_u64_overflow, same_word
+from core.rules.rules cimport blob_base_fee_minimum_wei, Fork, Rules, rules_of
+from core.state.view cimport StateView
+from core.state.world cimport World
+from core.vm.block_job cimport BlobLimits, BlockRoom
+from core.vm.frame cimport BlockContext, Machine
+from core.vm.outcome cimport encode_logs, Outcome
 
-cdef extern from "core/base/hexadecimal.hpp" namespace "evmcore" nogil:
-    cdef enum class TextError(uint8_t):
-        NONE
-        NOT_A_NUMBER
-        TOO_LARGE
-        NO_MEMORY
-    TextError read_hex_bytes(const char* text, size_t size, Bytes* out)
-    TextError read_hex_fixed(const char* text, size_t size, uint8_t* out, size_t count)
-    TextError read_number(const char* text, size_t size, u256* out)
-
-cdef extern from "core/base/status.hpp" namespace "evmcore" nogil:
-    const Status NUMBER_TOO_LARGE "evmcore::Status::RLP_NUMBER_TOO_LARGE"
 
 cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL

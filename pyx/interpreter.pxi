@@ -1,5 +1,14 @@
 # Floor 4: the frame loop. Calls never recurse: a frame that asks for a call is left where it is, the callee is pushed,
 # and the caller goes on when the callee has ended. Yellow Paper sections 7 to 9.
+from core.base.limits cimport CODE_BYTES_MOST
+from core.base.status cimport Kind, kind_of, Status
+from core.base.types cimport Address, ByteView, u256
+from core.math.u256 cimport from_address
+from core.precompiles.precompiles cimport find_precompile, Precompile
+from core.rules.rules cimport code_deposit_byte_gas, ripemd160_precompile
+from core.state.code cimport Code
+from core.state.journal cimport JournalAccount, Snapshot
+from core.vm.frame cimport execute, Frame, Machine, POLL_GAS, Request
 
 
 cdef inline Status push_frame(Machine* m, const Code* code, Snapshot snapshot) noexcept nogil:

@@ -1,5 +1,15 @@
 # Floor 8: states that are fetched as they are needed. A miss is data, not a callback: transactions run ahead on what is
 # known, collect every key that they miss, and the source is asked for all of them in one batch. No worker takes the GIL.
+from core.base.poll cimport AtomicFlag
+from core.base.status cimport Status
+from core.base.types cimport Address, u256
+from core.base.vector cimport Vector
+from core.parallel.engine cimport Engine
+from core.state.stored cimport OtherSlots
+from core.state.view cimport AccountState, MissingKey, StateView
+from core.state.world cimport AccountFacts, AccountRecord, World
+from core.vm.block_job cimport BlockJob
+from core.vm.frame cimport Machine
 
 
 cdef extern from * nogil:

@@ -2,26 +2,19 @@
 # tracer. One object owns all of it and gives it back when it goes, however the call ends. Nothing of Python's runs between
 # taking and owning, since a signal handler may raise wherever Python code runs.
 cimport cython
-
 from cpython.pythread cimport PyThread_get_thread_ident
+
+from core.base.clock cimport evmcore_seconds
+from core.base.poll cimport AtomicFlag, Poll
+from core.parallel.engine cimport Engine
+from core.parallel.lender cimport process_generation, return_engine, return_machine, take_engine, take_idle_engine, take_machine
+from core.parallel.waiting cimport wait_turn, weight_of_turn
+from core.vm.frame cimport Machine
+from core.vm.trace cimport TraceEnter, TraceExit, TraceStep
 
 import atexit as _atexit
 import os as _os
 import threading as _threading
-
-cdef extern from "core/parallel/lender.hpp" namespace "evmcore" nogil:
-    Machine* take_machine()
-    void return_machine(Machine*)
-    Engine* take_engine(int workers)
-    Engine* take_idle_engine(int workers)
-    void return_engine(Engine*)
-    void alert_idle_engine(int workers)
-    unsigned process_generation()
-    const uint32_t HOOK_INTERVAL "evmcore::Poll::HOOK_INTERVAL"
-
-cdef extern from "core/parallel/waiting.hpp" namespace "evmcore" nogil:
-    void wait_turn(uint32_t turn)
-    uint32_t weight_of_turn(uint32_t turn)
 
 cdef extern from "Python.h":
     int PyErr_CheckSignals() except -1

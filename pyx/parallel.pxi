@@ -5,6 +5,23 @@
 # optimistic  one nogil call for the block: native workers claim, execute and commit in order by themselves (optimistic.cpp)
 # recorded    one nogil call for the block, of which the accesses are known (recorded.cpp)
 # The result is the sequential one.
+from core.base.clock cimport evmcore_seconds
+from core.base.status cimport Status
+from core.parallel.engine cimport Engine, execute_optimistically
+from core.parallel.groups cimport commit_in_order, execute_on_parent
+from core.parallel.hooks cimport ApplyMode, ExecutionHooks
+from core.parallel.lender cimport process_generation
+from core.parallel.pool cimport ClaimCounter
+from core.parallel.recorded cimport execute_recorded
+from core.parallel.schedule_point cimport schedule_controller, ScheduleController
+from core.parallel.tuning cimport set_tuning_value, TUNING_ROW_COUNT, tuning_rows, tuning_value
+from core.state.observation cimport ObservedWorld
+from core.state.view cimport StateView
+from core.state.world cimport World
+from core.vm.block_job cimport BlockJob
+from core.vm.execution_counts cimport ExecutionCounts
+from core.vm.frame cimport Machine
+
 import _thread
 
 

@@ -1,26 +1,19 @@
 # Floor 8: small doors for tests: the machines that no public function shows by themselves.
-
-
-cdef extern from "core/math/u256.hpp" namespace "evmcore" nogil:
-    u256 c_times "evmcore::operator*"(const u256&, const u256&)
-    u256 c_square "evmcore::square"(const u256&)
-    u256 c_negative "evmcore::operator-"(const u256&)
-    u256 c_div "evmcore::div"(const u256&, const u256&)
-    u256 c_mod "evmcore::mod"(const u256&, const u256&)
-    u256 c_sdiv "evmcore::sdiv"(const u256&, const u256&)
-    u256 c_smod "evmcore::smod"(const u256&, const u256&)
-    u256 c_addmod "evmcore::addmod"(const u256&, const u256&, const u256&)
-    u256 c_mulmod "evmcore::mulmod"(const u256&, const u256&, const u256&)
-    u256 c_exp "evmcore::exp"(const u256&, const u256&)
-    u256 c_shl "evmcore::shl"(const u256&, const u256&)
-    u256 c_shr "evmcore::shr"(const u256&, const u256&)
-    u256 c_sar "evmcore::sar"(const u256&, const u256&)
-    u256 c_byte "evmcore::byte_at"(const u256&, const u256&)
-    u256 c_sign_extend "evmcore::sign_extend"(const u256&, const u256&)
-    cbool c_signed_less "evmcore::signed_less"(const u256&, const u256&)
-    cbool c_sub_borrow "evmcore::sub_borrow"(const u256&, const u256&, u256*)
-    cbool c_mul_overflow "evmcore::mul_overflow"(const u256&, const u256&, u256*)
-    unsigned c_leading_zeros "evmcore::leading_zeros"(const u256&)
+from core.base.status cimport Status
+from core.base.transaction cimport CTransaction
+from core.base.types cimport Hash, u256
+from core.crypto.keccak cimport c_keccak256_x4
+from core.crypto.secp256k1 cimport recover_public_key, recover_public_key_portable, sign_recoverable_portable, Signature
+from core.math.u256 cimport (
+    add_overflow, bit_length, c_addmod, c_byte, c_div, c_exp, c_leading_zeros, c_mod, c_mul_overflow, c_mulmod, c_negative,
+    c_sar, c_sdiv, c_shl, c_shr, c_sign_extend, c_signed_less, c_smod, c_square, c_sub_borrow, c_times, from_big_endian,
+    less, minus, mul_u64_overflow, plus, to_big_endian)
+from core.parallel.pool cimport AtomicSize
+from core.parallel.schedule_point cimport schedule_enter, schedule_leave
+from core.parallel.scheduler cimport Claim, Scheduler
+from core.state.effects cimport Effects, SlotEffect
+from core.state.view cimport StateView
+from core.vm.outcome cimport Outcome
 
 
 def probe_u256(name, a, b=0, c=0):
@@ -87,10 +80,6 @@ def probe_u256(name, a, b=0, c=0):
     else:
         raise ValueError(f"no operation {name!r}")
     return to_int(out)
-
-
-cdef extern from "core/crypto/keccak.hpp" namespace "evmcore" nogil:
-    void c_keccak256_x4 "evmcore::keccak256_x4"(const uint8_t* const* inputs, const size_t* sizes, Hash** out)
 
 
 def probe_keccak_of_four(messages):

@@ -1,4 +1,11 @@
 # Floor 8: accesses between Python and the core: what a recorded block read and wrote, and a list of that for the next execution.
+from core.base.status cimport Status
+from core.math.u256 cimport to_big_endian
+from core.parallel.access_list cimport AccessList
+from core.parallel.access_rows cimport AccountAccess, SlotAccess, TransactionAccess
+from core.parallel.engine cimport Engine
+from core.state.code cimport Code, view_of
+from core.state.effects cimport AccountEffect, Effects, WROTE_CODE, WROTE_NONCE
 
 
 cdef tuple read_accesses(Engine* e):

@@ -1,4 +1,14 @@
 # Floor 7: the roots of a block's lists and of a state, made by the pool that ran the block.
+from core.base.poll cimport AtomicFlag, HOOK_INTERVAL, Poll
+from core.base.types cimport Bytes, ByteView, Hash
+from core.base.vector cimport Vector
+from core.parallel.engine cimport Engine
+from core.parallel.pool cimport ClaimCounter
+from core.state.state_root cimport RootStep, StateRoot
+from core.state.trie cimport c_ordered_trie_root
+from core.state.world cimport World
+from core.vm.block_job cimport BlockJob
+from core.vm.outcome cimport encode_receipt
 
 
 cdef cppclass ListRoots:

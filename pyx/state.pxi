@@ -1,6 +1,14 @@
 # Floor 8: State: owned natively, seen from Python.
 from libcpp.memory cimport shared_ptr, make_shared
 
+from core.base.status cimport Status
+from core.base.types cimport Address, u256
+from core.parallel.lender cimport process_generation
+from core.state.code cimport Code, hash_of, view_of
+from core.state.slot_table cimport SlotTable
+from core.state.stored cimport KNOWS_ACCOUNT, KNOWS_BALANCE, KNOWS_CODE, KNOWS_EXISTENCE, KNOWS_NONCE, OtherSlots
+from core.state.world cimport AccountRecord, World
+
 
 cdef int raise_status(Status status) except -1:
     """Turn a failed write of the state into an exception."""

@@ -1,4 +1,11 @@
 # Floor 8: the .def tables as Python tuples, for documentation, the disassembler and the tests.
+from core.base.status cimport kind_of, Status, STATUS_COUNT
+from core.base.transaction cimport TRANSACTION_FIELD_COUNT, transaction_field_rows, TransactionCodec
+from core.rules.rules cimport Fork, FORK_COUNT, newest_fork, Rules, rules_of
+from core.rules.tables cimport (
+    fork_rows, OPCODE_ROW_COUNT, opcode_rows, PARAMETER_ROW_COUNT, parameter_rows, PRECOMPILE_ROW_COUNT, precompile_rows,
+    SYSTEM_ADDRESS_ROW_COUNT, system_address_rows, TRANSACTION_ROW_COUNT, transaction_rows)
+
 from collections import namedtuple
 from types import MappingProxyType
 

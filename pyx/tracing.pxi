@@ -1,5 +1,8 @@
 # Floor 8: tracers. A run that is traced reports to one of these; it goes on without the GIL, and a tracer takes that for
 # its own moments. The Python side is evmcore/tracing.py.
+from core.base.status cimport Kind, kind_of, Status
+from core.vm.trace cimport Eip3155Lines, opcode_name, TraceEnter, TraceExit, TraceRecorder, TraceStep
+
 import io as _io
 
 

@@ -1,5 +1,26 @@
 # Floor 5: one transaction, from its signature to its effects. Yellow Paper section 6;
 # EIP-155, 1559, 2681, 2930, 3607, 3860, 4844, 7623, 7702, 7825.
+from core.base.clock cimport evmcore_seconds
+from core.base.status cimport Kind, kind_of, Status
+from core.base.transaction cimport Authorization, CTransaction, LAST_TYPE_BYTE
+from core.base.types cimport Address, ByteView, Hash, u256
+from core.crypto.secp256k1 cimport recover_sender
+from core.crypto.transaction_hash cimport authorization_signing_hash
+from core.math.u256 cimport add_overflow, less, minus, mul_u64, mul_u64_overflow, plus, same_word, to_big_endian
+from core.rules.rules cimport (
+    access_list_address_gas, access_list_key_gas, authorization_new_gas, authorization_refund_gas, blob_gas_per_blob,
+    blob_hash_version, calldata_tokens_per_nonzero, ripemd160_precompile, Rules, transaction_gas)
+from core.state.code cimport Code
+from core.state.effects cimport READ_NONCE
+from core.state.journal cimport JournalAccount, JournalSlot
+from core.state.view cimport StateView
+from core.vm.block_job cimport BlobLimits, BlockRoom
+from core.vm.frame cimport BlockContext, create_address, Machine, Request
+from core.vm.outcome cimport Outcome, take_logs
+
+
+cdef extern from "<algorithm>" nogil:
+    int64_t count_bytes "std::count"(const uint8_t* first, const uint8_t* last, uint8_t byte)
 
 
 cdef enum:

@@ -1,5 +1,19 @@
 # Floor 8: Transaction: decoded natively, seen from Python. Its fields are rows of transaction_fields.def: a field with a form
 # that is there already needs no line here but the one in the class.
+from core.base.poll cimport HOOK_INTERVAL, Poll
+from core.base.status cimport Status
+from core.base.transaction cimport (
+    AccessEntry, Authorization, clear_transaction, copy_fields, CTransaction, decode_transaction, split_legacy_v,
+    transaction_field_rows, TransactionCodec, TransactionField, type_has_field)
+from core.base.types cimport Address, Bytes, Hash, u256
+from core.base.vector cimport Vector
+from core.crypto.secp256k1 cimport sign_recoverable, Signature
+from core.crypto.transaction_hash cimport hash_transaction
+from core.math.u256 cimport from_big_endian
+from core.parallel.engine cimport Engine
+from core.parallel.pool cimport ClaimCounter
+from core.rules.rules cimport Fork, Rules, rules_of
+
 
 cdef class Transaction
 

@@ -24,6 +24,7 @@ FLOORS = {
 # A table is rows of macros: it includes nothing, and whoever has a use for its rows may expand them.
 TABLE = ".def"
 
+# What is compiled with Cython, in the order in which it is included.
 PROCEDURES = {
     "interpreter.pxi": 4,
     "transaction.pxi": 5,
@@ -34,6 +35,7 @@ PROCEDURES = {
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+CIMPORT = re.compile(r"^(?:from|cimport) (core(?:\.\w+)*)", re.MULTILINE)
 # `fork >= LONDON` and its kin, and Python's way to it over the place in FORKS. SINCE is a word of a row, compared by the
 # tables' own macros.
 FORK_COMPARISON = re.compile(
@@ -42,8 +44,9 @@ FORK_COMPARISON = re.compile(
 )
 
 SOURCES = sorted(path for path in CORE.rglob("*") if path.suffix in (".hpp", ".cpp", TABLE))
-CODE = [path for path in SOURCES if path.parent.name != "rules"] + sorted(
-    path for suffix in ("pxi", "pxd", "pyx") for path in (ROOT / "pyx").glob(f"*.{suffix}")
+DECLARATIONS = sorted(CORE.rglob("*.pxd"))
+CODE = [path for path in SOURCES + DECLARATIONS if path.parent.name != "rules"] + sorted(
+    path for suffix in ("pxi", "pyx") for path in (ROOT / "pyx").glob(f"*.{suffix}")
 )
 FACES = sorted((ROOT / "evmcore").rglob("*.py"))
 TESTS = sorted(path for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__).resolve())
@@ -72,6 +75,28 @@ def test_a_floor_includes_lower_floors_only(path):
             assert FLOORS[place_of(included)] <= FLOORS[place_of(path)], f"{path.name} looks up to {included.name}"
 
 
+@pytest.mark.parametrize("path", DECLARATIONS, ids=lambda path: path.relative_to(CORE).as_posix())
+def test_a_header_is_declared_to_cython_beside_it_and_needs_lower_floors_only(path):
+    header = path.with_suffix(".hpp")
+    assert header.exists()
+    text = path.read_text()
+    assert set(re.findall(r'^cdef extern from "([^"]+)"', text, re.MULTILINE)) == {f"core/{header.relative_to(CORE).as_posix()}"}
+    for module in CIMPORT.findall(text):
+        declared = (ROOT / "pyx").joinpath(*module.split(".")).with_suffix(".pxd")
+        assert declared.exists(), f"{path.name} cimports {module}, which is not there"
+        assert FLOORS[place_of(declared)] <= FLOORS[place_of(path)], f"{path.name} looks up to {module}"
+
+
+def test_what_is_compiled_with_cython_says_what_it_takes_of_the_core():
+    for path in (ROOT / "pyx").glob("*.p[xy][xi]"):
+        text = path.read_text()
+        assert 'extern from "core/' not in text, f"{path.name} declares what belongs beside its header"
+        assert not re.search(r"cimport \*", text), f"{path.name} takes all names of a module"
+        for module in CIMPORT.findall(text):
+            floor = FLOORS[module.split(".")[1]]
+            assert floor <= PROCEDURES.get(path.name, 8), f"{path.name} looks up to {module}"
+
+
 def test_tables_include_nothing():
     for table in CORE.rglob("*" + TABLE):
         assert not list(included_files(table)), table
@@ -91,7 +116,7 @@ def test_the_scheduler_knows_no_evm():
 def test_the_parallel_floor_is_cpp_and_procedures_know_nothing_of_it():
     """It executes transactions through the hooks that floor 8 gives it."""
     kinds = {path.suffix for path in (CORE / "parallel").iterdir()}
-    assert kinds == {".hpp", ".cpp", ".def"}
+    assert kinds == {".hpp", ".cpp", ".def", ".pxd"}
     names = re.compile(r"\b(Engine|EngineWorker|MultiVersion|Scheduler|AccessList|schedule_point|ApplyMode)\b")
     for name, floor in PROCEDURES.items():
         if floor < 7:

@@ -36,6 +36,7 @@ IN_SDIST = (
         "pyx/_core.pyx",
         "pyx/exports.map",
         "pyx/core/rules/forks.def",
+        "pyx/core/state/world.pxd",
         "evmcore/_core.pyi",
         "evmcore/example/block.json.gz",
     ),

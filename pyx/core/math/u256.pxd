@@ -1,0 +1,36 @@
+from libc.stdint cimport uint8_t, uint64_t
+from libcpp cimport bool as cbool
+
+from core.base.types cimport Address, u256
+
+cdef extern from "core/math/u256.hpp" namespace "evmcore" nogil:
+    cbool add_overflow(const u256& a, const u256& b, u256* total)
+    cbool mul_u64_overflow(const u256& a, uint64_t b, u256* product)
+    cbool same_word(const u256&, const u256&)
+    cbool less "evmcore::operator<"(const u256&, const u256&)
+    u256 plus "evmcore::operator+"(const u256&, const u256&)
+    u256 minus "evmcore::operator-"(const u256&, const u256&)
+    u256 mul_u64(const u256& a, uint64_t b)
+    u256 from_address(const Address&)
+    u256 from_big_endian(const uint8_t* data)
+    void to_big_endian(const u256& x, uint8_t* out)
+    unsigned bit_length(const u256&)
+    u256 c_times "evmcore::operator*"(const u256&, const u256&)
+    u256 c_square "evmcore::square"(const u256&)
+    u256 c_negative "evmcore::operator-"(const u256&)
+    u256 c_div "evmcore::div"(const u256&, const u256&)
+    u256 c_mod "evmcore::mod"(const u256&, const u256&)
+    u256 c_sdiv "evmcore::sdiv"(const u256&, const u256&)
+    u256 c_smod "evmcore::smod"(const u256&, const u256&)
+    u256 c_addmod "evmcore::addmod"(const u256&, const u256&, const u256&)
+    u256 c_mulmod "evmcore::mulmod"(const u256&, const u256&, const u256&)
+    u256 c_exp "evmcore::exp"(const u256&, const u256&)
+    u256 c_shl "evmcore::shl"(const u256&, const u256&)
+    u256 c_shr "evmcore::shr"(const u256&, const u256&)
+    u256 c_sar "evmcore::sar"(const u256&, const u256&)
+    u256 c_byte "evmcore::byte_at"(const u256&, const u256&)
+    u256 c_sign_extend "evmcore::sign_extend"(const u256&, const u256&)
+    cbool c_signed_less "evmcore::signed_less"(const u256&, const u256&)
+    cbool c_sub_borrow "evmcore::sub_borrow"(const u256&, const u256&, u256*)
+    cbool c_mul_overflow "evmcore::mul_overflow"(const u256&, const u256&, u256*)
+    unsigned c_leading_zeros "evmcore::leading_zeros"(const u256&)

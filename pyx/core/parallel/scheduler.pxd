@@ -1,0 +1,22 @@
+from libc.stdint cimport uint8_t, uint32_t
+from libcpp cimport bool as cbool
+
+cdef extern from "core/parallel/scheduler.hpp" namespace "evmcore" nogil:
+    cdef enum class Claim "evmcore::Scheduler::Claim"(uint8_t):
+        CLAIMED
+        ALONE
+        DONE
+    cppclass Scheduler:
+        Scheduler()
+        cbool reset(uint32_t count, uint32_t window)
+        void set_batch(uint32_t, uint8_t)
+        cbool set_early(uint32_t)
+        cbool set_soon(uint32_t, uint32_t)
+        Claim claim(int worker, uint32_t* first, uint32_t* count)
+        void set_executed(uint32_t)
+        cbool try_begin_commit()
+        cbool ready(uint32_t* index)
+        void advance(cbool was_wasted)
+        void end_commit()
+        void end_alone(uint32_t count)
+        void stop()

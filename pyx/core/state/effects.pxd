@@ -1,0 +1,39 @@
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libcpp cimport bool as cbool
+
+from core.base.types cimport Address, u256
+from core.base.vector cimport Vector
+from core.state.code cimport Code
+from core.state.slot_guard cimport SlotGuard
+
+cdef extern from "core/state/effects.hpp" namespace "evmcore" nogil:
+    cdef enum ReadBits:
+        READ_NONCE
+    cdef enum WriteBits:
+        WROTE_NONCE
+        WROTE_CODE
+    cppclass AccountEffect:
+        AccountEffect()
+        Address address
+        uint8_t reads
+        uint8_t writes
+        uint64_t nonce
+        u256 balance_after
+        const Code* code
+    cppclass SlotEffect:
+        SlotEffect()
+        uint32_t account
+        cbool is_write
+        uint16_t guard
+        u256 key
+        u256 seen
+        u256 value
+        cbool has_guard()
+    cppclass Effects:
+        Vector[AccountEffect] accounts
+        Vector[SlotEffect] slots
+        Vector[SlotGuard] guards
+        void clear()
+    cppclass SpareEffects:
+        void open(Effects*)
+        void close(Effects*)

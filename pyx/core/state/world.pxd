@@ -1,0 +1,62 @@
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libcpp cimport bool as cbool
+
+from core.base.poll cimport AtomicU64, Poll
+from core.base.status cimport Status
+from core.base.types cimport Address, ByteView, Hash, u256
+from core.state.code cimport Code
+from core.state.effects cimport Effects
+from core.state.stored cimport OtherSlots
+from core.state.view cimport AccountState, StateView
+
+cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
+    cppclass AccountRecord:
+        Address address
+        u256 balance
+        uint64_t nonce
+        const Code* code
+        uint32_t slot_count
+        cbool exists
+        uint8_t known
+        OtherSlots other_slots
+    cppclass AccountFacts:
+        cbool exists
+        u256 balance
+        uint64_t nonce
+        ByteView code
+        OtherSlots slots
+    cppclass World:
+        World(cbool is_strict) except +
+        World* clone(cbool has_undo)
+        @staticmethod
+        cbool knows(const AccountRecord&, uint8_t fields)
+        size_t live_account_count()
+        Status set_other_slots(const Address&, OtherSlots)
+        Status learn(const Address&, const AccountFacts&)
+        Status learn_slot(const Address&, const u256&, const u256&)
+        uint32_t observation_count()
+        void tidy()
+        AtomicU64 at_work
+        unsigned process_at_work
+        cbool is_strict()
+        size_t account_count()
+        size_t slot_places()
+        const AccountRecord& record(size_t i)
+        const AccountRecord* find(const Address&)
+        Status account(const Address&, AccountState*)
+        Status slot(const Address&, const u256&, u256*)
+        StateView view()
+        Status set_balance(const Address&, const u256&)
+        Status set_nonce(const Address&, uint64_t)
+        Status set_code(const Address&, ByteView)
+        Status set_slot(const Address&, const u256&, const u256&)
+        Status create(const Address&)
+        Status destroy(const Address&)
+        cbool has_checkpoints()
+        size_t checkpoint_count()
+        uint64_t checkpoint()
+        cbool revert(uint64_t)
+        cbool release(uint64_t)
+        Status apply(const Effects&, cbool deletes_empty)
+        cbool root(Hash* out, Poll*)
+        size_t size_bytes()

@@ -1,0 +1,62 @@
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libcpp cimport bool as cbool
+
+from core.base.status cimport Status
+from core.base.transaction cimport CTransaction
+from core.base.types cimport Address, Bytes, Hash, u256
+from core.base.vector cimport Vector
+from core.rules.rules cimport Rules
+from core.state.effects cimport Effects
+from core.state.view cimport MissingKey
+from core.state.world cimport World
+from core.vm.execution_counts cimport ExecutionCounts
+from core.vm.frame cimport BlockContext
+from core.vm.outcome cimport Bloom, Outcome
+
+cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
+    cppclass OutcomeList:
+        Outcome& operator[](size_t)
+        size_t size()
+    cppclass BlobLimits:
+        int64_t max_blobs
+        int64_t update_fraction
+    cppclass BlockRoom:
+        uint64_t gas_used
+        uint64_t blob_gas_used
+    cppclass BlockWithdrawal:
+        Address address
+        uint64_t amount_gwei
+    cppclass BlockOmmer:
+        Address coinbase
+        uint64_t number
+    cppclass BlockJob:
+        const Rules* rules
+        BlockContext context
+        BlobLimits blobs
+        World* world
+        Hash parent_hash
+        cbool has_beacon_root
+        Hash beacon_root
+        Vector[CTransaction*] transactions
+        Vector[BlockWithdrawal] withdrawals
+        Vector[BlockOmmer] ommers
+        Vector[Hash] recent_hashes
+        Vector[uint8_t] is_hash_known
+        cbool wants_state_roots
+        OutcomeList outcomes
+        Effects system_effects
+        BlockRoom room
+        Bloom bloom
+        Vector[Bytes] requests
+        size_t failed_index
+        u256 have
+        u256 want
+        MissingKey missing
+        uint64_t missing_block_number
+        ExecutionCounts counts
+        void count_in(Outcome*)
+        Status fail(Status, size_t index)
+        Status fail_outside(Status, const Outcome&)
+        cbool reset_results()
+        void prefetch_after(size_t)
+    cbool (*job_block_hash "evmcore::BlockJob::block_hash")(void*, uint64_t, Hash*) noexcept
