@@ -11,7 +11,6 @@ from core.precompiles.precompiles cimport find_precompile, Precompile
 from core.rules.rules cimport Fork, Rules, rules_of
 from core.state.code cimport Code
 from core.state.journal cimport JournalAccount
-from core.state.trie cimport c_ordered_trie_root
 from core.state.view cimport StateView
 from core.state.world cimport World
 from core.vm.block_job cimport BlockJob
@@ -290,7 +289,6 @@ def run(code, data=b"", *, gas=30_000_000, fork=NEWEST_FORK, value=0, sender=byt
 # More takes about a millisecond, for which others may have the GIL.
 cdef enum:
     KECCAK_MIN_BYTES = 65536
-    TRIE_MIN_ITEMS = 1024
 
 
 def keccak256(data):
@@ -321,22 +319,6 @@ def ordered_trie_root(items):
     for item in given:
         append_to(views, view_bytes(item))
     return list_root(views)
-
-
-cdef object list_root(const Vector[ByteView]& views):
-    """The root of items that lie still."""
-    cdef _Lease lease
-    cdef Hash root
-    cdef cbool is_made
-    if views.size() < TRIE_MIN_ITEMS:
-        or_memory_error(c_ordered_trie_root(views.data(), views.size(), &root, NULL))
-        return from_hash_bytes(root)
-    lease = lease_signals()
-    with nogil:
-        is_made = c_ordered_trie_root(views.data(), views.size(), &root, lease.poll)
-    lease.finish_whole("the root")
-    or_memory_error(is_made)
-    return from_hash_bytes(root)
 
 
 def native_symbols():

@@ -17,17 +17,6 @@ from core.vm.outcome cimport Outcome
 
 from hashlib import sha256 as _sha256
 
-_types_module = None
-
-
-def _types():
-    global _types_module
-    if _types_module is None:
-        import evmcore.types as module
-        _types_module = module
-    return _types_module
-
-
 cdef object most_cost(const CTransaction* tx):
     """Wei that a transaction may cost, whatever that takes."""
     return (to_int(tx.max_fee_per_gas) * tx.gas_limit
@@ -462,7 +451,7 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
         if not core.context.number > ommer.number or core.context.number - ommer.number > 8:
             raise errors.InvalidBlock(f"ommer of block {ommer.number} in block {core.context.number}", status="OMMER_AGE")
         append_to(core.ommers, ommer)
-    worker_count = _worker_count(workers)
+    worker_count = worker_count_of(workers)
     core.wants_state_roots = ((block.pre_state is None or block.is_pre_state_complete) if state_roots is None
                                else bool(state_roots))
     if strategy in ("recorded", "recorded-hint") and accesses is None:
@@ -631,12 +620,3 @@ cdef enum:
 cdef inline bint needs_order(BlockJob* job):
     """Whether receipts hold a state root after each transaction, so that each has to be in the world before the next."""
     return job.wants_state_roots and not job.rules.receipt_has_status
-
-
-def _worker_count(workers):
-    if workers is None:
-        import os
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not isinstance(workers, int) or workers < 1:
-        raise ValueError(f"workers: {workers!r} is not a number of threads")
-    return min(workers, 256)

@@ -248,6 +248,21 @@ cdef tuple to_parts(object value, Py_ssize_t count, str name, str wanted):
     return tuple(parts)
 
 
+# ---------------------------------------------------------------- what results are made of
+
+
+_types_module = None
+
+
+def _types():
+    """The module of the classes of values, which imports this one."""
+    global _types_module
+    if _types_module is None:
+        import evmcore.types as module
+        _types_module = module
+    return _types_module
+
+
 cdef inline str status_name(Status status):
     return name_of(status).decode()
 

@@ -241,7 +241,7 @@ def prefetch(block, State state not None, *, workers=None, accesses=None):
     cdef Probe probe
     cdef size_t seen = 0
     cdef size_t i, k
-    cdef int count = _worker_count(workers)
+    cdef int count = worker_count_of(workers)
     if state.source is None:
         raise ValueError("state: it has no source to fetch from")
     recover_senders(block.transactions, fork=block.header.fork, workers=count)

@@ -16,9 +16,6 @@ import atexit as _atexit
 import os as _os
 import threading as _threading
 
-cdef extern from "Python.h":
-    int PyErr_CheckSignals() except -1
-
 cdef extern from *:
     """
     #include <unistd.h>
@@ -270,6 +267,15 @@ cdef _Lease lease_machine():
     lease.poll = &lease.machine.poll
     lease.watch()
     return lease
+
+
+cdef int worker_count_of(object workers) except -1:
+    """How many threads a caller means: None is as many as there are processors for this process."""
+    if workers is None:
+        return len(_os.sched_getaffinity(0)) if hasattr(_os, "sched_getaffinity") else _os.cpu_count() or 1
+    if not isinstance(workers, int) or workers < 1:
+        raise ValueError(f"workers: {workers!r} is not a number of threads")
+    return min(workers, 256)
 
 
 cdef _Lease lease_engine(int workers, bint may_be_machine=False):

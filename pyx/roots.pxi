@@ -107,6 +107,26 @@ cdef int make_list_roots(BlockJob* job, cbool has_receipts, int workers, Hash* r
     return 0
 
 
+cdef enum:
+    TRIE_MIN_ITEMS = 1024  # more take about a millisecond, for which others may have the GIL
+
+
+cdef object list_root(const Vector[ByteView]& views):
+    """The root of items that lie still."""
+    cdef _Lease lease
+    cdef Hash root
+    cdef cbool is_made
+    if views.size() < TRIE_MIN_ITEMS:
+        or_memory_error(c_ordered_trie_root(views.data(), views.size(), &root, NULL))
+        return from_hash_bytes(root)
+    lease = lease_signals()
+    with nogil:
+        is_made = c_ordered_trie_root(views.data(), views.size(), &root, lease.poll)
+    lease.finish_whole("the root")
+    or_memory_error(is_made)
+    return from_hash_bytes(root)
+
+
 cdef cppclass StateRootJob:
     StateRoot* root
     Engine* engine

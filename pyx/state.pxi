@@ -400,7 +400,7 @@ cdef class State:
         workers   threads, for a state that is worth it; None: as many as there are processors
         """
         cdef shared_ptr[World] world = self.shared()
-        return from_hash_bytes(make_state_root(world.get(), _worker_count(workers)))
+        return from_hash_bytes(make_state_root(world.get(), worker_count_of(workers)))
 
     def to_alloc(self):
         """geth's alloc form: address to {balance, nonce, code, storage}, hex strings, defaults left out."""

@@ -486,7 +486,7 @@ def recover_senders(transactions, *, fork=NEWEST_FORK, workers=None):
     job.claims = &claims
     job.engine = NULL
     if workers is not None and workers > 1 and job.count >= 2 * RECOVER_CHUNK:
-        lease = lease_engine(_worker_count(workers))
+        lease = lease_engine(worker_count_of(workers))
         job.engine = lease.engine
         with nogil:
             run_on_workers(lease.engine, recover_some, &job)
