@@ -1,5 +1,5 @@
-// Keccak-f[1600] and the sponge around it, for one message and for four.
-// Depends on crypto/keccak.hpp. One round, written once as a template: over a 64-bit word or a vector of four, and
+// Keccak-f[1600] and the sponge around it, for one message, for four and for eight.
+// Depends on crypto/keccak.hpp. One round, written once as a template: over a 64-bit word or a vector of words, and
 // with or without complemented lanes. (Bertoni, Daemen, Peeters, Van Assche: "The Keccak reference" and "Keccak
 // implementation overview".)
 
@@ -217,10 +217,13 @@ __attribute__((target("bmi,bmi2"))) void finish_bmi(uint64_t* state, const uint8
     finish<Form::PLAIN>(state, data, rest, size, out);
 }
 
-// One word of each of four messages.
-typedef uint64_t FourWords __attribute__((vector_size(32)));
+// One word of each of so many messages.
+template <unsigned LANES>
+struct Words {
+    typedef uint64_t type __attribute__((vector_size(8 * LANES)));
+};
 
-// One message among four: its place in the vectors is its index.
+// One message among several: its place in the vectors is its index.
 struct Message {
     const uint8_t* data;
     size_t rest;  // bytes not absorbed yet
@@ -228,7 +231,8 @@ struct Message {
     bool done;
 };
 
-EVMCORE_INLINE void absorb_lane(Message& message, unsigned lane, uint64_t (*block)[4]) noexcept {
+template <unsigned LANES>
+EVMCORE_INLINE void absorb_lane(Message& message, unsigned lane, uint64_t (*block)[LANES]) noexcept {
     size_t words = RATE_WORDS;
     if (message.rest < RATE_BYTES) {
         words = message.rest / 8;
@@ -245,27 +249,28 @@ EVMCORE_INLINE void absorb_lane(Message& message, unsigned lane, uint64_t (*bloc
 }
 
 // Goes on while at least two messages have blocks left; the longest alone is cheaper without vectors.
-EVMCORE_INLINE void hash_four(const uint8_t* const data[4], const size_t sizes[4], Hash* const out[4]) noexcept {
-    Message messages[4];
-    for (unsigned lane = 0; lane < 4; ++lane)
+template <unsigned LANES, void (*PERMUTE)(typename Words<LANES>::type*) noexcept>
+EVMCORE_INLINE void hash_several(const uint8_t* const* data, const size_t* sizes, Hash* const* out) noexcept {
+    Message messages[LANES];
+    for (unsigned lane = 0; lane < LANES; ++lane)
         messages[lane] = {data[lane], sizes[lane], sizes[lane], false};
-    FourWords state[25] = {};
-    for (unsigned active = 4; active > 1;) {
-        alignas(32) uint64_t block[RATE_WORDS][4] = {};
-        bool ends_here[4] = {};
-        for (unsigned lane = 0; lane < 4; ++lane) {
+    typename Words<LANES>::type state[25] = {};
+    for (unsigned active = LANES; active > 1;) {
+        alignas(64) uint64_t block[RATE_WORDS][LANES] = {};
+        bool ends_here[LANES] = {};
+        for (unsigned lane = 0; lane < LANES; ++lane) {
             if (!messages[lane].done) {
-                absorb_lane(messages[lane], lane, block);
+                absorb_lane<LANES>(messages[lane], lane, block);
                 ends_here[lane] = messages[lane].done;
             }
         }
         for (unsigned i = 0; i < RATE_WORDS; ++i) {
-            FourWords words;
+            typename Words<LANES>::type words;
             std::memcpy(&words, block[i], sizeof(words));
             state[i] ^= words;
         }
-        permute<Form::PLAIN>(state);
-        for (unsigned lane = 0; lane < 4; ++lane) {
+        PERMUTE(state);
+        for (unsigned lane = 0; lane < LANES; ++lane) {
             if (ends_here[lane]) {
                 for (unsigned i = 0; i < 4; ++i)
                     store_word(out[lane]->bytes + 8 * i, state[i][lane]);
@@ -273,7 +278,7 @@ EVMCORE_INLINE void hash_four(const uint8_t* const data[4], const size_t sizes[4
             }
         }
     }
-    for (unsigned lane = 0; lane < 4; ++lane) {
+    for (unsigned lane = 0; lane < LANES; ++lane) {
         if (!messages[lane].done) {
             uint64_t alone[25];
             for (unsigned i = 0; i < 25; ++i)
@@ -283,9 +288,20 @@ EVMCORE_INLINE void hash_four(const uint8_t* const data[4], const size_t sizes[4
     }
 }
 
+EVMCORE_INLINE void permute_four(Words<4>::type* state) noexcept { permute<Form::PLAIN>(state); }
+
 __attribute__((target("avx2,bmi,bmi2"))) void hash_four_avx2(const uint8_t* const data[4], const size_t sizes[4],
                                                              Hash* const out[4]) noexcept {
-    hash_four(data, sizes, out);
+    hash_several<4, permute_four>(data, sizes, out);
+}
+
+// Eight at once, where the processor has a rotate and a logic of three operands over eight words (AVX-512F).
+EVMCORE_INLINE void permute_eight(Words<8>::type* state) noexcept { permute<Form::PLAIN>(state); }
+
+__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,bmi,bmi2"))) void hash_eight_avx512(const uint8_t* const data[8],
+                                                                                              const size_t sizes[8],
+                                                                                              Hash* const out[8]) noexcept {
+    hash_several<8, permute_eight>(data, sizes, out);
 }
 
 #else
@@ -301,29 +317,41 @@ void hash_four_apart(const uint8_t* const data[4], const size_t sizes[4], Hash* 
         keccak256(data[lane], sizes[lane], out[lane]);
 }
 
+void hash_eight_by_fours(const uint8_t* const data[8], const size_t sizes[8], Hash* const out[8]) noexcept {
+    keccak256_x4(data, sizes, out);
+    keccak256_x4(data + 4, sizes + 4, out + 4);
+}
+
 using Finish = void (*)(uint64_t*, const uint8_t*, size_t, size_t, uint8_t*) noexcept;
-using HashFour = void (*)(const uint8_t* const*, const size_t*, Hash* const*) noexcept;
+using HashSeveral = void (*)(const uint8_t* const*, const size_t*, Hash* const*) noexcept;
 
 void choose_and_finish(uint64_t* state, const uint8_t* data, size_t rest, size_t size, uint8_t* out) noexcept;
 void choose_and_hash_four(const uint8_t* const data[4], const size_t sizes[4], Hash* const out[4]) noexcept;
+void choose_and_hash_eight(const uint8_t* const data[8], const size_t sizes[8], Hash* const out[8]) noexcept;
 
 // published: the first call replaces the chooser. Relaxed, since any thread would choose the same and no data follows.
 std::atomic<Finish> chosen_finish{choose_and_finish};
-std::atomic<HashFour> chosen_hash_four{choose_and_hash_four};
+std::atomic<HashSeveral> chosen_hash_four{choose_and_hash_four};
+std::atomic<HashSeveral> chosen_hash_eight{choose_and_hash_eight};
 
 void choose() noexcept {
     Finish finish = finish_baseline;
-    HashFour hash_four = hash_four_apart;
+    HashSeveral hash_four = hash_four_apart;
+    HashSeveral hash_eight = hash_eight_by_fours;
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2")) {
         finish = finish_bmi;
         if (__builtin_cpu_supports("avx2"))
             hash_four = hash_four_avx2;
+        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+            __builtin_cpu_supports("avx512bw"))
+            hash_eight = hash_eight_avx512;
     }
 #endif
     chosen_finish.store(finish, std::memory_order_relaxed);
     chosen_hash_four.store(hash_four, std::memory_order_relaxed);
+    chosen_hash_eight.store(hash_eight, std::memory_order_relaxed);
 }
 
 void choose_and_finish(uint64_t* state, const uint8_t* data, size_t rest, size_t size, uint8_t* out) noexcept {
@@ -334,6 +362,11 @@ void choose_and_finish(uint64_t* state, const uint8_t* data, size_t rest, size_t
 void choose_and_hash_four(const uint8_t* const data[4], const size_t sizes[4], Hash* const out[4]) noexcept {
     choose();
     chosen_hash_four.load(std::memory_order_relaxed)(data, sizes, out);
+}
+
+void choose_and_hash_eight(const uint8_t* const data[8], const size_t sizes[8], Hash* const out[8]) noexcept {
+    choose();
+    chosen_hash_eight.load(std::memory_order_relaxed)(data, sizes, out);
 }
 
 // Longer messages are absorbed where they can be stopped, a little slower.
@@ -382,6 +415,10 @@ bool keccak256(const uint8_t* data, size_t size, Hash* out, Poll& poll) noexcept
 
 void keccak256_x4(const uint8_t* const data[4], const size_t sizes[4], Hash* const out[4]) noexcept {
     chosen_hash_four.load(std::memory_order_relaxed)(data, sizes, out);
+}
+
+void keccak256_x8(const uint8_t* const data[8], const size_t sizes[8], Hash* const out[8]) noexcept {
+    chosen_hash_eight.load(std::memory_order_relaxed)(data, sizes, out);
 }
 
 }  // namespace evmcore

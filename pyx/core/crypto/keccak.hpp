@@ -23,6 +23,8 @@ inline Hash keccak256(ByteView bytes) noexcept {
 // Four independent messages at once, where the processor has vectors wide enough; sizes may differ, but lanes pay for
 // the longest. An output may lie on any of the inputs only if it lies on its own message.
 void keccak256_x4(const uint8_t* const data[4], const size_t sizes[4], Hash* const out[4]) noexcept;
+// The same for eight, where the processor has AVX-512; elsewhere twice four.
+void keccak256_x8(const uint8_t* const data[8], const size_t sizes[8], Hash* const out[8]) noexcept;
 
 // Keccak-512 of a message that fits its block of 72 bytes with a byte to spare: all that Ethash asks of it.
 constexpr size_t KECCAK512_BYTES = 64;

@@ -119,9 +119,9 @@ inline void put_branch(uint8_t* out, const Reference* const children[CHILDREN], 
     rlp_put_string(out, value.data, value.size);
 }
 
-// ------------------------------------------------------------------------------------ hashing, four at a time
+// ------------------------------------------------------------------------------------ hashing, eight at a time
 
-// Takes encoded nodes, answers references, some of them later: four messages of the same number of blocks are hashed
+// Takes encoded nodes, answers references, some of them later: messages of the same number of blocks are hashed
 // side by side. The references asked for must stay in place until they are flushed.
 class Hasher {
 public:
@@ -168,7 +168,7 @@ public:
     bool ok() const noexcept { return is_ok_; }
 
 private:
-    static constexpr size_t LANES = 4;
+    static constexpr size_t LANES = 8;
     static constexpr size_t BLOCK_BYTES = 136;  // keccak-256 absorbs so much at a time
     static constexpr size_t GROUPS = 5;         // by whole blocks: a full branch has 532 bytes, three of them and a rest
 
@@ -192,7 +192,10 @@ private:
             sizes[lane] = is_used ? sizes_[group][lane] : 0;
             hashes[lane] = is_used ? hash_of(outs_[group][lane]) : &unused;
         }
-        keccak256_x4(data, sizes, hashes);
+        if (count <= LANES / 2)
+            keccak256_x4(data, sizes, hashes);
+        else
+            keccak256_x8(data, sizes, hashes);
     }
 
     size_t size_ = 0;

@@ -1,0 +1,99 @@
+// The trie of a state as of its last root, and which cells have changed since: whatever differs from the trie is among them.
+// While checkpoints are open it keeps, for each at which a root was made, what the trie was before: a revert goes back to that.
+// Depends on shared_trie and stored. Written by whoever writes the state; roots of a state that nobody writes may be made by several
+// threads, one after the other, and copies of it taken meanwhile.
+#pragma once
+
+#include <mutex>
+
+#include "../base/flat_map.hpp"
+#include "../base/vector.hpp"
+#include "../math/u256.hpp"
+#include "shared_trie.hpp"
+#include "stored.hpp"
+
+namespace evmcore {
+
+// Cells that were written. Of each account the storage (AccountRecord::storage_id) that it had when the trie was made.
+struct ChangedCells {
+    static constexpr uint32_t ABSENT = 0;          // the account has no record again: it is what it was in the trie
+    static constexpr uint32_t WIPED = UINT32_MAX;  // that storage is no more
+
+    FlatMap<Address, uint32_t, SeededHash> accounts;
+    FlatMap<SlotKey, uint8_t, SeededHash> slots;
+
+    size_t size() const noexcept { return accounts.size() + slots.size(); }
+    size_t size_bytes() const noexcept { return accounts.size_bytes() + slots.size_bytes(); }
+    void clear() noexcept;
+    // What has changed since an earlier trie, when these have since a later one. False without memory.
+    bool put_under(ChangedCells* earlier) const noexcept;
+    // Storages have other numbers, 0: none.
+    bool renumber(const Vector<uint32_t>& storage_ids) noexcept;
+};
+
+class KeptTrie {
+public:
+    KeptTrie() = default;
+    KeptTrie(const KeptTrie&) = delete;
+    KeptTrie& operator=(const KeptTrie&) = delete;
+    ~KeptTrie();
+
+    // Whether there is a trie, so that changes have to be noted.
+    bool follows() const noexcept { return follows_; }
+    // Whether the trie is more than the state holds (it came from a witness): then it can't be made anew.
+    bool is_partial() const noexcept { return is_partial_; }
+
+    // Before an account or a slot is written. `most`: how many cells are worth it; beyond, a whole state's trie is let go.
+    void note(const Address& address, uint32_t storage_id, size_t most) noexcept;
+    void note(const SlotKey& key, size_t most) noexcept;
+    void note_absent(const Address& address) noexcept;  // its record goes with a revert
+    void renumber(const Vector<uint32_t>& storage_ids) noexcept;
+    void revert(uint64_t checkpoint) noexcept;
+    // The changes since a checkpoint are kept; `before` is the newest that is left, 0: none.
+    void release(uint64_t checkpoint, uint64_t before) noexcept;
+    void forget() noexcept;  // all of it; a partial trie's next root has no memory
+    const uint32_t* base_of(const Address& address) const noexcept { return changed_.accounts.find(address); }
+
+    // Of a state that nobody writes. False without memory, which matters to a partial trie alone.
+    bool copy_from(const KeptTrie& other, bool has_undo) noexcept;
+    void set_partial(shared_trie::Ref trie) noexcept;
+
+    // Making a root. The trie is shared or, where `may_take` says that nobody will ask meanwhile, taken.
+    enum class Opened { BUSY, NONE, KEPT, LOST };
+    Opened open(bool may_take, shared_trie::Ref* trie) noexcept;
+    const ChangedCells& changed() const noexcept { return changed_; }
+    // `checkpoint`: the newest, 0: none. Without a trie nothing came of it.
+    void close(uint64_t checkpoint, const shared_trie::Ref* trie) noexcept;
+    // The trie as of now, if nothing has changed since the last root.
+    bool current(shared_trie::Ref* trie) const noexcept;
+
+    size_t size_bytes() const noexcept;
+
+private:
+    struct Earlier {
+        uint64_t checkpoint = 0;
+        bool is_kept = false;  // false: there was no trie
+        shared_trie::Ref trie;
+        ChangedCells changed;
+    };
+
+    void lose() noexcept;
+    bool keep_earlier(uint64_t checkpoint) noexcept;
+    // Bounds what is noted, and notes lack of memory.
+    void check(bool is_ok, size_t most) noexcept {
+        if (!is_ok || (changed_.size() > most && !is_partial_)) [[unlikely]]
+            lose();
+    }
+
+    mutable std::mutex mutex_;  // over what roots and copies of a shared state do
+    bool follows_ = false;
+    bool is_partial_ = false;
+    bool is_lost_ = false;   // of a partial trie: there was no memory to note a change
+    bool is_busy_ = false;   // a root is being made
+    bool is_taken_ = false;  // and has taken the trie
+    shared_trie::Ref trie_;  // if `follows_`
+    ChangedCells changed_;
+    Vector<Earlier*> earlier_;  // by ascending checkpoint
+};
+
+}  // namespace evmcore

@@ -1,0 +1,201 @@
+// Merkle Patricia tries of immutable, reference-counted nodes: a copy of a trie is a reference to its root, and k changes cost
+// k · log(n) new nodes, whoever else holds the old ones. Keys are 32 bytes, hashed already (a secure trie).
+// A node of which only the hash is known stands for all that is below it: what needs to look inside fails and says which one.
+// Depends on trie_node. Any thread may read nodes and hold references; a node is written only while one thread alone has it.
+// Yellow Paper, appendix D.
+#pragma once
+
+#include <atomic>
+
+#include "../base/poll.hpp"
+#include "../base/types.hpp"
+#include "trie_node.hpp"
+
+namespace evmcore {
+
+namespace shared_trie {
+
+using trie_node::CHILDREN;
+using trie_node::Reference;
+
+constexpr unsigned KEY_NIBBLES = 64;
+
+enum class NodeKind : uint8_t { LEAF, EXTENSION, BRANCH, UNKNOWN };
+
+enum NodeFlags : uint8_t {
+    HAS_STORAGE = 1,  // leaf: the root node of the account's storage lies before the value
+    ENDS_EMPTY = 2,   // leaf: the value's last 66 bytes are those of an account without storage and code, and are not kept
+};
+
+struct Node {
+    mutable std::atomic<uint32_t> references;
+    NodeKind kind;
+    uint8_t depth;  // nibbles before it
+    uint8_t flags;
+    // How a parent names it. Size 0: fresh, that is not hashed yet and nobody else's. An UNKNOWN node has a hash.
+    Reference reference;
+};
+static_assert(sizeof(Node) == 40);
+
+struct Leaf : Node {
+    uint8_t key[32];
+
+    const Node* storage() const noexcept;
+    // Without the end that ENDS_EMPTY stands for.
+    ByteView kept_value() const noexcept {
+        const uint8_t* bytes = tail() + (flags & HAS_STORAGE ? sizeof(Node*) : 0);
+        return {bytes + 1, bytes[0]};
+    }
+    const uint8_t* tail() const noexcept { return reinterpret_cast<const uint8_t*>(this + 1); }
+    uint8_t* tail() noexcept { return reinterpret_cast<uint8_t*>(this + 1); }
+};
+
+struct Extension : Node {
+    const Node* child;  // a branch, or unknown
+    uint8_t end;        // nibbles before the child
+    uint8_t key[32];    // of which the first `end` nibbles count
+};
+
+struct Branch : Node {
+    uint16_t mask;  // which children there are: two at least
+    uint16_t unused;
+    uint32_t units;  // memory of all that is below it and itself, in units of 16 bytes; UINT32_MAX: that or more
+
+    const Node** children() noexcept { return reinterpret_cast<const Node**>(this + 1); }
+    const Node* const* children() const noexcept { return reinterpret_cast<const Node* const*>(this + 1); }
+    bool has(unsigned nibble) const noexcept { return mask >> nibble & 1; }
+    unsigned count() const noexcept { return static_cast<unsigned>(__builtin_popcount(mask)); }
+    unsigned place_of(unsigned nibble) const noexcept {
+        return static_cast<unsigned>(__builtin_popcount(mask & ((1u << nibble) - 1)));
+    }
+    const Node* child(unsigned nibble) const noexcept { return has(nibble) ? children()[place_of(nibble)] : nullptr; }
+};
+static_assert(sizeof(Branch) == 48 && sizeof(Leaf) == 72);
+
+inline const Leaf* as_leaf(const Node* node) noexcept { return static_cast<const Leaf*>(node); }
+inline const Extension* as_extension(const Node* node) noexcept { return static_cast<const Extension*>(node); }
+inline const Branch* as_branch(const Node* node) noexcept { return static_cast<const Branch*>(node); }
+
+void free_node(const Node* node) noexcept;
+
+// A reference to a node, or to none: the empty trie.
+class Ref {
+public:
+    Ref() noexcept = default;
+    Ref(Ref&& other) noexcept : node_{other.take()} {}
+    Ref& operator=(Ref&& other) noexcept {
+        const Node* taken = other.take();
+        reset();
+        node_ = taken;
+        return *this;
+    }
+    Ref(const Ref&) = delete;  // sharing says so
+    Ref& operator=(const Ref&) = delete;
+    ~Ref() { reset(); }
+
+    static Ref own(const Node* node) noexcept {
+        Ref ref;
+        ref.node_ = node;
+        return ref;
+    }
+    static Ref share(const Node* node) noexcept {
+        if (node != nullptr)
+            node->references.fetch_add(1, std::memory_order_relaxed);  // whoever asks holds one
+        return own(node);
+    }
+    Ref share() const noexcept { return share(node_); }
+
+    const Node* get() const noexcept { return node_; }
+    const Node* operator->() const noexcept { return node_; }
+    explicit operator bool() const noexcept { return node_ != nullptr; }
+    const Node* take() noexcept {
+        const Node* node = node_;
+        node_ = nullptr;
+        return node;
+    }
+    void reset() noexcept {
+        const Node* node = take();
+        // What other owners did happens before the last one frees it.
+        if (node != nullptr && node->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+            free_node(node);
+    }
+    // Whether nobody else holds the node. Acquire: what others did with it is done.
+    bool is_unique() const noexcept { return node_->references.load(std::memory_order_acquire) == 1; }
+
+private:
+    const Node* node_ = nullptr;
+};
+
+// What to set a key to. An empty value erases.
+struct Change {
+    Hash key;
+    ByteView value;                 // 255 bytes at the most
+    const Node* storage = nullptr;  // of the value of an account; borrowed
+};
+
+// A node that was needed and of which only the hash is known.
+struct MissingNode {
+    bool is_missing = false;
+    uint8_t depth = 0;  // nibbles of its path
+    Hash hash{};
+    Hash path{};  // the first `depth` nibbles of the keys below it
+    void set(const Node* node, const uint8_t* key, unsigned depth) noexcept;
+};
+
+// Makes new tries out of old ones, in one thread. Once it has failed all that it gives is of no use but to be let go.
+class Writer {
+public:
+    explicit Writer(Poll* poll = nullptr) noexcept : poll_{poll} {}
+
+    // The trie `old` with the changes [first, last), whose keys ascend and share their first `depth` nibbles, below which the
+    // trie lies. It takes over nodes that nobody else holds: who wants to keep the old trie shares it first.
+    Ref update(Ref old, const Change* first, const Change* last, unsigned depth = 0) noexcept;
+    // The node at `depth` of a trie with these below it; `key` has the nibbles before.
+    Ref join(Ref children[CHILDREN], const uint8_t* key, unsigned depth) noexcept;
+
+    Ref make_leaf(const Change& change, unsigned depth) noexcept;
+    Ref make_extension(const uint8_t* key, unsigned depth, unsigned end, Ref child) noexcept;
+    Ref make_unknown(const Hash& hash) noexcept;
+
+    bool failed() const noexcept { return is_out_of_memory || is_stopped || missing.is_missing; }
+
+    bool is_out_of_memory = false;
+    bool is_stopped = false;  // by the poll
+    MissingNode missing;
+
+private:
+    Ref build(Ref leaf, const Change* first, const Change* last, unsigned depth) noexcept;
+    Ref update_extension(Ref old, const Change* first, const Change* last, unsigned depth) noexcept;
+    Ref update_branch(Ref old, const Change* first, const Change* last, unsigned depth) noexcept;
+    Ref begin_at(Ref node, const uint8_t* key, unsigned depth) noexcept;
+    Ref make_branch(Ref children[CHILDREN], unsigned depth) noexcept;
+    Ref copy_leaf(const Leaf* leaf, unsigned depth) noexcept;
+    void* allocate(size_t size) noexcept;
+
+    Poll* poll_;
+};
+
+// Hashes all fresh nodes below and at these roots (null: none). False without memory, or when the poll stopped it: what is
+// not hashed then stays fresh.
+[[nodiscard]] bool hash_fresh(const Ref* roots, size_t count, Poll* poll = nullptr) noexcept;
+
+// The root of a trie that is hashed.
+Hash root_hash(const Node* root) noexcept;
+
+// The leaf of a key; null where there is none, or where a node was missing.
+const Leaf* find(const Node* root, const Hash& key, MissingNode* missing) noexcept;
+// Appends the encodings of the nodes from the root towards the key, as eth_getProof gives them (EIP-1186): those that are named by
+// their hash. False without memory, or where a node was missing.
+[[nodiscard]] bool prove(const Node* root, const Hash& key, Vector<Bytes>* nodes, MissingNode* missing) noexcept;
+
+[[nodiscard]] bool encode(const Node* node, Bytes* out) noexcept;    // false without memory
+[[nodiscard]] bool value_of(const Leaf* leaf, Bytes* out) noexcept;  // the same
+
+size_t size_bytes(const Node* root) noexcept;
+
+// What ENDS_EMPTY stands for: the RLP of an empty storage's root and of the hash of no code.
+constexpr size_t EMPTY_END_BYTES = 66;
+extern const uint8_t EMPTY_END[EMPTY_END_BYTES];
+
+}  // namespace shared_trie
+}  // namespace evmcore
