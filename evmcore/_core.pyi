@@ -1,7 +1,7 @@
 """The compiled half, as type checkers see it. What the functions do is in their own docstrings."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import IO, Any, NamedTuple, Protocol
+from typing import IO, Any, NamedTuple, Protocol, final
 
 from typing_extensions import disjoint_base
 
@@ -76,7 +76,6 @@ ETHASH_MAXIMUM_BLOCK: int
 BLOB_FEE_EXPONENT_MAX: int
 MAX_GIVEN_CODE_BYTES: int
 PROGRAM_ADDRESS: bytes
-ZERO_HASH: bytes
 EMPTY_STORAGE_ROOT: bytes
 
 # What takes an address takes 20 bytes or "0x…"; what takes bytes takes "0x…" too.
@@ -84,6 +83,20 @@ _Address = bytes | str
 _Data = bytes | bytearray | memoryview | str
 _AccessListLike = Sequence[tuple[_Address, Sequence[int | bytes]] | Mapping[str, Any]]
 _Authorization = tuple[int, _Address, int, int, int, int]
+
+@final
+class BlockHashes(Mapping[int, bytes]):
+    def __new__(cls, listed: Mapping[int, bytes | str] = ..., *, synthetic: bool = False) -> BlockHashes: ...
+    def __getitem__(self, number: int, /) -> bytes: ...
+    def __contains__(self, number: object, /) -> bool: ...
+    def get(self, number: object, default: Any = None) -> Any: ...
+    def __iter__(self) -> Iterator[int]: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __copy__(self) -> BlockHashes: ...
+    def __deepcopy__(self, memo: object) -> BlockHashes: ...
+    @property
+    def synthetic(self) -> bool: ...
 
 @disjoint_base
 class Transaction:

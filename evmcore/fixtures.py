@@ -7,47 +7,22 @@ the block touches, and what it has to give. Everything that can be wrong with on
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ._core import BlockHashes
 from .block import Block, Expected
 from .errors import DecodeError, EvmError, UnusableInput
 from .files import read_json
 from .header import Header, Withdrawal
 from .hexadecimal import data, field, quantity, shown, to_address
-from .receipt import keccak256
 
-__all__ = ["BLOCK_FORMAT", "BlockHashes", "block_from_json", "block_paths", "load_block", "read_json"]
+__all__ = ["BLOCK_FORMAT", "block_from_json", "block_paths", "load_block", "read_json"]
 
 BLOCK_FORMAT = "mainnet-block/1"
 # What the core raises for values that no account can have.
 _BAD_VALUES = (TypeError, ValueError, OverflowError, AttributeError)
-
-
-class BlockHashes(Mapping[int, bytes]):
-    """Hashes of earlier blocks, number -> 32 bytes. One that is not listed is keccak-256 of its decimal string."""
-
-    __slots__ = ("_listed",)
-
-    def __init__(self, listed: Mapping[int, bytes]) -> None:
-        self._listed = dict(listed)
-
-    def __getitem__(self, number: int) -> bytes:
-        known = self._listed.get(number)
-        return keccak256(str(number).encode()) if known is None else known
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._listed)
-
-    def __len__(self) -> int:
-        return len(self._listed)
-
-    def __bool__(self) -> bool:
-        return True
-
-    def __repr__(self) -> str:
-        return f"BlockHashes({self._listed!r})"
 
 
 def is_block_json(value: object) -> bool:
@@ -155,7 +130,8 @@ def _fork(value: Mapping[str, Any]) -> str:
 def _block_hashes(value: object) -> BlockHashes:
     listed = _mapping(value, "blockHashes").items()
     return BlockHashes(
-        {quantity(number, "blockHashes", 64): data(hash_, f"blockHashes.{number}", 32) for number, hash_ in listed}
+        {quantity(number, "blockHashes", 64): data(hash_, f"blockHashes.{number}", 32) for number, hash_ in listed},
+        synthetic=True,
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from . import rlp
-from ._core import NEWEST_FORK
+from ._core import NEWEST_FORK, BlockHashes
 from .errors import UnusableInput
 from .hexadecimal import (
     checked_bytes,
@@ -105,6 +105,7 @@ _HEADER_FIELDS: tuple[tuple[str, str, int | None, int | None, str | None], ...] 
     ("parent_beacon_block_root", "parentBeaconBlockRoot", None, 32, "has_beacon_root"),
     ("requests_hash", "requestsHash", None, 32, "has_requests"),
 )
+_NO_BLOCK_HASHES = BlockHashes()
 # Up to London every header has these; later fields are there in this order, or not.
 _FIRST_OPTIONAL = 15
 # A later field -> the rule that brought it.
@@ -119,7 +120,8 @@ class Header:
     Not part of the hash:
     fork            whose rules hold: a mainnet name ("London") or a test name ("EIP158"), in any case
     chain_id        1 is mainnet
-    block_hashes    number -> 32 bytes, for BLOCKHASH
+    block_hashes    number -> 32 bytes, for BLOCKHASH. A mapping's items are copied when the header is made: it holds a
+                    BlockHashes, which can't be changed and other headers may share
     blob_schedule   (target, max, update fraction), in place of the fork's own
     """
 
@@ -146,7 +148,7 @@ class Header:
     requests_hash: bytes | None = None
     fork: str = NEWEST_FORK
     chain_id: int = 1
-    block_hashes: Mapping[int, bytes] = field(default_factory=dict, hash=False, repr=False)
+    block_hashes: Mapping[int, bytes] = field(default_factory=lambda: _NO_BLOCK_HASHES, hash=False, repr=False)
     blob_schedule: tuple[int, int, int] | None = None
 
     def __post_init__(self) -> None:
@@ -174,8 +176,11 @@ class Header:
             fork_index(self.fork)
         except ValueError as error:
             raise UnusableInput(f"header.fork: {error}") from None
-        if not isinstance(self.block_hashes, Mapping):
-            raise UnusableInput(f"header.block_hashes: {shown(self.block_hashes)} is not a mapping")
+        if type(self.block_hashes) is not BlockHashes:
+            try:
+                object.__setattr__(self, "block_hashes", BlockHashes(self.block_hashes))
+            except UnusableInput as error:
+                raise UnusableInput(f"header.{error}") from None
         if self.blob_schedule is not None:
             schedule = self.blob_schedule
             if not isinstance(schedule, (tuple, list)) or len(schedule) != 3:

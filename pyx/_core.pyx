@@ -6,7 +6,7 @@ Everything below `state.pxi` and `api.pxi` runs without the GIL. See ARCHITECTUR
 """
 from cython.operator cimport dereference as deref
 from libc.stdint cimport INT64_MAX, SIZE_MAX, UINT64_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 from libcpp cimport bool as cbool
 from libcpp.vector cimport vector
 
@@ -22,6 +22,7 @@ include "roots.pxi"
 include "state.pxi"
 include "transaction_face.pxi"
 include "ethash.pxi"
+include "block_hashes.pxi"
 include "recorded.pxi"
 include "parallel.pxi"
 include "tracing.pxi"

@@ -47,7 +47,7 @@ cdef object _transact(Transaction tx, State state, header, tracer):
     cdef _Lease lease
     cdef _StateUse use
     cdef Status status
-    fill_context(core, header)
+    fill_context(job, header)
     append_to(core.transactions, core_transaction(tx))
     core.wants_state_roots = True
     lease = lease_machine()
@@ -114,7 +114,7 @@ cdef object call_native(State state, object header, CTransaction* tx, int repeat
     cdef Outcome out
     cdef Status status = Status.INTERNAL
     cdef double started = 0
-    fill_context(&job.job, header)
+    fill_context(job, header)
     job.world = state.shared()
     if program == NULL:
         view = job.world.get().view()

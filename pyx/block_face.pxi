@@ -7,7 +7,7 @@ from core.base.types cimport Bytes, ByteView, Hash, u256
 from core.base.vector cimport Vector
 from core.parallel.lender cimport alert_idle_engine, process_generation
 from core.parallel.waiting cimport wait_turn
-from core.rules.rules cimport blob_base_fee_minimum_wei, blob_gas_per_blob, block_hash_window, Fork, Rules, rules_of
+from core.rules.rules cimport blob_base_fee_minimum_wei, blob_gas_per_blob, Fork, Rules, rules_of
 from core.state.journal cimport Log
 from core.state.view cimport MissingKey
 from core.state.world cimport AccountRecord, World
@@ -93,12 +93,11 @@ cdef int set_blob_limits(BlobLimits* limits, object most, object fraction) excep
     return 0
 
 
-cdef int fill_context(BlockJob* job, object header) except -1:
+cdef int fill_context(_Job owner, object header) except -1:
     """The parts of a job that come from the header."""
+    cdef BlockJob* job = &owner.job
     cdef BlockContext* context = &job.context
-    cdef int number
     cdef const Rules* rules = &rules_of(<Fork><uint8_t>(<int>fork_index(header.fork)))
-    cdef Hash unknown
     job.rules = rules
     context.number = to_u64(header.number, "number")
     context.timestamp = to_u64(header.timestamp, "timestamp")
@@ -125,23 +124,11 @@ cdef int fill_context(BlockJob* job, object header) except -1:
     job.has_beacon_root = header.parent_beacon_block_root is not None
     if job.has_beacon_root:
         job.beacon_root = to_hash_value(header.parent_beacon_block_root, "parent_beacon_block_root")
-    memset(&unknown, 0, sizeof(unknown))
-    hashes = header.block_hashes
-    for number in range(block_hash_window if hashes else 1):
-        wanted = context.number - 1 - number
-        if wanted < 0:
-            break
-        known = hashes.get(wanted)
-        if known is None and number == 0 and header.parent_hash != ZERO_HASH:
-            known = header.parent_hash
-        append_to(job.is_hash_known, <uint8_t>(known is not None))
-        append_to(job.recent_hashes, unknown if known is None else to_hash_value(known, "block_hashes"))
+    owner.block_hashes = block_hashes_of(header)
+    job.block_hashes = &owner.block_hashes.known
     context.block_hash = job_block_hash
     context.block_hash_context = job
     return 0
-
-
-ZERO_HASH = bytes(32)
 
 
 # ---------------------------------------------------------------- results
@@ -435,7 +422,7 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
     if strategy not in STRATEGIES:
         raise ValueError(f"strategy: {strategy!r} is not one of {', '.join(STRATEGIES)}")
     header = block.header
-    fill_context(core, header)
+    fill_context(job, header)
     job.transactions = tuple(block.transactions)
     for tx in job.transactions:
         append_to(core.transactions, core_transaction(tx))

@@ -252,7 +252,7 @@ def prefetch(block, State state not None, *, workers=None, accesses=None):
         for row in accesses.slots:
             wanted.add((row["address"].tobytes(), int.from_bytes(row["slot"].tobytes(), "big")))
         wanted = unknown_of(state, wanted)
-    fill_context(&job.job, block.header)
+    fill_context(job, block.header)
     job.transactions = tuple(block.transactions)
     for tx in job.transactions:
         append_to(job.job.transactions, core_transaction(tx))

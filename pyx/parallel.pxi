@@ -68,6 +68,7 @@ cdef class _Job:
     cdef BlockJob job
     cdef tuple transactions
     cdef shared_ptr[World] world  # that a call reads
+    cdef BlockHashes block_hashes
     cdef ObservedWorld observed   # the state after the block, for its result
     cdef dict notes
     cdef tuple accesses

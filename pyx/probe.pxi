@@ -156,7 +156,7 @@ def probe_slots(State state not None, header, to, data=b"", gas=1_000_000):
     tx.to = to_address_value(to, "to")
     assign_bytes(&tx.data, to_data(data, "data"))
     tx.gas_limit = to_u64(gas, "gas")
-    fill_context(&job.job, header)
+    fill_context(job, header)
     job.world = state.shared()
     tracked.below = job.world.get().view()
     view = tracked.view()

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../state/world.hpp"
+#include "block_hashes.hpp"
 #include "execution_counts.hpp"
 #include "outcome.hpp"
 
@@ -93,9 +94,8 @@ struct BlockJob {
     Vector<Transaction*> transactions;  // borrowed
     Vector<BlockWithdrawal> withdrawals;
     Vector<BlockOmmer> ommers;
-    Vector<Hash> recent_hashes;      // [i]: of block number - 1 - i
-    Vector<uint8_t> is_hash_known;   // 0 or 1
-    bool wants_state_roots = false;  // in receipts, before Byzantium
+    const KnownBlockHashes* block_hashes = nullptr;  // borrowed
+    bool wants_state_roots = false;                  // in receipts, before Byzantium
 
     OutcomeList outcomes;
     Effects system_effects;
@@ -171,10 +171,11 @@ struct BlockJob {
 
     static bool block_hash(void* context, uint64_t number, Hash* out) noexcept {
         const auto* job = static_cast<const BlockJob*>(context);
-        const uint64_t age = job->context.number - 1 - number;
-        if (age >= job->recent_hashes.size() || !job->is_hash_known[age])
+        if (job->block_hashes != nullptr && job->block_hashes->find(number, out))
+            return true;
+        if (number + 1 != job->context.number || job->parent_hash == Hash{})
             return false;
-        *out = job->recent_hashes[age];
+        *out = job->parent_hash;
         return true;
     }
 };

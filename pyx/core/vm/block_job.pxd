@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t
 from libcpp cimport bool as cbool
 
 from core.base.status cimport Status
@@ -9,6 +9,7 @@ from core.rules.rules cimport Rules
 from core.state.effects cimport Effects
 from core.state.view cimport MissingKey
 from core.state.world cimport World
+from core.vm.block_hashes cimport KnownBlockHashes
 from core.vm.execution_counts cimport ExecutionCounts
 from core.vm.frame cimport BlockContext
 from core.vm.outcome cimport Bloom, Outcome
@@ -40,8 +41,7 @@ cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
         Vector[CTransaction*] transactions
         Vector[BlockWithdrawal] withdrawals
         Vector[BlockOmmer] ommers
-        Vector[Hash] recent_hashes
-        Vector[uint8_t] is_hash_known
+        const KnownBlockHashes* block_hashes
         cbool wants_state_roots
         OutcomeList outcomes
         Effects system_effects
