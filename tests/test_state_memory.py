@@ -127,6 +127,17 @@ def test_contracts_that_destroy_themselves_in_blocks_leave_nothing():
         assert set(state) <= {A, bytes(20)}
 
 
+def test_what_was_large_before_a_revert_gives_its_memory_back():
+    state = State({A: {"balance": 1}})
+    before = state.size_bytes
+    snapshot = state.snapshot()
+    for n in range(40_000):
+        state.set_storage(A, n, 1)
+    assert state.size_bytes > before + 4_000_000
+    state.revert(snapshot)
+    assert state.size_bytes < before + 2_000_000
+
+
 def test_a_strict_state_keeps_what_it_knows_to_be_absent():
     state = State({A: {"balance": 1}}, strict=True)
     for n in range(2000):

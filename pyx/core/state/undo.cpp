@@ -118,7 +118,10 @@ void World::tidy() noexcept {
     const size_t live = live_accounts_ + live_slots_;
     const size_t spare = records_.size() + slots_.size() - live;
     const bool has_spare_ids = observations_.empty() && next_storage_id_ / 4 > records_.size() + SPARE_CELLS;
-    if (spare > kept_cells_ + live + SPARE_CELLS || has_spare_ids)
+    // What was large once, and was reverted.
+    const auto is_roomy = [](size_t capacity, size_t size) { return capacity > ROOMY && capacity / 16 > size; };
+    const bool has_spare_room = is_roomy(slots_.capacity(), slots_.size()) || is_roomy(records_.capacity(), records_.size());
+    if (spare > kept_cells_ + live + SPARE_CELLS || has_spare_ids || has_spare_room)
         if (!compact())
             kept_cells_ = spare;  // no memory: later
 }

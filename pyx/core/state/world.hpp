@@ -213,7 +213,8 @@ private:
 
     // What a state may hold beyond twice what is live.
     static constexpr size_t SPARE_CELLS = 256;
-    static constexpr size_t SPARE_UNDO_BYTES = size_t{4} << 20;
+    static constexpr size_t ROOMY = size_t{1} << 16;  // places of a map or an array, from which on it may be too large
+    static constexpr size_t SPARE_UNDO_BYTES = size_t{1} << 20;
 
     bool is_strict_;
     uint32_t next_storage_id_ = 1;
