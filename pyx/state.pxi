@@ -3,9 +3,10 @@ from libcpp.memory cimport shared_ptr, make_shared
 
 from core.base.status cimport Status
 from core.base.types cimport Address, u256
+from core.base.vector cimport Vector
 from core.parallel.lender cimport process_generation
 from core.state.code cimport Code, hash_of, view_of
-from core.state.slot_table cimport SlotTable
+from core.state.slot_table cimport SlotTable, sort_accounts
 from core.state.stored cimport KNOWS_ACCOUNT, KNOWS_BALANCE, KNOWS_CODE, KNOWS_EXISTENCE, KNOWS_NONCE, OtherSlots
 from core.state.world cimport AccountRecord, World
 
@@ -23,6 +24,20 @@ cdef class _SlotTable:
     """The slots of a state that are not zero, by account."""
     cdef SlotTable table
 
+    cdef int build(self, World* world, const AccountRecord* record) except -1:
+        """Of one account, or of all (NULL). The caller holds the world, so that it stays as it is."""
+        cdef _Lease lease = lease_signals()
+        cdef cbool is_done
+        if is_large(world):
+            with nogil:
+                is_done = self.table.build(world[0], record, lease.poll)
+        else:
+            is_done = self.table.build(world[0], record, NULL)
+        lease.finish_whole("a list of the state's slots")
+        if not is_done:
+            raise MemoryError("a list of the state's slots")
+        return 0
+
     cdef dict of(self, const AccountRecord* record):
         """`record` is kept where it is by the caller: signals may come through."""
         cdef size_t i
@@ -34,6 +49,29 @@ cdef class _SlotTable:
         return slots
 
 
+cdef enum:
+    LARGE_CELLS = 1 << 15  # accounts and slots: to go through more takes about a millisecond, for which others may have the GIL
+
+
+cdef inline bint is_large(World* world):
+    return world.account_count() + world.slot_places() > LARGE_CELLS
+
+
+cdef int list_accounts(World* world, Vector[uint32_t]* places) except -1:
+    """The places of the accounts that exist, sorted by address. The caller holds the world, so that it stays as it is."""
+    cdef _Lease lease = lease_signals()
+    cdef cbool is_done
+    if is_large(world):
+        with nogil:
+            is_done = sort_accounts(world[0], places, lease.poll)
+    else:
+        is_done = sort_accounts(world[0], places, NULL)
+    lease.finish_whole("a list of the state's accounts")
+    if not is_done:
+        raise MemoryError("a list of the state's accounts")
+    return 0
+
+
 cdef class _Rows:
     """The accounts that exist, sorted by address, of a state as it is now: (address, balance, nonce, code, slots).
 
@@ -41,35 +79,28 @@ cdef class _Rows:
     """
     cdef shared_ptr[World] world
     cdef _SlotTable slots
-    cdef object order
+    cdef Vector[uint32_t] order
+    cdef size_t next
 
     @staticmethod
     cdef _Rows of(State state):
         cdef _Rows self = _Rows.__new__(_Rows)
-        cdef World* world
-        cdef size_t i
-        cdef size_t count = 0
         self.world = state.shared()
-        world = self.world.get()
         self.slots = _SlotTable.__new__(_SlotTable)
-        if not self.slots.table.build(world[0]):
-            raise MemoryError("a list of the state's slots")
-        order = []
-        for i in range(world.account_count()):
-            if world.record(i).exists:
-                order.append((from_address_bytes(world.record(i).address), i))
-                check_often(&count)
-        order.sort()
-        self.order = iter(order)
+        self.slots.build(self.world.get(), NULL)
+        list_accounts(self.world.get(), &self.order)
         return self
 
     def __iter__(self):
         return self
 
     def __next__(self):
-        address, place = next(self.order)
-        cdef const AccountRecord* record = &self.world.get().record(<size_t>place)
-        return (address,
+        cdef const AccountRecord* record
+        if self.next >= self.order.size():
+            raise StopIteration
+        record = &self.world.get().record(self.order[self.next])
+        self.next += 1
+        return (from_address_bytes(record.address),
                 to_int(record.balance) if record.known & KNOWS_BALANCE else None,
                 record.nonce if record.known & KNOWS_NONCE else None,
                 from_view(view_of(record.code)) if record.known & KNOWS_CODE else None,
@@ -82,6 +113,7 @@ cdef class _Rows:
 
 cdef OtherSlots slots_told(object get) except *:
     """What an account, by its `get`, says of its storage: slots that it names, `storage_root`, `has_storage`."""
+    cdef size_t count = 0
     root = get("storage_root", None)
     told = get("has_storage", None)
     if told is not None and not isinstance(told, bool):
@@ -92,6 +124,7 @@ cdef OtherSlots slots_told(object get) except *:
             raise ValueError(f"has_storage: {told}, but storage_root is {'not ' if has_root else ''}that of no storage")
         told = has_root
     for value in dict(get("storage", None) or {}).values():
+        check_often(&count)
         if _quantity(value, "value"):
             if told is False:
                 raise ValueError("storage: it names slots, but has_storage or storage_root says that there are none")
@@ -305,24 +338,23 @@ cdef class State:
         """All slots that are not zero, as a dict of int to int; of a strict state, those that it has."""
         cdef shared_ptr[World] held = self.shared()
         cdef const AccountRecord* record = self.find(address, 0)
-        return {} if record == NULL else self.slots_of(record)
+        return {} if record == NULL else self.slots_of(held.get(), record)
 
-    cdef dict slots_of(self, const AccountRecord* record):
-        """By a pass over all slots; who asks for many accounts gets a list of all."""
-        cdef _SlotTable table = self.slots
-        cdef bint is_done
+    cdef dict slots_of(self, World* world, const AccountRecord* record):
+        """By a pass over all slots; who asks for many accounts gets a list of all. The caller holds the world, which need not be
+        the state's any more: Python code may run in between."""
+        cdef _SlotTable table = self.slots if self.world.get() == world else None
         if record.slot_count == 0:
             return {}
         if table is None:
             table = _SlotTable.__new__(_SlotTable)
             self.slot_passes += 1
             if self.slot_passes > SLOT_PASSES_MOST:
-                is_done = table.table.build(self.world.get()[0])
-                self.slots = table if is_done else None
+                table.build(world, NULL)
+                if self.world.get() == world:
+                    self.slots = table
             else:
-                is_done = table.table.build_one(self.world.get()[0], record[0])
-            if not is_done:
-                raise MemoryError("a list of the state's slots")
+                table.build(world, record)
         return table.of(record)
 
     def get_account(self, address):
@@ -332,20 +364,19 @@ cdef class State:
         if record == NULL or not record.exists:
             return None
         return _types().Account(to_int(record.balance), record.nonce, from_view(view_of(record.code)),
-                                self.slots_of(record), record.other_slots == OtherSlots.NONE)
+                                self.slots_of(held.get(), record), record.other_slots == OtherSlots.NONE)
 
     def addresses(self):
         """The addresses of all accounts that exist, as far as is known, sorted."""
         cdef shared_ptr[World] held = self.shared()
-        cdef World* world = held.get()
+        cdef Vector[uint32_t] order
         cdef size_t i
         cdef size_t count = 0
+        list_accounts(held.get(), &order)
         found = []
-        for i in range(world.account_count()):
-            if world.record(i).exists:
-                found.append(from_address_bytes(world.record(i).address))
-                check_often(&count)
-        found.sort()
+        for i in range(order.size()):
+            found.append(from_address_bytes(held.get().record(order[i]).address))
+            check_often(&count)
         return found
 
     def __iter__(self):
@@ -366,7 +397,7 @@ cdef class State:
         """
         return self._accounts(_Rows.of(self))
 
-    def _accounts(self, _Rows rows):
+    def _accounts(self, _Rows rows not None):
         Account = _types().Account
         cdef size_t count = 0
         for address, balance, nonce, code, slots in rows:
@@ -404,6 +435,7 @@ cdef class State:
 
     def to_alloc(self):
         """geth's alloc form: address to {balance, nonce, code, storage}, hex strings, defaults left out."""
+        cdef size_t count = 0
         alloc = {}
         for address, account in self.items():
             entry = {"balance": hex(account.balance)}
@@ -412,7 +444,10 @@ cdef class State:
             if account.code:
                 entry["code"] = "0x" + account.code.hex()
             if account.storage:
-                entry["storage"] = {f"0x{key:064x}": f"0x{value:064x}" for key, value in account.storage.items()}
+                entry["storage"] = slots = {}
+                for key, value in account.storage.items():
+                    slots[f"0x{key:064x}"] = f"0x{value:064x}"
+                    check_often(&count)
             alloc["0x" + address.hex()] = entry
         return alloc
 
@@ -462,6 +497,7 @@ cdef class State:
         cdef bytes code
         cdef vector[u256] words
         cdef size_t i
+        cdef size_t count = 0
         cdef uint64_t checkpoint
         if account is None:
             self.delete_account(address)
@@ -473,6 +509,7 @@ cdef class State:
         for slot, value in dict(get("storage", None) or {}).items():
             words.push_back(to_word(_quantity(slot, "slot"), "slot"))
             words.push_back(to_word(_quantity(value, "value"), "value"))
+            check_often(&count)
         other_slots = OtherSlots.NONE
         if self.is_strict and not get("is_storage_complete", False):
             other_slots = slots_told(get)

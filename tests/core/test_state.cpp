@@ -1,6 +1,7 @@
 // Tries and the base state: roots that are known, roots that don't depend on the way there, and changes that are taken back.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <random>
@@ -8,7 +9,9 @@
 
 #include "core/base/flat_map.hpp"
 #include "core/base/hexadecimal.hpp"
+#include "core/base/polled_sort.hpp"
 #include "core/crypto/keccak.hpp"
+#include "core/state/slot_table.hpp"
 #include "core/state/trie.hpp"
 #include "core/state/world.hpp"
 
@@ -32,6 +35,17 @@ std::string hex_of(const Hash& hash) {
     return text;
 }
 ByteView view(const std::string& text) { return {reinterpret_cast<const uint8_t*>(text.data()), text.size()}; }
+
+// A poll that says stop when it is asked for the n-th time.
+struct Stopper {
+    Poll poll;
+    uint64_t asked = 0;
+    uint64_t stops_at;
+    explicit Stopper(uint64_t n = UINT64_MAX) : stops_at{n} {
+        poll.hook = [](void* self) { return ++static_cast<Stopper*>(self)->asked >= static_cast<Stopper*>(self)->stops_at; };
+        poll.hook_context = this;
+    }
+};
 
 struct IntHasher {
     uint64_t operator()(uint64_t x) const noexcept { return x & 7; }  // collides as much as it can
@@ -139,5 +153,62 @@ TEST_CASE("the base state goes back to its checkpoints") {
         }
         const std::unique_ptr<World> copy{world.clone()};
         CHECK(root_of(*copy) == root_of(world));
+    }
+}
+
+TEST_CASE("long sorting is the same as short, and can be stopped at each look at its poll") {
+    std::mt19937_64 random{3};
+    for (const size_t count : {size_t{0}, size_t{1}, POLLED_PIECE, POLLED_PIECE + 1, 5 * POLLED_PIECE + 77, 8 * POLLED_PIECE}) {
+        std::vector<uint64_t> items(count);
+        for (uint64_t& item : items)
+            item = random() % (count + 1);
+        std::vector<uint64_t> wanted = items, sorted = items;
+        std::sort(wanted.begin(), wanted.end());
+        Stopper never;
+        REQUIRE(sort_polled(sorted.data(), count, std::less<uint64_t>{}, &never.poll));
+        CHECK(sorted == wanted);
+        CHECK(never.asked >= count / POLLED_PIECE - (count >= POLLED_PIECE));
+        sorted = items;
+        REQUIRE(sort_polled(sorted.data(), count, std::less<uint64_t>{}, nullptr));
+        CHECK(sorted == wanted);
+        for (uint64_t n = 1; n <= never.asked; ++n) {
+            sorted = items;
+            Stopper stopper{n};
+            CHECK(!sort_polled(sorted.data(), count, std::less<uint64_t>{}, &stopper.poll));
+            CHECK(stopper.asked == n);
+        }
+    }
+}
+
+TEST_CASE("lists and roots of a state whose one account has many slots can be stopped, and are in order") {
+    World world{false};
+    const Address address{{1}};
+    REQUIRE(world.set_balance(address, u256{1}) == Status::RUNNING);
+    std::mt19937_64 random{4};
+    for (int i = 0; i < 40'000; ++i)
+        REQUIRE(world.set_slot(address, u256{random()}, u256{1}) == Status::RUNNING);
+    const AccountRecord& record = *world.find(address);
+    SlotTable table;
+    Stopper never;
+    REQUIRE(table.build(world, nullptr, &never.poll));
+    CHECK(never.asked > 40'000 / POLLED_PIECE);
+    CHECK(table.count(record) == record.slot_count);
+    for (size_t i = 1; i < table.count(record); ++i)
+        REQUIRE(table.slot(record, i - 1).key < table.slot(record, i).key);
+    for (uint64_t n = 1; n <= never.asked; ++n) {
+        Stopper stopper{n};
+        SlotTable stopped;
+        CHECK(!stopped.build(world, &record, &stopper.poll));
+    }
+    Stopper counting;
+    Hash root, again;
+    REQUIRE(world.root(&root, &counting.poll));
+    CHECK(counting.asked > 2 * 40'000 / POLLED_PIECE);
+    REQUIRE(world.root(&again));
+    CHECK(root == again);
+    // Storage of one account is one part of the root: it is stopped within, too.
+    for (uint64_t n = 1; n <= counting.asked; n += 1 + counting.asked / 40) {
+        Stopper stopper{n};
+        CHECK(!world.root(&root, &stopper.poll));
     }
 }

@@ -1,6 +1,7 @@
 // The Merkle root of the committed state.
 #include <algorithm>
 
+#include "../base/polled_sort.hpp"
 #include "../base/rlp.hpp"
 #include "state_root.hpp"
 
@@ -165,10 +166,14 @@ bool StateRoot::hash_storage(size_t part, Poll* poll) noexcept {
         if (record.slot_count != 0) {
             const Slot** first = slots_in_order_.data() + begins_[record.storage_id];
             const Slot** last = slots_in_order_.data() + begins_[record.storage_id + 1];
-            std::sort(first, last, [](const Slot* a, const Slot* b) { return a->key < b->key; });
+            const auto is_before = [](const Slot* a, const Slot* b) { return a->key < b->key; };
+            if (!sort_polled(first, static_cast<size_t>(last - first), is_before, poll))
+                return false;
             bytes.clear(), ends.clear(), views.clear(), keys.clear();
             RlpWriter writer{&bytes};
             for (const Slot** slot = first; slot != last; ++slot) {
+                if (keys.size() % POLLED_PIECE == POLLED_PIECE - 1 && should_stop(poll))
+                    return false;
                 writer.number((*slot)->value);
                 if (!keys.push_back((*slot)->key) || !ends.push_back(bytes.size()))
                     return false;

@@ -1,5 +1,7 @@
-// All slots of a state that are not zero, by account and sorted by key: one pass over the state's map, which keeps them in no
-// order. Depends on the world, which must not change while the table is made.
+// A state's contents in order, for lists of them: the slots that are not zero, by account and sorted by key, and the accounts,
+// sorted by address. The state's maps keep them in no order. Depends on the world, which must not change meanwhile.
+//
+// What returns bool is false without memory, or when a poll that is given says stop: its `abort` tells.
 #pragma once
 
 #include "world.hpp"
@@ -11,10 +13,11 @@ public:
     struct Slot {
         u256 key, value;
     };
-    // Of all accounts, or of one. False without memory.
-    bool build(const World& world) noexcept { return build(world, 0, world.storage_ids()); }
-    bool build(const World& world, const AccountRecord& record) noexcept {
-        return record.slot_count == 0 || build(world, record.storage_id, record.storage_id + 1);
+    // Of one account, or of all (null).
+    [[nodiscard]] bool build(const World& world, const AccountRecord* record, Poll* poll) noexcept {
+        if (record == nullptr)
+            return build(world, 0, world.storage_ids(), poll);
+        return record->slot_count == 0 || build(world, record->storage_id, record->storage_id + 1, poll);
     }
 
     size_t count(const AccountRecord& record) const noexcept {
@@ -26,11 +29,14 @@ public:
     size_t size_bytes() const noexcept { return ends_.capacity() * sizeof(size_t) + slots_.capacity() * sizeof(Slot); }
 
 private:
-    bool build(const World& world, uint32_t first_id, uint32_t end_id) noexcept;
+    bool build(const World& world, uint32_t first_id, uint32_t end_id, Poll* poll) noexcept;
 
     uint32_t first_id_ = 0;
     Vector<size_t> ends_;  // [id - first_id]: where its slots begin; those of the next id begin where they end
     Vector<Slot> slots_;
 };
+
+// The places of the records that exist, sorted by address, added to `places`, which is empty.
+[[nodiscard]] bool sort_accounts(const World& world, Vector<uint32_t>* places, Poll* poll) noexcept;
 
 }  // namespace evmcore
