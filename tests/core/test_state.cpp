@@ -11,6 +11,7 @@
 #include "core/base/hexadecimal.hpp"
 #include "core/base/polled_sort.hpp"
 #include "core/crypto/keccak.hpp"
+#include "core/state/journal.hpp"
 #include "core/state/slot_table.hpp"
 #include "core/state/trie.hpp"
 #include "core/state/world.hpp"
@@ -154,6 +155,29 @@ TEST_CASE("the base state goes back to its checkpoints") {
         const std::unique_ptr<World> copy{world.clone()};
         CHECK(root_of(*copy) == root_of(world));
     }
+}
+
+TEST_CASE("whether an account is alive that was paid or has paid depends on what that takes, and on no more") {
+    World world{false};
+    const Address address{{1}};
+    REQUIRE(world.set_balance(address, u256{5}) == Status::RUNNING);
+    const StateView view = world.view();
+    const auto reads_after = [&](auto change) {
+        Journal journal;
+        journal.begin(&view);
+        JournalAccount* account = journal.account(address);
+        REQUIRE(account != nullptr);
+        change(journal, account);
+        const bool is_alive = journal.read_alive(account);
+        CHECK(is_alive == !account->balance.is_zero());
+        return account->reads & ~READ_ALIVE;
+    };
+    CHECK(reads_after([](Journal&, JournalAccount*) {}) == 0);
+    CHECK(reads_after([](Journal& journal, JournalAccount* account) { journal.credit(account, u256{1}); }) == 0);
+    CHECK(reads_after([](Journal& journal, JournalAccount* account) { journal.debit(account, u256{1}); }) ==
+          READ_BALANCE_MINIMUM);
+    CHECK(reads_after([](Journal& journal, JournalAccount* account) { journal.debit(account, u256{5}); }) ==
+          (READ_BALANCE | READ_NONCE | READ_CODE));
 }
 
 TEST_CASE("long sorting is the same as short, and can be stopped at each look at its poll") {

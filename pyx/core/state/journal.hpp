@@ -142,11 +142,9 @@ public:
     bool read_alive(JournalAccount* account) noexcept {
         account->reads |= READ_ALIVE;
         // READ_ALIVE compares the account as it was. Where this transaction has changed the balance, the answer depends on what is
-        // left of it, too: on at least 1 wei if there is any, else on all of it.
-        if (account->balance != account->original.balance) {
+        // left of it, too: on at least 1 wei if there is any, else on the very balance, nonce and code.
+        if (account->balance != account->original.balance && !can_pay(account, u256{1}))
             account->reads |= READ_NONCE | READ_CODE;
-            can_pay(account, u256{1});
-        }
         return account->is_alive();
     }
     bool read_exists(JournalAccount* account) noexcept {
