@@ -107,6 +107,14 @@ cdef int64_t to_i64(object value, str name) except? -1:
     return <int64_t>number
 
 
+cdef uint32_t number_between(object value, uint32_t least, uint32_t most, str name) except? 0:
+    """A number of a range, its ends included."""
+    number = exact_int(value, name)
+    if not least <= number <= most:
+        raise ValueError(f"{name}: {shown(number)} is not from {least} to {most}")
+    return number
+
+
 cdef object _quantity(object value, str name):
     """An int out of a 0x string or a decimal string; anything else as it is."""
     cdef str text

@@ -170,20 +170,20 @@ cdef int read_fixture_field(CTransaction* tx, int row, object text) except -1:
     return 0
 
 
-def choose_fields(dict fields, Py_ssize_t data, Py_ssize_t gas, Py_ssize_t value):
+def choose_fields(dict fields not None, data, gas, value):
     """A state test's `transaction` for one choice: (type, {name of a field: its JSON}); what is null or absent is left out.
 
     The type is the first that has all the fields, of which gas_price says nothing: the makers of tests write it anyway.
     """
     cdef int type = 0
     chosen = {}
-    choices = {"data": data, "gas": gas, "value": value}
+    choices = {name: exact_int(index, name) for name, index in (("data", data), ("gas", gas), ("value", value))}
     for field in TRANSACTION_FIELDS:
         given = fields.get(field.json_name) if field.json_name else None
         if given is not None and field.choice:
             index = choices[field.choice]
             if not isinstance(given, list) or not 0 <= index < len(given):
-                raise errors.UnusableInput(f"transaction.{field.json_name}: no item {index}"
+                raise errors.UnusableInput(f"transaction.{field.json_name}: no item {shown(index)}"
                                            + (f" among {len(given)}" if isinstance(given, list) else f" in {shown(given)}"))
             given = given[index]
         if given is None:
@@ -197,8 +197,7 @@ def choose_fields(dict fields, Py_ssize_t data, Py_ssize_t gas, Py_ssize_t value
     return type, chosen
 
 
-cdef int read_fixture_transaction(dict fields, Py_ssize_t data, Py_ssize_t gas, Py_ssize_t value,
-                                  CTransaction* tx) except -1:
+cdef int read_fixture_transaction(dict fields, object data, object gas, object value, CTransaction* tx) except -1:
     """The transaction of a state test's `transaction`, for one choice of data, gas limit and value; unsigned."""
     clear_transaction(tx)
     type, chosen = choose_fields(fields, data, gas, value)
@@ -332,7 +331,7 @@ cdef class StateTest:
                 "currentExcessBlobGas")
         self.rules = rules
 
-    def run(self, dict transaction not None, Py_ssize_t data, Py_ssize_t gas, Py_ssize_t value, txbytes=None):
+    def run(self, dict transaction not None, data, gas, value, txbytes=None):
         """Run one case: (status row number, state root, logs hash, detail, note).
 
         txbytes  the signed transaction, hexadecimal text: it is decoded, its sender recovered, and it is what runs;
@@ -350,7 +349,7 @@ cdef class StateTest:
         finally:
             self.is_busy = False
 
-    cdef object run_alone(self, dict transaction, Py_ssize_t data, Py_ssize_t gas, Py_ssize_t value, object txbytes):
+    cdef object run_alone(self, dict transaction, object data, object gas, object value, object txbytes):
         cdef CTransaction* tx = &self.unsigned
         cdef Status status = Status.RUNNING
         cdef Hash root

@@ -263,7 +263,7 @@ cdef class ScheduleFuzzer:
     with ScheduleFuzzer(seed, workers) as fuzzer:
         execute_block(block, state, workers=workers, strategy="optimistic")
 
-    One block a context, on just as many workers. `points` counts the decisions. Other keywords set the tuning meanwhile.
+    One block at a time, on at most so many workers; where threads can't be had, on fewer. `points` counts the decisions. Other keywords set the tuning meanwhile.
     """
     cdef ScheduleController* controller
     cdef readonly object seed
@@ -273,12 +273,11 @@ cdef class ScheduleFuzzer:
     RARE = {"patience": 0, "poll_interval": 1, "fallback_shortest": 2, "abort_memory": 2, "early_share": 8,
             "midway_share": 16}
 
-    def __cinit__(self, seed, int workers, **tuning):
-        if not 1 <= workers <= 256:
-            raise ValueError(f"workers: {workers} is not a number of threads")
+    def __cinit__(self, seed, workers, **tuning):
+        number_between(workers, 1, 256, "workers")
         self.seed = seed
         self.tuning = {**self.RARE, **tuning}
-        self.controller = new ScheduleController(to_u64(seed, "seed"), workers)
+        self.controller = new ScheduleController(to_u64(seed, "seed"))
 
     def __dealloc__(self):
         if self.controller != NULL and schedule_controller.load() == self.controller:

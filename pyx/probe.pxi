@@ -252,32 +252,39 @@ cdef void work_on_counters(void* context, int worker) noexcept nogil:
     schedule_leave()
 
 
-def probe_scheduler(needs, int workers, int window, int batch, early=(), soon=(), int soon_from=0):
+def probe_scheduler(needs, workers, window, batch, early=(), soon=(), soon_from=0):
     """(values, runs, discarded, order): counters run by the scheduler. `needs[i]`: the index, i at the most, that i counts on."""
     cdef Counters* c
-    cdef _Lease lease = lease_engine(workers)
+    cdef uint32_t places = number_between(window, 1, 1 << 20, "window")
+    cdef uint32_t together = number_between(batch, 1, 255, "batch")
+    cdef uint32_t begins = number_between(soon_from, 0, 0xFFFFFFFF, "soon_from")
+    cdef _Lease lease = lease_engine(<int>number_between(workers, 1, 256, "workers"))
     cdef uint32_t i
     lease.poll.hook = NULL  # the caller is worker 0, whom the schedule fuzzer may keep waiting
     c = new Counters()
     try:
-        c.needs = needs
-        for i in range(<uint32_t>c.needs.size()):
-            if c.needs[i] > i:
-                raise ValueError(f"needs: {c.needs[i]} at {i}")
+        for index in to_list(needs, "needs"):
+            i = <uint32_t>c.needs.size()
+            number = exact_int(index, "needs")
+            if not 0 <= number <= i:
+                raise ValueError(f"needs: {shown(number)} at {i}")
+            c.needs.push_back(number)
         c.committed = <AtomicSize*>calloc(c.needs.size() + 1, sizeof(AtomicSize))
         if c.committed == NULL:
             raise MemoryError("counters")
         c.seen.resize(c.needs.size())
-        if not c.scheduler.reset(<uint32_t>c.needs.size(), <uint32_t>window):
+        if not c.scheduler.reset(<uint32_t>c.needs.size(), places):
             raise MemoryError("a scheduler")
         for i in range(<uint32_t>c.needs.size()):
-            c.scheduler.set_batch(i, <uint8_t>min(<size_t>batch, c.needs.size() - i))
-        for index in early:
-            if not 0 <= index < <Py_ssize_t>c.needs.size() or not c.scheduler.set_early(index):
-                raise ValueError(f"early: {index}")
-        for index in soon:
-            if not 0 <= index < <Py_ssize_t>c.needs.size() or not c.scheduler.set_soon(index, <uint32_t>soon_from):
-                raise ValueError(f"soon: {index}")
+            c.scheduler.set_batch(i, <uint8_t>min(<size_t>together, c.needs.size() - i))
+        for index in to_list(early, "early"):
+            number = exact_int(index, "early")
+            if not 0 <= number < c.needs.size() or not c.scheduler.set_early(number):
+                raise ValueError(f"early: {shown(number)}")
+        for index in to_list(soon, "soon"):
+            number = exact_int(index, "soon")
+            if not 0 <= number < c.needs.size() or not c.scheduler.set_soon(number, begins):
+                raise ValueError(f"soon: {shown(number)}")
         with nogil:
             lease.engine.pool.run(work_on_counters, c)
         return [c.committed[i].load() for i in range(<uint32_t>c.needs.size())], c.runs, c.discarded, c.order

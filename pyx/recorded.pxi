@@ -61,15 +61,17 @@ cdef class _AccessList:
     cdef bint is_built
 
     @staticmethod
-    def of(accesses, uint32_t count):
-        """The list of an Accesses, which keeps it. Raises UnusableInput."""
+    def of(accesses, transactions):
+        """The list of an Accesses, for so many transactions; the Accesses keeps it. Raises UnusableInput."""
+        cdef uint32_t count = number_between(transactions, 0, 0xFFFFFFFF, "transactions")
         known = getattr(accesses, "_indexed", None)
         if not isinstance(known, _AccessList) or (<_AccessList>known).count != count or not (<_AccessList>known).is_built:
             known = accesses._indexed = _AccessList._build(accesses, count)
         return known
 
     @staticmethod
-    def _build(accesses, uint32_t count):
+    def _build(accesses, transactions):
+        cdef uint32_t count = number_between(transactions, 0, 0xFFFFFFFF, "transactions")
         cdef _AccessList self = _AccessList()
         cdef _Lease lease
         cdef size_t looked = 0

@@ -193,7 +193,15 @@ cdef int set_parity(CTransaction* tx, uint64_t parity) except -1:
 
 
 def _type_of_fields(fields):
-    """The first transaction type that has all the fields which are given: not None, not empty, not the row's default."""
+    """The first transaction type that has all the fields which are given: not None, not empty, not the row's default.
+
+    raise   TypeError that names a field which no type has
+    """
+    if not isinstance(fields, dict):
+        raise TypeError(f"fields: expected a dict, got {type(fields).__name__}")
+    for name in fields:
+        if name not in _field_by_name:
+            raise TypeError(f"fields: no transaction has {shown(name)}")
     return max((_field_by_name[name].types[0] for name, value in fields.items()
                 if value is not None and value != _field_by_name[name].default and not (isinstance(value, (tuple, list)) and not value)
                 and name != "chain_id"), default=0)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
 from random import Random
 
 import pytest
 
 from evmcore._core import ScheduleFuzzer, probe_scheduler
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def values_of(needs: list[int]) -> list[int]:
@@ -79,6 +86,49 @@ def test_what_begins_early_or_soon_is_committed_in_its_turn(needed):
 def test_what_cannot_begin_early_is_named(named, early, soon, soon_from):
     with pytest.raises(ValueError, match=named):
         probe_scheduler([0, 1, 2], 2, 4, 1, early, soon, soon_from)
+
+
+@pytest.mark.parametrize("place", range(7))
+@pytest.mark.parametrize("wrong", [-1, 2**32, 2**70, None, 1.5, "1"])
+def test_a_number_that_the_scheduler_cannot_have_is_named(place, wrong):
+    names = ["needs", "workers", "window", "batch", "early", "soon", "soon_from"]
+    given = [[0, 1, 2], 2, 4, 1, [], [], 0]
+    given[place] = [0, wrong] if isinstance(given[place], list) else wrong
+    with pytest.raises((ValueError, TypeError), match=names[place]):
+        probe_scheduler(*given)
+    with pytest.raises((ValueError, TypeError), match="workers"):
+        ScheduleFuzzer(1, wrong)
+
+
+SCHEDULED = """
+from evmcore._core import ScheduleFuzzer, probe_scheduler
+needs = [max(0, index - 1) for index in range(40)]
+for workers in (2, 3, 4):
+    with ScheduleFuzzer(1, 3) as fuzzer:
+        for _ in range(2):
+            assert probe_scheduler(needs, workers, 4, 1)[0] == list(range(1, 41))
+    assert fuzzer.points > 40
+print("done", len(__import__("os").listdir("/proc/self/task")))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts threads in /proc")
+@pytest.mark.parametrize("has_threads", [True, False])
+def test_a_schedule_goes_on_with_the_workers_that_there_are(has_threads):
+    """As many as the fuzzer was told, more, or fewer, also where threads can't be had."""
+    if not has_threads and "libasan" in os.environ.get("LD_PRELOAD", ""):
+        pytest.skip("its shadow takes more address space than the limit")
+
+    def limit():
+        # A stack that is larger than the address space.
+        if not has_threads:
+            resource.setrlimit(resource.RLIMIT_STACK, (1 << 38, resource.getrlimit(resource.RLIMIT_STACK)[1]))
+            resource.setrlimit(resource.RLIMIT_AS, (1 << 36,) * 2)
+
+    done = subprocess.run(
+        [sys.executable, "-c", SCHEDULED], capture_output=True, text=True, timeout=60, cwd=ROOT, preexec_fn=limit
+    )
+    assert done.stdout == f"done {1 + (1 + 2 + 3) * has_threads}\n", done.stderr
 
 
 def test_independent_work_is_never_discarded_and_dependent_work_closes_the_window():

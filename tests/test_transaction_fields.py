@@ -12,6 +12,7 @@ from evmcore import TRANSACTION_TYPES, Transaction, rlp
 from evmcore import _core as core
 from evmcore._core import TRANSACTION_FIELDS, choose_fields
 from evmcore.conformance.objects import transaction_of
+from evmcore.errors import UnusableInput
 
 KEY = bytes(31) + b"\x07"
 HASH = b"\x01" + bytes(31)
@@ -120,6 +121,24 @@ def test_a_field_that_the_type_has_not_is_refused(row):
 def test_the_type_follows_from_the_fields(row):
     assert Transaction(**values_of(row)).type == row.type
     assert choose_fields(json_of(row), 0, 0, 0)[0] == row.type
+
+
+@pytest.mark.parametrize("place", ["data", "gas", "value"])
+@pytest.mark.parametrize("wrong", [-1, 2, 2**70, None, 1.5, "0"])
+def test_a_choice_that_a_state_test_has_not_is_named(place, wrong):
+    fields = {"data": ["0x00"], "gasLimit": ["0x1"], "value": ["0x0"]}
+    chosen = {"data": 0, "gas": 0, "value": 0, place: wrong}
+    with pytest.raises((UnusableInput, TypeError), match=place):
+        choose_fields(fields, *chosen.values())
+    for wrong_fields in (None, 5, []):
+        with pytest.raises(TypeError, match="fields"):
+            choose_fields(wrong_fields, 0, 0, 0)
+
+
+@pytest.mark.parametrize("fields", [{"blobs": 1}, {5: 1}, None, 5, [("nonce", 1)]])
+def test_fields_that_no_transaction_has_are_named(fields):
+    with pytest.raises(TypeError, match="fields"):
+        core._type_of_fields(fields)
 
 
 @each_type

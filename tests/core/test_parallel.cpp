@@ -20,7 +20,7 @@ void check_schedule(uint64_t seed, ExecutionCounts* counts) {
     Case block{seed / 4, 12};
     tuning.tracking_start = seed % 2 * 64;
     const Result want = run_sequentially(&block);
-    ScheduleController controller{seed, workers};
+    ScheduleController controller{seed};
     schedule_controller.store(&controller);
     const Result have = run_optimistically(&block, workers, counts);
     schedule_controller.store(nullptr);

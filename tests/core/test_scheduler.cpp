@@ -175,7 +175,7 @@ TEST_CASE("any order of the workers will do") {
             setting.early.push_back(static_cast<uint32_t>(seed % 37));
         else if (setting.midway_from < 39)
             setting.midway.push_back(39);
-        ScheduleController controller{seed, 3};
+        ScheduleController controller{seed};
         schedule_controller.store(&controller);
         run(needs_of(3, 40, random), setting);
         schedule_controller.store(nullptr);

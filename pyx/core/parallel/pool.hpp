@@ -18,6 +18,7 @@
 
 #include "../base/spin_lock.hpp"
 #include "forks.hpp"
+#include "schedule_point.hpp"
 
 namespace evmcore {
 
@@ -79,8 +80,10 @@ public:
             crew_ = nullptr;  // a forked process: see the destructor
         if (workers_ > 1 && crew_ == nullptr)
             crew_ = Crew::create(workers_ - 1);
-        if (crew_ == nullptr)
+        if (crew_ == nullptr) {
+            schedule_expect(1);
             return;
+        }
         bool is_one_asleep;
         {
             std::lock_guard<std::mutex> guard{crew_->mutex};
@@ -89,6 +92,7 @@ public:
             crew_->stay_off_this_processor();
             crew_->work = work;
             crew_->context = context;
+            schedule_expect(crew_->thread_count + 1);
             crew_->running.store(crew_->thread_count, std::memory_order_relaxed);  // the mutex orders it
             // Release: goes with the work to whoever looks out for it.
             crew_->round.store(crew_->round.load(std::memory_order_relaxed) + 1, std::memory_order_release);

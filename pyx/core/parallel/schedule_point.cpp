@@ -11,6 +11,12 @@ thread_local int this_worker = -1;  // -1: a thread that the controller doesn't 
 
 }  // namespace
 
+void ScheduleController::expect(int workers) noexcept {
+    std::unique_lock<std::mutex> guard{mutex_};
+    expected_ = workers;
+    entered_ = 0;
+}
+
 void ScheduleController::enter(int worker) noexcept {
     this_worker = worker;
     std::unique_lock<std::mutex> guard{mutex_};

@@ -16,9 +16,10 @@ class ScheduleController {
 public:
     static constexpr int WORKERS_MOST = 256;
 
-    // For as many workers at the most.
-    ScheduleController(uint64_t seed, int workers) noexcept : random_{seed}, expected_{workers} {}
+    explicit ScheduleController(uint64_t seed) noexcept : random_{seed} {}
 
+    // So many workers are about to begin, WORKERS_MOST at the most: as many as there are threads for. By who starts them.
+    void expect(int workers) noexcept;
     // A worker begins, comes to a point, ends. All on the worker's own thread.
     void enter(int worker) noexcept;
     void pass(SchedulePoint point) noexcept;
@@ -32,8 +33,8 @@ private:
 
     std::mutex mutex_;
     std::condition_variable turn_;
-    uint64_t random_;  // splitmix64
-    int expected_;     // workers that have not come yet hold everything up
+    uint64_t random_;   // splitmix64
+    int expected_ = 0;  // workers that have not come yet hold everything up
     int entered_ = 0;
     int active_ = 0;
     int chosen_ = -1;
@@ -48,6 +49,11 @@ inline void schedule_point(SchedulePoint point) noexcept {
     ScheduleController* controller = schedule_controller.load(std::memory_order_relaxed);
     if (controller != nullptr) [[unlikely]]
         controller->pass(point);
+}
+inline void schedule_expect(int workers) noexcept {
+    ScheduleController* controller = schedule_controller.load(std::memory_order_relaxed);
+    if (controller != nullptr) [[unlikely]]
+        controller->expect(workers);
 }
 inline void schedule_enter(int worker) noexcept {
     ScheduleController* controller = schedule_controller.load(std::memory_order_relaxed);
