@@ -271,6 +271,9 @@ class _Block(Protocol):
 class BaseTracer: ...
 
 @disjoint_base
+class SingleRun: ...
+
+@disjoint_base
 class LineTracer(BaseTracer):
     def __init__(
         self,

@@ -1,8 +1,11 @@
 """Tracing: what a run does, instruction by instruction, as EIP-3155 lines or told to a Python object.
 
 `run`, `call` and `transact` take a `tracer`: an `Eip3155`, which writes lines to a stream, or any object that has some of
-the methods of `Tracer`. One tracer serves one run at a time. An exception in a tracer stops the run, which then raises it,
-with the state as before.
+the methods of `Tracer`. An exception in a tracer stops the run, which then raises it, with the state as before.
+
+`Eip3155` and `Recorder` serve one run at a time: a second one meanwhile, in another thread or within the first, is an `EvmError`.
+Other objects may serve several. Their methods are called in the thread of each run, with the GIL, and what they are told of
+the runs comes interleaved, as those threads take turns.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
-from ._core import LineTracer
+from ._core import LineTracer, SingleRun
 
 __all__ = ["CallEnd", "CallStart", "Eip3155", "Recorder", "Step", "Tracer"]
 
@@ -77,8 +80,8 @@ class Tracer:
         """The call or creation that began last and hasn't ended yet has ended."""
 
 
-class Recorder(Tracer):
-    """Keeps the steps of its runs in `steps`."""
+class Recorder(Tracer, SingleRun):
+    """Keeps the steps of its runs in `steps`. One run at a time."""
 
     def __init__(self, *, memory: bool = False) -> None:
         self.wants_memory = memory

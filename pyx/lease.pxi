@@ -188,7 +188,7 @@ cdef class _Lease:
 
     def __dealloc__(self):
         if self.tracer is not None:
-            self.tracer.is_busy = False
+            self.tracer.give_back()
         if self.engine != NULL:
             return_engine(self.engine)
         elif self.machine != NULL:
@@ -206,9 +206,7 @@ cdef class _Lease:
         if tracer is None:
             return 0
         tracer.prepare()
-        if tracer.is_busy:
-            raise errors.EvmError("the tracer is at work on another run")
-        tracer.is_busy = True
+        tracer.take()
         self.tracer = tracer
         self.machine.tracer = tracer.recorder.tracer()
         return 0

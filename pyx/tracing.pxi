@@ -3,7 +3,17 @@
 from core.base.status cimport Kind, kind_of, Status
 from core.vm.trace cimport Eip3155Lines, opcode_name, TraceEnter, TraceExit, TraceRecorder, TraceStep
 
+import copyreg as _copyreg
 import io as _io
+
+
+cdef class SingleRun:
+    """Base of tracers in Python that serve one run at a time; another one meanwhile is an error."""
+    cdef cbool is_busy
+
+    def __reduce__(self):
+        """A copy isn't at work."""
+        return _copyreg.__newobj__, (type(self),), getattr(self, "__dict__", None)
 
 
 cdef class BaseTracer:
@@ -17,6 +27,16 @@ cdef class BaseTracer:
         self.error = None
         self.recorder.is_out_of_memory = False
         return 0
+
+    cdef int take(self) except -1:
+        """The tracer is that run's until it gives it back."""
+        if self.is_busy:
+            raise errors.EvmError("the tracer is at work on another run")
+        self.is_busy = True
+        return 0
+
+    cdef void give_back(self) noexcept:
+        self.is_busy = False
 
     cdef void write_rest(self) noexcept:
         """After a run, however it ended: write what there is left. What goes wrong is `error`, if nothing went wrong before."""
@@ -99,6 +119,7 @@ cdef class _CallbackTracer(BaseTracer):
     """Calls the methods on_enter, on_step and on_exit of a Python object, those that it has."""
     cdef object on_enter, on_step, on_exit
     cdef object call_start, step, call_end  # the classes of what is told
+    cdef SingleRun single  # the Python object, if it is one
 
     def __init__(self, target):
         import evmcore.tracing as module
@@ -119,6 +140,20 @@ cdef class _CallbackTracer(BaseTracer):
             self.recorder.sink.step = evmcore_step
         if self.on_exit is not None:
             self.recorder.sink.exit = evmcore_exit
+        if isinstance(target, SingleRun):
+            self.single = target
+
+    cdef int take(self) except -1:
+        if self.single is not None:
+            if self.single.is_busy:
+                raise errors.EvmError("the tracer is at work on another run")
+            self.single.is_busy = True
+        return BaseTracer.take(self)
+
+    cdef void give_back(self) noexcept:
+        if self.single is not None:
+            self.single.is_busy = False
+        BaseTracer.give_back(self)
 
     @staticmethod
     def _method(target, name, base):

@@ -1,6 +1,8 @@
 """Many threads on one object: what comes out is right, or an error that says what the object is at work on."""
 
+import copy
 import io
+import pickle
 import random
 import sys
 import threading
@@ -21,7 +23,7 @@ from evmcore import (
     run,
     transact,
 )
-from evmcore.tracing import Eip3155
+from evmcore.tracing import Eip3155, Recorder
 
 ALICE = b"\x11" * 20
 CONTRACT = b"\x22" * 20
@@ -206,6 +208,51 @@ def test_one_tracer_in_many_threads():
     lines = stream.getvalue().splitlines()
     assert len(lines) % len(done) == 0
     assert all(line.startswith("{") and line.endswith("}") for line in lines)
+
+
+def test_one_recorder_in_many_threads():
+    """Each run that went through has its steps next to each other; one at the same time, or within it, is refused."""
+    recorder = Recorder()
+    done = []
+
+    def trace(turn):
+        before = len(done)
+        if run(COUNTS, tracer=recorder).status == "success":
+            done.append(before)
+
+    hammer(*[trace] * THREADS, rounds=60)
+    assert done
+    one = Recorder()
+    run(COUNTS, tracer=one)
+    assert recorder.steps == one.steps * len(done)
+
+    class Nested(Recorder):
+        def on_step(self, step):
+            super().on_step(step)
+            run(COUNTS, tracer=self)
+
+    nested = Nested()
+    with pytest.raises(EvmError, match="at work on another run"):
+        run(COUNTS, tracer=nested)
+    assert len(nested.steps) == 1
+    assert pickle.loads(pickle.dumps(one)).steps == copy.copy(one).steps == one.steps
+    assert run(COUNTS, tracer=copy.copy(one)).status == "success"
+
+
+def test_one_python_tracer_serves_several_runs_interleaved():
+    class Counter:
+        def __init__(self):
+            self.seen = {}
+
+        def on_step(self, step):
+            self.seen.setdefault((threading.get_ident(), step.address), []).append(step.pc)
+
+    tracer, alone = Counter(), Counter()
+    run(COUNTS, tracer=alone)
+    [pcs] = alone.seen.values()
+    hammer(*[lambda turn: run(COUNTS, tracer=tracer)] * THREADS, rounds=20)
+    assert len(tracer.seen) == THREADS
+    assert all(seen == pcs * 20 for seen in tracer.seen.values())
 
 
 def test_one_lazy_state_in_many_threads():
