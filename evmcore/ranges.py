@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Union
 
 from .block import Block, Expected
@@ -88,7 +91,7 @@ def replay_range(
     raise          BrokenExecutor when an Executor of yours breaks; whatever the executor raises
 
     A block that is wrong, refused or unreadable is a summary with `is_ok` false, and the others go on. Ctrl-C, or leaving
-    the loop, cancels what has not begun. Blocks travel to other processes by pickle; one with a strict state can't.
+    the loop, cancels what has not begun; where `executor` is None, a process that ends then doesn't wait for what has. Blocks travel to other processes by pickle; one with a strict state can't.
     """
     for name, value in (("workers", workers), ("in_flight", in_flight), ("block_workers", block_workers)):
         if value is not None and value < 1:
@@ -231,20 +234,62 @@ def _replay_task(index: int, block: BlockSource | _Carried, workers: int, strate
     return replay_block(block, workers=workers, strategy=strategy)
 
 
+class _DaemonThreads(Executor):
+    """Threads that start as they are needed, and that a process which ends doesn't wait for, as it does for ThreadPoolExecutor's."""
+
+    def __init__(self, workers: int) -> None:
+        self._max_workers = workers
+        self._tasks: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        if len(self._threads) < self._max_workers:
+            thread = threading.Thread(target=self._work, args=(self._tasks,), daemon=True)
+            try:
+                thread.start()
+                self._threads.append(thread)
+            except RuntimeError:  # there is none to be had: those that are there do the work
+                if not self._threads:
+                    raise
+        future: Future[Any] = Future()
+        self._tasks.put((future, partial(function, *args, **options)))
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """What is waiting is done first, unless whoever asked for it has cancelled it."""
+        for _ in self._threads:
+            self._tasks.put(None)
+        for thread in self._threads if wait else ():
+            thread.join()
+
+    @staticmethod
+    def _work(tasks: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]) -> None:
+        while (task := tasks.get()) is not None:
+            future, act = task
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                result = act()
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+
 class _Pool:
     """The executor, whatever was given as one: it takes tasks, and may be replaced if it was ours to make."""
 
     def __init__(self, given: Any, workers: int | None) -> None:
         self._make: Callable[[int], Executor] | None = None
         if given is None:
-            self._make = ThreadPoolExecutor
+            self._make = _DaemonThreads
         elif isinstance(given, type) or not hasattr(given, "submit"):
             self._make = given
         elif hasattr(given, "get_executor"):  # a distributed.Client
             given = given.get_executor(pure=False)
         self.workers = workers or _workers_of(given if self._make is None else None)
         self._executor = given if self._make is None else self._make(self.workers)
-        self._is_in_process = type(self._executor) is ThreadPoolExecutor
+        self._is_in_process = type(self._executor) in (ThreadPoolExecutor, _DaemonThreads)
 
     def submit(self, task: _Task) -> None:
         """Give the task to the executor. What goes wrong shows when the task's turn to be reported comes."""

@@ -174,6 +174,28 @@ def test_ctrl_c_ends_it_at_once():
     assert float(seconds) < 5
 
 
+ENDLESS = """
+import os, signal, sys, threading
+from evmcore import Block, Header, State, Transaction, assemble, replay_range
+signal.signal(signal.SIGINT, signal.default_int_handler)
+A, LOOP = bytes([1]) * 20, bytes([2]) * 20
+state = State({A: {"balance": 2**200}, LOOP: {"code": assemble("again: PUSH @again JUMP")}})
+block = Block(Header(number=1, fork="London", base_fee_per_gas=7, gas_limit=2**62),
+              (Transaction(to=LOOP, sender=A, gas_limit=2**60, gas_price=10),), pre_state=state)
+threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    list(replay_range([block] * 3, 2, strategy=sys.argv[1], block_workers=2))
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.parametrize("strategy", ["auto", "optimistic", "groups"])
+def test_a_process_that_was_interrupted_ends_while_blocks_are_under_way(strategy):
+    ran = subprocess.run([sys.executable, "-c", ENDLESS, strategy], capture_output=True, text=True, timeout=30)
+    assert (ran.returncode, ran.stdout) == (0, "interrupted\n"), ran.stderr
+
+
 def test_a_worker_killed_in_the_middle_costs_no_block():
     """The pool breaks and is replaced; what it had finished is not done again."""
     pools = []
