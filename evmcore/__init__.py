@@ -25,10 +25,12 @@ from ._core import (
     ordered_trie_root,
     recover_senders,
     run,
+    set_code_cache_limit,
     transact,
 )
 from ._version import __version__
 from .assembler import assemble
+from .codes import CodeCacheInfo, code_cache_info
 from .disassembler import disassemble
 from .errors import (
     DecodeError,
@@ -69,6 +71,7 @@ __all__ = [
     "BlockResult",
     "BlockSummary",
     "CallResult",
+    "CodeCacheInfo",
     "DecodeError",
     "EvmError",
     "ExecutionAborted",
@@ -89,6 +92,7 @@ __all__ = [
     "__version__",
     "assemble",
     "call",
+    "code_cache_info",
     "disassemble",
     "execute_block",
     "fork_includes",
@@ -99,6 +103,7 @@ __all__ = [
     "recover_senders",
     "replay_range",
     "run",
+    "set_code_cache_limit",
     "to_address",
     "transact",
 ]

@@ -6,11 +6,14 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "core/base/flat_map.hpp"
 #include "core/base/hexadecimal.hpp"
 #include "core/base/polled_sort.hpp"
 #include "core/crypto/keccak.hpp"
+#include "core/state/code_cache.hpp"
 #include "core/state/journal.hpp"
 #include "core/state/slot_table.hpp"
 #include "core/state/trie.hpp"
@@ -235,4 +238,76 @@ TEST_CASE("lists and roots of a state whose one account has many slots can be st
         Stopper stopper{n};
         CHECK(!world.root(&root, &stopper.poll));
     }
+}
+
+TEST_CASE("jump destinations are those of a walk through the code") {
+    std::mt19937_64 random{1};
+    // Any bytes; around the pushes, whose data then look like pushes; pushes of a few bytes and destinations.
+    const auto any_byte = [&] { return static_cast<uint8_t>(random()); };
+    const auto near_pushes = [&] { return static_cast<uint8_t>(0x58 + random() % 0x28); };
+    const auto short_pushes = [&] { return static_cast<uint8_t>(random() % 3 ? 0x60 + random() % 6 : 0x5b); };
+    for (int turn = 0; turn < 60'000; ++turn) {
+        const size_t size = random() % 400;
+        std::unique_ptr<uint8_t[]> code{new uint8_t[size]};  // of just this size, for a sanitizer to see
+        for (size_t i = 0; i < size; ++i)
+            code[i] = turn % 3 == 0 ? any_byte() : turn % 3 == 1 ? near_pushes() : short_pushes();
+        std::vector<uint64_t> found(size / 64 + 1), wanted(size / 64 + 1);
+        find_jump_destinations(code.get(), size, found.data());
+        find_jump_destinations_in_order(code.get(), size, wanted.data());
+        REQUIRE(found == wanted);
+    }
+}
+
+TEST_CASE("the code cache gives a code again, and lets go of what nobody holds") {
+    CodeCache cache;
+    const auto get = [&](uint64_t number, size_t size) {
+        std::vector<uint8_t> bytes(size, 0x5b);
+        std::memcpy(bytes.data(), &number, sizeof(number));
+        const ByteView code{bytes.data(), bytes.size()};
+        return cache.get(code, keccak256(code));
+    };
+    const auto figures = [&] {
+        CodeCache::Figures out;
+        REQUIRE(cache.figures(&out));
+        return out;
+    };
+    REQUIRE(cache.set_limit(100'000));
+    const Code* kept = get(0, 1000);
+    for (uint64_t i = 0; i < 1000; ++i)
+        get(i, 1000)->release();
+    CHECK(figures().hits == 1);
+    CHECK(figures().misses == 1000);
+    CHECK(figures().bytes <= 100'000);
+    CHECK(figures().codes > 50);
+    const Code* again = get(0, 1000);  // a state has it all the time
+    CHECK(again == kept);
+    again->release();
+    kept->release();
+    REQUIRE(cache.set_limit(0));
+    CHECK(figures().codes == 0);
+    CHECK(figures().bytes == 0);
+    const Code* alone = get(7, 1000);
+    CHECK(alone->references.load() == 1);
+    alone->release();
+}
+
+TEST_CASE("threads share the code cache") {
+    CodeCache cache;
+    REQUIRE(cache.set_limit(20'000));
+    std::vector<std::thread> threads;
+    for (int number = 0; number < 4; ++number)
+        threads.emplace_back([&cache, number] {
+            for (uint64_t i = 0; i < 5000; ++i) {
+                uint8_t bytes[200] = {};
+                bytes[0] = static_cast<uint8_t>((i * 7 + static_cast<uint64_t>(number)) % 150);
+                const ByteView code{bytes, sizeof(bytes)};
+                const Code* found = cache.get(code, keccak256(code));
+                if (found == nullptr || found->bytes()[0] != bytes[0] || found->analysis() == nullptr)
+                    std::abort();
+                found->release();
+            }
+        });
+    for (std::thread& thread : threads)
+        thread.join();
+    REQUIRE(cache.set_limit(0));
 }

@@ -8,7 +8,7 @@
 
 #include "../base/types.hpp"
 #include "../crypto/keccak.hpp"
-#include "../rules/rules.hpp"
+#include "jump_analysis.hpp"
 
 namespace evmcore {
 
@@ -83,14 +83,7 @@ private:
         auto* bits = static_cast<uint64_t*>(std::calloc(size / 64 + 1, sizeof(uint64_t)));
         if (bits == nullptr)
             return nullptr;
-        const uint8_t* code = bytes();
-        for (size_t i = 0; i < size; ++i) {
-            const uint8_t op = code[i];
-            if (op == OP_JUMPDEST)
-                bits[i / 64] |= uint64_t{1} << (i % 64);
-            else if (data_bytes[op] != 0)
-                i += data_bytes[op];
-        }
+        find_jump_destinations(bytes(), size, bits);
         uint64_t* expected = nullptr;
         if (!jump_destinations.compare_exchange_strong(expected, bits, std::memory_order_acq_rel)) {
             std::free(bits);

@@ -1,4 +1,5 @@
 // The committed state's reads and writes.
+#include "code_cache.hpp"
 #include "world.hpp"
 
 namespace evmcore {
@@ -196,7 +197,7 @@ Status World::set_code(AccountRecord* record, ByteView bytes) noexcept {
         Hash hash;
         keccak256(bytes.data, bytes.size, &hash);
         const KeptCode* kept = codes_.find(hash);
-        code = kept != nullptr ? kept->code->acquire() : Code::create(bytes, &hash);
+        code = kept != nullptr ? kept->code->acquire() : shared_codes().get(bytes, hash);
         if (code == nullptr)
             return Status::OUT_OF_MEMORY;
     }
