@@ -270,8 +270,7 @@ cdef class ScheduleFuzzer:
     cdef dict before, tuning
 
     # Blocks are small, so all that is rare comes at once.
-    RARE = {"patience": 0, "poll_interval": 1, "fallback_shortest": 2, "abort_memory": 2, "early_share": 8,
-            "midway_share": 16}
+    RARE = {"window_per_worker": 2, "patience": 0, "poll_interval": 1, "fallback_shortest": 2, "abort_memory": 2}
 
     def __cinit__(self, seed, workers, **tuning):
         number_between(workers, 1, 256, "workers")

@@ -252,12 +252,11 @@ cdef void work_on_counters(void* context, int worker) noexcept nogil:
     schedule_leave()
 
 
-def probe_scheduler(needs, workers, window, batch, early=(), soon=(), soon_from=0):
+def probe_scheduler(needs, workers, window, batch):
     """(values, runs, discarded, order): counters run by the scheduler. `needs[i]`: the index, i at the most, that i counts on."""
     cdef Counters* c
     cdef uint32_t places = number_between(window, 1, 1 << 20, "window")
     cdef uint32_t together = number_between(batch, 1, 255, "batch")
-    cdef uint32_t begins = number_between(soon_from, 0, 0xFFFFFFFF, "soon_from")
     cdef _Lease lease = lease_engine(<int>number_between(workers, 1, 256, "workers"))
     cdef uint32_t i
     lease.poll.hook = NULL  # the caller is worker 0, whom the schedule fuzzer may keep waiting
@@ -277,14 +276,6 @@ def probe_scheduler(needs, workers, window, batch, early=(), soon=(), soon_from=
             raise MemoryError("a scheduler")
         for i in range(<uint32_t>c.needs.size()):
             c.scheduler.set_batch(i, <uint8_t>min(<size_t>together, c.needs.size() - i))
-        for index in to_list(early, "early"):
-            number = exact_int(index, "early")
-            if not 0 <= number < c.needs.size() or not c.scheduler.set_early(number):
-                raise ValueError(f"early: {shown(number)}")
-        for index in to_list(soon, "soon"):
-            number = exact_int(index, "soon")
-            if not 0 <= number < c.needs.size() or not c.scheduler.set_soon(number, begins):
-                raise ValueError(f"soon: {shown(number)}")
         with nogil:
             lease.engine.pool.run(work_on_counters, c)
         return [c.committed[i].load() for i in range(<uint32_t>c.needs.size())], c.runs, c.discarded, c.order

@@ -60,39 +60,11 @@ def test_every_index_is_committed_once_in_order_on_what_is_final(needed, workers
             assert discarded == 0 or (needed != "nobody" and workers * window * batch > 1)
 
 
-@pytest.mark.parametrize("needed", NEEDS)
-def test_what_begins_early_or_soon_is_committed_in_its_turn(needed):
-    random = Random(7)
-    for workers, window, batch in ((1, 1, 1), (2, 4, 8), (3, 64, 255), (5, 128, 4)):
-        for count in (1, 2, 40, 700):
-            needs = [NEEDS[needed](random, index) for index in range(count)]
-            picked = random.sample(range(count), min(count, random.choice([1, 3, 32])))
-            discarded_by(needs, workers, window, batch, picked)
-            half = random.randrange(count)
-            early = [index for index in picked if index % 3 == 0]
-            soon = [index for index in picked if index % 3 and index >= half]
-            discarded_by(needs, workers, window, batch, early, soon, half)
-
-
-@pytest.mark.parametrize(
-    ("named", "early", "soon", "soon_from"),
-    [
-        ("early: 3", [3], [], 0),  # there is none
-        ("early: 1", [1, 1], [], 0),
-        ("soon: 1", [], [1], 2),  # below what is to come before
-        ("soon: 2", [2], [2], 1),
-    ],
-)
-def test_what_cannot_begin_early_is_named(named, early, soon, soon_from):
-    with pytest.raises(ValueError, match=named):
-        probe_scheduler([0, 1, 2], 2, 4, 1, early, soon, soon_from)
-
-
-@pytest.mark.parametrize("place", range(7))
+@pytest.mark.parametrize("place", range(4))
 @pytest.mark.parametrize("wrong", [-1, 2**32, 2**70, None, 1.5, "1"])
 def test_a_number_that_the_scheduler_cannot_have_is_named(place, wrong):
-    names = ["needs", "workers", "window", "batch", "early", "soon", "soon_from"]
-    given = [[0, 1, 2], 2, 4, 1, [], [], 0]
+    names = ["needs", "workers", "window", "batch"]
+    given = [[0, 1, 2], 2, 4, 1]
     given[place] = [0, wrong] if isinstance(given[place], list) else wrong
     with pytest.raises((ValueError, TypeError), match=names[place]):
         probe_scheduler(*given)
@@ -144,7 +116,4 @@ def test_any_order_of_the_workers_will_do():
         random = Random(seed)
         needs = [NEEDS["anybody below"](random, index) for index in range(40)]
         with ScheduleFuzzer(seed, 3):
-            early = random.sample(range(40), seed % 5)
-            half = seed % 40
-            soon = [index for index in random.sample(range(half, 40), min(seed % 3, 40 - half)) if index not in early]
-            discarded_by(needs, 3, 1 + seed % 9, 1 + seed % 4, early, soon, half)
+            discarded_by(needs, 3, 1 + seed % 9, 1 + seed % 4)

@@ -77,8 +77,6 @@ struct Setting {
     int workers = 2;
     uint32_t window = 64;
     uint32_t batch = 1;
-    std::vector<uint32_t> early, midway;
-    uint32_t midway_from = 0;
 };
 
 // Runs the counters; checks that each was committed once, in order, on what was final. How many executions were aborted.
@@ -88,10 +86,6 @@ uint64_t run(const std::vector<uint32_t>& needs, const Setting& setting) {
     REQUIRE(counters.scheduler.reset(count, setting.window));
     for (uint32_t i = 0; i < count; ++i)
         counters.scheduler.set_batch(i, static_cast<uint8_t>(std::min(setting.batch, count - i)));
-    for (const uint32_t index : setting.early)
-        CHECK(counters.scheduler.set_early(index));
-    for (const uint32_t index : setting.midway)
-        (void)counters.scheduler.set_soon(index, setting.midway_from);
     pool_of(setting.workers).run([](void* context, int worker) { static_cast<Counters*>(context)->work(worker); }, &counters);
     uint64_t order = 0;
     std::vector<uint64_t> values;
@@ -129,33 +123,9 @@ TEST_CASE("every index is committed once, in order, on what is final") {
             for (int kind = 0; kind < 5; ++kind)
                 for (const uint32_t count : {0u, 1u, 2u, 2000u})
                     for (const uint32_t window : {1u, 2u, 64u}) {
-                        const uint64_t aborted = run(needs_of(kind, count, random), {workers, window, batch, {}, {}, 0});
+                        const uint64_t aborted = run(needs_of(kind, count, random), {workers, window, batch});
                         CHECK((kind != 0 || aborted == 0));
                     }
-}
-
-TEST_CASE("what starts out of order is committed in its turn") {
-    std::mt19937_64 random{2};
-    for (int turn = 0; turn < 300; ++turn) {
-        const uint32_t count = 1 + static_cast<uint32_t>(random() % 500);
-        Setting setting{
-            1 + turn % 5, 1 + static_cast<uint32_t>(random() % 100), 1 + static_cast<uint32_t>(random() % 9), {}, {}, 0};
-        setting.midway_from = static_cast<uint32_t>(random() % count);
-        for (uint32_t i = 0; i < count && setting.early.size() < 30; ++i)
-            if (random() % 20 == 0)
-                (i % 3 == 0 || i < setting.midway_from ? setting.early : setting.midway).push_back(i);
-        run(needs_of(turn % 5, count, random), setting);
-    }
-}
-
-TEST_CASE("what can't start out of order is refused") {
-    Scheduler scheduler;
-    REQUIRE(scheduler.reset(4, 4));
-    CHECK(scheduler.set_early(1));
-    CHECK(!scheduler.set_early(1));
-    CHECK(!scheduler.set_soon(1, 1));
-    CHECK(!scheduler.set_soon(2, 3));  // below what is to come before
-    CHECK(scheduler.set_soon(3, 3));
 }
 
 TEST_CASE("dependent work closes the window") {
@@ -163,18 +133,13 @@ TEST_CASE("dependent work closes the window") {
     for (uint32_t i = 0; i < 5000; ++i)
         chain.push_back(i > 0 ? i - 1 : 0);
     // Without the fallback nearly all that is executed ahead would be aborted.
-    CHECK(run(chain, {4, 128, 1, {}, {}, 0}) < 1500);
+    CHECK(run(chain, {4, 128, 1}) < 1500);
 }
 
 TEST_CASE("any order of the workers will do") {
     for (uint64_t seed = 0; seed < 500; ++seed) {
         std::mt19937_64 random{seed};
-        Setting setting{3, 1 + static_cast<uint32_t>(seed % 9), 1 + static_cast<uint32_t>(seed % 4), {}, {}, 0};
-        setting.midway_from = static_cast<uint32_t>(seed % 40);
-        if (seed % 5 == 0)
-            setting.early.push_back(static_cast<uint32_t>(seed % 37));
-        else if (setting.midway_from < 39)
-            setting.midway.push_back(39);
+        const Setting setting{3, 1 + static_cast<uint32_t>(seed % 9), 1 + static_cast<uint32_t>(seed % 4)};
         ScheduleController controller{seed};
         schedule_controller.store(&controller);
         run(needs_of(3, 40, random), setting);

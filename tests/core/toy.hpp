@@ -312,11 +312,10 @@ inline Result run_optimistically(Case* block, int workers, ExecutionCounts* coun
 struct SmallTuning {
     Tuning before = tuning;
     SmallTuning() {
+        tuning.window_per_worker = 2;
         tuning.patience = 0;
         tuning.poll_interval = 1;
         tuning.fallback_shortest = tuning.abort_memory = 2;
-        tuning.early_share = 8;
-        tuning.midway_share = 16;
     }
     ~SmallTuning() { tuning = before; }
 };

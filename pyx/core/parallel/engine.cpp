@@ -57,7 +57,6 @@ void Engine::trim() noexcept {
     memory.trim(KEPT_BYTES);
     transactions.trim(KEPT_BYTES);
     sketches_.trim(KEPT_BYTES);
-    heavy_.trim(KEPT_BYTES);
 }
 
 bool Engine::wait_at_gate() noexcept {
@@ -94,7 +93,7 @@ void Engine::open_workers() noexcept {
 Status Engine::begin_optimistic() noexcept {
     const size_t count = job->transactions.size();
     // Each of the transactions is reset by whoever executes it first.
-    if ((transactions.size() < count && !transactions.resize(count)) || !sketches_.resize(count) || !heavy_.reserve(count))
+    if ((transactions.size() < count && !transactions.resize(count)) || !sketches_.resize(count))
         return Status::OUT_OF_MEMORY;
     const uint64_t limits = sketch_transactions();
     // Limits may sum up to more than is used.
@@ -109,12 +108,6 @@ Status Engine::begin_optimistic() noexcept {
         return Status::OUT_OF_MEMORY;
     if (tuning.batches)
         set_batches();
-    if (workers.size() > 1) {
-        if (tuning.early_starts)
-            set_early(limits);
-        if (tuning.midway_starts)
-            set_midway(limits);
-    }
     return Status::RUNNING;
 }
 
@@ -143,37 +136,6 @@ void Engine::set_batches() noexcept {
         const size_t batch =
             payments > 1 ? std::min<size_t>(payments, tuning.payment_batch) : std::min<size_t>(alike, tuning.neighbour_batch);
         scheduler.set_batch(static_cast<uint32_t>(i), static_cast<uint8_t>(batch));
-    }
-}
-
-// Transactions whose gas limit is a large part of all start first, on up to half of the workers: each that turns out to be long
-// would otherwise start late and leave the others idle. If it reads what others write it is aborted.
-void Engine::set_early(uint64_t limits) noexcept {
-    const uint32_t worker_count = static_cast<uint32_t>(workers.size());
-    const uint64_t least = limits / tuning.early_share / worker_count + 1;
-    heavy_.clear();
-    for (uint32_t i = worker_count; i < sketches_.size(); ++i)
-        if (sketches_[i].gas_limit >= least)
-            (void)heavy_.push_back(i);  // there is room for all
-    std::stable_sort(heavy_.begin(), heavy_.end(),
-                     [&](uint32_t a, uint32_t b) { return sketches_[a].gas_limit > sketches_[b].gas_limit; });
-    for (size_t k = 0; k < heavy_.size() && k < worker_count / 2; ++k)
-        scheduler.set_early(heavy_[k]);
-}
-
-// Those near the end that would outlast what the other workers have left to do start when half of the gas has been claimed, from
-// the last one back.
-void Engine::set_midway(uint64_t limits) noexcept {
-    const uint32_t others = static_cast<uint32_t>(workers.size()) - 1;
-    const uint64_t least = limits / tuning.midway_share + 1;
-    uint32_t half = 0;
-    for (uint64_t sum = 0; half < sketches_.size() && sum < limits / 2; ++half)
-        sum += sketches_[half].gas_limit;
-    uint64_t behind = 0;
-    for (uint32_t i = static_cast<uint32_t>(sketches_.size()); i-- > half;) {
-        const uint64_t limit = sketches_[i].gas_limit;
-        if (limit < least || limit <= behind / others || !scheduler.set_soon(i, half))
-            behind += limit;
     }
 }
 

@@ -104,14 +104,11 @@ private:
         bool is_like_next;  // calls the same contract
     };
     Vector<Sketch> sketches_;
-    Vector<uint32_t> heavy_;  // scratch: transactions that may start early
 
     bool wait_at_gate() noexcept;
     void open_workers() noexcept;
     uint64_t sketch_transactions() noexcept;
     void set_batches() noexcept;
-    void set_early(uint64_t limits) noexcept;
-    void set_midway(uint64_t limits) noexcept;
 };
 
 template <class Prepare, class Work>
