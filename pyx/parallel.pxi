@@ -57,8 +57,7 @@ hooks.end_block = end_job
 
 cdef dict counts_of(const ExecutionCounts& counts):
     """What the workers counted in a block."""
-    return {"executions": counts.executions, "aborted": counts.aborted, "aborted_early": counts.aborted_early,
-            "aborted_while_executing": counts.aborted_while_executing, "aborted_gas": counts.aborted_gas,
+    return {"executions": counts.executions, "aborted": counts.aborted, "aborted_gas": counts.aborted_gas,
             "rebased": counts.rebased, "rebased_slots": counts.rebased_slots,
             "fallback_transactions": counts.fallback_transactions}
 
@@ -270,7 +269,7 @@ cdef class ScheduleFuzzer:
     cdef dict before, tuning
 
     # Blocks are small, so all that is rare comes at once.
-    RARE = {"window_per_worker": 2, "patience": 0, "poll_interval": 1, "fallback_shortest": 2, "abort_memory": 2}
+    RARE = {"window_per_worker": 2, "fallback_shortest": 2, "abort_memory": 2}
 
     def __cinit__(self, seed, workers, **tuning):
         number_between(workers, 1, 256, "workers")

@@ -313,8 +313,6 @@ struct SmallTuning {
     Tuning before = tuning;
     SmallTuning() {
         tuning.window_per_worker = 2;
-        tuning.patience = 0;
-        tuning.poll_interval = 1;
         tuning.fallback_shortest = tuning.abort_memory = 2;
     }
     ~SmallTuning() { tuning = before; }

@@ -1,20 +1,9 @@
-// How a block begins and ends on an engine, and what its workers' views and poll hooks do.
+// How a block begins and ends on an engine, and what its workers' views answer.
 #include "engine.hpp"
 
 #include <algorithm>
 
 namespace evmcore {
-
-bool EngineWorker::poll(void* context) noexcept {
-    auto* worker = static_cast<EngineWorker*>(context);
-    if (worker->signals != nullptr && worker->signals(worker->signals_context))
-        return true;
-    // At the second poll, the fourth, the eighth …
-    if (!worker->is_speculative || ++worker->polls < 2 || (worker->polls & (worker->polls - 1)) != 0)
-        return false;
-    worker->is_aborted = !worker->memory->is_current(worker->transaction, &worker->machine.journal, *worker->sender);
-    return worker->is_aborted;
-}
 
 StateView EngineWorker::view() noexcept {
     StateView view;
@@ -77,16 +66,6 @@ void Engine::open_workers() noexcept {
         worker->memory = &memory;
         worker->counts = ExecutionCounts{};
         worker->busy_seconds = 0;
-        worker->is_speculative = worker->is_aborted = false;
-        worker->signals = nullptr;
-        Poll& poll = worker->machine.poll;
-        if (worker == workers[0] && poll.hook != EngineWorker::poll) {
-            worker->signals = poll.hook;
-            worker->signals_context = poll.hook_context;
-        }
-        poll.hook = EngineWorker::poll;
-        poll.hook_context = worker;
-        poll.interval = poll.countdown = tuning.poll_interval;
     }
 }
 
@@ -157,20 +136,8 @@ void Engine::end_optimistic() noexcept {
 
 void Engine::stop_all() noexcept {
     scheduler.stop();
-    // Release: a worker that takes back its own abort finds that the scheduler was stopped.
     for (EngineWorker* worker : workers)
-        worker->machine.poll.abort.store(true, std::memory_order_release);
-}
-
-bool Engine::take_abort(EngineWorker* worker) noexcept {
-    if (!worker->is_aborted)
-        return false;
-    worker->is_aborted = false;
-    worker->machine.poll.abort.exchange(false, std::memory_order_acq_rel);
-    if (!scheduler.is_stopped())
-        return true;
-    worker->machine.poll.abort.store(true, std::memory_order_relaxed);
-    return false;
+        worker->machine.poll.abort.store(true, std::memory_order_relaxed);
 }
 
 void Engine::trace_dependencies(uint32_t i) noexcept {

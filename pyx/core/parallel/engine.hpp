@@ -16,20 +16,9 @@ struct EngineWorker {
     VersionArena arena;
     MultiVersion* memory = nullptr;
     uint32_t transaction = 0;  // that it executes: what the view answers depends on it
-    // Of the execution at work: whether its reads may change, whether they have, and how often the poll hook was called.
-    bool is_speculative = false;
-    bool is_aborted = false;
-    uint32_t polls = 0;
-    const Address* sender = nullptr;
-    bool (*signals)(void*) = nullptr;  // the poll hook of the thread that Python's signals reach
-    void* signals_context = nullptr;
-
     ExecutionCounts counts;
     double busy_seconds = 0;  // at work on the block, not waiting for it
 
-    // The poll hook: signals, and whether the execution's reads have been written below it meanwhile; then it stops. It looks from
-    // the second poll on, after some tens of microseconds: shorter ones end before that pays.
-    static bool poll(void* context) noexcept;
     StateView view() noexcept;
 };
 
@@ -37,7 +26,6 @@ struct EngineWorker {
 struct alignas(64) TransactionState {
     bool is_exact = false;     // executed with everything below it committed
     bool is_written = false;   // its writes are in multi-version memory
-    bool was_aborted = false;  // an execution of it was
     int64_t waited_for = -1;   // the transaction whose writes made it execute again
     uint64_t finish_gas = 0;   // when it could have finished on processors without number, in gas (recorded blocks)
 };
@@ -80,8 +68,6 @@ struct Engine {
     Status
     flush() noexcept;  // what is committed goes to the base state, and the memory starts again on it; when nobody else works
     void end_optimistic() noexcept;
-    // After an execution of the worker: whether it stopped itself; then it may be executed again.
-    bool take_abort(EngineWorker* worker) noexcept;
     // Finds what transaction i, about to commit, depends on; sets its finish.
     void trace_dependencies(uint32_t i) noexcept;
     // The latest transaction below i that wrote what an aborted execution of i had read.

@@ -215,55 +215,6 @@ void MultiVersion::unpublish(uint32_t i, const Effects& effects) noexcept {
     }
 }
 
-bool MultiVersion::is_current(uint32_t i, const Effects& effects, const Address& sender) noexcept {
-    AccountState now;
-    for (const AccountEffect& effect : effects.accounts) {
-        const uint8_t reads = effect.address == sender ? effect.reads & ~READ_NONCE : effect.reads;
-        if (reads != 0 &&
-            (account_at(i, effect.place, effect.address, &now) != Status::RUNNING || !still_holds(effect, now, reads)))
-            return false;
-    }
-    SlotState state;
-    for (const SlotEffect& effect : effects.slots) {
-        const AccountEffect& owner = effects.accounts[effect.account];
-        if (slot(i, owner.address, owner.place, effect.key, &state) != Status::RUNNING)
-            return false;
-        if (!effects.admits(effect, state.value)) {
-            blame(owner.place, owner.was_followed);
-            return false;
-        }
-    }
-    return true;
-}
-
-bool MultiVersion::is_current(uint32_t i, Journal* journal, const Address& sender) noexcept {
-    AccountState now;
-    for (size_t k = 0; k < journal->account_count(); ++k) {
-        const JournalAccount& entry = journal->account_at(k);
-        const uint8_t reads = entry.address == sender ? entry.reads & ~READ_NONCE : entry.reads;
-        if (reads == 0 || !entry.is_loaded)
-            continue;
-        AccountEffect effect;
-        effect.see(entry.original, entry.balance_minimum);
-        if (account_at(i, effect.place, entry.address, &now) != Status::RUNNING || !still_holds(effect, now, reads))
-            return false;
-    }
-    SlotState state;
-    for (size_t k = 0; k < journal->slot_count(); ++k) {
-        const JournalSlot& entry = journal->slot_at(k);
-        const JournalAccount& owner = *entry.account;
-        if (!entry.is_read_through)
-            continue;
-        if (slot(i, owner.address, owner.original.place, entry.key, &state) != Status::RUNNING)
-            return false;
-        if (state.value != entry.original && (entry.guard == nullptr || !entry.guard->admits(state.value))) {
-            blame(owner.original.place, owner.original.is_contended);
-            return false;
-        }
-    }
-    return true;
-}
-
 bool MultiVersion::is_valid(Effects* effects, ExecutionCounts* counts) noexcept {
     bool is_repaired = false;
     bool is_slot_repaired = false;

@@ -125,11 +125,6 @@ public:
     bool publish(uint32_t i, Effects* effects, VersionArena* arena) noexcept;
     void unpublish(uint32_t i, const Effects& effects) noexcept;
 
-    // Whether a run of i that saw this would see the same now, as far as transactions below i have run. Any worker may ask.
-    // The sender's nonce doesn't count: the transaction says it.
-    bool is_current(uint32_t i, const Effects& effects, const Address& sender) noexcept;
-    bool is_current(uint32_t i, Journal* journal, const Address& sender) noexcept;  // of a run that goes on
-
     // The rest is for the one worker that commits, with everything below i committed.
     // Whether a run of i that saw `effects` would come out the same now; these are then what they would have been now. Counted
     // in `repairs` if a balance or a slot that it changed or checked is another by now, and all the same it stands.

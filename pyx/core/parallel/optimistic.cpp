@@ -64,8 +64,6 @@ private:
             engine_.stop_all();
             return false;
         }
-        if (claim == Claim::WAIT && turn >= tuning.patience && tuning.look_ahead)
-            look_ahead();
         if (claim == Claim::REST && turn < tuning.idle_yields)
             rest();
         else
@@ -89,26 +87,13 @@ private:
         return false;
     }
 
-    // Executes transaction i on what is committed and written below it, again if it aborted itself, and writes its effects to
-    // multi-version memory.
+    // Executes transaction i on what is committed and written below it, and writes its effects to multi-version memory.
     void execute(uint32_t i) noexcept {
         TransactionState& own = state(i);
-        worker_.sender = &engine_.job->transactions[i]->sender;
-        for (uint32_t turn = 0;; ++turn) {
-            own.is_exact = engine_.scheduler.frontier() == i;
-            worker_.polls = 0;
-            worker_.is_speculative = !own.is_exact && tuning.abort_while_executing && turn < tuning.aborts_while_executing;
-            worker_.machine.follow_slots(tuning.value_tracking && !own.is_exact);
-            apply(i, own.is_exact ? ApplyMode::EXACT : ApplyMode::SPECULATIVE);
-            worker_.is_speculative = false;
-            worker_.machine.follow_slots(false);
-            if (!engine_.take_abort(&worker_))
-                break;
-            own.was_aborted = true;
-            ++worker_.counts.aborted;
-            ++worker_.counts.aborted_while_executing;
-            worker_.counts.aborted_gas += uint64_t{worker_.polls} * worker_.machine.poll.interval;
-        }
+        own.is_exact = engine_.scheduler.frontier() == i;
+        worker_.machine.follow_slots(tuning.value_tracking && !own.is_exact);
+        apply(i, own.is_exact ? ApplyMode::EXACT : ApplyMode::SPECULATIVE);
+        worker_.machine.follow_slots(false);
         if (!own.is_exact && is_result(outcome(i).status) && engine_.scheduler.frontier() != i) {
             schedule_point(SchedulePoint::PUBLISH);
             // Full: nobody sees it before it commits, which costs time, not truth.
@@ -127,31 +112,9 @@ private:
     // Takes back the execution of transaction i.
     void abort(uint32_t i) noexcept {
         remove(i);
-        state(i).was_aborted = true;
         ++worker_.counts.aborted;
         if (is_result(outcome(i).status))
             worker_.counts.aborted_gas += static_cast<uint64_t>(outcome(i).gas_used);
-    }
-
-    // What a worker does that has nothing to claim: it validates an execution above the commit index, and executes it again if its
-    // reads have changed, before its turn comes and all wait for it. Each is looked at once while the commit index stays.
-    void look_ahead() noexcept {
-        const uint32_t commit_index = engine_.scheduler.frontier();
-        if (commit_index != known_commit_index_)
-            known_commit_index_ = looked_at_ = commit_index;
-        const uint32_t i = looked_at_ + 1;
-        if (i - commit_index > tuning.look_ahead_distance || i >= engine_.scheduler.claimed())
-            return;
-        looked_at_ = i;
-        if (!engine_.scheduler.take(i))
-            return;
-        if (!state(i).is_exact && is_result(outcome(i).status) &&
-            !engine_.memory.is_current(i, outcome(i).effects, engine_.job->transactions[i]->sender)) {
-            abort(i);
-            ++worker_.counts.aborted_early;
-            execute(i);
-        }
-        engine_.scheduler.set_executed(i);
     }
 
     // Commits as far as transactions have been executed, unless another worker is at it.
@@ -160,12 +123,13 @@ private:
         if (!engine_.scheduler.try_begin_commit())
             return;
         while (engine_.scheduler.ready(&i)) {
-            engine_.status = validate_and_commit(i);
+            const bool is_valid = validates(i);
+            engine_.status = is_valid ? commit(i) : execute_again(i);
             if (engine_.status != Status::RUNNING) {
                 engine_.stop_all();
                 break;
             }
-            engine_.scheduler.advance(state(i).was_aborted);
+            engine_.scheduler.advance(!is_valid);
         }
         engine_.scheduler.end_commit();
     }
@@ -181,19 +145,16 @@ private:
                engine_.memory.is_valid(&outcome(i).effects, &worker_.counts);
     }
 
-    Status validate_and_commit(uint32_t i) noexcept {
-        if (!validates(i)) {
-            if (state(i).is_exact) {
-                remove(i);
-                return engine_.job->fail(outcome(i).status, i);
-            }
-            if (is_result(outcome(i).status))
-                engine_.find_conflict(i);
-            abort(i);
-            if (!is_result(apply(i, ApplyMode::EXACT)))
-                return engine_.job->fail(outcome(i).status, i);
-        }
-        if (state(i).was_aborted && state(i).waited_for < 0)
+    // Executes transaction i, which is at the commit index and failed validation, on what is final, and commits it.
+    Status execute_again(uint32_t i) noexcept {
+        if (state(i).is_exact)
+            return engine_.job->fail(outcome(i).status, i);
+        if (is_result(outcome(i).status))
+            engine_.find_conflict(i);
+        abort(i);
+        if (!is_result(apply(i, ApplyMode::EXACT)))
+            return engine_.job->fail(outcome(i).status, i);
+        if (state(i).waited_for < 0)
             engine_.find_conflict(i);
         return commit(i);
     }
@@ -237,8 +198,6 @@ private:
     Engine& engine_;
     EngineWorker& worker_;
     const int number_;
-    uint32_t looked_at_ = 0;
-    uint32_t known_commit_index_ = 0;
 };
 
 }  // namespace

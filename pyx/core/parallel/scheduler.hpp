@@ -2,10 +2,8 @@
 //
 //   claim: next, within a window ahead of the frontier     set_executed      commit, one worker at a time, at the frontier
 //   READY(i) ----------------------------> EXECUTING(i) ----------------> EXECUTED(i) ---------------> COMMITTED(i)
-//                                               ^-------------------------------'  take: a worker that has nothing to claim
 //
-// Whoever commits finds everything below committed, so what it runs again there is right at once. Before its turn comes an
-// index may be taken by a worker without work, to see whether its run still stands, and to run it again if not.
+// Whoever commits finds everything below committed, so what it runs again there is right at once.
 // Work that turned out in vain closes the window: when more than a third of the recent runs were discarded, no more is
 // handed out until all that was is committed; then one worker has the next indices to itself, as if there were no others,
 // who rest. Afterwards all may try again; each time that this fails the stretch alone is eight times as long, and more when it
@@ -94,21 +92,13 @@ public:
         steps_[index].store(EXECUTED, std::memory_order_release);
     }
 
-    // Takes an index that has been executed and whose turn has not come: nobody else touches it until `set_executed`.
-    bool take(uint32_t index) noexcept {
-        schedule_point(SchedulePoint::CLAIM);
-        return is_executed(index) && move_on(index, TAKEN);
-    }
-    // All below this have been claimed, and none above.
-    uint32_t claimed() const noexcept { return next_.load(std::memory_order_relaxed); }
-
     // One worker at a time may commit. `ready`: the index at the frontier has been executed; it is the committer's now.
     bool try_begin_commit() noexcept {
         return is_executed(frontier_.load(std::memory_order_relaxed)) && commit_lock_.try_lock();
     }
     bool ready(uint32_t* index) noexcept {
         *index = frontier_.load(std::memory_order_relaxed);
-        return !stop_.load(std::memory_order_relaxed) && is_executed(*index) && move_on(*index, COMMITTING);
+        return !stop_.load(std::memory_order_relaxed) && is_executed(*index);
     }
     // Release: the committed state goes with the frontier. `was_wasted`: a run of this index was discarded.
     void advance(bool was_wasted) noexcept {
@@ -144,20 +134,16 @@ public:
     bool is_stopped() const noexcept { return stop_.load(std::memory_order_relaxed); }
 
 private:
-    enum Step : uint8_t { OPEN, EXECUTED, TAKEN, COMMITTING };
+    enum Step : uint8_t { OPEN, EXECUTED };
+    // Acquire: with the step comes what the execution left.
     bool is_executed(uint32_t index) const noexcept {
-        return index < count_ && steps_[index].load(std::memory_order_relaxed) == EXECUTED;
-    }
-    // Acquire: with the step comes what the run left.
-    bool move_on(uint32_t index, Step to) noexcept {
-        uint8_t from = EXECUTED;
-        return steps_[index].compare_exchange_strong(from, to, std::memory_order_acquire, std::memory_order_relaxed);
+        return index < count_ && steps_[index].load(std::memory_order_acquire) == EXECUTED;
     }
 
     // More than a third, in 1/1024.
     static constexpr int32_t WASTE_UNIT = 1024;
     int32_t waste_limit() const noexcept { return WASTE_UNIT * waste_memory_ * static_cast<int32_t>(tuning.abort_limit) / 100; }
-    static constexpr int CALLER = 0;        // what the work is about is in its caches, which made it
+    static constexpr int CALLER = 0;  // what the work is about is in its caches, which made it
 
     std::unique_ptr<std::atomic<uint8_t>[]> steps_;  // published: by the worker whose the index is
     std::unique_ptr<uint8_t[]> batches_;             // frozen while workers run

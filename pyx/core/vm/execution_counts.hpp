@@ -8,8 +8,6 @@ namespace evmcore {
 struct ExecutionCounts {
     uint64_t executions = 0;               // of transactions, aborted ones included
     uint64_t aborted = 0;                  // whose read set failed validation
-    uint64_t aborted_early = 0;            // of these, found before the transaction was at the commit index
-    uint64_t aborted_while_executing = 0;  // of these, stopped before they ended
     uint64_t aborted_gas = 0;              // gas used by aborted executions
     uint64_t rebased = 0;                  // transactions that validate although a balance or slot they change has changed
     uint64_t rebased_slots = 0;            // of these, those with such a slot
@@ -18,8 +16,6 @@ struct ExecutionCounts {
     void add(const ExecutionCounts& other) noexcept {
         executions += other.executions;
         aborted += other.aborted;
-        aborted_early += other.aborted_early;
-        aborted_while_executing += other.aborted_while_executing;
         aborted_gas += other.aborted_gas;
         rebased += other.rebased;
         rebased_slots += other.rebased_slots;

@@ -4,8 +4,6 @@ cdef extern from "core/vm/execution_counts.hpp" namespace "evmcore" nogil:
     cppclass ExecutionCounts:
         uint64_t executions
         uint64_t aborted
-        uint64_t aborted_early
-        uint64_t aborted_while_executing
         uint64_t aborted_gas
         uint64_t rebased
         uint64_t rebased_slots
