@@ -240,8 +240,7 @@ cdef void work_on_counters(void* context, int worker) noexcept nogil:
         if claim == Claim.DONE:
             break
         if claim == Claim.CLAIMED:
-            for i in range(first, first + count):
-                count_ahead(c, i)
+            count_ahead(c, first)
         elif claim == Claim.ALONE:
             for i in range(first, first + count):
                 c.runs += 1
@@ -252,11 +251,10 @@ cdef void work_on_counters(void* context, int worker) noexcept nogil:
     schedule_leave()
 
 
-def probe_scheduler(needs, workers, window, batch):
+def probe_scheduler(needs, workers, window):
     """(values, runs, discarded, order): counters run by the scheduler. `needs[i]`: the index, i at the most, that i counts on."""
     cdef Counters* c
     cdef uint32_t places = number_between(window, 1, 1 << 20, "window")
-    cdef uint32_t together = number_between(batch, 1, 255, "batch")
     cdef _Lease lease = lease_engine(<int>number_between(workers, 1, 256, "workers"))
     cdef uint32_t i
     lease.poll.hook = NULL  # the caller is worker 0, whom the schedule fuzzer may keep waiting
@@ -274,8 +272,6 @@ def probe_scheduler(needs, workers, window, batch):
         c.seen.resize(c.needs.size())
         if not c.scheduler.reset(<uint32_t>c.needs.size(), places):
             raise MemoryError("a scheduler")
-        for i in range(<uint32_t>c.needs.size()):
-            c.scheduler.set_batch(i, <uint8_t>min(<size_t>together, c.needs.size() - i))
         with nogil:
             lease.engine.pool.run(work_on_counters, c)
         return [c.committed[i].load() for i in range(<uint32_t>c.needs.size())], c.runs, c.discarded, c.order

@@ -48,23 +48,22 @@ def discarded_by(needs: list[int], *how) -> int:
     return discarded
 
 
-@pytest.mark.parametrize("batch", [1, 8, 255])
 @pytest.mark.parametrize("workers", [1, 2, 5])
 @pytest.mark.parametrize("needed", NEEDS)
-def test_every_index_is_committed_once_in_order_on_what_is_final(needed, workers, batch):
-    random = Random(workers * 1000 + batch)
+def test_every_index_is_committed_once_in_order_on_what_is_final(needed, workers):
+    random = Random(workers)
     for count in (0, 1, 2, 3000):
         needs = [NEEDS[needed](random, index) for index in range(count)]
         for window in (1, 2, 64):
-            discarded = discarded_by(needs, workers, window, batch)
-            assert discarded == 0 or (needed != "nobody" and workers * window * batch > 1)
+            discarded = discarded_by(needs, workers, window)
+            assert discarded == 0 or (needed != "nobody" and workers * window > 1)
 
 
-@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize("place", range(3))
 @pytest.mark.parametrize("wrong", [-1, 2**32, 2**70, None, 1.5, "1"])
 def test_a_number_that_the_scheduler_cannot_have_is_named(place, wrong):
-    names = ["needs", "workers", "window", "batch"]
-    given = [[0, 1, 2], 2, 4, 1]
+    names = ["needs", "workers", "window"]
+    given = [[0, 1, 2], 2, 4]
     given[place] = [0, wrong] if isinstance(given[place], list) else wrong
     with pytest.raises((ValueError, TypeError), match=names[place]):
         probe_scheduler(*given)
@@ -78,7 +77,7 @@ needs = [max(0, index - 1) for index in range(40)]
 for workers in (2, 3, 4):
     with ScheduleFuzzer(1, 3) as fuzzer:
         for _ in range(2):
-            assert probe_scheduler(needs, workers, 4, 1)[0] == list(range(1, 41))
+            assert probe_scheduler(needs, workers, 4)[0] == list(range(1, 41))
     assert fuzzer.points > 40
 print("done", len(__import__("os").listdir("/proc/self/task")))
 """
@@ -105,10 +104,10 @@ def test_a_schedule_goes_on_with_the_workers_that_there_are(has_threads):
 
 def test_independent_work_is_never_discarded_and_dependent_work_closes_the_window():
     independent = list(range(5000))
-    assert probe_scheduler(independent, 4, 128, 1)[2] == 0
+    assert probe_scheduler(independent, 4, 128)[2] == 0
     chain = [max(0, index - 1) for index in range(5000)]
     # Without the window's closing nearly all that is run ahead would be.
-    assert probe_scheduler(chain, 4, 128, 1)[2] < 1500
+    assert probe_scheduler(chain, 4, 128)[2] < 1500
 
 
 def test_any_order_of_the_workers_will_do():
@@ -116,4 +115,4 @@ def test_any_order_of_the_workers_will_do():
         random = Random(seed)
         needs = [NEEDS["anybody below"](random, index) for index in range(40)]
         with ScheduleFuzzer(seed, 3):
-            discarded_by(needs, 3, 1 + seed % 9, 1 + seed % 4)
+            discarded_by(needs, 3, 1 + seed % 9)

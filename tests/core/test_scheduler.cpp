@@ -48,10 +48,8 @@ struct Counters {
             if (claim == Claim::DONE)
                 break;
             if (claim == Claim::CLAIMED) {
-                for (uint32_t i = first; i < first + count; ++i) {
-                    seen[i] = below(i);
-                    scheduler.set_executed(i);
-                }
+                seen[first] = below(first);
+                scheduler.set_executed(first);
             } else if (claim == Claim::ALONE) {
                 for (uint32_t i = first; i < first + count; ++i) {
                     ++executions;
@@ -76,7 +74,6 @@ Pool& pool_of(int workers) {
 struct Setting {
     int workers = 2;
     uint32_t window = 64;
-    uint32_t batch = 1;
 };
 
 // Runs the counters; checks that each was committed once, in order, on what was final. How many executions were aborted.
@@ -84,8 +81,6 @@ uint64_t run(const std::vector<uint32_t>& needs, const Setting& setting) {
     Counters counters{needs};
     const uint32_t count = static_cast<uint32_t>(needs.size());
     REQUIRE(counters.scheduler.reset(count, setting.window));
-    for (uint32_t i = 0; i < count; ++i)
-        counters.scheduler.set_batch(i, static_cast<uint8_t>(std::min(setting.batch, count - i)));
     pool_of(setting.workers).run([](void* context, int worker) { static_cast<Counters*>(context)->work(worker); }, &counters);
     uint64_t order = 0;
     std::vector<uint64_t> values;
@@ -119,13 +114,12 @@ std::vector<uint32_t> needs_of(int kind, uint32_t count, std::mt19937_64& random
 TEST_CASE("every index is committed once, in order, on what is final") {
     std::mt19937_64 random{1};
     for (const int workers : {1, 2, 5})
-        for (const uint32_t batch : {1u, 8u, 255u})
-            for (int kind = 0; kind < 5; ++kind)
-                for (const uint32_t count : {0u, 1u, 2u, 2000u})
-                    for (const uint32_t window : {1u, 2u, 64u}) {
-                        const uint64_t aborted = run(needs_of(kind, count, random), {workers, window, batch});
-                        CHECK((kind != 0 || aborted == 0));
-                    }
+        for (int kind = 0; kind < 5; ++kind)
+            for (const uint32_t count : {0u, 1u, 2u, 2000u})
+                for (const uint32_t window : {1u, 2u, 64u}) {
+                    const uint64_t aborted = run(needs_of(kind, count, random), {workers, window});
+                    CHECK((kind != 0 || aborted == 0));
+                }
 }
 
 TEST_CASE("dependent work closes the window") {
@@ -133,13 +127,13 @@ TEST_CASE("dependent work closes the window") {
     for (uint32_t i = 0; i < 5000; ++i)
         chain.push_back(i > 0 ? i - 1 : 0);
     // Without the fallback nearly all that is executed ahead would be aborted.
-    CHECK(run(chain, {4, 128, 1}) < 1500);
+    CHECK(run(chain, {4, 128}) < 1500);
 }
 
 TEST_CASE("any order of the workers will do") {
     for (uint64_t seed = 0; seed < 500; ++seed) {
         std::mt19937_64 random{seed};
-        const Setting setting{3, 1 + static_cast<uint32_t>(seed % 9), 1 + static_cast<uint32_t>(seed % 4)};
+        const Setting setting{3, 1 + static_cast<uint32_t>(seed % 9)};
         ScheduleController controller{seed};
         schedule_controller.store(&controller);
         run(needs_of(3, 40, random), setting);

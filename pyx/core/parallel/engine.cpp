@@ -45,7 +45,6 @@ void Engine::trim() noexcept {
     }
     memory.trim(KEPT_BYTES);
     transactions.trim(KEPT_BYTES);
-    sketches_.trim(KEPT_BYTES);
 }
 
 bool Engine::wait_at_gate() noexcept {
@@ -72,11 +71,13 @@ void Engine::open_workers() noexcept {
 Status Engine::begin_optimistic() noexcept {
     const size_t count = job->transactions.size();
     // Each of the transactions is reset by whoever executes it first.
-    if ((transactions.size() < count && !transactions.resize(count)) || !sketches_.resize(count))
+    if (transactions.size() < count && !transactions.resize(count))
         return Status::OUT_OF_MEMORY;
-    const uint64_t limits = sketch_transactions();
     // Limits may sum up to more than is used.
-    const uint64_t gas = std::min(limits, job->context.gas_limit);
+    uint64_t gas = 0;
+    for (size_t i = 0; i < count && gas < job->context.gas_limit; ++i)
+        gas += std::min(job->transactions[i]->gas_limit, job->context.gas_limit);
+    gas = std::min(gas, job->context.gas_limit);
     // The cheapest cell is a slot in an access list, 1,900 gas, that is written, 2,900; and some are never committed.
     // Before EIP-150 contracts that destroy themselves make accounts for less: then it takes more room.
     cells_ = std::min(std::min(static_cast<size_t>(gas / 3000) + 6 * count + 4096, MAX_CELLS) * room, MAX_CELLS);
@@ -85,37 +86,7 @@ Status Engine::begin_optimistic() noexcept {
     if (!memory.reset(job->world, job->rules->deletes_empty_accounts, cells_) ||
         !scheduler.reset(static_cast<uint32_t>(count), window))
         return Status::OUT_OF_MEMORY;
-    if (tuning.batches)
-        set_batches();
     return Status::RUNNING;
-}
-
-// Takes from each transaction what its scheduling depends on, since they are too large to be gone through twice. Returns the sum
-// of the gas limits, each as far as the block has room for it.
-uint64_t Engine::sketch_transactions() noexcept {
-    uint64_t limits = 0;
-    for (size_t i = 0; i < sketches_.size(); ++i) {
-        const Transaction& tx = *job->transactions[i];
-        // One whose sender has yet to be recovered takes fifty microseconds more.
-        const bool is_payment = tx.knows_sender() && (tx.gas_limit < 30'000 || (tx.data.empty() && tx.gas_limit < 100'000));
-        sketches_[i] = {std::min(tx.gas_limit, job->context.gas_limit), is_payment, false};
-        if (i > 0)
-            sketches_[i - 1].is_like_next = tx.to == job->transactions[i - 1]->to;
-        limits += sketches_[i].gas_limit;
-    }
-    return limits;
-}
-
-void Engine::set_batches() noexcept {
-    // From the end, so that a batch goes to the end of its kind at the most.
-    size_t payments = 0, alike = 0;
-    for (size_t i = sketches_.size(); i-- > 0;) {
-        payments = sketches_[i].is_payment ? payments + 1 : 0;
-        alike = sketches_[i].is_like_next ? alike + 1 : 1;
-        const size_t batch =
-            payments > 1 ? std::min<size_t>(payments, tuning.payment_batch) : std::min<size_t>(alike, tuning.neighbour_batch);
-        scheduler.set_batch(static_cast<uint32_t>(i), static_cast<uint8_t>(batch));
-    }
 }
 
 Status Engine::flush() noexcept {

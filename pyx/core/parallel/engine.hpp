@@ -83,18 +83,8 @@ private:
     std::atomic<uint32_t> gate_{CLOSED};
     size_t cells_ = 0;  // how many accounts, and slots, the multi-version memory may hold
 
-    // What a transaction's scheduling depends on; used while a block begins.
-    struct Sketch {
-        uint64_t gas_limit;
-        bool is_payment;
-        bool is_like_next;  // calls the same contract
-    };
-    Vector<Sketch> sketches_;
-
     bool wait_at_gate() noexcept;
     void open_workers() noexcept;
-    uint64_t sketch_transactions() noexcept;
-    void set_batches() noexcept;
 };
 
 template <class Prepare, class Work>

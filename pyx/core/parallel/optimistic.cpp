@@ -34,7 +34,7 @@ public:
             if (idle != 0)
                 idle_seconds += seconds_now() - idle_since;
             idle = 0;
-            if (!(claim == Claim::CLAIMED ? execute_batch(first, count) : execute_fallback(first, count)))
+            if (!(claim == Claim::CLAIMED ? execute_claimed(first) : execute_fallback(first, count)))
                 break;
         }
         if (idle != 0)
@@ -71,16 +71,13 @@ private:
         return true;
     }
 
-    bool execute_batch(uint32_t first, uint32_t count) noexcept {
-        for (uint32_t i = first; i < first + count; ++i) {
-            if (tuning.prefetching)
-                engine_.job->prefetch_after(i);
-            state(i) = TransactionState{};
-            execute(i);
-            engine_.scheduler.set_executed(i);
-            if (i + 1 < first + count)
-                commit_ready();
-        }
+    // False when the block has ended for this worker.
+    bool execute_claimed(uint32_t i) noexcept {
+        if (tuning.prefetching)
+            engine_.job->prefetch_after(i);
+        state(i) = TransactionState{};
+        execute(i);
+        engine_.scheduler.set_executed(i);
         if (!worker_.machine.poll.abort.load(std::memory_order_relaxed))
             return true;
         engine_.stop_all();

@@ -27,15 +27,12 @@ public:
     bool reset(uint32_t count, uint32_t window) noexcept {
         if (count > capacity_) {
             steps_.reset(new (std::nothrow) std::atomic<uint8_t>[count]);
-            batches_.reset(new (std::nothrow) uint8_t[count]);
-            capacity_ = steps_ != nullptr && batches_ != nullptr ? count : 0;
+            capacity_ = steps_ != nullptr ? count : 0;
             if (capacity_ == 0)
                 return false;
         }
-        for (uint32_t i = 0; i < count; ++i) {
+        for (uint32_t i = 0; i < count; ++i)
             steps_[i].store(OPEN, std::memory_order_relaxed);
-            batches_[i] = 1;
-        }
         count_ = count;
         open_window_ = window;
         window_.store(window, std::memory_order_relaxed);
@@ -49,10 +46,6 @@ public:
         stop_.store(false, std::memory_order_relaxed);
         return true;
     }
-
-    // How many indices from this one on are handed out together, 1 to 255, when none has been claimed yet. Short work that
-    // neighbours do together costs one hand-over, and no two workers write to the same lines of memory.
-    void set_batch(uint32_t index, uint8_t size) noexcept { batches_[index] = size; }
 
     // The next indices for a worker, from *first on. CLAIMED: to execute; whoever commits comes later. ALONE: to execute and
     // commit in order, without another word to the scheduler until `end_alone`; everything below is committed, and nobody
@@ -73,10 +66,8 @@ public:
             const uint32_t window = is_alone ? 1 : window_.load(std::memory_order_relaxed);
             if (next >= count_ || next - frontier >= window)
                 return Claim::WAIT;
-            const uint32_t wanted = is_alone ? alone_length_ : batches_[next];
-            const uint32_t room = is_alone ? count_ - next : window - (next - frontier);
             *first = next;
-            *count = wanted < room ? wanted : room;
+            *count = !is_alone ? 1 : alone_length_ < count_ - next ? alone_length_ : count_ - next;
             // Release and acquire: whoever finds that the caller took a stretch for itself knows that it is alone.
             if (next_.compare_exchange_weak(next, next + *count, std::memory_order_acq_rel, std::memory_order_acquire))
                 return is_alone ? Claim::ALONE : Claim::CLAIMED;
@@ -146,7 +137,6 @@ private:
     static constexpr int CALLER = 0;  // what the work is about is in its caches, which made it
 
     std::unique_ptr<std::atomic<uint8_t>[]> steps_;  // published: by the worker whose the index is
-    std::unique_ptr<uint8_t[]> batches_;             // frozen while workers run
     uint32_t capacity_ = 0;
     uint32_t count_ = 0;
     uint32_t open_window_ = 1;

@@ -9,7 +9,6 @@ cdef extern from "core/parallel/scheduler.hpp" namespace "evmcore" nogil:
     cppclass Scheduler:
         Scheduler()
         cbool reset(uint32_t count, uint32_t window)
-        void set_batch(uint32_t, uint8_t)
         Claim claim(int worker, uint32_t* first, uint32_t* count)
         void set_executed(uint32_t)
         cbool try_begin_commit()
