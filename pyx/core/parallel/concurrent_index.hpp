@@ -7,33 +7,8 @@
 #include <new>
 
 #include "../base/types.hpp"
-#include "tuning.hpp"
 
 namespace evmcore {
-
-// A set that may say yes to what isn't in it: of 16-bit numbers, others count mod 2^16, that many workers add to. Small enough
-// for the nearest cache, so that asking it costs less than looking where another core wrote.
-class BitFilter {
-public:
-    void add(uint64_t number) noexcept {
-        std::atomic<uint64_t>& word = words_[number / 64 % WORDS];
-        const uint64_t bit = uint64_t{1} << number % 64;
-        // Relaxed: whoever has to see what was added came after its release, and so after this.
-        if (!(word.load(std::memory_order_relaxed) & bit))
-            word.fetch_or(bit, std::memory_order_relaxed);
-    }
-    bool may_have(uint64_t number) const noexcept {
-        return words_[number / 64 % WORDS].load(std::memory_order_relaxed) >> number % 64 & 1;
-    }
-    void clear() noexcept {
-        for (std::atomic<uint64_t>& word : words_)
-            word.store(0, std::memory_order_relaxed);
-    }
-
-private:
-    static constexpr size_t WORDS = 1024;
-    std::atomic<uint64_t> words_[WORDS] = {};
-};
 
 // Entry has members `key` of type Key and `index_place`, which is the index's; Hasher as for FlatMap. Keys are compared in
 // full.
@@ -67,7 +42,6 @@ public:
             if (slots_ == nullptr)
                 return false;
         }
-        filter_.clear();
         count_.store(0, std::memory_order_relaxed);
         return true;
     }
@@ -81,16 +55,11 @@ public:
     }
     void set_empty() noexcept {
         is_empty_ = true;
-        filter_.clear();
         count_.store(0, std::memory_order_relaxed);
     }
 
-    // Most keys that are looked for were never added: the filter, which fits the nearest cache, says so for nearly all.
     Entry* find(const Key& key) const noexcept {
-        const uint64_t hash = Hasher{}(key);
-        if (tuning.filters && !filter_.may_have(hash >> FILTER_SHIFT))
-            return nullptr;
-        for (size_t i = hash;; ++i) {
+        for (size_t i = Hasher{}(key);; ++i) {
             // Acquire: the entry's fields were written before its pointer was published.
             Entry* entry = slots_[i & (size_ - 1)].load(std::memory_order_acquire);
             if (entry == nullptr || entry->key == key)
@@ -113,9 +82,7 @@ public:
     template <class Make>
     Entry* find_or_add(const Key& key, Make make) noexcept {
         Entry* made = nullptr;
-        const uint64_t hash = Hasher{}(key);
-        filter_.add(hash >> FILTER_SHIFT);
-        for (size_t i = hash;; ++i) {
+        for (size_t i = Hasher{}(key);; ++i) {
             std::atomic<Entry*>& slot = slots_[i & (size_ - 1)];
             Entry* entry = slot.load(std::memory_order_acquire);
             if (entry == nullptr) {
@@ -137,9 +104,6 @@ public:
     }
 
 private:
-    static constexpr unsigned FILTER_SHIFT = 48;  // by the hash's upper bits: the lower ones choose the slot
-
-    BitFilter filter_;
     std::atomic<Entry*>* slots_ = nullptr;  // published: by whoever wins a slot
     size_t size_ = 0;
     bool is_empty_ = false;

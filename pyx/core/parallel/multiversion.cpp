@@ -94,17 +94,12 @@ VersionedAccount* MultiVersion::add_entry(AccountEffect* effect, VersionArena* a
             entry->committed = world_->state_at(place);
         return entry;
     };
-    if (place == NO_PLACE || !tuning.attached_versions) {
-        if (place != NO_PLACE)
-            written_accounts_.add(place);
+    if (place == NO_PLACE || !tuning.attached_versions)
         return effect->entry = accounts_.find_or_add(effect->address, make);
-    }
     const Overlay& overlay = world_->record(place).overlay;
     VersionedAccount* entry = overlay.get<VersionedAccount>();
-    if (entry == nullptr && (entry = make()) != nullptr) {
-        written_accounts_.add(place);
+    if (entry == nullptr && (entry = make()) != nullptr)
         entry = overlay.lay(entry);
-    }
     return effect->entry = entry;
 }
 
@@ -122,16 +117,11 @@ VersionedSlot* MultiVersion::add_entry(SlotEffect* effect, const VersionedAccoun
             entry->committed = stored->value;
         return entry;
     };
-    if (stored == nullptr || !tuning.attached_versions) {
-        if (stored != nullptr)
-            written_slots_.add(number_of(stored));
+    if (stored == nullptr || !tuning.attached_versions)
         return effect->entry = slots_.find_or_add({account, effect->key}, make);
-    }
     VersionedSlot* entry = stored->overlay.get<VersionedSlot>();
-    if (entry == nullptr && (entry = make()) != nullptr) {
-        written_slots_.add(number_of(stored));
+    if (entry == nullptr && (entry = make()) != nullptr)
         entry = stored->overlay.lay(entry);
-    }
     return effect->entry = entry;
 }
 
@@ -387,8 +377,6 @@ void MultiVersion::forget(VersionArena* const* arenas, size_t arena_count) noexc
     }
     accounts_.set_empty();
     slots_.set_empty();
-    written_accounts_.clear();
-    written_slots_.clear();
 }
 
 }  // namespace evmcore

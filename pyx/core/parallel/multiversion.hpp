@@ -184,8 +184,6 @@ private:
             return effect.entry;
         if (effect.place == NO_PLACE)
             return entry_of(effect.address);
-        if (tuning.filters && !written_accounts_.may_have(effect.place))
-            return nullptr;
         return entry_at(effect.place, effect.address);
     }
     VersionedSlot* written(const SlotEffect& effect, const VersionedAccount* account) const noexcept {
@@ -193,8 +191,6 @@ private:
             return effect.entry;
         if (effect.stored == nullptr)
             return entry_of(account, effect.key);
-        if (tuning.filters && !written_slots_.may_have(number_of(effect.stored)))
-            return nullptr;
         return entry_at(effect.stored, account, effect.key);
     }
     // The same by key, of what was seen through no view or in another life of the account.
@@ -221,9 +217,6 @@ private:
         if (place != NO_PLACE)
             budgets.blame(place, was_followed);
     }
-    static uint64_t number_of(const StoredSlot* stored) noexcept {
-        return reinterpret_cast<uintptr_t>(stored) / alignof(StoredSlot);
-    }
 
     // The entry for writing, made if there is none; null when the block's memory is full.
     VersionedAccount* add_entry(AccountEffect* effect, VersionArena* arena) noexcept;
@@ -235,7 +228,6 @@ private:
     bool deletes_empty_ = false;
     size_t cells_ = 0;      // that an arena may hold of accounts, and of slots
     bool is_laid_ = false;  // something may lie over the world, and pointers into it hold
-    BitFilter written_accounts_, written_slots_;
     Vector<const VersionedAccount*> new_accounts_;  // these two: what `fold` has to add; kept for their memory
     Vector<const VersionedSlot*> new_slots_;
     std::atomic<bool> has_wipes_{false};  // published: set by whoever publishes or commits the first one
