@@ -3,17 +3,6 @@
 
 namespace evmcore {
 
-void BoundAccessList::prefetch(uint32_t i) const noexcept {
-    const AccessList::Steps<AccountStep>& steps = list_->account_steps_;
-    const uint32_t begin = steps.begins[i], end = std::min(steps.begins[i + 1], begin + PREFETCHED);
-    for (uint32_t k = begin; k < end; ++k) {
-        const AccountStep& step = steps.all[k];
-        world_->prefetch(step.address);
-        if (step.below != NEVER)
-            __builtin_prefetch(&list_->account_entries_[step.below]);
-    }
-}
-
 AccessList::AccountStep BoundAccessList::step_of(uint32_t i, const Address& address, uint32_t* cursor) const noexcept {
     const AccountStep* step = AccessList::find_step(list_->account_steps_, i, cursor,
                                                     [&](const AccountStep& each) { return each.address == address; });

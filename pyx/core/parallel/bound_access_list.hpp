@@ -19,9 +19,6 @@ public:
         deletes_empty_ = deletes_empty;
     }
 
-    // Asks for the memory that transaction i will need first.
-    void prefetch(uint32_t i) const noexcept;
-
     // The state before transaction i.
     Status account(uint32_t i, const Address& address, AccessListCursor* cursor, AccountState* out) const noexcept;
     Status slot(uint32_t i, const Address& address, uint32_t place, const u256& key, AccessListCursor* cursor,
@@ -41,7 +38,6 @@ private:
     using AccountEntry = AccessList::AccountEntry;
     using SlotEntry = AccessList::SlotEntry;
     static constexpr uint32_t NEVER = AccessList::NEVER;
-    static constexpr uint32_t PREFETCHED = 8;  // steps of a transaction, at most
 
     // The step of transaction i, or what would be one if the plan had one: from the entries, by hash.
     AccountStep step_of(uint32_t i, const Address& address, uint32_t* cursor) const noexcept;

@@ -73,8 +73,6 @@ private:
 
     // False when the block has ended for this worker.
     bool execute_claimed(uint32_t i) noexcept {
-        if (tuning.prefetching)
-            engine_.job->prefetch_after(i);
         state(i) = TransactionState{};
         execute(i);
         engine_.scheduler.set_executed(i);

@@ -46,10 +46,6 @@ struct RecordedExecution {
         if (i > first_wrong.load(std::memory_order_relaxed))
             return;  // what comes after a wrong one is not needed
         BlockJob& job = *engine.job;
-        if (tuning.prefetching && turn + 2 < list.count()) {
-            job.prefetch_fields(list.at_turn(turn + 2));
-            bound.prefetch(list.at_turn(turn + 1));
-        }
         AccessListView before;
         before.list = &bound;
         before.begin(i);
