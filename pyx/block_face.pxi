@@ -5,7 +5,7 @@ from core.base.status cimport is_limit, Kind, kind_of, Status
 from core.base.transaction cimport CTransaction
 from core.base.types cimport Bytes, ByteView, Hash, u256
 from core.base.vector cimport Vector
-from core.parallel.lender cimport alert_idle_engine, process_generation
+from core.parallel.lender cimport process_generation
 from core.parallel.waiting cimport wait_turn
 from core.rules.rules cimport blob_base_fee_minimum_wei, blob_gas_per_blob, Fork, Rules, rules_of
 from core.state.journal cimport Log
@@ -462,8 +462,6 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
 
     if strategy in ("recorded", "recorded-hint"):
         known = _AccessList.of(accesses, <uint32_t>core.transactions.size())
-    if strategy != "sequential" and strategy != "groups":
-        alert_idle_engine(worker_count)
     use = use_to_write(state, "execute_block")
     core.world = use.world
     started = evmcore_seconds()

@@ -153,13 +153,4 @@ void return_engine(Engine* engine) noexcept {
     }
 }
 
-void alert_idle_engine(int workers) noexcept {
-    if (!tuning.early_waking)
-        return;
-    std::lock_guard<std::mutex> guard{lock};
-    const size_t found = find_idle_engine(workers);
-    if (found != 0)
-        idle_engines[found - 1]->pool.alert();
-}
-
 }  // namespace evmcore

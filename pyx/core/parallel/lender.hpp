@@ -17,7 +17,5 @@ Engine* take_engine(int workers) noexcept;
 Engine* take_idle_engine(int workers) noexcept;
 // Work on it has ended. The ones that were used least recently end, with their threads, where too many wait.
 void return_engine(Engine* engine) noexcept;
-// Has the threads wake of the engine that `take_engine` would give next.
-void alert_idle_engine(int workers) noexcept;
 
 }  // namespace evmcore

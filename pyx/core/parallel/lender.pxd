@@ -7,5 +7,4 @@ cdef extern from "core/parallel/lender.hpp" namespace "evmcore" nogil:
     Engine* take_engine(int workers)
     Engine* take_idle_engine(int workers)
     void return_engine(Engine*)
-    void alert_idle_engine(int workers)
     unsigned process_generation()

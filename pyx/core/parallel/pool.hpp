@@ -6,7 +6,6 @@
 #include <signal.h>
 
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <new>
@@ -57,22 +56,6 @@ public:
         join();
     }
 
-    // There will be work within a millisecond: the threads wake, which takes some tens of microseconds, and look out for it. Not
-    // where they would do so on the caller's processor.
-    void alert() noexcept {
-        static const int processors = static_cast<int>(std::thread::hardware_concurrency());
-        if (workers_ > processors || crew_ == nullptr || crew_->process != process_generation())
-            return;
-        {
-            std::lock_guard<std::mutex> guard{crew_->mutex};
-            if (crew_->sleeping == 0)
-                return;  // they are awake, or not there yet
-            crew_->stay_off_this_processor();
-            ++crew_->alert;
-        }
-        crew_->wake.notify_all();
-    }
-
     // The same in steps: the caller does something else while the others wake, and `work(context, 0)` before it joins. Where
     // threads can't be had, fewer workers or the caller alone do the work: so it must not wait for a certain one.
     void start(Work work, void* context) noexcept {
@@ -84,7 +67,6 @@ public:
             schedule_expect(1);
             return;
         }
-        bool is_one_asleep;
         {
             std::lock_guard<std::mutex> guard{crew_->mutex};
             while (crew_->thread_count < workers_ - 1 && crew_->add_thread()) {
@@ -94,12 +76,9 @@ public:
             crew_->context = context;
             schedule_expect(crew_->thread_count + 1);
             crew_->running.store(crew_->thread_count, std::memory_order_relaxed);  // the mutex orders it
-            // Release: goes with the work to whoever looks out for it.
-            crew_->round.store(crew_->round.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-            is_one_asleep = crew_->sleeping != 0;
+            ++crew_->round;
         }
-        if (is_one_asleep)
-            crew_->wake.notify_all();
+        crew_->wake.notify_all();
     }
 
     // Acquire: what the others did is visible to whoever called. The threads of work that was going on while the process forked
@@ -121,7 +100,6 @@ public:
 
 private:
     static constexpr unsigned SPINS_BEFORE_YIELD = 256;
-    static constexpr std::chrono::microseconds LOOK_OUT{1000};
 
     // The threads and what they share. Apart from the pool, since a forked process has to leave it as it is.
     struct Crew {
@@ -138,9 +116,7 @@ private:
         bool is_ending = false;  // with the mutex
         Work work = nullptr;
         void* context = nullptr;
-        std::atomic<unsigned> round{0};  // written with the mutex
-        unsigned alert = 0;
-        int sleeping = 0;
+        unsigned round = 0;      // with the mutex
         std::atomic<int> running{0};  // published: by each worker as it ends
         int avoided = -1;             // the processor that the threads keep off
         int placed = 0;               // how many of them do
@@ -185,46 +161,24 @@ private:
         }
 
         void loop(int worker) noexcept {
-            unsigned seen = 0, heard = 0;
+            unsigned seen = 0;
             {
                 // A thread that is made for a round takes part in it, and in none before.
                 std::lock_guard<std::mutex> guard{mutex};
-                seen = round.load(std::memory_order_relaxed) - 1;
-                heard = alert;
+                seen = round - 1;
             }
             for (;;) {
                 std::unique_lock<std::mutex> guard{mutex};
-                while (round.load(std::memory_order_relaxed) == seen && !is_ending) {
-                    if (alert != heard) {
-                        heard = alert;
-                        guard.unlock();
-                        look_out(seen);
-                        guard.lock();
-                    } else {
-                        ++sleeping;
-                        wake.wait(guard);
-                        --sleeping;
-                    }
-                }
+                while (round == seen && !is_ending)
+                    wake.wait(guard);
                 if (is_ending)
                     return;
-                seen = round.load(std::memory_order_relaxed);
+                seen = round;
                 const Work work_now = work;
                 void* context_now = context;
                 guard.unlock();
                 work_now(context_now, worker);
                 running.fetch_sub(1, std::memory_order_release);
-            }
-        }
-
-        // Spins until there is work, or for as long as an alert holds. It doesn't yield: whoever does waits for a whole time slice,
-        // some milliseconds, if anybody else wants the processor.
-        void look_out(unsigned seen) const noexcept {
-            const auto until = std::chrono::steady_clock::now() + LOOK_OUT;
-            for (unsigned spins = 1; round.load(std::memory_order_acquire) == seen; ++spins) {
-                cpu_pause();
-                if (spins % 64 == 0 && std::chrono::steady_clock::now() > until)
-                    return;
             }
         }
 
