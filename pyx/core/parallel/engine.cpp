@@ -50,12 +50,8 @@ void Engine::trim() noexcept {
 bool Engine::wait_at_gate() noexcept {
     uint32_t state;
     // Acquire: what worker 0 prepared is visible once the gate is open.
-    for (uint32_t turn = 0; (state = gate_.load(std::memory_order_acquire)) == CLOSED; ++turn) {
-        if (turn < tuning.idle_spins && tuning.spinning)
-            cpu_pause();
-        else
-            std::this_thread::yield();
-    }
+    while ((state = gate_.load(std::memory_order_acquire)) == CLOSED)
+        std::this_thread::yield();
     return state == OPEN;
 }
 

@@ -24,10 +24,10 @@ public:
             const Claim claim = engine_.scheduler.claim(number_, &first, &count);
             if (claim == Claim::DONE)
                 break;
-            if (claim == Claim::WAIT || claim == Claim::REST) {
+            if (claim == Claim::WAIT) {
                 if (idle++ == 0)
                     idle_since = seconds_now();
-                if (!wait(claim, idle))
+                if (!wait(idle))
                     break;
                 continue;
             }
@@ -59,15 +59,12 @@ private:
     }
 
     // False when the block has ended for this worker.
-    bool wait(Claim claim, uint32_t turn) noexcept {
+    bool wait(uint32_t turn) noexcept {
         if (worker_.machine.poll.poll(weight_of_turn(turn))) {
             engine_.stop_all();
             return false;
         }
-        if (claim == Claim::REST && turn < tuning.idle_yields)
-            rest();
-        else
-            wait_turn(turn);
+        wait_turn(turn);
         return true;
     }
 

@@ -15,7 +15,6 @@
 #include <sched.h>
 #endif
 
-#include "../base/spin_lock.hpp"
 #include "forks.hpp"
 #include "schedule_point.hpp"
 
@@ -90,16 +89,11 @@ public:
 
     void join() noexcept {
         // Whoever is late is at its last step or on its way here: to sleep would take longer than that.
-        for (unsigned spins = 0; !is_done(); ++spins) {
-            if (spins < SPINS_BEFORE_YIELD)
-                cpu_pause();
-            else
-                std::this_thread::yield();
-        }
+        while (!is_done())
+            std::this_thread::yield();
     }
 
 private:
-    static constexpr unsigned SPINS_BEFORE_YIELD = 256;
 
     // The threads and what they share. Apart from the pool, since a forked process has to leave it as it is.
     struct Crew {

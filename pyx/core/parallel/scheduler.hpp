@@ -21,7 +21,7 @@ namespace evmcore {
 
 class Scheduler {
 public:
-    enum class Claim : uint8_t { CLAIMED, ALONE, WAIT, REST, DONE };
+    enum class Claim : uint8_t { CLAIMED, ALONE, WAIT, DONE };
 
     // Starts on `count` indices. False without memory.
     bool reset(uint32_t count, uint32_t window) noexcept {
@@ -49,7 +49,7 @@ public:
 
     // The next indices for a worker, from *first on. CLAIMED: to execute; whoever commits comes later. ALONE: to execute and
     // commit in order, without another word to the scheduler until `end_alone`; everything below is committed, and nobody
-    // else is at work. WAIT: the window is full or all are handed out; REST: another worker goes on alone, or is about to;
+    // else is at work. WAIT: the window is full, all are handed out, or another worker goes on alone;
     // DONE: all are committed, or stopped.
     Claim claim(int worker, uint32_t* first, uint32_t* count) noexcept {
         schedule_point(SchedulePoint::CLAIM);
@@ -62,7 +62,7 @@ public:
             // Acquire: so is what was done alone, once that is over.
             const bool is_alone = is_alone_.load(std::memory_order_acquire);
             if (is_alone && worker != CALLER)
-                return Claim::REST;
+                return Claim::WAIT;
             const uint32_t window = is_alone ? 1 : window_.load(std::memory_order_relaxed);
             if (next >= count_ || next - frontier >= window)
                 return Claim::WAIT;
