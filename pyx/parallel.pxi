@@ -269,7 +269,7 @@ cdef class ScheduleFuzzer:
     cdef dict before, tuning
 
     # Blocks are small, so all that is rare comes at once.
-    RARE = {"window_per_worker": 2, "fallback_shortest": 2, "abort_memory": 2}
+    RARE = {"window_per_worker": 2, "fallback_length": 2, "abort_memory": 2}
 
     def __cinit__(self, seed, workers, **tuning):
         number_between(workers, 1, 256, "workers")

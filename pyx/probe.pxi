@@ -215,37 +215,34 @@ cdef void count_ahead(Counters* c, uint32_t i) noexcept nogil:
 
 cdef void commit_counters(Counters* c) noexcept nogil:
     cdef uint32_t i
-    cdef cbool was_wasted
+    cdef cbool was_aborted
     if not c.scheduler.try_begin_commit():
         return
     while c.scheduler.ready(&i):
-        was_wasted = c.seen[i] != value_below(c, i)
-        c.runs += 1 + was_wasted
-        c.discarded += was_wasted
+        was_aborted = c.seen[i] != value_below(c, i)
+        c.runs += 1 + was_aborted
+        c.discarded += was_aborted
         commit_counter(c, i)
-        c.scheduler.advance(was_wasted)
+        c.scheduler.advance(was_aborted)
     c.scheduler.end_commit()
 
 
 cdef void work_on_counters(void* context, int worker) noexcept nogil:
     cdef Counters* c = <Counters*>context
     cdef Claim claim
-    cdef uint32_t first = 0
-    cdef uint32_t count = 0
-    cdef uint32_t i
+    cdef uint32_t i = 0
     schedule_enter(worker)
     while True:
         commit_counters(c)
-        claim = c.scheduler.claim(worker, &first, &count)
+        claim = c.scheduler.claim(worker, &i)
         if claim == Claim.DONE:
             break
-        if claim == Claim.CLAIMED:
-            count_ahead(c, first)
-        elif claim == Claim.ALONE:
-            for i in range(first, first + count):
-                c.runs += 1
-                commit_counter(c, i)
-            c.scheduler.end_alone(count)
+        if claim == Claim.EXECUTE:
+            count_ahead(c, i)
+        elif claim == Claim.FALLBACK:
+            c.runs += 1
+            commit_counter(c, i)
+            c.scheduler.advance(False)
         else:
             yield_processor()
     schedule_leave()

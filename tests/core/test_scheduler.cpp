@@ -40,22 +40,20 @@ struct Counters {
         scheduler.end_commit();
     }
     void work(int worker) {
-        uint32_t first, count;
+        uint32_t i;
         schedule_enter(worker);
         for (;;) {
             commit_ready();
-            const Claim claim = scheduler.claim(worker, &first, &count);
+            const Claim claim = scheduler.claim(worker, &i);
             if (claim == Claim::DONE)
                 break;
-            if (claim == Claim::CLAIMED) {
-                seen[first] = below(first);
-                scheduler.set_executed(first);
-            } else if (claim == Claim::ALONE) {
-                for (uint32_t i = first; i < first + count; ++i) {
-                    ++executions;
-                    commit(i);
-                }
-                scheduler.end_alone(count);
+            if (claim == Claim::EXECUTE) {
+                seen[i] = below(i);
+                scheduler.set_executed(i);
+            } else if (claim == Claim::FALLBACK) {
+                ++executions;
+                commit(i);
+                scheduler.advance(false);
             } else {
                 std::this_thread::yield();
             }

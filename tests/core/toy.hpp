@@ -313,7 +313,7 @@ struct SmallTuning {
     Tuning before = tuning;
     SmallTuning() {
         tuning.window_per_worker = 2;
-        tuning.fallback_shortest = tuning.abort_memory = 2;
+        tuning.fallback_length = tuning.abort_memory = 2;
     }
     ~SmallTuning() { tuning = before; }
 };

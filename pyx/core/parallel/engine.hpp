@@ -24,10 +24,10 @@ struct EngineWorker {
 
 // What the engine knows of a transaction beside its outcome. In a cache line of its own: neighbours are different workers'.
 struct alignas(64) TransactionState {
-    bool is_exact = false;     // executed with everything below it committed
-    bool is_written = false;   // its writes are in multi-version memory
-    int64_t waited_for = -1;   // the transaction whose writes made it execute again
-    uint64_t finish_gas = 0;   // when it could have finished on processors without number, in gas (recorded blocks)
+    bool is_exact = false;    // executed with everything below it committed
+    bool is_written = false;  // its writes are in multi-version memory
+    int64_t waited_for = -1;  // the transaction whose writes made it execute again
+    uint64_t finish_gas = 0;  // when it could have finished on processors without number, in gas (recorded blocks)
 };
 
 struct Engine {
@@ -65,8 +65,7 @@ struct Engine {
 
     // The parts of an optimistic block that touch more than one of the members above.
     Status begin_optimistic() noexcept;
-    Status
-    flush() noexcept;  // what is committed goes to the base state, and the memory starts again on it; when nobody else works
+    Status flush() noexcept;  // what is committed goes to the base state; when nobody else works
     void end_optimistic() noexcept;
     // Finds what transaction i, about to commit, depends on; sets its finish.
     void trace_dependencies(uint32_t i) noexcept;

@@ -226,8 +226,8 @@ private:
 
     const World* world_ = nullptr;
     bool deletes_empty_ = false;
-    size_t cells_ = 0;      // that an arena may hold of accounts, and of slots
-    bool is_laid_ = false;  // something may lie over the world, and pointers into it hold
+    size_t cells_ = 0;                              // that an arena may hold of accounts, and of slots
+    bool is_laid_ = false;                          // something may lie over the world, and pointers into it hold
     Vector<const VersionedAccount*> new_accounts_;  // these two: what `fold` has to add; kept for their memory
     Vector<const VersionedSlot*> new_slots_;
     std::atomic<bool> has_wipes_{false};  // published: set by whoever publishes or commits the first one

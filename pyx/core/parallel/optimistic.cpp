@@ -17,11 +17,11 @@ public:
     void run() noexcept {
         const double began = seconds_now();
         double idle_since = 0, idle_seconds = 0;
-        uint32_t first = 0, count = 0, idle = 0;
+        uint32_t index = 0, idle = 0;
         schedule_enter(number_);
         for (;;) {
             commit_ready();
-            const Claim claim = engine_.scheduler.claim(number_, &first, &count);
+            const Claim claim = engine_.scheduler.claim(number_, &index);
             if (claim == Claim::DONE)
                 break;
             if (claim == Claim::WAIT) {
@@ -34,7 +34,7 @@ public:
             if (idle != 0)
                 idle_seconds += seconds_now() - idle_since;
             idle = 0;
-            if (!(claim == Claim::CLAIMED ? execute_claimed(first) : execute_fallback(first, count)))
+            if (!(claim == Claim::EXECUTE ? execute_ahead(index) : execute_in_fallback(index)))
                 break;
         }
         if (idle != 0)
@@ -68,8 +68,7 @@ private:
         return true;
     }
 
-    // False when the block has ended for this worker.
-    bool execute_claimed(uint32_t i) noexcept {
+    bool execute_ahead(uint32_t i) noexcept {
         state(i) = TransactionState{};
         execute(i);
         engine_.scheduler.set_executed(i);
@@ -82,11 +81,11 @@ private:
     // Executes transaction i on what is committed and written below it, and writes its effects to multi-version memory.
     void execute(uint32_t i) noexcept {
         TransactionState& own = state(i);
-        own.is_exact = engine_.scheduler.frontier() == i;
+        own.is_exact = engine_.scheduler.commit_index() == i;
         worker_.machine.follow_slots(tuning.value_tracking && !own.is_exact);
         apply(i, own.is_exact ? ApplyMode::EXACT : ApplyMode::SPECULATIVE);
         worker_.machine.follow_slots(false);
-        if (!own.is_exact && is_result(outcome(i).status) && engine_.scheduler.frontier() != i) {
+        if (!own.is_exact && is_result(outcome(i).status) && engine_.scheduler.commit_index() != i) {
             schedule_point(SchedulePoint::PUBLISH);
             // Full: nobody sees it before it commits, which costs time, not truth.
             own.is_written = true;
@@ -164,26 +163,16 @@ private:
         return Status::RUNNING;
     }
 
-    // Executes and commits transactions in order, while no other worker executes any: on the base state, as a sequential block
-    // does, or on versions where these have to tell who depends on whom.
-    bool execute_fallback(uint32_t first, uint32_t count) noexcept {
-        const bool is_on_base = tuning.fallback_on_base && !engine_.records;
-        Status status = is_on_base ? engine_.flush() : Status::RUNNING;
-        for (uint32_t i = first; i < first + count && status == Status::RUNNING; ++i) {
-            if (is_on_base) {
-                status = engine_.hooks->execute_in_order(&worker_.machine, engine_.job, i);
-                continue;
-            }
-            state(i) = TransactionState{};
-            status = is_result(apply(i, ApplyMode::EXACT)) ? commit(i) : engine_.job->fail(outcome(i).status, i);
-        }
-        engine_.status = status;
-        if (status != Status::RUNNING) {
+    // Executes and commits transaction i, at the commit index, while no other worker executes any.
+    bool execute_in_fallback(uint32_t i) noexcept {
+        state(i) = TransactionState{};
+        engine_.status = is_result(apply(i, ApplyMode::EXACT)) ? commit(i) : engine_.job->fail(outcome(i).status, i);
+        if (engine_.status != Status::RUNNING) {
             engine_.stop_all();
             return false;
         }
-        worker_.counts.fallback_transactions += count;
-        engine_.scheduler.end_alone(count);
+        ++worker_.counts.fallback_transactions;
+        engine_.scheduler.advance(false);
         return true;
     }
 

@@ -94,7 +94,6 @@ public:
     }
 
 private:
-
     // The threads and what they share. Apart from the pool, since a forked process has to leave it as it is.
     struct Crew {
         struct Seat {
@@ -110,7 +109,7 @@ private:
         bool is_ending = false;  // with the mutex
         Work work = nullptr;
         void* context = nullptr;
-        unsigned round = 0;      // with the mutex
+        unsigned round = 0;           // with the mutex
         std::atomic<int> running{0};  // published: by each worker as it ends
         int avoided = -1;             // the processor that the threads keep off
         int placed = 0;               // how many of them do

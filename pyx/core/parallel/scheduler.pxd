@@ -3,17 +3,16 @@ from libcpp cimport bool as cbool
 
 cdef extern from "core/parallel/scheduler.hpp" namespace "evmcore" nogil:
     cdef enum class Claim "evmcore::Scheduler::Claim"(uint8_t):
-        CLAIMED
-        ALONE
+        EXECUTE
+        FALLBACK
         DONE
     cppclass Scheduler:
         Scheduler()
         cbool reset(uint32_t count, uint32_t window)
-        Claim claim(int worker, uint32_t* first, uint32_t* count)
+        Claim claim(int worker, uint32_t* index)
         void set_executed(uint32_t)
         cbool try_begin_commit()
         cbool ready(uint32_t* index)
-        void advance(cbool was_wasted)
+        void advance(cbool was_aborted)
         void end_commit()
-        void end_alone(uint32_t count)
         void stop()
