@@ -77,9 +77,7 @@ public:
 
     // One worker at a time may commit. `ready`: the index at the commit index has been executed. Acquire: the fallback commits
     // without the lock.
-    bool try_begin_commit() noexcept {
-        return is_executed(commit_index()) && commit_lock_.try_lock();
-    }
+    bool try_begin_commit() noexcept { return is_executed(commit_index()) && commit_lock_.try_lock(); }
     bool ready(uint32_t* index) noexcept {
         *index = commit_index();
         return !stop_.load(std::memory_order_relaxed) && is_executed(*index);

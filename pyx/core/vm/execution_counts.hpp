@@ -6,12 +6,12 @@
 namespace evmcore {
 
 struct ExecutionCounts {
-    uint64_t executions = 0;               // of transactions, aborted ones included
-    uint64_t aborted = 0;                  // whose read set failed validation
-    uint64_t aborted_gas = 0;              // gas used by aborted executions
-    uint64_t rebased = 0;                  // transactions that validate although a balance or slot they change has changed
-    uint64_t rebased_slots = 0;            // of these, those with such a slot
-    uint64_t fallback_transactions = 0;    // executed by the sequential fallback
+    uint64_t executions = 0;             // of transactions, aborted ones included
+    uint64_t aborted = 0;                // whose read set failed validation
+    uint64_t aborted_gas = 0;            // gas used by aborted executions
+    uint64_t rebased = 0;                // transactions that validate although a balance or slot they change has changed
+    uint64_t rebased_slots = 0;          // of these, those with such a slot
+    uint64_t fallback_transactions = 0;  // executed by the sequential fallback
 
     void add(const ExecutionCounts& other) noexcept {
         executions += other.executions;
