@@ -578,6 +578,43 @@ def test_a_daemon_thread_at_work_ends_with_the_process():
     assert in_a_process(program) == "end\n"
 
 
+@pytest.mark.parametrize("gas", ["2**40", "100_000"])
+def test_daemon_threads_that_go_on_and_on_end_with_the_process(gas):
+    """Each starts anew whatever it does, also while the interpreter ends."""
+    program = f"""
+        import threading, time
+        from evmcore import *
+        A, B = b"\\x11" * 20, b"\\x22" * 20
+        header = Header(number=1, base_fee_per_gas=7, fork="Cancun", gas_limit=2**62)
+        whole = State({{A: {{"balance": 10**40}}, B: {{"code": assemble("again: PUSH @again JUMP")}}}})
+        txs = [Transaction(to=B, sender=A, nonce=n, gas_limit={gas}, gas_price=10) for n in range(40)]
+        block = Block(header, txs, (), ())
+        signed = [Transaction(to=B, chain_id=1).sign(bytes(31) + b"1")] * 200
+        def source(keys):
+            return {{key: whole.get_account(key[0]) if key[1] is None else whole.get_storage(*key) for key in keys}}
+        class Exits:
+            def on_exit(self, end): pass
+        works = [
+            lambda: transact(txs[0], whole.copy(), header),
+            lambda: transact(txs[0], whole.copy(), header, tracer=Exits()),
+            lambda: execute_block(block, whole.copy(), workers=2, strategy="groups"),
+            lambda: execute_block(block, whole.copy(), workers=2, strategy="optimistic"),
+            lambda: execute_block(block, State(source=source), workers=2),
+            lambda: recover_senders([tx.forget_sender() for tx in signed], workers=2),
+            lambda: whole.root(workers=2),
+            lambda: list(replay_range([Block(header, txs[:1], pre_state=whole)] * 3, 2)),
+        ]
+        def go_on(work):
+            while True:
+                work()
+        for work in works:
+            threading.Thread(target=go_on, args=(work,), daemon=True).start()
+        time.sleep(0.3)
+        print("end")
+    """
+    assert in_a_process(program) == "end\n"
+
+
 @needs_proc
 def test_what_fails_gives_back_what_it_borrowed():
     """Blocks that are refused, on every strategy, leave neither threads nor checkpoints."""
