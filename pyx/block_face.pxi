@@ -170,9 +170,10 @@ cdef object make_receipt(const Outcome* out, cbool has_status):
 cdef class BlockResult:
     """What a block came to. Receipts and roots are made when they are first asked for, and kept.
 
-    Two results are equal if the block came out the same; how the work went doesn't count.
+    Two results are equal if the block came out the same; how the work went doesn't count. To pickle or copy one makes all
+    that it has, the state root too; the state doesn't go along.
     """
-    cdef _Job job
+    cdef _Job job                  # None: it was pickled, and all that it has is in `made`
     cdef object withdrawals
     cdef dict made
     cdef unsigned long root_maker  # the thread that makes the state root; 0: none does. Guarded by the GIL
@@ -180,15 +181,25 @@ cdef class BlockResult:
     cdef readonly dict statistics
 
     def __cinit__(self, job=None):
-        if not isinstance(job, _Job) or (<_Job>job).job.rules == NULL:
-            raise TypeError("a BlockResult is what execute_block returns; it can't be made by itself")
-        self.job = job
+        if job is not _PICKLED:
+            if not isinstance(job, _Job) or (<_Job>job).job.rules == NULL:
+                raise TypeError("a BlockResult is what execute_block returns; it can't be made by itself")
+            self.job = job
         self.made = {}
         self.statistics = {}
 
     # What has to be the same whatever the strategy and the number of workers.
     CONSENSUS = ("receipts", "gas_used", "blob_gas_used", "logs_bloom", "receipts_root", "transactions_root",
                  "withdrawals_root", "requests", "requests_hash", "state_root")
+
+    def __reduce__(self):
+        made = {name: getattr(self, name) for name in (*self.CONSENSUS, "accesses")}
+        return _restore_result, (made, self.statistics)
+
+    cdef BlockJob* core(self) except NULL:
+        if self.job is None:
+            raise errors.EvmError("a BlockResult that was pickled has no block to make anything from")
+        return &self.job.job
 
     cdef object once(self, str name, make):
         if name not in self.made:
@@ -197,16 +208,16 @@ cdef class BlockResult:
 
     @property
     def gas_used(self):
-        return self.job.job.room.gas_used
+        return self.made["gas_used"] if self.job is None else self.core().room.gas_used
 
     @property
     def blob_gas_used(self):
-        return self.job.job.room.blob_gas_used
+        return self.made["blob_gas_used"] if self.job is None else self.core().room.blob_gas_used
 
     @property
     def logs_bloom(self):
         """256 bytes: the blooms of all receipts, or-ed (Yellow Paper 4.4.1)."""
-        return (<const char*>self.job.job.bloom.data())[:256]
+        return self.made["logs_bloom"] if self.job is None else (<const char*>self.core().bloom.data())[:256]
 
     @property
     def receipts(self):
@@ -217,8 +228,8 @@ cdef class BlockResult:
         cdef size_t i
         cdef size_t count = 0
         receipts = []
-        for i in range(self.job.job.outcomes.size()):
-            receipts.append(make_receipt(&self.job.job.outcomes[i], self.job.job.rules.receipt_has_status))
+        for i in range(self.core().outcomes.size()):
+            receipts.append(make_receipt(&self.core().outcomes[i], self.core().rules.receipt_has_status))
             check_often(&count)
         return tuple(receipts)
 
@@ -240,9 +251,10 @@ cdef class BlockResult:
     def _make_list_roots(self):
         """Both roots at once, by the workers that the block had: receipts are encoded in parts, then there is a trie each."""
         cdef Hash receipts_root, transactions_root
-        cdef cbool has_receipts = self.job.job.rules.receipt_has_status or self.job.job.wants_state_roots
+        cdef BlockJob* core = self.core()
+        cdef cbool has_receipts = core.rules.receipt_has_status or core.wants_state_roots
         cdef double began = evmcore_seconds()
-        make_list_roots(&self.job.job, has_receipts, self.statistics["workers"], &receipts_root, &transactions_root)
+        make_list_roots(core, has_receipts, self.statistics["workers"], &receipts_root, &transactions_root)
         self.statistics["list_roots_seconds"] = evmcore_seconds() - began
         self.made["receipts_root"] = from_hash_bytes(receipts_root) if has_receipts else None
         self.made["transactions_root"] = from_hash_bytes(transactions_root)
@@ -250,6 +262,8 @@ cdef class BlockResult:
     @property
     def withdrawals_root(self):
         """Of the trie of withdrawals; None before Shanghai (EIP-4895)."""
+        if self.job is None:
+            return self.made["withdrawals_root"]
         if self.withdrawals is None:
             return None
         return self.once("withdrawals_root", lambda: withdrawals_root(self.withdrawals))
@@ -258,9 +272,11 @@ cdef class BlockResult:
     def requests(self):
         """Type byte and data of each kind that is not empty; None before Prague (EIP-7685)."""
         cdef size_t i
-        if not self.job.job.rules.has_requests:
+        if self.job is None:
+            return self.made["requests"]
+        if not self.core().rules.has_requests:
             return None
-        return tuple([from_bytes(self.job.job.requests[i]) for i in range(self.job.job.requests.size())])
+        return tuple([from_bytes(self.core().requests[i]) for i in range(self.core().requests.size())])
 
     @property
     def requests_hash(self):
@@ -303,6 +319,7 @@ cdef class BlockResult:
         cdef World* past
         cdef double began = evmcore_seconds()
         cdef Hash root
+        self.core()
         if not self.job.observed.is_open():
             raise MemoryError("the state after the block")
         wait_for_world(self.job.observed.world().get())
@@ -339,7 +356,22 @@ cdef class BlockResult:
     __hash__ = None
 
     def __repr__(self):
-        return f"<BlockResult: {self.job.job.transactions.size()} transactions, {self.gas_used} gas>"
+        count = len(self.receipts) if self.job is None else self.core().transactions.size()
+        return f"<BlockResult: {count} transactions, {self.gas_used} gas>"
+
+
+_PICKLED = object()  # what a result is made from that was pickled
+
+
+def _restore_result(made, statistics):
+    """What `BlockResult.__reduce__` says."""
+    cdef BlockResult self
+    if type(made) is not dict or set(made) != {*BlockResult.CONSENSUS, "accesses"} or type(statistics) is not dict:
+        raise TypeError("a pickled BlockResult: not what one is made from")
+    self = BlockResult.__new__(BlockResult, _PICKLED)
+    self.made = made
+    self.statistics = statistics
+    return self
 
 
 cdef enum:

@@ -16,6 +16,7 @@ from evmcore import (
     Block,
     BlockHashes,
     CallResult,
+    EvmError,
     Expected,
     Header,
     InvalidTransaction,
@@ -28,6 +29,7 @@ from evmcore import (
     run,
     transact,
 )
+from evmcore._core import SYSTEM_ADDRESSES
 from evmcore.accesses import ACCOUNT_DTYPE, SLOT_DTYPE, Accesses
 from evmcore.example.generate import make_block
 
@@ -266,3 +268,48 @@ def test_receipts_before_byzantium_have_no_status(state_roots):
     assert receipt.status is None
     assert receipt.succeeded
     assert (receipt.state_root is not None) == state_roots
+
+
+@pytest.mark.parametrize("fork", ["Frontier", "London", "Prague"])
+@pytest.mark.parametrize("record", [False, True])
+def test_a_result_is_pickled_whole_and_without_its_state(fork, record):
+    """With what was never asked for, and as it was, whatever has become of the state."""
+    state = State({ALICE: {"balance": 10**20}, BOB: {"code": b"\x60\x01\x60\x00\x55\x60\x00\x60\x00\xa0"}})
+    for name in ("withdrawal_contract", "consolidation_contract"):
+        state.set_code(SYSTEM_ADDRESSES[name], b"\0")
+    paid = (Withdrawal(0, 1, BOB, 5),) if fork == "Prague" else None
+    sent = [Transaction(to=BOB, sender=ALICE, nonce=n, gas_limit=100_000, gas_price=10) for n in range(3)]
+    block = Block(header(fork=fork), sent, (), paid)
+    result, untouched = (
+        execute_block(block, state.copy(), record=record, state_roots=fork != "Frontier" or not record) for _ in "12"
+    )
+    wanted = pickle.dumps(result)
+    after = state.copy()
+    late = execute_block(block, after, record=record, state_roots=fork != "Frontier" or not record)
+    after.set_balance(BOB, 1)
+    copies = [pickle.loads(pickle.dumps(late, protocol)) for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1)]
+    for one in [
+        *copies,
+        pickle.loads(wanted),
+        copy.copy(result),
+        copy.deepcopy(result),
+        pickle.loads(pickle.dumps(copies[0])),
+    ]:
+        assert one == untouched
+        assert one.differences(untouched) == []
+        assert one.receipts == untouched.receipts
+        assert (one.accesses is None) == (not record)
+        assert one.accesses == untouched.accesses
+        assert one.statistics["gas_used"] == untouched.statistics["gas_used"]
+        assert repr(one) == repr(untouched)
+        for make in (one._make_receipts, one._make_list_roots, one._make_state_root):
+            with pytest.raises(EvmError, match="was pickled"):
+                make()
+    assert len(pickle.dumps(copies[0])) < 20_000
+
+
+def test_a_forged_pickle_of_a_result_is_refused():
+    restore, (made, statistics) = execute_block(make_block(), make_block().pre_state).__reduce__()
+    for wrong in (({}, {}), (made, None), (None, {}), ({**made, "more": 1}, {}), (made.keys(), statistics)):
+        with pytest.raises(TypeError, match="pickled BlockResult"):
+            restore(*wrong)
