@@ -5,17 +5,18 @@ EVMCORE_SANITIZE=LIST        address,undefined or thread: the sanitizers of gcc 
 EVMCORE_JOBS=N               compilers at once (default: one a core)
 
 An object is compiled again only when its source, a header that it read or its flags changed: the objects stay in
-build/objects, a folder a set of flags. Where only a file's time changed, or a comment, the preprocessed text is as it was and
-the object stays.
+build/objects, a folder a set of flags. Where only a file's time changed, or a comment, the object stays.
 """
 
 import hashlib
 import os
+import re
 import shlex
 import subprocess
 import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -63,23 +64,87 @@ def is_gcc(compiler: list[str]) -> bool:
     return "__GNUC__" in macros and "__clang__" not in macros
 
 
-def is_fresh(object_file: Path) -> bool:
-    """Whether the object is newer than all that it was made from, as the compiler itself wrote it down (-MMD)."""
-    rule = object_file.with_suffix(".d")
-    if not object_file.exists() or not rule.exists():
-        return False
-    inputs = rule.read_text().replace("\\\n", " ").split(":", 1)[-1].replace("\\ ", "\0").split()
-    made = object_file.stat().st_mtime_ns
-    try:
-        return all(os.stat(name.replace("\0", " ")).st_mtime_ns <= made for name in inputs)
-    except FileNotFoundError:
-        return False
+class Inputs:
+    """The files that an object was made from, as the compiler itself wrote them down (-MMD); `names` is None before that."""
+
+    def __init__(self, object_file: Path) -> None:
+        rule = object_file.with_suffix(".d")
+        self.names: list[str] | None = None
+        if object_file.exists() and rule.exists():
+            words = rule.read_text().replace("\\\n", " ").split(":", 1)[-1].replace("\\ ", "\0").split()
+            self.names = [word.replace("\0", " ") for word in words]
+
+    def are_older(self, moment: int) -> bool:
+        """Than this time of the file system, in nanoseconds. What is as old may have changed just after."""
+        try:
+            return self.names is not None and all(os.stat(name).st_mtime_ns < moment for name in self.names)
+        except FileNotFoundError:
+            return False
+
+    def text_hash(self, keeps_lines: bool) -> str | None:
+        """SHA-256 of their text without comments and, unless lines show in the object, without empty lines. None if one is gone."""
+        try:
+            hashes = [hash_of_text(name, os.stat(name).st_mtime_ns, keeps_lines) for name in self.names or ()]
+        except FileNotFoundError:
+            return None
+        return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
-def preprocessed_hash(command: list[str], keeps_lines: bool) -> str:
-    """SHA-256 of what the preprocessor makes of a source. Comments are gone from it, and line numbers unless they show."""
-    words = [*command, "-E", *([] if keeps_lines else ["-P"])]
-    return hashlib.sha256(subprocess.run(words, capture_output=True, check=True).stdout).hexdigest()
+# Comments, and what may look as if it held one: strings, characters, and numbers, which may have a ' inside.
+COMMENT = re.compile(
+    r"""//(?:\\\n|[^\n])*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|(?<!\w)\d[\w.']*|'(?:\\.|[^'\\\n])*'""",
+    re.DOTALL,
+)
+
+
+def without_comments(text: str, keeps_lines: bool) -> str:
+    if re.search(r'\b(u8|[uUL])?R"', text):
+        return text  # a raw string may hold anything
+
+    def without(found: re.Match[str]) -> str:
+        if found[0][0] != "/":
+            return found[0]
+        return " " + "\n" * (found[0].count("\n") if keeps_lines else 0)
+
+    text = re.sub(r"[ \t]+", " ", COMMENT.sub(without, text))
+    return text if keeps_lines else re.sub(r"\s*\n\s*", "\n", text)
+
+
+@lru_cache(maxsize=None)
+def hash_of_text(name: str, changed: int, keeps_lines: bool) -> str:
+    """Of the file as it was changed last; many objects have the same headers."""
+    text = without_comments(Path(name).read_text("utf-8", "replace"), keeps_lines)
+    return hashlib.sha256(f"{name}\0{text}".encode()).hexdigest()
+
+
+def now_of(place: Path) -> int:
+    """The time of the file system there, in nanoseconds: a clock of its own, which may be some milliseconds behind."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.touch()
+    return place.stat().st_mtime_ns
+
+
+def is_fresh(object_file: Path, keeps_lines: bool) -> bool:
+    """Whether the object is what its inputs would give: they are older than it, or say the same as when it was made."""
+    if not object_file.exists():
+        return False
+    inputs = Inputs(object_file)
+    if inputs.are_older(object_file.stat().st_mtime_ns):
+        return True
+    hash_file = object_file.with_suffix(".sha256")
+    began = now_of(object_file.with_suffix(".began"))
+    if not hash_file.exists() or hash_file.read_text() != inputs.text_hash(keeps_lines):
+        return False
+    os.utime(object_file, ns=(began, began))
+    return True
+
+
+def note_inputs(object_file: Path, began: int, keeps_lines: bool) -> None:
+    """After a compilation that began then: the object is as old as that, since what changed meanwhile may be in it or not."""
+    inputs = Inputs(object_file)
+    if inputs.are_older(began):
+        object_file.with_suffix(".sha256").write_text(inputs.text_hash(keeps_lines) or "")
+    os.utime(object_file, ns=(began, began))
 
 
 class BuildCore(build_ext):
@@ -89,6 +154,7 @@ class BuildCore(build_ext):
         compiler = self.compiler
         link_base = getattr(compiler, "compiler_so_cxx", None) or compiler.compiler_so
         gcc = is_gcc(link_base[:1])
+        keeps_lines = DEBUG or bool(SANITIZE)  # debuggers, sanitizers and assertions speak of them
 
         def flags_of(source: str) -> list[str]:
             own = CORE_FLAGS if "pyx/core/" in source else MODULE_FLAGS
@@ -103,28 +169,19 @@ class BuildCore(build_ext):
             folder = os.path.join("build", "objects", tag)
             [object_name] = compiler.object_filenames([source], output_dir=folder)
             object_file = Path(object_name)
-            if not self.force and is_fresh(object_file):
+            if not self.force and is_fresh(object_file, keeps_lines):
                 return object_name
-            object_file.parent.mkdir(parents=True, exist_ok=True)
-            rule = str(object_file.with_suffix(".d"))
-            hash_file = object_file.with_suffix(".sha256")
-            includes = [f"-I{path}" for path in [*extension.include_dirs, *compiler.include_dirs]]
-            # Debuggers, sanitizers and assertions speak of lines.
-            text_hash = preprocessed_hash([*link_base, *flags, *includes, source], keeps_lines=DEBUG or bool(SANITIZE))
-            is_complete = object_file.exists() and Path(rule).exists() and hash_file.exists()
-            if not self.force and is_complete and hash_file.read_text() == text_hash:
-                os.utime(object_file)
-                return object_name
-            object_file.unlink(missing_ok=True)
-            hash_file.unlink(missing_ok=True)
+            for suffix in (".o", ".d", ".sha256"):
+                object_file.with_suffix(suffix).unlink(missing_ok=True)
+            began = now_of(object_file.with_suffix(".began"))
             compiler.compile(
                 [source],
                 output_dir=folder,
                 include_dirs=extension.include_dirs,
-                extra_postargs=[*flags, "-MMD", "-MF", rule],
+                extra_postargs=[*flags, "-MMD", "-MF", str(object_file.with_suffix(".d"))],
                 depends=extension.depends,
             )
-            hash_file.write_text(text_hash)
+            note_inputs(object_file, began, keeps_lines)
             return object_name
 
         # The longest first, so that the last compiler to finish is not the one that started last.
