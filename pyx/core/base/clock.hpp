@@ -1,12 +1,14 @@
 // Time that only goes forward, in seconds from some moment in the past.
 #pragma once
 
-#include <chrono>
+#include <ctime>
 
 namespace evmcore {
 
 inline double seconds_now() noexcept {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
 }  // namespace evmcore

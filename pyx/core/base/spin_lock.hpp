@@ -2,7 +2,7 @@
 #pragma once
 
 #include <atomic>
-#include <thread>
+#include <sched.h>
 
 namespace evmcore {
 
@@ -22,7 +22,7 @@ public:
             if (spins < SPINS_BEFORE_YIELD)
                 cpu_pause();
             else
-                std::this_thread::yield();
+                sched_yield();
         }
     }
     bool try_lock() noexcept {

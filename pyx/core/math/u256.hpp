@@ -6,10 +6,6 @@
 #include "../base/hash_seed.hpp"
 #include "../base/types.hpp"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 namespace evmcore {
 
 using uint128 = unsigned __int128;
@@ -48,10 +44,11 @@ EVMCORE_INLINE void copy(u256* to, const u256* from) noexcept { store(to, load(f
 
 // --- Limbs with a carry ------------------------------------------------------------------------------------------
 
+// The builtins behind _addcarry_u64 and _subborrow_u64, whose header takes longer to read than most files to compile.
 EVMCORE_INLINE uint64_t add_carry(uint64_t a, uint64_t b, unsigned char* carry) noexcept {
 #if defined(__x86_64__)
     unsigned long long sum;
-    *carry = _addcarry_u64(*carry, a, b, &sum);
+    *carry = __builtin_ia32_addcarryx_u64(*carry, a, b, &sum);
     return sum;
 #else
     uint64_t partial, sum;
@@ -65,7 +62,11 @@ EVMCORE_INLINE uint64_t add_carry(uint64_t a, uint64_t b, unsigned char* carry) 
 EVMCORE_INLINE uint64_t sub_borrow_limb(uint64_t a, uint64_t b, unsigned char* borrow) noexcept {
 #if defined(__x86_64__)
     unsigned long long difference;
-    *borrow = _subborrow_u64(*borrow, a, b, &difference);
+#if defined(__clang__)
+    *borrow = __builtin_ia32_subborrow_u64(*borrow, a, b, &difference);
+#else
+    *borrow = __builtin_ia32_sbb_u64(*borrow, a, b, &difference);
+#endif
     return difference;
 #else
     uint64_t partial, difference;
