@@ -249,8 +249,9 @@ def run(code, data=b"", *, gas=30_000_000, fork=NEWEST_FORK, value=0, sender=byt
     cdef bytes data_of_code
     cdef Code* owned
     cdef State on
-    if not isinstance(repeat, int) or not 0 < repeat < 2**31:
-        raise ValueError(f"repeat: {repeat!r} is not a number of times")
+    if not isinstance(repeat, int):
+        raise ValueError(f"repeat: {shown(repeat)} is not a number of times")
+    repeat = number_between(repeat, 1, 2**31 - 1, "repeat")
     if state is None:
         on = State()
     elif isinstance(state, State):
@@ -264,9 +265,10 @@ def run(code, data=b"", *, gas=30_000_000, fork=NEWEST_FORK, value=0, sender=byt
     assign_bytes(&tx.data, to_data(data, "data"))
     tx.gas_limit = to_u64(gas, "gas")
     if tx.gas_limit > <uint64_t>INT64_MAX:
-        raise ValueError(f"gas: {gas} does not fit 63 bits")
+        raise ValueError(f"gas: {tx.gas_limit} does not fit 63 bits")
     if header is None:
-        header = _types().Header(fork=fork_name(fork), gas_limit=max(30_000_000, min(gas, 2**63 - 1)))
+        header = _types().Header(fork=fork_name(fork), gas_limit=max(30_000_000, tx.gas_limit))
+    paid = to_int(tx.value)
     program.program = tx.to
     owned = Code.create(view_bytes(data_of_code), NULL, False)
     if owned == NULL:
@@ -275,8 +277,8 @@ def run(code, data=b"", *, gas=30_000_000, fork=NEWEST_FORK, value=0, sender=byt
     try:
         while True:
             try:
-                if value and (on.get_balance(sender) + value) >> 256:
-                    raise ValueError(f"value: {value} and the sender's balance don't fit 256 bits")
+                if paid and (on.get_balance(from_address_bytes(tx.sender)) + paid) >> 256:
+                    raise ValueError(f"value: {paid} and the sender's balance don't fit 256 bits")
                 return call_native(on, header, &tx, repeat, tracer, &program)
             except errors.MissingState as error:
                 if on.source is None:

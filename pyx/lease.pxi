@@ -271,9 +271,12 @@ cdef int worker_count_of(object workers) except -1:
     """How many threads a caller means: None is as many as there are processors for this process."""
     if workers is None:
         return len(_os.sched_getaffinity(0)) if hasattr(_os, "sched_getaffinity") else _os.cpu_count() or 1
-    if not isinstance(workers, int) or workers < 1:
-        raise ValueError(f"workers: {workers!r} is not a number of threads")
-    return min(workers, 256)
+    if not isinstance(workers, int):
+        raise ValueError(f"workers: {shown(workers)} is not a number of threads")
+    wanted = exact_int(workers, "workers")
+    if wanted < 1:
+        raise ValueError(f"workers: {shown(wanted)} is not a number of threads")
+    return min(wanted, 256)
 
 
 cdef _Lease lease_engine(int workers, bint may_be_machine=False):

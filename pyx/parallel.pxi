@@ -177,7 +177,7 @@ cdef class _Speculation:
         self.ended += 1
 
     cdef void take_part(self) noexcept:
-        cdef _Lease lease
+        cdef _Lease lease = None
         cdef size_t i
         if self.is_closed:
             return

@@ -478,6 +478,7 @@ def recover_senders(transactions, *, fork=NEWEST_FORK, workers=None):
     raise    InvalidTransaction with the index of the first that has no valid signature
     """
     cdef const Rules* rules = &rules_of(<Fork><uint8_t>(<int>fork_index(fork)))
+    cdef int threads = 1 if workers is None else worker_count_of(workers)
     transactions = to_list(transactions, "transactions")
     cdef vector[CTransaction*] pointers
     cdef RecoverJob job
@@ -493,8 +494,8 @@ def recover_senders(transactions, *, fork=NEWEST_FORK, workers=None):
     job.rules = rules
     job.claims = &claims
     job.engine = NULL
-    if workers is not None and workers > 1 and job.count >= 2 * RECOVER_CHUNK:
-        lease = lease_engine(worker_count_of(workers))
+    if threads > 1 and job.count >= 2 * RECOVER_CHUNK:
+        lease = lease_engine(threads)
         job.engine = lease.engine
         with nogil:
             run_on_workers(lease.engine, recover_some, &job)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import copy
 import itertools
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
 from helpers import ALICE, BOB, header
 
 from evmcore import (
+    Block,
     DecodeError,
     State,
     Transaction,
     _core,
+    assemble,
+    execute_block,
     fork_index,
     fork_name,
     keccak256,
@@ -431,3 +435,47 @@ def test_a_transaction_is_made_once():
 def test_what_is_no_list_of_transactions_is_refused(given):
     with pytest.raises(TypeError, match=r"^transactions: "):
         recover_senders(given)
+
+
+class Sly(int):
+    """An int that is whatever it is compared with."""
+
+    def _yes(self, *_):
+        return True
+
+    def _small(self, *_):
+        return 0
+
+    __lt__ = __gt__ = __le__ = __ge__ = __eq__ = __ne__ = __bool__ = _yes
+    __hash__ = __index__ = __int__ = __rshift__ = __add__ = __radd__ = _small
+
+
+@pytest.mark.parametrize("sly", [Sly, LyingInt])
+@pytest.mark.parametrize("count", [-1, 0, -(2**31), 2])
+def test_a_number_of_workers_is_the_number_that_it_is(sly, count):
+    """An error that was none: -1 is what a function that raises returns."""
+    block = Block(header(fork="Cancun"), [Transaction(to=BOB, sender=ALICE, gas_price=9)], (), ())
+    state = State({ALICE: {"balance": 10**20}})
+    signed = [Transaction(to=BOB, chain_id=1).sign(b"\1" * 32)] * 20
+    calls = [
+        *(partial(execute_block, block, strategy=how) for how in ("auto", "sequential", "groups", "optimistic")),
+        lambda on, workers: on.root(workers=workers),
+        lambda on, workers: recover_senders(signed, workers=workers),
+        lambda on, workers: run(b"\0", state=on, repeat=workers),
+    ]
+    for call in calls:
+        if count >= 1:
+            call(state.copy(), workers=sly(count))
+            continue
+        with pytest.raises(ValueError, match=f"(workers|repeat): {count} is not"):
+            call(state.copy(), workers=sly(count))
+
+
+def test_a_program_s_value_is_the_number_that_it_is():
+    """The sender's balance and the value, by whatever name, must fit 256 bits together."""
+    balance = assemble("CALLER BALANCE PUSH 0 MSTORE PUSH 32 PUSH 0 RETURN")
+    state = State({ALICE: {"balance": 5}})
+    for value in (Sly(2**256 - 1), LyingInt(2**256 - 1), 2**256 - 1):
+        with pytest.raises(ValueError, match=f"value: {2**256 - 1} and the sender's balance"):
+            run(balance, state=state, sender=ALICE, value=value)
+    assert run(balance, state=state, sender=LyingBytes(ALICE), value=Sly(7), gas=Sly(10**6)).word == 5

@@ -463,8 +463,9 @@ def test_engines_of_every_size_leave_a_bounded_number_of_threads():
 )
 def test_without_threads_a_block_runs_with_fewer():
     program = """
-        import resource
+        import resource, sys
         from evmcore import *
+        sys.unraisablehook = lambda what: print("ignored:", what.exc_value)
         block = Block.load("evmcore/example/block.json.gz")
         expected = execute_block(block, block.pre_state.copy(), workers=1)
         resource.setrlimit(resource.RLIMIT_AS, (int(open("/proc/self/statm").read().split()[0]) * 4096 + (1200 << 20),) * 2)
