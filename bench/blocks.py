@@ -35,7 +35,7 @@ def run(block: Block) -> float:
     """Execute it; the seconds of the execution alone."""
     assert block.pre_state is not None
     result = execute_block(block, block.pre_state.copy(), workers=1, strategy="sequential", state_roots=False)
-    return result.statistics["execute_seconds"]
+    return result.statistics.execute_seconds
 
 
 @pytest.mark.benchmark(group="blocks")

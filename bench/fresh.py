@@ -77,7 +77,7 @@ def main() -> int:
         options = {"accesses": known[path]} if path in known else {}
         state = block.pre_state.copy()  # type: ignore[union-attr]
         result = execute_block(block, state, strategy=strategy, workers=workers, state_roots=False, **options)
-        return block.number, result.statistics["execute_seconds"], result.statistics["strategy"]
+        return block.number, result.statistics.execute_seconds, result.statistics.strategy
 
     # Engine and threads are made before: what is timed is a process at work. The first block, of one payment, does.
     run(*blocks[0], "optimistic" if strategy == "auto" else strategy)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from evmcore import Block, BlockResult, execute_block, recover_senders
+from evmcore import Block, BlockResult, BlockStatistics, execute_block, recover_senders
 from evmcore.accesses import Accesses
 
 from .machine import cores
@@ -35,7 +35,7 @@ class Measured:
     senders: list[bytes]
     seconds: dict[Mode, list[float]] = field(default_factory=dict)
     recovering: dict[Mode, list[float]] = field(default_factory=dict)
-    said: dict[Mode, dict] = field(default_factory=dict)
+    said: dict[Mode, BlockStatistics] = field(default_factory=dict)
 
     @property
     def is_large(self) -> bool:
@@ -96,7 +96,7 @@ def measure(block: Block, plan: Plan, modes: list[Mode], name: str | None = None
         len(block.transactions),
         recorded.gas_used,
         accesses,
-        recorded.statistics.get("speedup_bound", 1.0),
+        recorded.statistics.speedup_bound or 1.0,
         [tx.sender for tx in block.transactions],
     )
 
@@ -110,7 +110,7 @@ def measure(block: Block, plan: Plan, modes: list[Mode], name: str | None = None
             if result.gas_used != found.gas:
                 raise RuntimeError(f"block {found.name}: {mode} used {result.gas_used} gas instead of {found.gas}")
             found.said[mode] = result.statistics
-            return found.said[mode]["execute_seconds"]
+            return result.statistics.execute_seconds
 
         return once
 

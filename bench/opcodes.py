@@ -63,6 +63,6 @@ def test_instruction(measure, family):
 
     def once() -> None:
         result = run(code, bytes(64), gas=2_000_000_000, fork="Osaka")
-        assert result.succeeded, result.error
+        assert result.is_success, result.error
 
     measure(once, kind="instruction", family=family, count=LOOPS * EACH)

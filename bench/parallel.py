@@ -119,9 +119,9 @@ def _totals(plan: Plan, large: list[Measured]) -> str:
     ]
     optimistic = ("optimistic", plan.most)
     if optimistic in large[0].said:
-        executions = sum(found.said[optimistic]["executions"] for found in large)
-        again = sum(found.said[optimistic]["aborted"] for found in large)
-        wasted = sum(found.said[optimistic].get("aborted_gas", 0) for found in large)
+        executions = sum(found.said[optimistic].executions for found in large)
+        again = sum(found.said[optimistic].aborted for found in large)
+        wasted = sum(found.said[optimistic].aborted_gas for found in large)
         text.append(
             f"Optimistic on {plan.most} workers: {executions:,} executions, {again:,} of them discarded "
             f"({100 * again / sum(found.transactions for found in large):.1f}% of the transactions, "
@@ -196,7 +196,7 @@ def _per_block(plan: Plan, measured: list[Measured]) -> str:
     rows = []
     for found in measured:
         seconds = median(found.seconds[SEQUENTIAL])
-        said = found.said.get(("optimistic", count), {})
+        said = found.said.get(("optimistic", count))
         rows.append(
             [
                 found.name,
@@ -208,9 +208,9 @@ def _per_block(plan: Plan, measured: list[Measured]) -> str:
                 times(speedup_bound(found.accesses, count)),
                 times(found.bound),
                 *(times(found.speedup((strategy, count))) for strategy in strategies),
-                found.said.get(("auto", count), {}).get("strategy", "-"),
-                said.get("executions", "-"),
-                said.get("aborted", "-"),
+                found.said["auto", count].strategy if ("auto", count) in found.said else "-",
+                said.executions if said else "-",
+                said.aborted if said else "-",
             ]
         )
     return (
@@ -290,7 +290,7 @@ def synthetic_part(plan: Plan) -> list[str]:
                     ms(median(found.seconds[SEQUENTIAL])),
                     ms(seconds),
                     times(found.speedup(mode)),
-                    said["aborted"],
+                    said.aborted,
                 ]
             )
     heads = ["block", "strategy", "workers", "txs", "sequential ms", "ms", "× sequential", "discarded"]

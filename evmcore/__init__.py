@@ -48,6 +48,7 @@ from .ranges import replay_range
 from .types import (
     Account,
     Block,
+    BlockStatistics,
     BlockSummary,
     CallResult,
     Expected,
@@ -69,6 +70,7 @@ __all__ = [
     "Block",
     "BlockHashes",
     "BlockResult",
+    "BlockStatistics",
     "BlockSummary",
     "CallResult",
     "CodeCacheInfo",

@@ -9,6 +9,7 @@ from .accesses import Accesses
 from .errors import UnusableInput
 from .header import Header, Withdrawal
 from .receipt import Account, CallResult, Receipt
+from .statistics import BlockStatistics
 
 class Opcode(NamedTuple):
     number: int
@@ -249,7 +250,7 @@ class BlockResult:
     @property
     def state_root(self) -> bytes: ...
     @property
-    def statistics(self) -> dict[str, Any]: ...
+    def statistics(self) -> BlockStatistics: ...
     @property
     def accesses(self) -> Accesses | None: ...
     def __reduce__(self) -> tuple[Any, ...]: ...

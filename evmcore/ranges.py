@@ -117,7 +117,7 @@ def replay_block(block: BlockSource | _Carried, *, workers: int = 1, strategy: s
     except (EvmError, MemoryError) as error:
         verification.faults.append(str(error))
     has_state_root = result is not None and loaded.is_pre_state_complete
-    statistics = result.statistics if result is not None else {"executions": 0, "aborted": 0}
+    statistics = result.statistics if result is not None else None
     return BlockSummary(
         source,
         loaded.number,
@@ -129,8 +129,8 @@ def replay_block(block: BlockSource | _Carried, *, workers: int = 1, strategy: s
         receipts_root=result.receipts_root if result is not None else None,
         state_root=result.state_root if result is not None and has_state_root else None,
         seconds=seconds,
-        executions=statistics["executions"],
-        aborted=statistics["aborted"],
+        executions=statistics.executions if statistics is not None else 0,
+        aborted=statistics.aborted if statistics is not None else 0,
         error="; ".join(verification.faults) or None,
     )
 
@@ -154,7 +154,7 @@ def _execute(
     seconds["recover"] = time.perf_counter() - rooted
     verification.senders([tx.sender for tx in block.transactions])
     result = execute_block(block, block.pre_state.copy(), workers=workers, strategy=strategy)
-    seconds["execute"] = result.statistics["execute_seconds"]
+    seconds["execute"] = result.statistics.execute_seconds
     executed = time.perf_counter()
     verification.result(result)
     seconds["roots"] = rooted - started + time.perf_counter() - executed

@@ -75,11 +75,11 @@ class Receipt:
     """What a transaction did. The first seven fields and `state_root` are consensus, the others say more.
 
     type                  transaction type, 0 … 4
-    status                1 or 0; None before Byzantium, whose receipts have `state_root` in its place (EIP-658)
+    status                `is_success` as 1 or 0, the consensus field; None before Byzantium, whose receipts have `state_root` in its place (EIP-658)
     cumulative_gas_used   of the block up to here;  gas_used  of this transaction
     contract_address      of the contract that a creation made
     output                what the outermost call returned, or the code that a creation left
-    outcome               the row of status.def: "SUCCESS", "REVERT", "OUT_OF_GAS" …
+    outcome               how it ended, the row of status.def: "SUCCESS", "REVERT", "OUT_OF_GAS" …
     gas_refund            gas given back for cleared storage, already taken off gas_used
     effective_gas_price   wei for a unit of gas;  blob_gas_used  in blob gas
     """
@@ -99,7 +99,7 @@ class Receipt:
     blob_gas_used: int = 0
 
     @property
-    def succeeded(self) -> bool:
+    def is_success(self) -> bool:
         """Whether what the transaction did was kept."""
         return self.outcome == "SUCCESS"
 
@@ -148,27 +148,26 @@ def _error_text(outcome: str, output: bytes) -> str | None:
 class CallResult:
     """What a call did, without a transaction around it.
 
-    status       "success", "revert" or "halt"; `outcome` is the row of status.def
+    outcome      how it ended, the row of status.def: "SUCCESS", "REVERT", "OUT_OF_GAS" …
     gas_used     execution alone: no intrinsic gas, no refund applied
     gas_refund   what a transaction could have got back
     output       what it returned or reverted with; the code that a creation left
     seconds      that the execution took; of several runs, the median
     """
 
-    status: str
+    outcome: str
     gas_used: int
     gas_left: int
     gas_refund: int
     output: bytes
     logs: tuple[Log, ...]
-    outcome: str
     contract_address: bytes | None = None
     seconds: float = field(default=0.0, compare=False)
 
     @property
-    def succeeded(self) -> bool:
+    def is_success(self) -> bool:
         """Whether what the call did would be kept."""
-        return self.status == "success"
+        return self.outcome == "SUCCESS"
 
     @property
     def error(self) -> str | None:

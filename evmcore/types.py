@@ -9,10 +9,12 @@ from .header import Header, Withdrawal
 from .hexadecimal import to_address
 from .ranges import BlockSummary
 from .receipt import Account, CallResult, Log, Receipt
+from .statistics import BlockStatistics
 
 __all__ = [
     "Account",
     "Block",
+    "BlockStatistics",
     "BlockSummary",
     "CallResult",
     "Expected",

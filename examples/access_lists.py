@@ -33,7 +33,7 @@ def main() -> None:
     result = execute_block(block, block.pre_state.copy(), workers=2, accesses=Accesses.from_json(as_json))
     assert result == recorded
     print(
-        f"executed with the list: {result.statistics['executions']} executions of {len(block.transactions)} transactions"
+        f"executed with the list: {result.statistics.executions} executions of {len(block.transactions)} transactions"
     )
 
 

@@ -25,7 +25,7 @@ def main() -> None:
             best = min(best, time.perf_counter() - started)
         # == compares receipts, gas, bloom and all roots.
         same = result == sequential
-        executions = result.statistics["executions"]
+        executions = result.statistics.executions
         print(f"{strategy:12} {workers:7} {best * 1000:8.3f} {executions:10} {'yes' if same else 'NO':>11}")
     print(
         "More executions than transactions: some were aborted, since an earlier transaction changed what they had read."

@@ -24,7 +24,7 @@ def main() -> None:
         shown = have if isinstance(have, int) else "0x" + have.hex()[:16] + "…"
         print(f"  {name:18} {shown!s:20} {'matches the header' if have == want else 'DIFFERS from the header'}")
 
-    failed = [index for index, receipt in enumerate(result.receipts) if receipt.status == 0]
+    failed = [index for index, receipt in enumerate(result.receipts) if not receipt.is_success]
     logs = sum(len(receipt.logs) for receipt in result.receipts)
     print(f"  {logs} logs; failed transactions: {failed}")
 

@@ -98,10 +98,9 @@ cdef Status run_call(Machine* m, const StateView* view, const CTransaction* tx, 
 
 
 cdef object make_call_result(Status status, Outcome* out, uint64_t gas, double seconds):
-    kinds = {Kind.OK: "success", Kind.REVERT: "revert", Kind.HALT: "halt"}
     return _types().CallResult(
-        status=kinds[kind_of(status)], gas_used=out.gas_used, gas_left=gas - out.gas_used, gas_refund=out.gas_refund,
-        output=from_bytes(out.output), logs=make_logs(out), outcome=status_name(status),
+        outcome=status_name(status), gas_used=out.gas_used, gas_left=gas - out.gas_used, gas_refund=out.gas_refund,
+        output=from_bytes(out.output), logs=make_logs(out),
         contract_address=from_address_bytes(out.contract) if out.has_contract else None, seconds=seconds)
 
 

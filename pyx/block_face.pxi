@@ -178,7 +178,7 @@ cdef class BlockResult:
     cdef dict made
     cdef unsigned long root_maker  # the thread that makes the state root; 0: none does. Guarded by the GIL
     cdef unsigned root_process     # in this process
-    cdef readonly dict statistics
+    cdef dict told                 # the fields of its BlockStatistics
 
     def __cinit__(self, job=None):
         if job is not _PICKLED:
@@ -186,7 +186,7 @@ cdef class BlockResult:
                 raise TypeError("a BlockResult is what execute_block returns; it can't be made by itself")
             self.job = job
         self.made = {}
-        self.statistics = {}
+        self.told = {}
 
     # What has to be the same whatever the strategy and the number of workers.
     CONSENSUS = ("receipts", "gas_used", "blob_gas_used", "logs_bloom", "receipts_root", "transactions_root",
@@ -194,7 +194,7 @@ cdef class BlockResult:
 
     def __reduce__(self):
         made = {name: getattr(self, name) for name in (*self.CONSENSUS, "accesses")}
-        return _restore_result, (made, self.statistics)
+        return _restore_result, (made, self.told)
 
     cdef BlockJob* core(self) except NULL:
         if self.job is None:
@@ -205,6 +205,11 @@ cdef class BlockResult:
         if name not in self.made:
             self.made[name] = make()
         return self.made[name]
+
+    @property
+    def statistics(self):
+        """BlockStatistics: how the work went. The times of roots are in it once those have been asked for."""
+        return _types().BlockStatistics(**self.told)
 
     @property
     def gas_used(self):
@@ -254,8 +259,8 @@ cdef class BlockResult:
         cdef BlockJob* core = self.core()
         cdef cbool has_receipts = core.rules.receipt_has_status or core.wants_state_roots
         cdef double began = evmcore_seconds()
-        make_list_roots(core, has_receipts, self.statistics["workers"], &receipts_root, &transactions_root)
-        self.statistics["list_roots_seconds"] = evmcore_seconds() - began
+        make_list_roots(core, has_receipts, self.told["workers"], &receipts_root, &transactions_root)
+        self.told["list_roots_seconds"] = evmcore_seconds() - began
         self.made["receipts_root"] = from_hash_bytes(receipts_root) if has_receipts else None
         self.made["transactions_root"] = from_hash_bytes(transactions_root)
 
@@ -330,12 +335,12 @@ cdef class BlockResult:
             if past == NULL:
                 raise MemoryError("the state as it was after the block")
             try:
-                root = make_state_root(past, self.statistics["workers"])
+                root = make_state_root(past, self.told["workers"])
             finally:
                 del past
         else:
-            root = make_state_root(world.get(), self.statistics["workers"])
-        self.statistics["state_root_seconds"] = evmcore_seconds() - began
+            root = make_state_root(world.get(), self.told["workers"])
+        self.told["state_root_seconds"] = evmcore_seconds() - began
         self.job.observed.close()
         return from_hash_bytes(root)
 
@@ -370,7 +375,8 @@ def _restore_result(made, statistics):
         raise TypeError("a pickled BlockResult: not what one is made from")
     self = BlockResult.__new__(BlockResult, _PICKLED)
     self.made = made
-    self.statistics = statistics
+    self.told = statistics
+    self.statistics  # raises TypeError for what are none
     return self
 
 
@@ -425,7 +431,7 @@ def execute_block(block, State state not None, *, workers=None, strategy="auto",
     record       whether to keep what each transaction read and wrote, in `BlockResult.accesses`
     accesses     an Accesses of an earlier run, or in the shape of EIP-7928; makes "auto" choose "recorded-hint"
     state_roots  whether receipts before Byzantium get their state root; None: yes, unless the block's own state is partial
-    return       BlockResult; its `statistics` say how the work went, in counts and seconds
+    return       BlockResult; its `statistics` say how the work went: BlockStatistics
     raise        InvalidTransaction with its index, InvalidBlock, MissingState, MissingBlockHash; the state is then as before
 
     Parallel and sequential execution give the same result. The GIL is free while transactions run.
@@ -526,14 +532,14 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
     result = BlockResult(job)
     result.withdrawals = withdrawals
     job.observed.open(use.state.world)  # without memory the result is whole but for its state root
-    result.statistics = {
+    result.told = {
         "transactions": core.transactions.size(), "gas_used": core.room.gas_used, "workers": worker_count,
         "strategy": strategy, **counts_of(core.counts),
         "recover_seconds": job.recover_seconds, "execute_seconds": started}
     if job.notes is not None:
-        result.statistics.update(job.notes)
+        result.told.update(job.notes)
         if "critical_path_gas" in job.notes and job.notes["critical_path_gas"]:
-            result.statistics["speedup_bound"] = core.room.gas_used / job.notes["critical_path_gas"]
+            result.told["speedup_bound"] = core.room.gas_used / job.notes["critical_path_gas"]
     if is_estimated:
         if job.notes is None:
             learn_from(work, started - job.recover_seconds, 0)

@@ -28,9 +28,12 @@ cdef class BlockHashes:
             raise errors.UnusableInput(f"block_hashes: {shown(listed)} is not a mapping")
         try:
             for item in to_list(listed.items(), "block_hashes"):
-                number, hash = to_parts(item, 2, "block_hashes", "(number, hash)")
+                number, hash = item if type(item) is tuple and len(<tuple>item) == 2 else to_parts(
+                    item, 2, "block_hashes", "(number, hash)")
                 number = to_u64(number, "block_hashes")
-                plain[number] = fixed_bytes(hash, 32, f"block_hashes[{number}]")
+                if not (PyBytes_CheckExact(hash) and len(<bytes>hash) == 32):
+                    hash = fixed_bytes(hash, 32, f"block_hashes[{number}]")
+                plain[number] = hash
         except (TypeError, ValueError) as error:
             raise errors.UnusableInput(str(error)) from None
         for number in sorted(plain):

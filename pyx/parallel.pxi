@@ -121,7 +121,7 @@ cdef class _Job:
         for i in range(engine.workers.size()):
             self.recover_seconds += engine.workers[i].machine.recover_seconds
         lease.finish()
-        self.notes = {"busy_seconds": [engine.workers[i].busy_seconds for i in range(engine.workers.size())]}
+        self.notes = {"busy_seconds": tuple([engine.workers[i].busy_seconds for i in range(engine.workers.size())])}
         if records and status == Status.RUNNING:
             self.notes["critical_path_gas"] = engine.critical_path_gas
             self.accesses = read_accesses(engine)
@@ -139,7 +139,7 @@ cdef class _Job:
         for i in range(engine.workers.size()):
             self.recover_seconds += engine.workers[i].machine.recover_seconds
         lease.finish()
-        self.notes = {"busy_seconds": [engine.workers[i].busy_seconds for i in range(engine.workers.size())],
+        self.notes = {"busy_seconds": tuple([engine.workers[i].busy_seconds for i in range(engine.workers.size())]),
                       "mismatch": self.job.failed_index if status == Status.ACCESSES_DIFFER else None}
         return status
 

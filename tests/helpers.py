@@ -51,7 +51,7 @@ def result_of(text: str, **options) -> CallResult:
 def word_of(text: str, **options) -> int:
     """What the program leaves on the stack."""
     result = result_of(text, **options)
-    assert result.succeeded, result.error
+    assert result.is_success, result.error
     return result.word
 
 

@@ -109,8 +109,8 @@ def test_the_critical_path_is_this_block_s(block, workers):
         strategy = "optimistic" if workers > 1 else "sequential"
         result = execute_block(part, block.pre_state.copy(), record=True, workers=workers, strategy=strategy)
         longest = int(result.accesses.transactions["finish_gas"].max())
-        assert result.statistics["critical_path_gas"] == longest
-        assert result.statistics["speedup_bound"] == result.gas_used / longest >= 1
+        assert result.statistics.critical_path_gas == longest
+        assert result.statistics.speedup_bound == result.gas_used / longest >= 1
 
 
 def test_nothing_is_kept_unless_it_is_asked_for(block):
@@ -149,7 +149,7 @@ def test_json_has_the_shape_of_eip_7928(recorded):
 
 def test_json_and_back_executes_the_same(block, recorded):
     result, state = executed_by(block, Accesses.from_json(recorded.to_json()))
-    assert result.statistics["strategy"] == "recorded"
+    assert result.statistics.strategy == "recorded"
     assert result.state_root == block.header.state_root
     assert result == execute_block(block, want := block.pre_state.copy(), workers=1)
     assert dump(state) == dump(want)
@@ -207,9 +207,9 @@ def test_json_of_another_shape_is_refused_with_the_account(wrong, words):
 def test_recorded_accesses_need_no_second_run_of_anything(block, recorded, workers):
     result, _ = executed_by(block, recorded, workers=workers)
     assert result.state_root == block.header.state_root
-    assert result.statistics["executions"] == len(block.transactions)
-    assert result.statistics["aborted"] == 0
-    assert result.statistics["mismatch"] is None
+    assert result.statistics.executions == len(block.transactions)
+    assert result.statistics.aborted == 0
+    assert result.statistics.mismatch is None
 
 
 def spoiled(accesses):
@@ -234,8 +234,8 @@ def test_as_a_hint_they_may_be_wrong(block, recorded, strategy):
     wrong, index = spoiled(recorded)
     result, _ = executed_by(block, wrong, strategy)
     assert result.state_root == block.header.state_root
-    assert result.statistics["strategy"] == "recorded-hint"
-    assert result.statistics["mismatch"] == index
+    assert result.statistics.strategy == "recorded-hint"
+    assert result.statistics.mismatch == index
 
 
 def test_accesses_may_be_given_in_any_order_and_pickled(block, recorded):
@@ -243,7 +243,7 @@ def test_accesses_may_be_given_in_any_order_and_pickled(block, recorded):
     for _ in range(2):  # the second run finds the plan that the first one made
         result, _ = executed_by(block, mixed, workers=2)
         assert result.state_root == block.header.state_root
-        assert result.statistics["mismatch"] is None
+        assert result.statistics.mismatch is None
     again = pickle.loads(pickle.dumps(mixed))
     assert again == mixed
     result, _ = executed_by(block, again, workers=2)

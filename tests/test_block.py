@@ -359,4 +359,4 @@ def test_forks_decide_the_rules_within_one_block():
         state = prague_state()
         state.set_code(CONTRACT, program)
         [receipt] = execute_block(make_block(pay(to=CONTRACT), fork=fork), state).receipts
-        assert receipt.succeeded == (fork_includes(fork, "Shanghai")), fork
+        assert receipt.is_success == (fork_includes(fork, "Shanghai")), fork

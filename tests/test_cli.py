@@ -344,10 +344,10 @@ def test_run_prints_one_json_object(evmcore):
     status, out, err = evmcore("run", "--code", RETURN_42, "--json", "--bench", 3)
     assert (status, err) == (0, "")
     result = json.loads(out)
-    assert list(result) == ["status", "gas_used", "gas_refund", "output", "logs", "error", "seconds"]
+    assert list(result) == ["outcome", "gas_used", "gas_refund", "output", "logs", "error", "seconds"]
     assert result.pop("seconds") > 0
     assert result == {
-        "status": "success",
+        "outcome": "SUCCESS",
         "gas_used": 18,
         "gas_refund": 0,
         "output": "0x" + "00" * 31 + "2a",
@@ -363,19 +363,19 @@ def test_run_counts_execution_alone_and_leaves_the_refund_open(evmcore):
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "error"),
+    ("code", "outcome", "error"),
     [
-        ("60006000fd", "revert", "revert"),
-        ("fe", "halt", "invalid instruction"),
-        ("5b600056", "halt", "out of gas"),
-        ("01", "halt", "stack underflow"),
+        ("60006000fd", "REVERT", "revert"),
+        ("fe", "INVALID_INSTRUCTION", "invalid instruction"),
+        ("5b600056", "OUT_OF_GAS", "out of gas"),
+        ("01", "STACK_UNDERFLOW", "stack underflow"),
     ],
 )
-def test_run_tells_how_it_ended(evmcore, code, status, error):
+def test_run_tells_how_it_ended(evmcore, code, outcome, error):
     exit_status, out, _ = evmcore("run", "--code", "0x" + code, "--json", "--gas", 100000)
     result = json.loads(out)
     assert exit_status == 0
-    assert (result["status"], result["error"]) == (status, error)
+    assert (result["outcome"], result["error"]) == (outcome, error)
 
 
 @pytest.mark.parametrize("fork", ["London", "LONDON", "berlin", "EIP158", "constantinoplefix", "Petersburg", "merge"])
@@ -385,15 +385,18 @@ def test_forks_go_by_either_name_in_any_case(evmcore, fork):
 
 def test_rules_are_those_of_the_fork(evmcore):
     push0 = "5f"
-    assert json.loads(evmcore("run", "--code", push0, "--fork", "Shanghai", "--json")[1])["status"] == "success"
-    assert json.loads(evmcore("run", "--code", push0, "--fork", "Merge", "--json")[1])["status"] == "halt"
+    assert json.loads(evmcore("run", "--code", push0, "--fork", "Shanghai", "--json")[1])["outcome"] == "SUCCESS"
+    assert (
+        json.loads(evmcore("run", "--code", push0, "--fork", "Merge", "--json")[1])["outcome"]
+        == "UNDEFINED_INSTRUCTION"
+    )
 
 
 def test_run_has_a_face_for_people(evmcore):
     log_a_word = "60ff6000526001602060 00a1".replace(" ", "")
     status, out, _ = evmcore("run", "--code", log_a_word)
     assert status == 0
-    assert [line.split()[0] for line in out.splitlines()] == ["status", "gas", "output", "log", "time"]
+    assert [line.split()[0] for line in out.splitlines()] == ["outcome", "gas", "output", "log", "time"]
 
 
 def test_code_comes_from_a_file_too(evmcore, tmp_path):
@@ -455,7 +458,7 @@ def test_the_package_is_a_command(tmp_path):
         check=True,
         cwd=tmp_path,
     )
-    assert json.loads(done.stdout)["status"] == "success"
+    assert json.loads(done.stdout)["outcome"] == "SUCCESS"
 
 
 def test_a_reader_that_goes_away_is_no_accident(tmp_path):

@@ -225,7 +225,7 @@ def test_twenty_bytes_of_any_kind_are_an_address(given):
     assert type(tx.data) is bytes
     assert keccak256(given) == keccak256(address)
     assert ordered_trie_root([given]) == ordered_trie_root([address])
-    assert run("0x00", given).succeeded
+    assert run("0x00", given).is_success
 
 
 def test_a_transaction_is_decoded_from_bytes_of_any_kind():

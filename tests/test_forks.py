@@ -83,7 +83,7 @@ def test_every_place_knows_every_fork(fork):
         assert output.fork(spelt) == spelt  # --fork
         assert Header(fork=spelt).fork == spelt
         assert len(disassemble(bytes(range(256)), spelt)) > 100
-        assert run(b"\0", fork=spelt).succeeded
+        assert run(b"\0", fork=spelt).is_success
         recover_senders([], fork=spelt)
         if spelt != "HomesteadToDao":
             assert network_argument(spelt) == spelt
@@ -198,7 +198,7 @@ def test_a_fork_that_changes_no_limit_takes_those_of_the_one_before_it_in_the_ch
 
 def test_one_constant_says_which_fork_is_the_newest():
     assert NEWEST_FORK == evmcore.NEWEST_FORK == NEWEST == Header().fork
-    assert run(b"\x5f\x1e").succeeded  # CLZ
+    assert run(b"\x5f\x1e").is_success  # CLZ
     parser = argparse.ArgumentParser()
     from evmcore.tools import run as run_tool
 

@@ -87,7 +87,7 @@ def test_a_call_keeps_nothing_whatever_it_does():
     for change in CHANGES.values():
         state = world(change)
         before = state.root()
-        assert call(state, header(), sender=ALICE, to=OTHER, gas=1_000_000).succeeded
+        assert call(state, header(), sender=ALICE, to=OTHER, gas=1_000_000).is_success
         assert state.root() == before
 
 
@@ -147,5 +147,5 @@ def test_nested_frames_against_a_model(seed):
     _, storage, _ = frame(0, storage)
     state = State({address: {"code": code} for address, code in programs.items()})
     state.set_balance(ALICE, ETHER)
-    assert transact(Transaction(to=CONTRACT, gas_limit=16_000_000, sender=ALICE), state, header()).succeeded
+    assert transact(Transaction(to=CONTRACT, gas_limit=16_000_000, sender=ALICE), state, header()).is_success
     assert state.storage(CONTRACT) == {slot: value for slot, value in storage.items() if value}

@@ -42,7 +42,7 @@ def test_a_block_on_a_lazy_state_gives_what_it_gives_on_a_whole_one():
             continue
         lazy = execute_block(block, State(source=source), workers=2)
         assert [receipt.encode() for receipt in lazy.receipts] == [receipt.encode() for receipt in whole.receipts]
-        assert lazy.statistics["keys"] == sum(len(keys) for keys in source.calls)
+        assert lazy.statistics.fetched_keys == sum(len(keys) for keys in source.calls)
 
 
 def test_misses_are_asked_for_in_batches():
@@ -50,8 +50,8 @@ def test_misses_are_asked_for_in_batches():
     source = Source(block.pre_state, latency_seconds=0.001)
     result = execute_block(block, State(source=source), workers=2, state_roots=False)
     assert result.receipts_root == block.header.receipts_root
-    assert result.statistics["keys"] > 1500
-    assert len(source.calls) == result.statistics["batches"] < 100
+    assert result.statistics.fetched_keys > 1500
+    assert len(source.calls) == result.statistics.fetched_batches < 100
 
 
 def test_recorded_accesses_need_one_batch():
@@ -80,7 +80,7 @@ def test_calls_and_transactions_fetch_too():
     assert call(State(source=Source(whole)), HEADER, sender=SENDER, to=CONTRACT, gas=100_000).word == 42
     tx = Transaction(to=CONTRACT, gas_limit=100_000, gas_price=1, sender=SENDER)
     state = State(source=Source(whole))
-    assert transact(tx, state, HEADER).succeeded
+    assert transact(tx, state, HEADER).is_success
     assert state.get_nonce(SENDER) == 1
 
 

@@ -64,7 +64,7 @@ def test_absurd_gas_and_a_far_offset_end_in_a_limit_or_out_of_gas(instruction, o
         assert "memory" in str(error)  # noqa: PT017 (it may also succeed)
     else:
         assert result.outcome in ("OUT_OF_GAS", "SUCCESS")
-    assert run(assemble("PUSH 1 MLOAD"), gas=100).succeeded, "the next run is as if nothing had been"
+    assert run(assemble("PUSH 1 MLOAD"), gas=100).is_success, "the next run is as if nothing had been"
 
 
 def test_memory_is_bounded_over_all_frames_too():
@@ -97,7 +97,7 @@ def test_a_worker_at_rest_keeps_no_program_s_memory(strategy):
     before = resident_mebibytes()
     for _ in range(8):  # on two workers either may run it
         result = execute_block(Block(head, [transaction], (), ()), state.copy(), workers=2, strategy=strategy)
-        assert result.receipts[0].succeeded
+        assert result.receipts[0].is_success
     assert resident_mebibytes() - before < paid / 2
 
 
@@ -127,13 +127,13 @@ def test_recursion_ends_at_1024_and_not_in_the_thread_s_stack(fork):
         threading.stack_size(size)
     thread.join(60)
     assert results
-    assert results[0].succeeded
+    assert results[0].is_success
 
 
 def test_creation_recursion_ends_too():
     """Init code that creates with its own code, all the way down."""
     again = "CODESIZE PUSH1 0 PUSH1 0 CODECOPY CODESIZE PUSH1 0 PUSH1 0 CREATE PUSH1 0 PUSH1 0 RETURN"
-    assert call(State(), header(fork="Homestead"), to=None, data=assemble(again), gas=2**40).succeeded
+    assert call(State(), header(fork="Homestead"), to=None, data=assemble(again), gas=2**40).is_success
 
 
 def test_a_log_and_an_output_of_many_megabytes():
@@ -164,7 +164,7 @@ ENDLESS = textwrap.dedent("""
         {action}
     except KeyboardInterrupt:
         print("interrupted", state.root() == before, flush=True)
-        assert run(assemble("PUSH 1")).succeeded
+        assert run(assemble("PUSH 1")).is_success
     else:
         print("went on", flush=True)
 """)
@@ -213,7 +213,7 @@ LONG_PRECOMPILE = textwrap.dedent("""
         call(state, Header(fork="{fork}"), to=at({number}), data=given, gas=2**62)
     except KeyboardInterrupt:
         print("interrupted", state.root() == before, flush=True)
-        assert run(assemble("PUSH 1")).succeeded
+        assert run(assemble("PUSH 1")).is_success
     else:
         print("went on", flush=True)
 """)
@@ -298,7 +298,7 @@ def test_calls_from_threads_see_the_state_before_or_after_a_write_and_nothing_be
         try:
             while not stop.is_set():
                 result = call(state, header(), to=CONTRACT, gas=100_000)
-                assert result.succeeded
+                assert result.is_success
                 assert result.word in (0, 1), "slot 0 is written first, by one more each time"
         except BaseException as error:
             failures.append(error)

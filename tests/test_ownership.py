@@ -358,21 +358,21 @@ def test_a_tracer_that_raises_leaves_nothing_behind(method):
     )
     thread.start()
     thread.join()
-    assert results[0].status == "success"
+    assert results[0].is_success
 
 
 def test_a_tracer_may_run_other_things():
     on = state()
     inner = []
     tracer = Tries(
-        lambda: inner.append(run(STORES).status),
+        lambda: inner.append(run(STORES).outcome),
         lambda: inner.append(transact(payment(state()), state(), HEADER).status),
         lambda: run(STORES, tracer=line),
     )
     line = Eip3155(io.StringIO())
     transact(payment(on), on, HEADER, tracer=tracer)
-    assert inner == ["success", 1]
-    assert tracer.outcomes[2].status == "success"
+    assert inner == ["SUCCESS", 1]
+    assert tracer.outcomes[2].is_success
     assert line.stream.getvalue().count("\n") > 3
 
 
@@ -391,9 +391,9 @@ def test_a_line_tracer_is_at_work_on_one_run_at_a_time():
 
     stream = Stream()
     tracer = Eip3155(stream)
-    assert run(STORES, tracer=tracer).status == "success"
+    assert run(STORES, tracer=tracer).is_success
     assert stream.errors == [1, 1]
-    assert run(STORES, tracer=tracer).status == "success"
+    assert run(STORES, tracer=tracer).is_success
 
 
 def test_a_stream_that_fails_fails_the_run():
@@ -420,7 +420,7 @@ def test_a_tracer_that_lies_about_itself():
 
     with pytest.raises(KeyError):
         run(STORES, tracer=Liar())
-    assert run(STORES).status == "success"
+    assert run(STORES).is_success
 
 
 def test_tracers_within_tracers_end_in_a_recursion_error():
@@ -540,7 +540,7 @@ def test_a_fork_in_a_tracer_leaves_both_processes_at_work():
             def on_step(self, step):
                 if self.child is None: self.child = os.fork()
         tracer = Forks()
-        assert run(assemble("PUSH 1 PUSH 0 SSTORE"), tracer=tracer).status == "success"
+        assert run(assemble("PUSH 1 PUSH 0 SSTORE"), tracer=tracer).is_success
         if tracer.child: os._exit(os.waitstatus_to_exitcode(os.waitpid(tracer.child, 0)[1]))
     """
     in_a_process(program)

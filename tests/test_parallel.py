@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
@@ -282,12 +284,21 @@ def test_what_a_run_tells_of_itself():
     transactions, state = own_slots()
     result = execute_block(block_of(transactions), state.copy(), workers=2, strategy="optimistic")
     told = result.statistics
-    assert told["executions"] == len(transactions) + told["aborted"]
-    assert len(told["busy_seconds"]) == 2
-    assert 0 < max(told["busy_seconds"]) <= told["execute_seconds"]
-    assert not {"list_roots_seconds", "state_root_seconds"} & set(told)
+    assert told.executions == len(transactions) + told.aborted
+    assert len(told.busy_seconds) == 2
+    assert 0 < max(told.busy_seconds) <= told.execute_seconds
+    assert told.list_roots_seconds is told.state_root_seconds is None
     assert len(result.receipts_root) == len(result.state_root) == 32
-    assert min(told["list_roots_seconds"], told["state_root_seconds"]) > 0
+    assert told.list_roots_seconds is None
+    later = result.statistics
+    assert min(later.list_roots_seconds, later.state_root_seconds) > 0
+    assert replace(later, list_roots_seconds=None, state_root_seconds=None) == told
+    with pytest.raises(AttributeError):
+        told.executions = 0
+    assert pickle.loads(pickle.dumps(told)) == told
+    alone = execute_block(block_of(transactions), state.copy(), workers=1).statistics
+    assert (alone.strategy, alone.workers, alone.executions, alone.aborted) == ("sequential", 1, len(transactions), 0)
+    assert (alone.busy_seconds, alone.mismatch, alone.speedup_bound, alone.fetched_keys) == ((), None, None, None)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -303,8 +314,8 @@ def test_slots_that_are_counted_up_and_down_merge_instead_of_running_again(seed)
         have = execute_block(block, state, workers=3, strategy="optimistic")
     assert have == want
     assert state.root() == alone.root()
-    assert have.statistics["aborted"] == 0
-    assert 0 < have.statistics["rebased_slots"] <= have.statistics["rebased"]
+    assert have.statistics.aborted == 0
+    assert 0 < have.statistics.rebased_slots <= have.statistics.rebased
 
 
 def test_a_payment_to_what_a_discarded_run_had_made_is_not_lost():
@@ -346,12 +357,12 @@ def test_a_block_that_is_taken_back_leaves_nothing_behind(strategy):
 def test_auto_leaves_a_small_block_to_one_worker_unless_its_senders_are_unknown():
     transactions, state = own_slots()
     few = execute_block(block_of(transactions[:11]), state.copy(), workers=2)
-    assert few.statistics["strategy"] == "sequential"
+    assert few.statistics.strategy == "sequential"
     signed = [tx.sign(key) for tx, key in zip(transactions, KEYS)]
     rich = State({tx.sender: {"balance": ETHER} for tx in signed})
     recovered = execute_block(block_of([tx.forget_sender() for tx in signed]), rich, workers=2)
-    assert recovered.statistics["strategy"] == "optimistic"
-    assert recovered.statistics["recover_seconds"] > 0
+    assert recovered.statistics.strategy == "optimistic"
+    assert recovered.statistics.recover_seconds > 0
 
 
 # Calls OTHER as often as the gas allows, each time with another number; OTHER destroys itself to the account of that number.

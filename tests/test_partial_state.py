@@ -106,7 +106,7 @@ def test_a_strict_state_that_knows_a_part_says_what_is_missing_to_whatever_runs(
         transact(tx, state, HEADER)
     state.set_nonce(A, 0)
     state.set_code(A, b"")
-    assert transact(tx, state, HEADER).succeeded
+    assert transact(tx, state, HEADER).is_success
     assert state.get_balance(A) == 2
 
 

@@ -63,10 +63,10 @@ def test_the_schedules_come_by_all_that_is_rare():
                 result = execute_block(block, block.pre_state.copy(), workers=2 + seed % 3, strategy="optimistic")
         except EvmError:
             continue
-        if result.statistics["strategy"] == "optimistic":  # roots after each transaction need the order
+        if result.statistics.strategy == "optimistic":  # roots after each transaction need the order
             for name in counts:
-                counts[name] += result.statistics[name]
-            assert result.statistics["executions"] == len(block.transactions) + result.statistics["aborted"]
+                counts[name] += getattr(result.statistics, name)
+            assert result.statistics.executions == len(block.transactions) + result.statistics.aborted
     assert all(counts.values()), counts
 
 
@@ -106,8 +106,8 @@ def test_recorded_accesses_give_the_sequential_result_with_no_conflict():
         with ScheduleFuzzer(seed, 3):
             again = execute_block(block, state, workers=3, strategy="recorded", accesses=accesses)
         assert again == recorded, f"seed {seed}"
-        assert again.statistics["mismatch"] is None, f"seed {seed}"
-        assert again.statistics["aborted"] == 0, f"seed {seed}"
+        assert again.statistics.mismatch is None, f"seed {seed}"
+        assert again.statistics.aborted == 0, f"seed {seed}"
 
 
 if __name__ == "__main__":

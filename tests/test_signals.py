@@ -160,13 +160,13 @@ def test_a_signal_leaves_the_state_as_it_was(alarm):
 def test_other_threads_go_on(alarm):
     program = assemble("PUSH3 8000000 again: PUSH 1 SWAP1 SUB DUP1 PUSH @again JUMPI")
     results = []
-    thread = threading.Thread(target=lambda: results.append(run(program, gas=10**9).status))
+    thread = threading.Thread(target=lambda: results.append(run(program, gas=10**9).outcome))
     thread.start()
     alarm(0.01)
     with pytest.raises(Stop):
         time.sleep(5)
     thread.join()
-    assert results == ["success"]
+    assert results == ["SUCCESS"]
 
 
 def test_a_handler_may_use_what_it_interrupts():
@@ -174,18 +174,18 @@ def test_a_handler_may_use_what_it_interrupts():
     seen = []
 
     def handler(*_):
-        seen.append(run(b"\x00").status)
+        seen.append(run(b"\x00").outcome)
         seen.append(len(ordered_trie_root([b"a"])))
 
     before = signal.signal(signal.SIGALRM, handler)
     signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
     try:
         program = assemble("PUSH3 9000000 again: PUSH 1 SWAP1 SUB DUP1 PUSH @again JUMPI")
-        assert run(program, gas=10**9).status == "success"
+        assert run(program, gas=10**9).is_success
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert "success" in seen
+    assert "SUCCESS" in seen
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads in /proc")

@@ -51,7 +51,7 @@ def test_reverted_deployments_leave_no_code_and_no_account():
 
     def step(n):
         snapshot = state.snapshot()
-        assert transact(deployment(n), state, HEADER).succeeded
+        assert transact(deployment(n), state, HEADER).is_success
         state.revert(snapshot)
 
     step(0)
@@ -337,5 +337,5 @@ def test_a_receipt_before_byzantium_has_no_status():
     for options in ({}, {"state_roots": False}):
         [receipt] = execute_block(block, state.copy(), workers=1, **options).receipts
         assert receipt.status is None
-        assert receipt.succeeded
+        assert receipt.is_success
         assert (receipt.state_root is None) == (not options.get("state_roots", True))

@@ -100,7 +100,7 @@ def test_overflow(row):
     assert (full.outcome == "STACK_OVERFLOW") == (grows > 0)
     if grows > 0:
         room = run(zeros(1024 - grows) + bytes([row.number]) + bytes(row.immediate), gas=1_000_000, fork=fork)
-        assert room.succeeded
+        assert room.is_success
 
 
 @each_opcode

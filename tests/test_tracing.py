@@ -170,7 +170,7 @@ def test_an_exception_in_a_tracer_stops_the_run_and_comes_out(method):
     with pytest.raises(LookupError, match=method):
         run(CALLS_IDENTITY, tracer=broken)
     assert len(calls) == 1
-    assert run(CALLS_IDENTITY).succeeded
+    assert run(CALLS_IDENTITY).is_success
 
 
 class FullDisk:

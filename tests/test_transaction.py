@@ -110,7 +110,7 @@ def test_exactly_enough_is_enough_and_one_wei_less_is_not():
     cost = 21_000 * 9 + 5
     error = refused(tx, State({ALICE: {"balance": cost - 1}}), base_fee_per_gas=7)
     assert (error.status, error.have, error.want) == ("INSUFFICIENT_FUNDS", cost - 1, cost)
-    assert transact(tx, State({ALICE: {"balance": cost}}), header(base_fee_per_gas=7)).succeeded
+    assert transact(tx, State({ALICE: {"balance": cost}}), header(base_fee_per_gas=7)).is_success
 
 
 def test_blobs_have_to_be_paid_at_their_highest_price():
@@ -141,14 +141,14 @@ def test_contracts_do_not_send_but_delegated_accounts_do():
     assert refused(make(), State({ALICE: {"balance": ETHER, "code": b"\0"}})).status == "SENDER_NOT_EOA"
     delegated = State({ALICE: {"balance": ETHER, "code": b"\xef\x01\0" + BOB}})
     assert refused(make(), delegated.copy(), fork="Cancun").status == "SENDER_NOT_EOA"
-    assert transact(make(), delegated, header(fork="Prague")).succeeded
+    assert transact(make(), delegated, header(fork="Prague")).is_success
 
 
 def test_replay_protection_is_unknown_before_eip_155():
     tx = make(chain_id=1).sign(KEY)
     state = State({SIGNER: {"balance": ETHER}})
     assert refused(tx, state, fork="Homestead").status == "INVALID_SIGNATURE"
-    assert transact(Transaction.decode(tx.encode()), state, header(fork="SpuriousDragon")).succeeded
+    assert transact(Transaction.decode(tx.encode()), state, header(fork="SpuriousDragon")).is_success
 
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -160,7 +160,7 @@ def test_a_high_s_is_refused_since_eip_2(fork):
     twin = make(gas_limit=21_000, v=55 - tx.v, r=tx.r, s=ORDER - tx.s, sender=None)
     state = State({SIGNER: {"balance": ETHER}})
     if not fork_includes(fork, "Homestead"):
-        assert transact(twin, state, header(fork=fork)).succeeded
+        assert transact(twin, state, header(fork=fork)).is_success
     else:
         assert refused(twin, state, fork=fork).status == "INVALID_SIGNATURE"
 
@@ -253,7 +253,7 @@ def test_the_floor_holds_after_the_refund():
 def test_a_failure_costs_what_it_used_and_keeps_the_nonce():
     state = State({ALICE: {"balance": ETHER}, CONTRACT: {"code": assemble("PUSH1 1 PUSH1 1 SSTORE INVALID")}})
     receipt = transact(make(to=CONTRACT, value=5, gas_price=1), state, header())
-    assert (receipt.status, receipt.outcome, receipt.gas_used, receipt.succeeded) == (
+    assert (receipt.status, receipt.outcome, receipt.gas_used, receipt.is_success) == (
         0,
         "INVALID_INSTRUCTION",
         100_000,
@@ -356,7 +356,7 @@ def test_a_contract_is_not_delegated():
 
 def test_delegations_stay_when_the_transaction_fails():
     state = world(at={BOB: {"code": assemble("INVALID")}})
-    assert not authorize(state, sign_authorization(KEY, 1, OTHER, 0)).succeeded
+    assert not authorize(state, sign_authorization(KEY, 1, OTHER, 0)).is_success
     assert state.get_code(SIGNER) == b"\xef\x01\0" + OTHER
 
 

@@ -256,16 +256,16 @@ def test_receipts_encode_as_the_trie_wants_them():
     assert rlp.decode(before_byzantium.encode())[0] == b"\2" * 32
     failed = Receipt(0, 0, 21000, 21000, (), bytes(256), outcome="OUT_OF_GAS")
     assert rlp.decode(failed.encode())[0] == b""
-    assert (failed.succeeded, failed.error) == (False, "out of gas")
+    assert (failed.is_success, failed.error) == (False, "out of gas")
 
 
 def test_a_call_tells_why_it_failed():
     reason = bytes.fromhex("08c379a0") + (32).to_bytes(32, "big") + (5).to_bytes(32, "big") + b"broke".ljust(32, b"\0")
-    assert CallResult("revert", 1, 2, 0, reason, (), "REVERT").error == "revert: broke"
-    assert CallResult("revert", 1, 2, 0, reason[:70], (), "REVERT").error == "revert"
-    assert CallResult("halt", 1, 0, 0, b"", (), "BAD_JUMP_DESTINATION").error == "bad jump destination"
-    done = CallResult("success", 1, 2, 0, (7).to_bytes(32, "big") + b"more", (), "SUCCESS")
-    assert (done.error, done.succeeded, done.word) == (None, True, 7)
+    assert CallResult("REVERT", 1, 2, 0, reason, ()).error == "revert: broke"
+    assert CallResult("REVERT", 1, 2, 0, reason[:70], ()).error == "revert"
+    assert CallResult("BAD_JUMP_DESTINATION", 1, 0, 0, b"", ()).error == "bad jump destination"
+    done = CallResult("SUCCESS", 1, 2, 0, (7).to_bytes(32, "big") + b"more", ())
+    assert (done.error, done.is_success, done.word) == (None, True, 7)
 
 
 def test_accounts_know_their_code_hash_and_emptiness():

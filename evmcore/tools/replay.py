@@ -282,16 +282,16 @@ def _execute(block: Block, report: Report, repeat: int, accesses: Accesses | Non
             block, block.pre_state.copy(), workers=report.workers, strategy=strategy, accesses=accesses
         )
         statistics = result.statistics
-        if first is None or statistics["execute_seconds"] < report.seconds["execute"]:
-            report.seconds["execute"] = statistics["execute_seconds"]
-            report.executions, report.aborted = statistics["executions"], statistics["aborted"]
+        if first is None or statistics.execute_seconds < report.seconds["execute"]:
+            report.seconds["execute"] = statistics.execute_seconds
+            report.executions, report.aborted = statistics.executions, statistics.aborted
         if first is None:
             first = result
         elif differences := result_differences(first, result):
             raise EvmError(f"run {turn + 1} of {repeat} differs from the first in {', '.join(differences)}")
     assert first is not None
     report.gas_used = first.gas_used
-    report.strategy = first.statistics["strategy"]
+    report.strategy = first.statistics.strategy
     return first
 
 

@@ -66,7 +66,7 @@ def main(arguments: argparse.Namespace) -> int:
 def as_json(result: CallResult) -> dict[str, object]:
     """The members of the command's JSON object."""
     return {
-        "status": result.status,
+        "outcome": result.outcome,
         "gas_used": result.gas_used,
         "gas_refund": result.gas_refund,
         "output": to_hex(result.output),
@@ -85,7 +85,7 @@ def as_json(result: CallResult) -> dict[str, object]:
 
 def print_text(result: CallResult) -> None:
     """The same for people."""
-    say(f"status    {result.status}" + (f" ({result.error})" if result.error else ""))
+    say(f"outcome   {result.error or 'success'}")
     say(f"gas used  {result.gas_used:,}" + (f", refund {result.gas_refund:,}" if result.gas_refund else ""))
     say(f"output    {to_hex(result.output)}")
     for log in result.logs:

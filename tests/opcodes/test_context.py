@@ -127,9 +127,9 @@ def test_returndata_is_empty_until_a_call_and_read_within_its_bounds_only():
     assert word_of("RETURNDATASIZE") == 0
     assert run(assemble("PUSH 1 PUSH 0 PUSH 0 RETURNDATACOPY")).outcome == "RETURN_DATA_OUT_OF_BOUNDS"
     assert run(assemble("PUSH 0 PUSH 1 PUSH 0 RETURNDATACOPY")).outcome == "RETURN_DATA_OUT_OF_BOUNDS"
-    assert run(assemble("PUSH 0 PUSH 0 PUSH 0 RETURNDATACOPY")).succeeded
+    assert run(assemble("PUSH 0 PUSH 0 PUSH 0 RETURNDATACOPY")).is_success
     copies = "PUSH 5 PUSH 0 PUSH 5 PUSH 0 PUSH 0 PUSH 4 GAS CALL POP PUSH {size} PUSH {start} PUSH 0 RETURNDATACOPY"
-    assert run(assemble(copies.format(size=5, start=0))).succeeded
+    assert run(assemble(copies.format(size=5, start=0))).is_success
     assert run(assemble(copies.format(size=5, start=1))).outcome == "RETURN_DATA_OUT_OF_BOUNDS"
     assert run(assemble(copies.format(size=2**64, start=2**64 - 1))).outcome == "RETURN_DATA_OUT_OF_BOUNDS"
 

@@ -137,7 +137,7 @@ def test_initcode_costs_2_a_word_since_eip_3860(fork):
 def test_initcode_of_more_than_49152_bytes_halts_since_eip_3860(fork):
     for size in (49152, 49153):
         result = message(f"PUSH3 {size} PUSH1 0 PUSH1 0 CREATE", fork=fork)
-        assert result.succeeded == (fork == "Paris" or size == 49152)
+        assert result.is_success == (fork == "Paris" or size == 49152)
 
 
 # ---------------------------------------------------------------- what fails

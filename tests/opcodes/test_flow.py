@@ -27,7 +27,7 @@ def test_push_data_is_no_jump_destination(row):
     for place in range(row.immediate):
         target = 3 + 1 + place
         assert run(bytes([0x60, target, 0x56]) + body, gas=1000).outcome == "BAD_JUMP_DESTINATION"
-    assert run(bytes([0x60, 3 + 1 + row.immediate, 0x56]) + body, gas=1000).succeeded
+    assert run(bytes([0x60, 3 + 1 + row.immediate, 0x56]) + body, gas=1000).is_success
 
 
 def test_jumpi_needs_any_bit_set():
@@ -59,13 +59,13 @@ def test_stop_returns_nothing():
 
 def test_revert_gives_output_and_gas_back():
     result = run(assemble("PUSH 7 PUSH 0 MSTORE PUSH 32 PUSH 0 REVERT"), gas=1000)
-    assert (result.status, result.outcome, result.word, result.gas_left > 900) == ("revert", "REVERT", 7, True)
+    assert (result.is_success, result.outcome, result.word, result.gas_left > 900) == (False, "REVERT", 7, True)
 
 
 def test_a_halt_takes_all_gas_and_gives_no_output():
     for program in ("INVALID", "POP", "PUSH 0 JUMP", "0x0c", "PUSH 0 PUSH 0 PUSH 1 RETURNDATACOPY RETURNDATACOPY"):
         result = run(assemble("PUSH 7 PUSH 0 MSTORE " + program), gas=1000)
-        assert (result.status, result.gas_used, result.output) == ("halt", 1000, b""), program
+        assert (result.is_success, result.gas_used, result.output) == (False, 1000, b""), program
 
 
 def test_behind_the_end_of_the_code_is_a_stop():

@@ -55,7 +55,7 @@ def test_a_size_of_zero_reaches_for_no_memory(instruction):
     operands = 3 if instruction.endswith("COPY") else 2
     # Offsets are far away, and yet nothing grows.
     program = "PUSH1 0 " + f"PUSH32 {2**256 - 1} " * (operands - 1) + instruction
-    assert run(assemble(program), gas=1000).succeeded
+    assert run(assemble(program), gas=1000).is_success
 
 
 def test_keccak256_of_memory():

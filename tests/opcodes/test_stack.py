@@ -46,7 +46,7 @@ def test_pop_takes_one():
 
 
 def test_the_stack_holds_1024():
-    assert run(b"\x60\0" * 1024).succeeded
+    assert run(b"\x60\0" * 1024).is_success
     assert run(b"\x60\0" * 1025).outcome == "STACK_OVERFLOW"
 
 

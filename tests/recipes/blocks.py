@@ -107,7 +107,7 @@ def main() -> None:
         found, result = differences(seed)
         different += bool(found)
         transactions += len(result.receipts)
-        failed += sum(not receipt.succeeded for receipt in result.receipts)
+        failed += sum(not receipt.is_success for receipt in result.receipts)
         for line in found:
             print(f"seed {seed}: {line} differs", flush=True)
     print(
