@@ -3,6 +3,8 @@
 Start with `Block.load(path)` and `execute_block(block, state)`, or with `run(code)`.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from . import _core
 from . import native as _native
 from ._core import (
@@ -45,6 +47,7 @@ from .errors import (
     UnusableInput,
 )
 from .ranges import replay_range
+from .tracing import Tracer
 from .types import (
     Account,
     Block,
@@ -55,9 +58,13 @@ from .types import (
     Header,
     Log,
     Receipt,
+    Strategy,
     Withdrawal,
     to_address,
 )
+
+if TYPE_CHECKING:
+    from .accesses import Accesses
 
 __all__ = [
     "FORKS",
@@ -66,6 +73,7 @@ __all__ = [
     "PRECOMPILES",
     "STATUSES",
     "TRANSACTION_TYPES",
+    "Accesses",
     "Account",
     "Block",
     "BlockHashes",
@@ -88,6 +96,8 @@ __all__ = [
     "Receipt",
     "ResourceLimit",
     "State",
+    "Strategy",
+    "Tracer",
     "Transaction",
     "UnusableInput",
     "Withdrawal",
@@ -112,3 +122,13 @@ __all__ = [
 
 # Packages whose native library is not there; evmcore works without them, native.py says how.
 MISSING_PACKAGES = tuple(_native.install(_core))
+
+
+def __getattr__(name: str) -> Any:
+    """`Accesses`, once it is asked for: it brings NumPy, which takes longer to import than all of evmcore."""
+    if name == "Accesses":
+        from .accesses import Accesses
+
+        globals()["Accesses"] = Accesses
+        return Accesses
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,8 @@ from .accesses import Accesses
 from .errors import UnusableInput
 from .header import Header, Withdrawal
 from .receipt import Account, CallResult, Receipt
-from .statistics import BlockStatistics
+from .statistics import BlockStatistics, Strategy
+from .tracing import Tracer
 
 class Opcode(NamedTuple):
     number: int
@@ -72,7 +73,7 @@ STATUSES: tuple[StatusInfo, ...]
 PARAMETERS: Mapping[str, int]
 SYSTEM_ADDRESSES: Mapping[str, bytes]
 DIFFICULTY_RULES: tuple[str, ...]
-STRATEGIES: tuple[str, ...]
+STRATEGIES: tuple[Strategy, ...]
 ETHASH_MAXIMUM_BLOCK: int
 BLOB_FEE_EXPONENT_MAX: int
 MAX_GIVEN_CODE_BYTES: int
@@ -290,20 +291,24 @@ class LineTracer(BaseTracer):
     def stream(self) -> IO[Any]: ...
     def write_line(self, line: str) -> None: ...
 
+# Or any object that has some of a Tracer's methods.
+_Tracer = Tracer | BaseTracer | Any
+
 def execute_block(
     block: _Block,
     state: State,
     *,
     workers: int | None = None,
-    strategy: str = "auto",
+    strategy: Strategy = "auto",
     state_roots: bool | None = None,
     record: bool = False,
     accesses: Accesses | None = None,
+    tracer: _Tracer | None = None,
 ) -> BlockResult: ...
 def prefetch(
     block: _Block, state: State, *, workers: int | None = None, accesses: Accesses | None = None
 ) -> tuple[int, int]: ...
-def transact(tx: Transaction, state: State, header: Header, *, tracer: Any = None) -> Receipt: ...
+def transact(tx: Transaction, state: State, header: Header, *, tracer: _Tracer | None = None) -> Receipt: ...
 def call(
     state: State,
     header: Header,
@@ -314,7 +319,7 @@ def call(
     value: int = 0,
     gas: int | None = None,
     gas_price: int = 0,
-    tracer: Any = None,
+    tracer: _Tracer | None = None,
 ) -> CallResult: ...
 def run(
     code: _Data,
@@ -327,7 +332,7 @@ def run(
     header: Header | None = None,
     state: State | None = None,
     repeat: int = 1,
-    tracer: Any = None,
+    tracer: _Tracer | None = None,
 ) -> CallResult: ...
 def recover_senders(
     transactions: Iterable[Transaction], *, fork: str | int = ..., workers: int | None = None

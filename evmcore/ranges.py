@@ -23,6 +23,7 @@ from .errors import EvmError, UnusableInput
 from .files import parse_json
 from .fixtures import block_of
 from .header import Header, Withdrawal
+from .statistics import Strategy
 from .verification import CHECKS, Verification
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def replay_range(
     executor: Executor | Callable[[int], Executor] | Any = None,
     *,
     block_workers: int = 1,
-    strategy: str = "auto",
+    strategy: Strategy = "auto",
     in_flight: int | None = None,
     retries: int = 2,
 ) -> Iterator[BlockSummary]:
@@ -101,7 +102,7 @@ def replay_range(
     return _summaries(tasks, pool, in_flight or IN_FLIGHT_PER_WORKER * pool.workers, retries)
 
 
-def replay_block(block: BlockSource | _Carried, *, workers: int = 1, strategy: str = "auto") -> BlockSummary:
+def replay_block(block: BlockSource | _Carried, *, workers: int = 1, strategy: Strategy = "auto") -> BlockSummary:
     """Execute one block on a copy of its pre-state and verify it. What is wrong is in the summary."""
     source = os.fspath(block) if isinstance(block, (str, os.PathLike)) else None
     started = time.perf_counter()
@@ -136,7 +137,7 @@ def replay_block(block: BlockSource | _Carried, *, workers: int = 1, strategy: s
 
 
 def _execute(
-    block: Block, verification: Verification, seconds: dict[str, float], workers: int, strategy: str
+    block: Block, verification: Verification, seconds: dict[str, float], workers: int, strategy: Strategy
 ) -> BlockResult:
     """Run the block and hold all that it gives against its header; `seconds` says where the time went."""
     from ._core import execute_block, ordered_trie_root, recover_senders
@@ -225,11 +226,11 @@ class _Task:
     index: int
     block: BlockSource | _Carried
     block_workers: int
-    strategy: str
+    strategy: Strategy
     future: Future[BlockSummary] | None = None
 
 
-def _replay_task(index: int, block: BlockSource | _Carried, workers: int, strategy: str) -> BlockSummary:
+def _replay_task(index: int, block: BlockSource | _Carried, workers: int, strategy: Strategy) -> BlockSummary:
     """What runs where the executor says. The index keeps two askings for the same file apart where results are cached."""
     return replay_block(block, workers=workers, strategy=strategy)
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-__all__ = ["BlockStatistics"]
+__all__ = ["BlockStatistics", "Strategy"]
+
+# What `execute_block` may be told of how to go about a block; `_core.STRATEGIES` has the same.
+Strategy = Literal["auto", "sequential", "groups", "optimistic", "recorded", "recorded-hint"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +37,7 @@ class BlockStatistics:
     fetched_keys           accounts and slots in these batches
     """
 
-    strategy: str
+    strategy: Strategy
     workers: int
     transactions: int
     gas_used: int

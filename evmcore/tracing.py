@@ -1,7 +1,7 @@
 """Tracing: what a run does, instruction by instruction, as EIP-3155 lines or told to a Python object.
 
-`run`, `call` and `transact` take a `tracer`: an `Eip3155`, which writes lines to a stream, or any object that has some of
-the methods of `Tracer`. An exception in a tracer stops the run, which then raises it, with the state as before.
+`run`, `call`, `transact` and `execute_block` take a `tracer`: an `Eip3155`, which writes lines to a stream, or any object that
+has some of the methods of `Tracer`. An exception in a tracer stops the run, which then raises it, with the state as before.
 
 `Eip3155` and `Recorder` serve one run at a time: a second one meanwhile, in another thread or within the first, is an `EvmError`.
 Other objects may serve several. Their methods are called in the thread of each run, with the GIL, and what they are told of
@@ -11,9 +11,13 @@ the runs comes interleaved, as those threads take turns.
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ._core import LineTracer, SingleRun
+
+if TYPE_CHECKING:
+    from ._core import Transaction
+    from .receipt import Receipt
 
 __all__ = ["CallEnd", "CallStart", "Eip3155", "Recorder", "Step", "Tracer"]
 
@@ -78,6 +82,12 @@ class Tracer:
 
     def on_exit(self, end: CallEnd) -> None:
         """The call or creation that began last and hasn't ended yet has ended."""
+
+    def on_transaction_start(self, index: int, transaction: Transaction) -> None:
+        """`execute_block` begins with a transaction; the system calls before the first and after the last are not traced."""
+
+    def on_transaction_end(self, index: int, receipt: Receipt) -> None:
+        """`execute_block` has executed it: what it did is in the state. One that may not be included has no end."""
 
 
 class Recorder(Tracer, SingleRun):

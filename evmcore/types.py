@@ -9,7 +9,7 @@ from .header import Header, Withdrawal
 from .hexadecimal import to_address
 from .ranges import BlockSummary
 from .receipt import Account, CallResult, Log, Receipt
-from .statistics import BlockStatistics
+from .statistics import BlockStatistics, Strategy
 
 __all__ = [
     "Account",
@@ -21,6 +21,7 @@ __all__ = [
     "Header",
     "Log",
     "Receipt",
+    "Strategy",
     "Withdrawal",
     "to_address",
 ]

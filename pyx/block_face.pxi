@@ -420,7 +420,8 @@ def withdrawals_root(withdrawals):
 STRATEGIES = ("auto", "sequential", "groups", "optimistic", "recorded", "recorded-hint")
 
 
-def execute_block(block, State state not None, *, workers=None, strategy="auto", state_roots=None, record=False, accesses=None):
+def execute_block(block, State state not None, *, workers=None, strategy="auto", state_roots=None, record=False, accesses=None,
+                  tracer=None):
     """Execute a block's transactions on a state, and return what it came to.
 
     block        header, transactions, ommers, withdrawals; senders are recovered if they are not known
@@ -430,6 +431,9 @@ def execute_block(block, State state not None, *, workers=None, strategy="auto",
                  "recorded-hint" (where one differs the block runs optimistically) or "auto"
     record       whether to keep what each transaction read and wrote, in `BlockResult.accesses`
     accesses     an Accesses of an earlier run, or in the shape of EIP-7928; makes "auto" choose "recorded-hint"
+    tracer       told what the transactions do (evmcore.tracing), and of each before and after. They are executed sequentially:
+                 `workers` is None or 1, `strategy` "auto" or "sequential", `record` and `accesses` aren't given. An error
+                 of the tracer ends the block. On a lazy state a block that misses something is told from its beginning again
     state_roots  whether receipts before Byzantium get their state root; None: yes, unless the block's own state is partial
     return       BlockResult; its `statistics` say how the work went: BlockStatistics
     raise        InvalidTransaction with its index, InvalidBlock, MissingState, MissingBlockHash; the state is then as before
@@ -439,11 +443,11 @@ def execute_block(block, State state not None, *, workers=None, strategy="auto",
     """
     if state.source is not None:
         return execute_lazily(block, state, workers=workers, strategy=strategy, state_roots=state_roots, record=record,
-                              accesses=accesses)
-    return _execute_block(block, state, workers, strategy, state_roots, record, accesses)
+                              accesses=accesses, tracer=tracer)
+    return _execute_block(block, state, workers, strategy, state_roots, record, accesses, tracer)
 
 
-def _execute_block(block, State state not None, workers, strategy, state_roots, record, accesses):
+def _execute_block(block, State state not None, workers, strategy, state_roots, record, accesses, tracer):
     cdef _Job job = _Job()
     cdef BlockJob* core = &job.job
     cdef _StateUse use
@@ -457,6 +461,7 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
     cdef int worker_count
     cdef BlockEstimate work = BlockEstimate(0, 0, 0, 0)
     cdef bint is_estimated = False
+    cdef BaseTracer native = None
     if strategy not in STRATEGIES:
         raise ValueError(f"strategy: {strategy!r} is not one of {', '.join(STRATEGIES)}")
     header = block.header
@@ -477,6 +482,11 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
             raise errors.InvalidBlock(f"ommer of block {ommer.number} in block {core.context.number}", status="OMMER_AGE")
         append_to(core.ommers, ommer)
     worker_count = worker_count_of(workers)
+    if tracer is not None:
+        worker_count = 1 if workers is None else worker_count
+        check_traced(strategy, worker_count, bool(record), accesses)
+        native = tracer_of(tracer, True)
+        strategy = "sequential"
     core.wants_state_roots = ((block.pre_state is None or block.is_pre_state_complete) if state_roots is None
                                else bool(state_roots))
     if strategy in ("recorded", "recorded-hint") and accesses is None:
@@ -503,7 +513,9 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
     use = use_to_write(state, "execute_block")
     core.world = use.world
     started = evmcore_seconds()
-    if strategy == "groups":
+    if native is not None:
+        status = run_traced(job, tracer, native)
+    elif strategy == "groups":
         status = job.run_in_groups(worker_count)
     elif strategy in ("recorded", "recorded-hint"):
         status = job.run_recorded(worker_count, known)

@@ -44,11 +44,11 @@ cdef class BaseTracer:
             self.error = MemoryError("what a tracer is told")
 
 
-cdef BaseTracer tracer_of(object tracer):
-    """The native tracer behind what a caller gave; None for None."""
+cdef BaseTracer tracer_of(object tracer, bint is_block=False):
+    """The native tracer behind what a caller gave; None for None. `is_block`: transactions are told, too."""
     if tracer is None or isinstance(tracer, BaseTracer):
         return tracer
-    return _CallbackTracer(tracer)
+    return _CallbackTracer(tracer, is_block)
 
 
 cdef class LineTracer(BaseTracer):
@@ -121,15 +121,17 @@ cdef class _CallbackTracer(BaseTracer):
     cdef object call_start, step, call_end  # the classes of what is told
     cdef SingleRun single  # the Python object, if it is one
 
-    def __init__(self, target):
+    def __init__(self, target, is_block=False):
         import evmcore.tracing as module
         if self.is_busy:
             raise errors.EvmError("the tracer is at work on a run")
         self.call_start, self.step, self.call_end = module.CallStart, module.Step, module.CallEnd
         self.on_enter, self.on_step, self.on_exit = (
-            self._method(target, name, module.Tracer) for name in ("on_enter", "on_step", "on_exit"))
-        if self.on_enter is None and self.on_step is None and self.on_exit is None:
-            raise TypeError(f"tracer: {type(target).__name__} has none of on_enter, on_step, on_exit")
+            own_method(target, name) for name in ("on_enter", "on_step", "on_exit"))
+        more = ("on_transaction_start", "on_transaction_end") if is_block else ()
+        if (self.on_enter is None and self.on_step is None and self.on_exit is None
+                and all([own_method(target, name) is None for name in more])):
+            raise TypeError(f"tracer: {type(target).__name__} has none of {', '.join(('on_enter', 'on_step', 'on_exit', *more))}")
         self.recorder.wants_stack = bool(getattr(target, "wants_stack", True))
         self.recorder.wants_memory = bool(getattr(target, "wants_memory", False))
         self.recorder.wants_return_data = bool(getattr(target, "wants_return_data", True))
@@ -155,12 +157,12 @@ cdef class _CallbackTracer(BaseTracer):
             self.single.is_busy = False
         BaseTracer.give_back(self)
 
-    @staticmethod
-    def _method(target, name, base):
-        method = getattr(target, name, None)
-        if getattr(method, "__func__", None) is getattr(base, name):
-            return None  # the base class's, which does nothing
-        return method
+
+cdef object own_method(object tracer, str name):
+    """What a tracer is to be told by; None if it has no such method, or that of the base class, which does nothing."""
+    import evmcore.tracing as module
+    method = getattr(tracer, name, None)
+    return None if getattr(method, "__func__", None) is getattr(module.Tracer, name) else method
 
 
 cdef str opcode_text(uint8_t op):
@@ -214,6 +216,58 @@ cdef cbool call_on_exit(void* context, const TraceExit& exit) noexcept with gil:
     except BaseException as error:
         tracer.error = error
     return False
+
+
+cdef int check_traced(object strategy, int workers, bint record, object accesses) except -1:
+    """Refuse what can't be had of a block that is traced: its transactions run in order, on this thread."""
+    if strategy not in ("auto", "sequential"):
+        raise ValueError(f"tracer: a traced block is executed sequentially, not by strategy {strategy!r}")
+    if workers != 1:
+        raise ValueError(f"tracer: a traced block is executed by one worker, not by {workers}")
+    if record or accesses is not None:
+        raise ValueError(f"tracer: a traced block {'is not recorded' if record else 'takes no accesses'}")
+    return 0
+
+
+cdef Status run_traced(_Job job, object tracer, BaseTracer native) except *:
+    """A block in order, on one machine. The tracer is told of its transactions, not of the system calls around them."""
+    cdef _Lease lease = lease_machine()
+    cdef Machine* m = lease.machine
+    cdef Status status
+    cdef size_t i
+    on_start, on_end = own_method(tracer, "on_transaction_start"), own_method(tracer, "on_transaction_end")
+    lease.attach(native)
+    with nogil:
+        status = begin_job(m, &job.job)  # which opens the machine without a tracer
+    m.tracer = native.recorder.tracer()
+    for i in range(job.job.transactions.size()):
+        if status == Status.RUNNING and on_start is not None:
+            status = tell(native, on_start, i, job.transactions[i])
+        if status != Status.RUNNING:
+            break
+        with nogil:
+            status = run_in_order(m, &job.job, i)
+        if status == Status.RUNNING and on_end is not None:
+            status = tell(native, on_end, i, make_receipt(&job.job.outcomes[i], job.job.rules.receipt_has_status))
+    m.tracer = NULL
+    if status == Status.RUNNING:
+        with nogil:
+            status = end_job(m, &job.job)
+    job.recover_seconds = m.recover_seconds
+    lease.finish()
+    return status
+
+
+cdef Status tell(BaseTracer tracer, object method, size_t index, object what) noexcept:
+    """Call one of a tracer's methods. What it raises is the tracer's error, which ends the block."""
+    global evmcore_nesting
+    evmcore_nesting += 1
+    try:
+        method(index, what)
+    except BaseException as error:
+        tracer.error = error
+    evmcore_nesting -= 1
+    return Status.RUNNING if tracer.error is None else Status.ABORTED
 
 
 evmcore_ask_lines = flush_lines

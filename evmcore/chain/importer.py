@@ -12,6 +12,7 @@ from dataclasses import replace
 from .._core import PARAMETERS, BlockResult, State, execute_block
 from ..block import Block
 from ..header import Header
+from ..statistics import Strategy
 from .body_rules import check_body, check_ommers, check_result
 from .dao import apply_dao_fork
 from .genesis import Genesis
@@ -62,7 +63,7 @@ class Chain:
     workers, strategy  as for `execute_block`
     """
 
-    def __init__(self, genesis: Genesis, *, workers: int | None = 1, strategy: str = "auto") -> None:
+    def __init__(self, genesis: Genesis, *, workers: int | None = 1, strategy: Strategy = "auto") -> None:
         self.schedule: Schedule = genesis.schedule
         self.workers = workers
         self.strategy = strategy

@@ -17,6 +17,7 @@ from ..chain.schedule import Schedule, network_schedule
 from ..errors import EvmError, InvalidBlock, InvalidTransaction, UnusableInput
 from ..header import Header
 from ..hexadecimal import data, field, quantity
+from ..statistics import Strategy
 from .discovery import Selection, load_tests
 from .exceptions import is_expected
 from .results import CaseResult
@@ -45,7 +46,7 @@ def run_file(
     *,
     network: str | None = None,
     workers: int | None = None,
-    strategy: str | None = None,
+    strategy: Strategy | None = None,
 ) -> list[CaseResult]:
     """The tests of a file that are wanted; a file without block tests gives none. Raises UnusableInput.
 
@@ -86,7 +87,7 @@ def _draft_in(network: str) -> str | None:
 
 
 def run_block_test(
-    name: str, test: Mapping[str, Any], file: str = "", *, workers: int | None = 1, strategy: str = "auto"
+    name: str, test: Mapping[str, Any], file: str = "", *, workers: int | None = 1, strategy: Strategy = "auto"
 ) -> CaseResult:
     """Run one test. Nothing that it holds makes it raise: what is wrong is in the result.
 

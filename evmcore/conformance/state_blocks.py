@@ -25,6 +25,7 @@ from ..block import Block
 from ..errors import DecodeError, EvmError, InvalidBlock, InvalidTransaction, UnusableInput
 from ..header import Header
 from ..hexadecimal import data
+from ..statistics import Strategy
 from .discovery import EVERYTHING, Selection, load_tests
 from .objects import header_of, sender_of, state_of, transaction_of
 from .results import CaseResult
@@ -44,7 +45,7 @@ _SYSTEM_CONTRACTS = (SYSTEM_ADDRESSES["withdrawal_contract"], SYSTEM_ADDRESSES["
 _OTHER_SENDERS = (b"\xe1" * 20, b"\xe2" * 20)
 
 
-def run_file(path: str, selection: Selection = EVERYTHING, strategy: str = "auto") -> list[CaseResult]:
+def run_file(path: str, selection: Selection = EVERYTHING, strategy: Strategy = "auto") -> list[CaseResult]:
     """All cases of a file that are wanted, as blocks. Raises UnusableInput."""
     results: list[CaseResult] = []
     for name, test in load_tests(path, "state").items():
@@ -69,7 +70,7 @@ def run_file(path: str, selection: Selection = EVERYTHING, strategy: str = "auto
 class _Test:
     """One test under one fork."""
 
-    def __init__(self, test: dict[str, Any], fork: str, number: int, strategy: str) -> None:
+    def __init__(self, test: dict[str, Any], fork: str, number: int, strategy: Strategy) -> None:
         self.fields = test["transaction"]
         self.sender = data(self.fields.get("sender") or sender_of(self.fields["secretKey"]), "sender", 20)
         self.strategy = strategy
@@ -151,7 +152,7 @@ class _Test:
         return expected, None
 
     def execute(
-        self, header: Header, transactions: tuple[Transaction, ...], state: State, workers: int, strategy: str
+        self, header: Header, transactions: tuple[Transaction, ...], state: State, workers: int, strategy: Strategy
     ) -> BlockResult | str:
         block = Block(header, transactions, withdrawals=() if self.rules["has_withdrawals"] else None)
         try:

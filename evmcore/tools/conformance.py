@@ -15,6 +15,7 @@ from ..conformance.results import CaseResult
 from ..conformance.runner import run_files
 from ..errors import UnusableInput
 from ..files import write_file
+from ..statistics import Strategy
 from . import testing
 from .output import EXIT_MISMATCH, EXIT_OK, EXIT_UNUSABLE, Progress, positive, processors
 
@@ -130,7 +131,7 @@ def _run_suites(
 
 
 def run_suite_file(
-    path: str, kinds: tuple[tuple[str, str], ...], selection: Selection, strategy: str | None
+    path: str, kinds: tuple[tuple[str, str], ...], selection: Selection, strategy: Strategy | None
 ) -> list[CaseResult]:
     """The cases of a file of one of the suites, which are given by folder and kind; several run beside each other."""
     kind = next(kind for folder, kind in kinds if path.startswith(folder + os.sep))

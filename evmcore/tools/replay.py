@@ -12,6 +12,7 @@ from ..block import Block
 from ..errors import EvmError, UnusableInput
 from ..files import read_json
 from ..fixtures import block_of, block_paths, is_block_json
+from ..statistics import Strategy
 from ..verification import Verification, differing_transaction, result_differences
 from .output import (
     EXIT_MISMATCH,
@@ -51,7 +52,7 @@ EXAMPLES = """\
 exit status: 0 all blocks verify, 1 a mismatch, 2 unusable input
 """
 # The strategies that make use of recorded accesses; "auto" stands for the first of them.
-RECORDED_STRATEGIES = ("recorded", "recorded-hint")
+RECORDED_STRATEGIES: tuple[Strategy, ...] = ("recorded", "recorded-hint")
 # Where the receipts of each transaction lie beside the block files, to find the one that differs.
 PER_TRANSACTION_FOLDER = "per-tx"
 
@@ -91,7 +92,7 @@ class Report:
     fork: str
     transactions: int
     workers: int
-    strategy: str
+    strategy: Strategy
     verification: Verification
     gas_used: int = 0
     seconds: dict[str, float] = field(
@@ -168,9 +169,9 @@ def main(arguments: argparse.Namespace) -> int:
     return status
 
 
-def _strategy(arguments: argparse.Namespace) -> str:
+def _strategy(arguments: argparse.Namespace) -> Strategy:
     """The strategy to execute with; raises UnusableInput where it and --recorded don't go together."""
-    strategy: str = arguments.strategy
+    strategy: Strategy = arguments.strategy
     if arguments.recorded is None:
         if strategy in RECORDED_STRATEGIES:
             raise UnusableInput(f"--strategy {strategy} needs --recorded")
@@ -234,7 +235,7 @@ def _load(path: Path, is_named: bool) -> tuple[Block | None, float]:
 
 
 def replay(
-    block: Block, path: Path, workers: int, strategy: str, repeat: int, accesses: Accesses | None = None
+    block: Block, path: Path, workers: int, strategy: Strategy, repeat: int, accesses: Accesses | None = None
 ) -> Report:
     """Execute one block `repeat` times on copies of its pre-state, and verify it. What is wrong is in the report."""
     report = Report(block.number, block.header.fork, len(block.transactions), workers, strategy, Verification(block))

@@ -161,6 +161,11 @@ class Acting:
 
     on_enter = on_step = on_exit = tell
 
+    def on_transaction_start(self, index, what):
+        self.tell(what)
+
+    on_transaction_end = on_transaction_start
+
 
 class Stepper:
     """A tracer that is told each step and does nothing."""

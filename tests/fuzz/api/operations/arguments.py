@@ -102,6 +102,8 @@ def execute(random: Random) -> str:
     for name in ("state_roots", "record", "accesses"):
         if random.random() < 0.15:
             options.append(f"{name}={random.choice(('True', 'False', thing(random)))}")
+    if random.random() < 0.15:
+        options = [f"workers={random.choice(('None', '1', workers(random)))}", f"tracer={tracer(random)}", *options[2:]]
     random.shuffle(options)
     call = f"execute_block({block(random)}, {on}, {', '.join(options[: random.randint(0, 5)])})"
     return f"unchanged({on}, lambda: {call})" if on in STATES else f"r0 = {call}"

@@ -91,6 +91,7 @@ def reentrant_tracer(random: Random) -> str:
             "s.__init__(accounts())",
             "transact(transaction('count'), s, header())",
             "execute_block(block('count'), s, workers=2, strategy='groups')",
+            "execute_block(block('count'), State(accounts()), tracer=Acting(2, stop))",
             "run(CODES['count'], state=s, tracer=t)",
             "t.__init__(2, stop)",
             "s.set_code(AT['count'], b'')",
@@ -102,6 +103,7 @@ def reentrant_tracer(random: Random) -> str:
     way = random.choice(
         (
             "transact(transaction('fill'), s, h, tracer=t)",
+            "execute_block(block('count', 'fill'), s, tracer=t)",
             "call(s, h, to=AT['fill'], tracer=t)",
             "run(CODES['fill'], state=s, tracer=t)",
         )
