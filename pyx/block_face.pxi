@@ -1,10 +1,10 @@
 # Floor 8: a block as Python calls it, and what it came to. Convert, release, work, take back, convert.
 from core.base.clock cimport evmcore_seconds
-from core.base.header cimport CWithdrawal, encode_withdrawal
 from core.base.status cimport is_limit, Kind, kind_of, Status
 from core.base.transaction cimport CTransaction
 from core.base.types cimport Bytes, ByteView, Hash, u256
 from core.base.vector cimport Vector
+from core.base.withdrawal cimport CWithdrawal, encode_withdrawal
 from core.parallel.lender cimport process_generation
 from core.parallel.waiting cimport wait_turn
 from core.rules.rules cimport blob_base_fee_minimum_wei, blob_gas_per_blob, Fork, Rules, rules_of

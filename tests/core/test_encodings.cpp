@@ -3,7 +3,6 @@
 
 #include <random>
 
-#include "core/base/header.hpp"
 #include "core/base/rlp.hpp"
 #include "core/base/transaction.hpp"
 
@@ -65,34 +64,6 @@ TEST_CASE("RLP refuses other forms of the same") {
     uint64_t number;
     const uint8_t padded[] = {0x82, 0x00, 0x05};
     CHECK(RlpReader{{padded, 3}}.next_u64(&number) != Status::SUCCESS);
-}
-
-TEST_CASE("headers decode to what encodes to the same bytes, however they are changed") {
-    std::mt19937_64 random{2};
-    int taken = 0;
-    for (int turn = 0; turn < 3000; ++turn) {
-        Header header;
-        header.number = random() >> random() % 64;
-        header.gas_limit = random() >> random() % 64;
-        REQUIRE(header.extra_data.resize(random() % 32));
-        header.field_count = Header::FRONTIER_FIELDS + random() % 7;
-        header.base_fee_per_gas = u256{random()};
-        Bytes out, again;
-        REQUIRE(encode_header(header, &out));
-        const char* field = nullptr;
-        Header read;
-        REQUIRE(decode_header({out.data(), out.size()}, &read, &field) == Status::SUCCESS);
-        REQUIRE(encode_header(read, &again));
-        CHECK(is_same(out, again));
-        out[random() % out.size()] ^= static_cast<uint8_t>(1 << random() % 8);
-        if (decode_header({out.data(), out.size()}, &read, &field) != Status::SUCCESS)
-            continue;
-        again.clear();
-        REQUIRE(encode_header(read, &again));
-        CHECK(is_same(out, again));
-        ++taken;
-    }
-    CHECK(taken > 100);
 }
 
 TEST_CASE("random bytes are no transaction, or the one that they encode") {

@@ -1,11 +1,12 @@
 """Fuzz evmcore: coverage-guided with AddressSanitizer and UndefinedBehaviorSanitizer, and against the executable specification.
 
-    python -m tests.fuzz                               ten minutes of each of the five
+    python -m tests.fuzz                               ten minutes of each
     python -m tests.fuzz programs --minutes 40
     python -m tests.fuzz decoders programs specification --minutes 60 --together
     python -m tests.fuzz api --minutes 60 --sanitize   with the build of `make sanitize`
 
-decoders       bytes as a transaction, a header and a block: refused, or decoded to what encodes to the same bytes
+decoders       bytes as a transaction: refused, or decoded to what encodes to the same bytes
+encodings      the same of headers and blocks, which Python decodes: encodings, changed at random (tests/fuzz/encodings.py)
 programs       bytes as a block on a small world: in order, with two workers and traced, it comes out the same
 specification  random blocks, compared in full with the executable specification
 api            programs of hostile calls: what lies, raises, interrupts and runs beside them (tests/fuzz/api)
@@ -30,7 +31,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "fuzz"
 FOUND = Path(__file__).parent / "found"
-KINDS = ("decoders", "programs", "specification", "api", "memory")
+KINDS = ("decoders", "encodings", "programs", "specification", "api", "memory")
 FLAGS = ["-std=c++20", "-O1", "-g", "-Ipyx", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
 DECODERS = [
     "tests/fuzz/decode.cpp",
@@ -114,6 +115,12 @@ def start_api(seconds: int, seed: int, is_sanitized: bool) -> tuple[list[str], d
     return command + ["--sanitize"] * is_sanitized, {**os.environ, "PYTHONPATH": paths}
 
 
+def start_encodings(seconds: int, seed: int) -> tuple[list[str], dict[str, str]]:
+    command = [sys.executable, "-m", "fuzz.encodings", "--minutes", str(seconds / 60), "--seed", str(seed)]
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    return command, {**os.environ, "PYTHONPATH": paths}
+
+
 def start_memory(seconds: int, seed: int) -> tuple[list[str], dict[str, str]]:
     command = [sys.executable, "-m", "fuzz.memory", "--minutes", str(seconds / 60), "--seed", str(seed)]
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
@@ -122,7 +129,12 @@ def start_memory(seconds: int, seed: int) -> tuple[list[str], dict[str, str]]:
 
 def executions(kind: str, output: str) -> int:
     """How many inputs a log tells of."""
-    patterns = {"specification": r"^(\d+) cases,", "api": r"^(\d+) programs in", "memory": r"^(\d+) failures of memory"}
+    patterns = {
+        "specification": r"^(\d+) cases,",
+        "api": r"^(\d+) programs in",
+        "encodings": r"^(\d+) encodings",
+        "memory": r"^(\d+) failures of memory",
+    }
     pattern = patterns.get(kind, r"stat::number_of_executed_units: (\d+)")
     found = re.search(pattern, output, re.MULTILINE)
     return int(found[1]) if found else 0
@@ -155,6 +167,8 @@ def main() -> int:
     for kind in kinds:
         if kind == "api":
             command, environment = start_api(seconds, options.seed, options.sanitize)
+        elif kind == "encodings":
+            command, environment = start_encodings(seconds, options.seed)
         elif kind == "memory":
             command, environment = start_memory(seconds, options.seed)
         elif kind == "specification":

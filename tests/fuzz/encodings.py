@@ -1,6 +1,14 @@
-"""What the decoders are fed: sound transactions of each type, headers and a block, and the same law as in decode.cpp."""
+"""What the decoders are fed: sound transactions of each type, headers and a block, and the same law as in decode.cpp.
+
+python -m fuzz.encodings --minutes 10 --seed 5     changes them at random, for Python's decoders of headers and blocks
+"""
 
 from __future__ import annotations
+
+import argparse
+import sys
+import time
+from random import Random
 
 from evmcore import Block, DecodeError, Header, InvalidTransaction, Transaction, Withdrawal, rlp
 
@@ -38,3 +46,38 @@ def check(data: bytes) -> None:
         except (DecodeError, InvalidTransaction):
             continue
         assert encode(value) == data
+
+
+def changed(random: Random, data: bytes, other: bytes) -> bytes:
+    """A sound encoding with up to four things wrong: bytes, lengths, or a piece of another encoding."""
+    for _ in range(random.randint(1, 4)):
+        at = random.randrange(len(data) + 1)
+        end = min(len(data), at + random.choice((0, 1, 1, 2, 8, 32)))
+        begin = random.randrange(len(other))
+        pieces = (b"", bytes(1), b"\x80", b"\xc0", b"\xff", random.randbytes(random.randint(1, 9)), data[at:end] * 2)
+        piece = random.choice((*pieces, other[begin : begin + random.randint(1, 40)]))
+        data = data[:at] + piece + data[end:]
+    return data
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m fuzz.encodings", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    random, sound, count = Random(options.seed or time.time_ns()), sound_inputs(), 0
+    ends = time.monotonic() + 60 * options.minutes
+    while time.monotonic() < ends:
+        data = changed(random, random.choice(sound), random.choice(sound))
+        try:
+            check(data)
+        except BaseException:
+            print(f"found by {data.hex()}", flush=True)
+            raise
+        count += 1
+    print(f"{count} encodings")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -45,7 +45,6 @@ public:
 
     bool at_end() const noexcept { return at_ == end_; }
     size_t remaining_bytes() const noexcept { return static_cast<size_t>(end_ - at_); }
-    const uint8_t* position() const noexcept { return at_; }
     bool next_is_list() const noexcept { return at_ != end_ && *at_ >= 0xc0; }
 
     Status next(RlpItem* item) noexcept {

@@ -13,8 +13,6 @@ public:
     Status status() const noexcept { return status_; }
     const char* field() const noexcept { return field_; }
     bool ok() const noexcept { return status_ == Status::SUCCESS; }
-    const RlpReader& items() const noexcept { return items_; }
-    bool has_more() const noexcept { return ok() && !items_.at_end(); }
 
     void number(const char* name, uint64_t& out) noexcept {
         if (ok())
@@ -24,11 +22,9 @@ public:
         if (ok())
             note(name, items_.next_u256(&out));
     }
-    void fixed(const char* name, Address& out) noexcept { fixed(name, out.bytes, 20); }
-    void fixed(const char* name, Hash& out) noexcept { fixed(name, out.bytes, 32); }
-    void fixed(const char* name, uint8_t* out, size_t size) noexcept {
+    void fixed(const char* name, Address& out) noexcept {
         if (ok())
-            note(name, items_.next_fixed(out, size));
+            note(name, items_.next_fixed(out.bytes, 20));
     }
     ByteView string(const char* name) noexcept {
         ByteView out;
@@ -76,8 +72,6 @@ public:
     void number(const char*, uint64_t x) noexcept { writer_.number(x); }
     void number(const char*, const u256& x) noexcept { writer_.number(x); }
     void fixed(const char*, const Address& x) noexcept { writer_.fixed(x); }
-    void fixed(const char*, const Hash& x) noexcept { writer_.fixed(x); }
-    void fixed(const char*, const uint8_t* data, size_t size) noexcept { writer_.string(data, size); }
     void bytes(const char*, const Bytes& x) noexcept { writer_.string(x.data(), x.size()); }
 
 private:

@@ -3,7 +3,7 @@ from libcpp cimport bool as cbool
 
 from core.base.types cimport Address, Bytes
 
-cdef extern from "core/base/header.hpp" namespace "evmcore" nogil:
+cdef extern from "core/base/withdrawal.hpp" namespace "evmcore" nogil:
     cppclass CWithdrawal "evmcore::Withdrawal":
         uint64_t index
         uint64_t validator_index
