@@ -305,6 +305,11 @@ def execute_block(
     accesses: Accesses | None = None,
     tracer: _Tracer | None = None,
 ) -> BlockResult: ...
+class AutoHistory(NamedTuple):
+    seconds_per_gas: float
+    aborted_share: float
+
+def auto_history(*, reset: bool = False) -> AutoHistory: ...
 def prefetch(
     block: _Block, state: State, *, workers: int | None = None, accesses: Accesses | None = None
 ) -> tuple[int, int]: ...

@@ -605,12 +605,34 @@ cdef BlockEstimate estimate_block(BlockJob* core, World* world):
     return work
 
 
-# Seconds that a gas of what programs may use has taken in the blocks that this process ran last. It differs by an order of
-# magnitude between the years of a chain; the blocks of one run are mostly alike. Decides on a mode, never on a result.
-cdef double seconds_a_gas = 1.25e-10
-# The share of their gas that was wasted in the blocks that ran in parallel last, or of their transactions that ran alone;
-# forgotten while they don't.
-cdef double wasted_share = 0
+# What "auto" has learnt in this process, averages over about four blocks; `auto_history` shows and resets it. Decides on a
+# strategy, never on a result. How long a gas takes differs by an order of magnitude between the years of a chain and with
+# what else the processors do; the blocks of one process are mostly alike.
+cdef double SECONDS_PER_GAS = 1.25e-10
+cdef double seconds_per_gas = SECONDS_PER_GAS
+cdef double aborted_share = 0
+
+AutoHistory = namedtuple("AutoHistory", "seconds_per_gas aborted_share")
+AutoHistory.__doc__ = """What strategy "auto" has learnt: averages over about the last four blocks that it decided on.
+
+seconds_per_gas  of all workers together, for a gas of what programs may use
+aborted_share    of the gas that was executed in parallel, or of the transactions that the sequential fallback took; 0 to 1. It
+                 fades while blocks are executed sequentially
+"""
+
+
+def auto_history(*, reset=False):
+    """AutoHistory: what strategy "auto" has learnt from the blocks that it decided on in this process.
+
+    reset  forget it, once it is told: the next block is weighed as in a new process
+
+    It decides on a strategy, never on a result. All threads of a process share it.
+    """
+    global seconds_per_gas, aborted_share
+    history = AutoHistory(seconds_per_gas, aborted_share)
+    if reset:
+        seconds_per_gas, aborted_share = SECONDS_PER_GAS, 0
+    return history
 
 
 cdef str choose_strategy(const BlockEstimate& work, int workers):
@@ -623,28 +645,28 @@ cdef str choose_strategy(const BlockEstimate& work, int workers):
         return "sequential"
     if work.unknown_senders >= PARALLEL_MIN_TRANSACTIONS:
         return "optimistic"
-    if (work.programs < PARALLEL_MIN_PROGRAMS or wasted_share > WASTED_SHARE_MOST
-            or seconds_a_gas * work.program_gas < PARALLEL_MIN_SECONDS + PAYMENT_LOSS_SECONDS * work.payments):
+    if (work.programs < PARALLEL_MIN_PROGRAMS or aborted_share > ABORTED_SHARE_MOST
+            or seconds_per_gas * work.program_gas < PARALLEL_MIN_SECONDS + PAYMENT_LOSS_SECONDS * work.payments):
         return "sequential"
     return "optimistic"
 
 
-cdef void learn_from(const BlockEstimate& work, double seconds, double wasted):
-    """Note how long all workers together took for a block, and what share of it was in vain to hand out."""
-    global seconds_a_gas, wasted_share
+cdef void learn_from(const BlockEstimate& work, double seconds, double aborted):
+    """Note how long all workers together took for a block, and what share of it was executed in vain, or not in parallel."""
+    global seconds_per_gas, aborted_share
     cdef double sample
-    wasted_share += (wasted - wasted_share) / 4
+    aborted_share += (aborted - aborted_share) / 4
     if work.program_gas < LEARN_MIN_GAS:
         return
     sample = max(seconds - PAYMENT_SECONDS * work.payments, 0) / work.program_gas
-    seconds_a_gas += (min(sample, SECONDS_A_GAS_MOST) - seconds_a_gas) / 4
+    seconds_per_gas += (min(sample, SECONDS_PER_GAS_MOST) - seconds_per_gas) / 4
 
 
 cdef double PARALLEL_MIN_SECONDS = 250e-6  # of programs: what starting the workers costs, several times over
 cdef double PAYMENT_SECONDS = 0.7e-6
 cdef double PAYMENT_LOSS_SECONDS = 0.6e-6  # by being handed over
-cdef double SECONDS_A_GAS_MOST = 1e-8
-cdef double WASTED_SHARE_MOST = 0.2
+cdef double SECONDS_PER_GAS_MOST = 1e-8
+cdef double ABORTED_SHARE_MOST = 0.2
 cdef enum:
     PROGRAM_GAS_MOST = 300000              # beyond this a limit says nothing of the use
     PARALLEL_MIN_PROGRAMS = 12             # of fewer, most often one is half of the work or needs the one before

@@ -13,7 +13,7 @@ from differential.scenarios import FORKS, KEYS, address_of, make_case, sign_auth
 from hard_blocks import MAKER, create2_address
 from helpers import ALICE, BOB, COINBASE, CONTRACT, ETHER, OTHER, assert_parallel_is_sequential, header
 
-from evmcore import Block, BlockResult, InvalidTransaction, State, Transaction, assemble, execute_block
+from evmcore import Block, BlockResult, InvalidTransaction, State, Transaction, assemble, auto_history, execute_block
 from evmcore._core import ScheduleFuzzer, fork_rules
 
 SENDERS = [bytes([1, n]) * 10 for n in range(20)]
@@ -363,6 +363,23 @@ def test_auto_leaves_a_small_block_to_one_worker_unless_its_senders_are_unknown(
     recovered = execute_block(block_of([tx.forget_sender() for tx in signed]), rich, workers=2)
     assert recovered.statistics.strategy == "optimistic"
     assert recovered.statistics.recover_seconds > 0
+
+
+def test_what_auto_has_learnt_can_be_seen_and_forgotten():
+    transactions, state = own_slots()
+    block = block_of(transactions)
+    auto_history(reset=True)
+    new = auto_history()
+    assert new.aborted_share == 0 < new.seconds_per_gas
+    chosen = [execute_block(block, state.copy(), workers=2).statistics.strategy for _ in range(6)]
+    learnt = auto_history()
+    assert learnt != new
+    assert 0 <= learnt.aborted_share <= 1
+    execute_block(block, state.copy(), workers=2, strategy="optimistic")
+    execute_block(block, state.copy(), workers=2, strategy="sequential")
+    assert auto_history(reset=True) == learnt, "blocks that it didn't decide on teach it nothing"
+    assert auto_history() == new
+    assert execute_block(block, state.copy(), workers=2).statistics.strategy == chosen[0]
 
 
 # Calls OTHER as often as the gas allows, each time with another number; OTHER destroys itself to the account of that number.

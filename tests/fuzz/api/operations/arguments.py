@@ -203,6 +203,7 @@ def small_functions(random: Random) -> str:
             f"header({random.choice(values.HEADER_NAMES)}={word(random, 0.8)}).encode()",
             f"Header.decode({data(random)})",
             f"Header.from_json({some})",
+            f"auto_history(reset={some})",
             f"BlockHashes({{{n}: {data(random, 0.6)}, 5: bytes(32)}}, synthetic={some})",
             f"(lambda h: (h.get({n}), {n} in h, {some} in h, h == {some}, list(h.items()), repr(h)))(BlockHashes({{{n}: bytes(32)}}, synthetic=True))",
             f"call(State(), header(block_hashes={random.choice((some, f'BlockHashes({some})', f'{{{n}: bytes(32)}}'))}), gas=10**5)",
