@@ -40,13 +40,18 @@ from .errors import (
     EvmError,
     ExecutionAborted,
     InvalidBlock,
+    InvalidProof,
     InvalidTransaction,
+    InvalidWitness,
     MissingBlockHash,
+    MissingCode,
+    MissingNode,
     MissingState,
     PrecompileUnavailable,
     ResourceLimit,
     UnusableInput,
 )
+from .proofs import AccountProof, StorageProof, verify_proof
 from .ranges import replay_range
 from .tracing import Tracer
 from .types import (
@@ -63,6 +68,7 @@ from .types import (
     Withdrawal,
     to_address,
 )
+from .witness import ExecutionWitness
 
 if TYPE_CHECKING:
     from .accesses import Accesses
@@ -76,6 +82,7 @@ __all__ = [
     "TRANSACTION_TYPES",
     "Accesses",
     "Account",
+    "AccountProof",
     "Block",
     "BlockHashes",
     "BlockResult",
@@ -86,17 +93,23 @@ __all__ = [
     "DecodeError",
     "EvmError",
     "ExecutionAborted",
+    "ExecutionWitness",
     "Expected",
     "Header",
     "InvalidBlock",
+    "InvalidProof",
     "InvalidTransaction",
+    "InvalidWitness",
     "Log",
     "MissingBlockHash",
+    "MissingCode",
+    "MissingNode",
     "MissingState",
     "PrecompileUnavailable",
     "Receipt",
     "ResourceLimit",
     "State",
+    "StorageProof",
     "Strategy",
     "Tracer",
     "Transaction",
@@ -120,6 +133,7 @@ __all__ = [
     "set_code_cache_limit",
     "to_address",
     "transact",
+    "verify_proof",
 ]
 
 # Packages whose native library is not there; evmcore works without them, native.py says how.

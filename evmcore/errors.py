@@ -14,8 +14,12 @@ __all__ = [
     "EvmError",
     "ExecutionAborted",
     "InvalidBlock",
+    "InvalidProof",
     "InvalidTransaction",
+    "InvalidWitness",
     "MissingBlockHash",
+    "MissingCode",
+    "MissingNode",
     "MissingState",
     "PrecompileUnavailable",
     "ResourceLimit",
@@ -110,6 +114,44 @@ class MissingState(EvmError, KeyError):
         return f"missing state: slot {self.slot:#x} of account 0x{self.address.hex()}"
 
 
+class MissingNode(MissingState):
+    """A part of a trie lacks a node that was needed.
+
+    node     its hash, 32 bytes
+    path     where it is: the first nibbles, in hexadecimal, of the keys below it (hashed addresses or slots)
+    account  the hash of the address in whose storage trie it is; None: it is in the accounts' trie
+    """
+
+    _is_foreign = True  # a source of accounts and slots can't give it
+
+    def __init__(self, node: bytes, path: str, account: bytes | None = None) -> None:
+        super().__init__(b"")
+        self.args = (node, path, account)
+        self.node = node
+        self.path = path
+        self.account = account
+
+    def __str__(self) -> str:
+        where = (
+            "the accounts' trie" if self.account is None else f"the storage trie of the account 0x{self.account.hex()}"
+        )
+        return f"missing state: node 0x{self.node.hex()} at path {self.path or '(the root)'} of {where}"
+
+
+class MissingCode(MissingState):
+    """A witness lacks the code of an account. `.code_hash` is its keccak-256, 32 bytes."""
+
+    _is_foreign = True
+
+    def __init__(self, address: bytes, code_hash: bytes) -> None:
+        super().__init__(address)
+        self.args = (address, code_hash)
+        self.code_hash = code_hash
+
+    def __str__(self) -> str:
+        return f"missing state: code 0x{self.code_hash.hex()} of account 0x{self.address.hex()}"
+
+
 class MissingBlockHash(EvmError):
     """BLOCKHASH asked for a block that the header's `block_hashes` doesn't list."""
 
@@ -153,6 +195,39 @@ class ExecutionAborted(EvmError):
 
 class UnusableInput(EvmError, ValueError):
     """A file, a mapping or an argument that can't be what it should be. The message names it and says why."""
+
+
+class InvalidWitness(EvmError, ValueError):
+    """Nodes that are no part of the trie. `.node` is the hash of the one at fault, 32 bytes."""
+
+    def __init__(self, fault: str, node: bytes) -> None:
+        super().__init__(fault, node)
+        self.fault = fault
+        self.node = node
+
+    def __str__(self) -> str:
+        return f"witness, node 0x{self.node.hex()}: {self.fault}"
+
+
+class InvalidProof(EvmError, ValueError):
+    """Nodes that don't prove what they should.
+
+    index   of the node at fault, from 0 at the root
+    node    the hash that it should have, 32 bytes; None where that isn't the fault
+    slot    in the proof of which slot, an int; None: in the account's
+    """
+
+    def __init__(self, fault: str, index: int, node: bytes | None = None, slot: int | None = None) -> None:
+        super().__init__(fault, index, node, slot)
+        self.fault = fault
+        self.index = index
+        self.node = node
+        self.slot = slot
+
+    def __str__(self) -> str:
+        what = "the account's proof" if self.slot is None else f"the proof of slot {self.slot:#x}"
+        named = "" if self.node is None else f", which should be 0x{self.node.hex()}"
+        return f"{what}, node {self.index}{named}: {self.fault}"
 
 
 # How a rejection reads when both numbers are known; a row that is not here reads as its own name.

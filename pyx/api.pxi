@@ -59,6 +59,7 @@ cdef object _transact(Transaction tx, State state, header, tracer):
         status = run_in_order(lease.machine, core, 0) if core.reset_results() else Status.OUT_OF_MEMORY
     lease.finish()
     if status != Status.RUNNING:
+        raise_missing_node(use.world)
         raise_outcome(status, core.have, core.want, core.missing, core.missing_block_number, None, core.transactions[0])
     receipt = make_receipt(&core.outcomes[0], core.rules.receipt_has_status)
     use.keep()

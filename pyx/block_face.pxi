@@ -179,6 +179,7 @@ cdef class BlockResult:
     cdef unsigned long root_maker  # the thread that makes the state root; 0: none does. Guarded by the GIL
     cdef unsigned root_process     # in this process
     cdef dict told                 # the fields of its BlockStatistics
+    cdef bint is_of_witness        # the state came from a witness
 
     def __cinit__(self, job=None):
         if job is not _PICKLED:
@@ -330,16 +331,18 @@ cdef class BlockResult:
         wait_for_world(self.job.observed.world().get())
         world = self.job.observed.world()  # counts as a share: whoever writes from here on writes a copy
         if self.job.observed.is_changed():
+            if self.is_of_witness:
+                raise errors.EvmError("the state, of which a witness has a part, has changed since the block")
             with nogil:
                 past = self.job.observed.restored()
             if past == NULL:
                 raise MemoryError("the state as it was after the block")
             try:
-                root = make_state_root(past, self.told["workers"])
+                root = make_state_root(past, True, self.told["workers"])
             finally:
                 del past
         else:
-            root = make_state_root(world.get(), self.told["workers"])
+            root = make_state_root(world.get(), is_held_twice(world), self.told["workers"])
         self.told["state_root_seconds"] = evmcore_seconds() - began
         self.job.observed.close()
         return from_hash_bytes(root)
@@ -537,6 +540,7 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
         status = job.run_sequentially(machines)
     started = evmcore_seconds() - started
     if status != Status.RUNNING:
+        raise_missing_node(use.world)
         if core.failed_index < core.transactions.size():
             buyer = core.transactions[core.failed_index]
         raise_outcome(status, core.have, core.want, core.missing, core.missing_block_number,
@@ -564,6 +568,14 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
         from evmcore.accesses import Accesses
         result.made["accesses"] = job.accesses[0] if len(job.accesses) == 1 else Accesses.from_rows(*job.accesses)
         job.accesses = None
+    if isinstance(state.source, _WitnessSource):
+        # At once: what is learned of the state later can't be told from what changes later.
+        result.is_of_witness = True
+        try:
+            result.made["state_root"] = from_hash_bytes(make_state_root(use.world, False, worker_count))
+            job.observed.close()
+        except errors.MissingNode:
+            pass  # for who asks for it
     use.keep()
     return result
 

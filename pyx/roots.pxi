@@ -1,9 +1,12 @@
 # Floor 7: the roots of a block's lists and of a state, made by the pool that ran the block.
+from libcpp.memory cimport shared_ptr
+
 from core.base.poll cimport AtomicFlag, HOOK_INTERVAL, Poll
 from core.base.types cimport Bytes, ByteView, Hash
 from core.base.vector cimport Vector
 from core.parallel.engine cimport Engine
 from core.parallel.pool cimport ClaimCounter
+from core.state.shared_trie cimport MissingNode
 from core.state.state_root cimport RootStep, StateRoot
 from core.state.trie cimport c_ordered_trie_root
 from core.state.world cimport World
@@ -155,24 +158,48 @@ cdef enum:
     PARALLEL_MIN_CELLS = 1024  # accounts and slots: fewer take less time than waking a worker three times does
 
 
-cdef Hash make_state_root(const World* world, int workers) except *:
-    """The root of a state that nobody changes meanwhile, on so many threads at the most."""
-    cdef StateRootJob job
+cdef class _StateRoot:
+    """A state's root in the making; the state is kept as it is by whoever holds this."""
+    cdef StateRoot* root
+
+    @staticmethod
+    cdef _StateRoot of(World* world, bint is_alone):
+        cdef _StateRoot self = _StateRoot.__new__(_StateRoot)
+        self.root = new StateRoot(world)
+        self.root.open(is_alone)
+        return self
+
+    def __dealloc__(self):
+        del self.root
+
+
+cdef Hash make_state_root(World* world, bint is_alone, int workers) except *:
+    """The root of a state that nobody changes meanwhile, on so many threads at the most.
+
+    `is_alone`: hardly anybody asks for it in another thread.
+    """
     cdef Hash root
+    cdef _StateRoot made = _StateRoot.of(world, is_alone)
+    run_state_root(made, &root, workers)
+    return root
+
+
+cdef int run_state_root(_StateRoot made, Hash* root, int workers) except -1:
+    cdef StateRootJob job
     cdef cbool is_made = False
     cdef _Lease lease
     cdef int step
-    if workers > 1 and world.account_count() + world.slot_places() // 2 >= PARALLEL_MIN_CELLS:
+    if workers > 1 and made.root.work() >= PARALLEL_MIN_CELLS:
         lease = lease_engine(workers)
     else:
         lease = lease_signals()
     job.engine = lease.engine
     job.poll = lease.poll
-    job.root = new StateRoot(world)
+    job.root = made.root
     with nogil:
         for step in range(<int>RootStep.ROOT_KEYS, <int>RootStep.ROOT_DONE):
             job.step = <RootStep>step
-            job.part_count = job.root.begin(job.step)
+            job.part_count = job.root.begin(job.step, job.poll)
             job.parts.next.store(0)
             if job.engine != NULL:
                 run_on_workers(job.engine, make_some_parts, &job)
@@ -181,8 +208,20 @@ cdef Hash make_state_root(const World* world, int workers) except *:
             if job.poll.abort.load():
                 break
         if not job.poll.abort.load():
-            is_made = job.root.root(&root)
-        del job.root
+            is_made = job.root.root(root, job.poll)
     lease.finish_whole("the root")
+    if made.root.missing().is_missing:
+        raise missing_node(made.root.missing(), made.root.missing_account())
     or_memory_error(is_made)
-    return root
+    return 0
+
+
+cdef bint is_held_twice(const shared_ptr[World]& world) noexcept:
+    """By one state, whoever observes it, and the caller: nobody else is likely to ask for its root."""
+    return world.use_count() <= 2 + <long>world.get().observation_count()
+
+
+cdef object missing_node(const MissingNode& missing, const Hash* account):
+    """The error of a partial trie that lacks a node. `account`: in whose storage, null: among the accounts."""
+    return errors.MissingNode(from_hash_bytes(missing.hash), from_hash_bytes(missing.path).hex()[:missing.depth],
+                              None if account == NULL else from_hash_bytes(account[0]))

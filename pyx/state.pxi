@@ -2,7 +2,7 @@
 from libcpp.memory cimport shared_ptr, make_shared
 
 from core.base.status cimport Status
-from core.base.types cimport Address, u256
+from core.base.types cimport Address, Hash, u256
 from core.base.vector cimport Vector
 from core.parallel.lender cimport process_generation
 from core.state.code cimport Code, hash_of, view_of
@@ -201,6 +201,27 @@ cdef class State:
     def from_alloc(cls, alloc, *, strict=False):
         """A state out of geth's alloc form: address to {balance, nonce, code, storage}, hex strings."""
         return cls(alloc, strict=strict)
+
+    @classmethod
+    def from_witness(cls, witness, state_root):
+        """A state of which a witness has a part: what isn't in it raises MissingNode or MissingCode, never reads as empty.
+
+        witness     an ExecutionWitness, or the object that debug_executionWitness gives
+        state_root  32 bytes, of the state that the witness is a part of
+        raise       InvalidWitness, with the node at fault: it is no node, or the trie doesn't lead to it
+
+        Its `root` and its proofs are those of the whole state, after whatever is done to it, as long as the witness has the nodes
+        that the changes need: of a deletion also the sibling that is left alone.
+        """
+        from evmcore.witness import ExecutionWitness
+        cdef _WitnessSource source
+        cdef State made
+        if not isinstance(witness, ExecutionWitness):
+            witness = ExecutionWitness.from_json(witness)
+        source = witness_source(witness.state, witness.codes, state_root)
+        made = cls(source=source)
+        made.writer().set_partial_trie(source.trie)
+        return made
 
     @property
     def is_strict(self):
@@ -431,7 +452,22 @@ cdef class State:
         workers   threads, for a state that is worth it; None: as many as there are processors
         """
         cdef shared_ptr[World] world = self.shared()
-        return from_hash_bytes(make_state_root(world.get(), worker_count_of(workers)))
+        return from_hash_bytes(make_state_root(world.get(), is_held_twice(world), worker_count_of(workers)))
+
+    def prove(self, address, slots=(), *, workers=None):
+        """An AccountProof of an account and of slots of it, or of their absence (EIP-1186), for the state root as of now.
+
+        slots    ints, in the order in which the proof is to have them
+        workers  threads for the trie that a first proof or root makes; None: as many as there are processors
+        raise    MissingNode if a trie of which a part is known lacks what it takes
+        """
+        cdef bytes key = fixed_bytes(address, 20, "address")
+        cdef list wanted = [_quantity(slot, "slot") for slot in to_list(slots, "slots")]
+        cdef shared_ptr[World] world = self.shared()
+        cdef _StateRoot made = _StateRoot.of(world.get(), is_held_twice(world))
+        cdef Hash root
+        run_state_root(made, &root, worker_count_of(workers))
+        return prove_account(made.root.trie().get(), key, wanted)
 
     def to_alloc(self):
         """geth's alloc form: address to {balance, nonce, code, storage}, hex strings, defaults left out."""

@@ -174,7 +174,7 @@ def test_a_miss_of_another_state_is_raised_as_it_is():
 def test_run_does_not_change_or_copy_the_state():
     state = State({A: {"balance": 5}, B: {"balance": 2**256 - 1}})
     state.set_storage(bytes.fromhex("c0de" * 10), 1, 7)
-    size, root = state.size_bytes, state.root()
+    root, size = state.root(), state.size_bytes
     assert run(program("PUSH 1 SLOAD"), state=state).word == 7
     assert run(program("PUSH 1 DUP1 SSTORE CALLER BALANCE"), state=state, sender=A, value=2).word == 5
     assert (state.size_bytes, state.root()) == (size, root)

@@ -27,14 +27,15 @@ bool ChangedCells::put_under(ChangedCells* earlier) const noexcept {
         else if (inserted || (storage == ABSENT && *there != WIPED))
             *there = storage;
     });
-    slots.for_each([&](const SlotKey& key, const uint8_t&) { is_ok &= earlier->slots.insert_or_find(key, &inserted) != nullptr; });
+    slots.for_each(
+        [&](const SlotKey& key, const uint8_t&) { is_ok &= earlier->slots.insert_or_find(key, &inserted) != nullptr; });
     return is_ok;
 }
 
 bool ChangedCells::renumber(const Vector<uint32_t>& storage_ids) noexcept {
     bool is_ok = true;
     accounts.for_each([&](const Address&, uint32_t& storage) {
-        if (storage != ABSENT && storage != WIPED)
+        if (storage != ABSENT && storage != WIPED && storage != LEFT_OUT)
             storage = storage < storage_ids.size() && storage_ids[storage] != 0 ? storage_ids[storage] : WIPED;
     });
     FlatMap<SlotKey, uint8_t, SeededHash> renumbered;
@@ -153,8 +154,8 @@ bool KeptTrie::copy_from(const KeptTrie& other, bool has_undo) noexcept {
         copy->checkpoint = from->checkpoint;
         copy->is_kept = from->is_kept;
         copy->trie = from->trie.share();
-        is_ok = copy->changed.accounts.assign_from(from->changed.accounts) &&
-                copy->changed.slots.assign_from(from->changed.slots);
+        is_ok =
+            copy->changed.accounts.assign_from(from->changed.accounts) && copy->changed.slots.assign_from(from->changed.slots);
     }
     if (is_ok)
         return true;
@@ -165,20 +166,6 @@ bool KeptTrie::copy_from(const KeptTrie& other, bool has_undo) noexcept {
 void KeptTrie::set_partial(shared_trie::Ref trie) noexcept {
     trie_ = std::move(trie);
     follows_ = is_partial_ = true;
-}
-
-KeptTrie::Opened KeptTrie::open(bool may_take, shared_trie::Ref* trie) noexcept {
-    const std::lock_guard<std::mutex> guard{mutex_};
-    if (is_busy_)
-        return Opened::BUSY;
-    if (is_lost_)
-        return Opened::LOST;
-    is_busy_ = true;
-    if (!follows_)
-        return Opened::NONE;
-    is_taken_ = may_take && !is_partial_;
-    *trie = is_taken_ ? std::move(trie_) : trie_.share();
-    return Opened::KEPT;
 }
 
 bool KeptTrie::keep_earlier(uint64_t checkpoint) noexcept {
@@ -197,7 +184,7 @@ bool KeptTrie::keep_earlier(uint64_t checkpoint) noexcept {
     return true;
 }
 
-void KeptTrie::close(uint64_t checkpoint, const shared_trie::Ref* trie) noexcept {
+void KeptTrie::close(uint64_t checkpoint, const shared_trie::Ref* trie, const Vector<Address>& left_out) noexcept {
     const std::lock_guard<std::mutex> guard{mutex_};
     is_busy_ = false;
     const bool was_taken = is_taken_;
@@ -215,6 +202,14 @@ void KeptTrie::close(uint64_t checkpoint, const shared_trie::Ref* trie) noexcept
     trie_ = trie->share();
     changed_.clear();
     follows_ = true;
+    for (const Address& address : left_out) {
+        bool inserted;
+        uint32_t* storage = follows_ ? changed_.accounts.insert_or_find(address, &inserted) : nullptr;
+        if (storage != nullptr)
+            *storage = ChangedCells::LEFT_OUT;
+        else
+            lose();
+    }
 }
 
 bool KeptTrie::current(shared_trie::Ref* trie) const noexcept {

@@ -18,6 +18,8 @@ namespace evmcore {
 struct ChangedCells {
     static constexpr uint32_t ABSENT = 0;          // the account has no record again: it is what it was in the trie
     static constexpr uint32_t WIPED = UINT32_MAX;  // that storage is no more
+    // The account had slots and didn't exist (it wasn't known to), so that the trie has nothing of it.
+    static constexpr uint32_t LEFT_OUT = UINT32_MAX - 1;
 
     FlatMap<Address, uint32_t, SeededHash> accounts;
     FlatMap<SlotKey, uint8_t, SeededHash> slots;
@@ -58,12 +60,17 @@ public:
     bool copy_from(const KeptTrie& other, bool has_undo) noexcept;
     void set_partial(shared_trie::Ref trie) noexcept;
 
-    // Making a root. The trie is shared or, where `may_take` says that nobody will ask meanwhile, taken.
-    enum class Opened { BUSY, NONE, KEPT, LOST };
-    Opened open(bool may_take, shared_trie::Ref* trie) noexcept;
-    const ChangedCells& changed() const noexcept { return changed_; }
-    // `checkpoint`: the newest, 0: none. Without a trie nothing came of it.
-    void close(uint64_t checkpoint, const shared_trie::Ref* trie) noexcept;
+    // Making a root: of one that is to be kept, until it is closed, or while that goes on of one that is not. The trie is shared or,
+    // where `may_take` says that hardly anybody will ask meanwhile, taken. `list` is shown what has changed.
+    struct Opened {
+        bool is_ours = false;  // to be kept, and closed
+        bool is_lost = false;  // there is no root
+        bool is_kept = false;  // there is a trie
+    };
+    template <class List>
+    Opened open(bool may_take, shared_trie::Ref* trie, List list) noexcept;
+    // `checkpoint`: the newest, 0: none. Without a trie nothing came of it. `left_out`: accounts that have slots and don't exist.
+    void close(uint64_t checkpoint, const shared_trie::Ref* trie, const Vector<Address>& left_out) noexcept;
     // The trie as of now, if nothing has changed since the last root.
     bool current(shared_trie::Ref* trie) const noexcept;
 
@@ -95,5 +102,26 @@ private:
     ChangedCells changed_;
     Vector<Earlier*> earlier_;  // by ascending checkpoint
 };
+
+template <class List>
+KeptTrie::Opened KeptTrie::open(bool may_take, shared_trie::Ref* trie, List list) noexcept {
+    const std::lock_guard<std::mutex> guard{mutex_};
+    Opened opened;
+    opened.is_lost = is_lost_;
+    opened.is_ours = !is_busy_ && !is_lost_;
+    opened.is_kept = follows_ && !is_lost_ && !is_taken_;
+    if (opened.is_kept)
+        list(changed_);
+    if (!opened.is_ours) {
+        if (opened.is_kept)
+            *trie = trie_.share();
+        return opened;
+    }
+    is_busy_ = true;
+    is_taken_ = opened.is_kept && may_take && !is_partial_;
+    if (opened.is_kept)
+        *trie = is_taken_ ? std::move(trie_) : trie_.share();
+    return opened;
+}
 
 }  // namespace evmcore

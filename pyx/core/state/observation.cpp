@@ -101,8 +101,11 @@ World* World::restored(const Observation* observation) const noexcept {
             break;
     }
     for (AccountRecord& record : past->records_)
-        if (observation->is_later(record.storage_id))
+        if (observation->is_later(record.storage_id)) {
+            if (past->kept_.follows())
+                past->kept_.note(record.address, record.storage_id, SIZE_MAX);
             record.exists = false;
+        }
     if (!is_whole) {
         delete past;
         past = nullptr;
@@ -115,6 +118,14 @@ bool World::put_back(const Observation& observation) noexcept {
     observation.for_each_account([&](const AccountRecord& image) {
         bool inserted;
         uint32_t* place = index_.insert_or_find(image.address, &inserted);
+        if (kept_.follows()) {
+            const bool is_there = place != nullptr && !inserted && *place < records_.size();
+            kept_.note(image.address, is_there ? records_[*place].storage_id : image.storage_id, SIZE_MAX);
+            // The slots of a storage that was wiped since need not be among the images.
+            const uint32_t* base = kept_.base_of(image.address);
+            if (base == nullptr || *base != image.storage_id)
+                kept_.forget();
+        }
         if (place != nullptr && inserted) {
             *place = static_cast<uint32_t>(records_.size());
             is_whole &= records_.push_back(image);
@@ -127,6 +138,8 @@ bool World::put_back(const Observation& observation) noexcept {
     observation.for_each_slot([&](const SlotKey& key, const u256& value) {
         bool inserted;
         StoredSlot* stored = slots_.insert_or_find(key, &inserted);
+        if (kept_.follows())
+            kept_.note(key, SIZE_MAX);
         if (stored != nullptr)
             stored->value = value;
         else

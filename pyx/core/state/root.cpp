@@ -7,9 +7,15 @@
 
 namespace evmcore {
 
+using shared_trie::Change;
+using shared_trie::Leaf;
+using shared_trie::MissingNode;
+using shared_trie::Ref;
+using shared_trie::Writer;
+
 namespace {
 
-// Hashes messages of one size, four side by side; each must stay where it is until the end.
+// Hashes messages of one size, eight side by side; each must stay where it is until the end.
 class KeyHasher {
 public:
     explicit KeyHasher(size_t size) noexcept : size_{size} {}
@@ -20,56 +26,196 @@ public:
     void add(const uint8_t* data, Hash* out) noexcept {
         data_[count_] = data;
         out_[count_] = out;
-        if (++count_ == 4) {
-            const size_t sizes[4] = {size_, size_, size_, size_};
-            keccak256_x4(data_, sizes, out_);
+        if (++count_ == LANES) {
+            const size_t sizes[LANES] = {size_, size_, size_, size_, size_, size_, size_, size_};
+            keccak256_x8(data_, sizes, out_);
             count_ = 0;
         }
     }
 
 private:
+    static constexpr unsigned LANES = 8;
     size_t size_;
     unsigned count_ = 0;
-    const uint8_t* data_[4];
-    Hash* out_[4];
+    const uint8_t* data_[LANES];
+    Hash* out_[LANES];
 };
+
+uint64_t prefix_of(const Hash& key) noexcept { return u64_from_bytes(key.bytes); }
 
 }  // namespace
 
 // A part takes about as long as this much gas of plain instructions; small states have three in all.
 constexpr uint32_t PART_WEIGHT = 1 << 14;
 
-bool World::root(Hash* out, Poll* poll) const noexcept {
+bool World::root(Hash* out, Poll* poll) noexcept {
     StateRoot work{this};
+    missing_node.is_missing = false;
+    work.open(true);
     for (int step = StateRoot::KEYS; step != StateRoot::DONE; ++step) {
-        const size_t parts = work.begin(static_cast<StateRoot::Step>(step));
+        const size_t parts = work.begin(static_cast<StateRoot::Step>(step), poll);
         for (size_t part = 0; part < parts; ++part) {
             if (poll != nullptr && poll->poll(PART_WEIGHT))
                 return false;
             work.run(static_cast<StateRoot::Step>(step), part, poll);
         }
     }
-    return work.root(out) && (poll == nullptr || !poll->abort.load(std::memory_order_relaxed));
+    const bool is_made = work.root(out, poll);
+    missing_node = work.missing();
+    is_missing_in_storage = work.missing_account() != nullptr;
+    if (is_missing_in_storage)
+        missing_node_account = *work.missing_account();
+    return is_made;
 }
 
-size_t StateRoot::begin(Step step) noexcept {
-    const size_t record_count = world_->account_count();
-    if (step == KEYS) {
-        note(slots_.resize((world_->slot_places() + PLACES_A_PART - 1) / PLACES_A_PART) &&
-             address_hashes_.resize(record_count));
-    } else if (!is_out_of_memory_) {
-        note(step == STORAGE ? sort_slots() && part_storage() : fill_shelves());
+// ------------------------------------------------------------------------------------ what there is to do
+
+void StateRoot::open(bool is_alone) noexcept {
+    is_known_ = world_->kept_.current(&trie_);
+    if (is_known_)
+        return;
+    // With checkpoints the trie as it is may be wanted again.
+    const KeptTrie::Opened opened = world_->kept_.open(is_alone && !world_->has_checkpoints(), &trie_,
+                                                       [&](const ChangedCells& changed) { note(list_changes(changed)); });
+    is_open_ = opened.is_ours;
+    is_whole_ = !opened.is_kept || has_left_out_;
+    if (has_left_out_) {
+        trie_.reset();
+        accounts_.clear();
+        changed_slots_.clear();
     }
-    if (is_out_of_memory_)
+    note(!opened.is_lost);
+}
+
+void StateRoot::close() noexcept {
+    if (is_open_)
+        world_->kept_.close(0, nullptr, left_out_);
+    is_open_ = false;
+}
+
+size_t StateRoot::work() const noexcept {
+    if (is_known_ || has_failed_)
+        return 0;
+    return is_whole_ ? world_->account_count() + world_->slot_places() / 2 : accounts_.size() + changed_slots_.size();
+}
+
+size_t StateRoot::begin(Step step, Poll* poll) noexcept {
+    if (is_known_)
+        return 0;
+    if (!has_failed_) {
+        if (step == KEYS)
+            note(!is_whole_ || list_accounts());
+        else
+            note(step == STORAGE ? (is_whole_ ? order_all_slots() : order_slots(poll)) && part_storage() : fill_shelves());
+    }
+    if (has_failed_)
         return 0;
     switch (step) {
-    case KEYS: return slots_.size() + (record_count + RECORDS_A_PART - 1) / RECORDS_A_PART;
+    case KEYS: return slots_.size() + (accounts_.size() + ACCOUNTS_A_PART - 1) / ACCOUNTS_A_PART;
     case STORAGE: return storage_parts_.size();
-    default: return trie_node::CHILDREN;
+    default: return is_split_ ? shared_trie::CHILDREN : 1;
     }
 }
 
-bool StateRoot::sort_slots() noexcept {
+void StateRoot::run(Step step, size_t part, Poll* poll) noexcept {
+    if (step == KEYS) {
+        if (part < slots_.size())
+            note(hash_slots(part));
+        else
+            hash_addresses(part - slots_.size());
+    } else if (step == STORAGE) {
+        note(make_storage(part, poll));
+    } else {
+        note(make_shelf(part, poll));
+    }
+}
+
+bool StateRoot::is_left_out(const AccountRecord* record) const noexcept {
+    return record != nullptr && !record->exists && record->slot_count != 0 && !world_->kept_.is_partial();
+}
+
+bool StateRoot::list_accounts() noexcept {
+    if (!slots_.resize((world_->slot_places() + PLACES_A_PART - 1) / PLACES_A_PART) ||
+        !accounts_.reserve(world_->live_account_count()))
+        return false;
+    for (size_t i = 0; i < world_->account_count(); ++i) {
+        const AccountRecord& record = world_->record(i);
+        if (is_left_out(&record) && !left_out_.push_back(record.address))
+            return false;
+        if (!record.exists)
+            continue;
+        Account* account = accounts_.add();
+        if (account == nullptr)
+            return false;
+        account->record = &record;
+        account->address = record.address;
+        account->base = record.storage_id;
+    }
+    return true;
+}
+
+bool StateRoot::list_changes(const ChangedCells& changed) noexcept {
+    bool is_ok = accounts_.reserve(changed.accounts.size()) && changed_slots_.reserve(changed.slots.size());
+    if (!is_ok)
+        return false;
+    changed.accounts.for_each([&](const Address& address, const uint32_t& base) {
+        Account* account = accounts_.add();  // there is room
+        account->address = address;
+        account->record = world_->find(address);
+        account->base = base;
+        is_ok = is_ok && (!is_left_out(account->record) || left_out_.push_back(address));
+        // Its slots are somewhere among all others.
+        has_left_out_ |= base == ChangedCells::LEFT_OUT && account->record != nullptr && account->record->exists &&
+                         account->record->slot_count != 0;
+    });
+    changed.slots.for_each([&](const SlotKey& key, const uint8_t&) { (void)changed_slots_.push_back(key); });
+    if (has_left_out_) {
+        left_out_.clear();  // as all are looked at
+        return is_ok;
+    }
+    return is_ok && slots_.resize((changed_slots_.size() + CHANGED_SLOTS_A_PART - 1) / CHANGED_SLOTS_A_PART);
+}
+
+bool StateRoot::hash_slots(size_t part) noexcept {
+    Vector<Slot>& slots = slots_[part];
+    Vector<Hash> plain;
+    bool is_ok = true;
+    const auto add = [&](const SlotKey& key, bool is_known, const u256& value) {
+        Hash* place = is_ok ? plain.add() : nullptr;
+        is_ok = place != nullptr && slots.push_back({key.account, is_known, {}, value});
+        if (is_ok)
+            to_big_endian(key.slot, place->bytes);
+    };
+    if (is_whole_) {
+        world_->for_each_slot_in(part * PLACES_A_PART, (part + 1) * PLACES_A_PART, [&](const SlotKey& key, const u256& value) {
+            if (!value.is_zero())
+                add(key, true, value);
+        });
+    } else {
+        const size_t end = std::min((part + 1) * CHANGED_SLOTS_A_PART, changed_slots_.size());
+        for (size_t i = part * CHANGED_SLOTS_A_PART; i < end; ++i) {
+            const StoredSlot* stored = world_->stored(changed_slots_[i]);
+            add(changed_slots_[i], stored != nullptr, stored != nullptr ? stored->value : u256{});
+        }
+    }
+    if (!is_ok)
+        return false;
+    KeyHasher hasher{32};
+    for (size_t i = 0; i < slots.size(); ++i)
+        hasher.add(plain[i].bytes, &slots[i].key);
+    return true;  // after the hasher's last ones, which its end hashes
+}
+
+void StateRoot::hash_addresses(size_t part) noexcept {
+    KeyHasher hasher{20};
+    const size_t end = std::min((part + 1) * ACCOUNTS_A_PART, accounts_.size());
+    for (size_t i = part * ACCOUNTS_A_PART; i < end; ++i)
+        hasher.add(accounts_[i].address.bytes, &accounts_[i].key);
+}
+
+// ------------------------------------------------------------------------------------ storage
+
+bool StateRoot::order_all_slots() noexcept {
     Vector<size_t> next;
     if (!begins_.fill(size_t{world_->storage_ids()} + 1, 0))
         return false;
@@ -86,13 +232,39 @@ bool StateRoot::sort_slots() noexcept {
     return true;
 }
 
-bool StateRoot::part_storage() noexcept {
-    const size_t record_count = world_->account_count();
-    if (!encoded_.resize(record_count))
+bool StateRoot::order_slots(Poll* poll) noexcept {
+    if (!slots_in_order_.reserve(changed_slots_.size()))
         return false;
+    for (const Vector<Slot>& part : slots_)
+        for (const Slot& slot : part)
+            (void)slots_in_order_.push_back(&slot);  // there is room
+    const auto is_before = [](const Slot* a, const Slot* b) {
+        return a->storage_id != b->storage_id ? a->storage_id < b->storage_id : a->key < b->key;
+    };
+    return sort_polled(slots_in_order_.begin(), slots_in_order_.size(), is_before, poll);
+}
+
+StateRoot::SlotRange StateRoot::slots_of(const AccountRecord& record) noexcept {
+    const uint32_t id = record.storage_id;
+    if (!is_whole_) {
+        const Slot** first = std::lower_bound(slots_in_order_.begin(), slots_in_order_.end(), id,
+                                              [](const Slot* slot, uint32_t wanted) { return slot->storage_id < wanted; });
+        const Slot** last = first;
+        while (last != slots_in_order_.end() && (*last)->storage_id == id)
+            ++last;
+        return {first, last};
+    }
+    const Slot** first = slots_in_order_.data() + begins_[id];
+    const Slot** last = slots_in_order_.data() + begins_[id + 1];
+    return {first, last};
+}
+
+bool StateRoot::part_storage() noexcept {
     size_t room = 0;
-    for (size_t i = 0; i < record_count; ++i) {
-        const size_t work = 1 + world_->record(i).slot_count;
+    for (size_t i = 0; i < accounts_.size(); ++i) {
+        const AccountRecord* record = accounts_[i].record;
+        // Of what changed a part is mostly accounts whose slots are few.
+        const size_t work = 1 + (is_whole_ && record != nullptr ? record->slot_count : 0);
         if (room < work) {
             if (!storage_parts_.push_back(i))
                 return false;
@@ -100,153 +272,187 @@ bool StateRoot::part_storage() noexcept {
         }
         room -= work < room ? work : room;
     }
-    return true;
+    return values_.resize(storage_parts_.size());
 }
 
-bool StateRoot::fill_shelves() noexcept {
-    for (size_t i = 0; i < world_->account_count(); ++i)
-        if (world_->record(i).exists && !shelves_[address_hashes_[i].bytes[0] >> 4].records.push_back(static_cast<uint32_t>(i)))
-            return false;
-    return true;
+const Leaf* StateRoot::leaf_of(const Account& account) noexcept {
+    MissingNode missing;
+    const Leaf* leaf = is_whole_ ? nullptr : shared_trie::find(trie_.get(), account.key, &missing);
+    if (missing.is_missing)
+        note_missing(missing, nullptr);
+    return leaf;
 }
 
-void StateRoot::run(Step step, size_t part, Poll* poll) noexcept {
-    if (step == KEYS) {
-        if (part < slots_.size())
-            note(hash_slots(part));
-        else
-            hash_addresses(part - slots_.size());
-    } else if (step == STORAGE) {
-        note(hash_storage(part, poll));
-    } else if (!shelves_[part].records.empty()) {
-        note(hash_shelf(&shelves_[part], poll));
-    }
-}
-
-bool StateRoot::hash_slots(size_t part) noexcept {
-    Vector<Slot>& slots = slots_[part];
-    bool is_ok = true;
-    world_->for_each_slot_in(part * PLACES_A_PART, (part + 1) * PLACES_A_PART, [&](const SlotKey& key, const u256& value) {
-        if (value.is_zero())
-            return;
-        Slot slot{key.account, {}, value};
-        to_big_endian(key.slot, slot.key.bytes);
-        is_ok = is_ok && slots.push_back(slot);
-    });
-    Vector<Hash> plain;
-    if (!is_ok || !plain.resize(slots.size()))
+bool StateRoot::update_storage(Account* account, const Leaf* leaf, Writer* writer, Poll* poll) noexcept {
+    const AccountRecord& record = *account->record;
+    const bool is_same = account->base == record.storage_id;  // not wiped since
+    Ref before = is_same && leaf != nullptr ? Ref::share(leaf->storage()) : Ref{};
+    const SlotRange slots = slots_of(record);
+    const auto is_before = [](const Slot* a, const Slot* b) { return a->key < b->key; };
+    if (is_whole_ && !sort_polled(slots.first, static_cast<size_t>(slots.last - slots.first), is_before, poll))
         return false;
-    KeyHasher hasher{32};
-    for (size_t i = 0; i < slots.size(); ++i) {
-        plain[i] = slots[i].key;
-        hasher.add(plain[i].bytes, &slots[i].key);
-    }
-    return true;
-}
-
-void StateRoot::hash_addresses(size_t part) noexcept {
-    KeyHasher hasher{20};
-    const size_t end = std::min((part + 1) * RECORDS_A_PART, world_->account_count());
-    for (size_t i = part * RECORDS_A_PART; i < end; ++i)
-        if (world_->record(i).exists)
-            hasher.add(world_->record(i).address.bytes, &address_hashes_[i]);
-}
-
-bool StateRoot::hash_storage(size_t part, Poll* poll) noexcept {
-    const size_t end = part + 1 < storage_parts_.size() ? storage_parts_[part + 1] : world_->account_count();
+    Vector<Change> changes;
     Bytes bytes;
-    Vector<size_t> ends;
-    Vector<ByteView> views;
-    Vector<Hash> keys;
-    for (size_t i = storage_parts_[part]; i < end; ++i) {
-        const AccountRecord& record = world_->record(i);
-        if (!record.exists)
+    const auto count = static_cast<size_t>(slots.last - slots.first);
+    if (!changes.reserve(count) || !bytes.reserve(33 * count))
+        return false;
+    for (const Slot** slot = slots.first; slot != slots.last; ++slot) {
+        if (changes.size() % POLLED_PIECE == POLLED_PIECE - 1 && should_stop(poll))
+            return false;
+        if (!(*slot)->is_known && world_->absent_slot(&record) != Status::RUNNING)
+            continue;  // as it is in the trie
+        const size_t begin = bytes.size();
+        if (!(*slot)->value.is_zero()) {
+            RlpWriter number{&bytes};
+            number.number((*slot)->value);  // there is room
+        }
+        (void)changes.push_back({(*slot)->key, {bytes.data() + begin, bytes.size() - begin}});
+    }
+    account->storage = writer->update(std::move(before), changes.begin(), changes.end());
+    if (writer->missing.is_missing)
+        note_missing(writer->missing, &account->key);
+    return !writer->failed();
+}
+
+bool StateRoot::make_storage(size_t part, Poll* poll) noexcept {
+    const size_t begin = storage_parts_[part];
+    const size_t end = part + 1 < storage_parts_.size() ? storage_parts_[part + 1] : accounts_.size();
+    const bool is_partial = world_->kept_.is_partial();
+    Vector<const Leaf*> leaves;
+    Vector<Ref> fresh;
+    Writer writer{poll};
+    if (!leaves.resize(end - begin) || !fresh.reserve(end - begin))
+        return false;
+    for (size_t i = begin; i < end; ++i) {
+        Account* account = &accounts_[i];
+        const AccountRecord* record = account->record;
+        if (is_partial && (record == nullptr || !World::knows(*record, KNOWS_EXISTENCE))) {
+            account->is_unchanged = true;
             continue;
-        Hash storage_root = EMPTY_TRIE_ROOT;
-        if (record.slot_count != 0) {
-            const Slot** first = slots_in_order_.data() + begins_[record.storage_id];
-            const Slot** last = slots_in_order_.data() + begins_[record.storage_id + 1];
-            const auto is_before = [](const Slot* a, const Slot* b) { return a->key < b->key; };
-            if (!sort_polled(first, static_cast<size_t>(last - first), is_before, poll))
-                return false;
-            bytes.clear(), ends.clear(), views.clear(), keys.clear();
-            RlpWriter writer{&bytes};
-            for (const Slot** slot = first; slot != last; ++slot) {
-                if (keys.size() % POLLED_PIECE == POLLED_PIECE - 1 && should_stop(poll))
-                    return false;
-                writer.number((*slot)->value);
-                if (!keys.push_back((*slot)->key) || !ends.push_back(bytes.size()))
-                    return false;
-            }
-            if (!writer.ok())
-                return false;
-            size_t begin = 0;  // views are made when all are there, since the buffer moves
-            for (const size_t value_end : ends) {
-                if (!views.push_back({bytes.data() + begin, value_end - begin}))
-                    return false;
-                begin = value_end;
-            }
-            if (!trie_root_of_sorted(keys.data(), views.data(), keys.size(), &storage_root, poll))
+        }
+        if (record == nullptr || !record->exists || (record->slot_count == 0 && !is_partial))
+            continue;
+        const Leaf* leaf = leaves[i - begin] = leaf_of(*account);
+        if (has_failed_.load(std::memory_order_relaxed) || !update_storage(account, leaf, &writer, poll))
+            return false;
+        (void)fresh.push_back(account->storage.share());  // there is room
+    }
+    if (!shared_trie::hash_fresh(fresh.begin(), fresh.size(), poll))
+        return false;
+    for (size_t i = begin; i < end; ++i)
+        if (accounts_[i].record != nullptr && accounts_[i].record->exists && !accounts_[i].is_unchanged) {
+            accounts_[i].value_part = static_cast<uint32_t>(part);
+            if (!encode_account(&accounts_[i], leaves[i - begin], &values_[part]))
                 return false;
         }
-        if (!encode_account(i, storage_root))
-            return false;
-    }
     return true;
 }
 
-bool StateRoot::encode_account(size_t i, const Hash& storage_root) noexcept {
-    const AccountRecord& record = world_->record(i);
-    RlpWriter writer{&encoded_[i]};
+bool StateRoot::encode_account(Account* account, const Leaf* leaf, Bytes* values) noexcept {
+    const AccountRecord& record = *account->record;
+    account->value_begin = values->size();
+    uint64_t nonce = record.nonce;
+    u256 balance = record.balance;
+    Hash code_hash = hash_of(record.code);
+    if (leaf != nullptr && world_->kept_.is_partial() && !World::knows(record, KNOWS_ACCOUNT)) {
+        Bytes value;
+        StoredAccount told;
+        if (!shared_trie::value_of(leaf, &value) || !told.decode({value.data(), value.size()}))
+            return false;
+        nonce = World::knows(record, KNOWS_NONCE) ? nonce : told.nonce;
+        balance = World::knows(record, KNOWS_BALANCE) ? balance : told.balance;
+        code_hash = World::knows(record, KNOWS_CODE) ? code_hash : told.code_hash;
+    }
+    RlpWriter writer{values};
     const size_t list = writer.begin_list();
-    writer.number(record.nonce);
-    writer.number(record.balance);
-    writer.fixed(storage_root);
-    writer.fixed(hash_of(record.code));
+    writer.number(nonce);
+    writer.number(balance);
+    writer.fixed(shared_trie::root_hash(account->storage.get()));
+    writer.fixed(code_hash);
     writer.end_list(list);
+    account->value_size = static_cast<uint32_t>(values->size() - account->value_begin);
     return writer.ok();
 }
 
-bool StateRoot::hash_shelf(Shelf* shelf, Poll* poll) noexcept {
-    Vector<Hash> keys;
-    Vector<ByteView> values;
-    return sort_shelf(shelf, &keys, &values) &&
-           trie_reference_of_sorted(keys.data(), values.data(), keys.size(), 1, &shelf->reference, poll);
+bool StoredAccount::decode(ByteView value) noexcept {
+    RlpReader fields;
+    return open_rlp_list(value, &fields) == Status::SUCCESS && fields.next_u64(&nonce) == Status::SUCCESS &&
+           fields.next_u256(&balance) == Status::SUCCESS && fields.next_fixed(storage_root.bytes, 32) == Status::SUCCESS &&
+           fields.next_fixed(code_hash.bytes, 32) == Status::SUCCESS && fields.finish() == Status::SUCCESS;
 }
 
-bool StateRoot::sort_shelf(Shelf* shelf, Vector<Hash>* keys, Vector<ByteView>* values) noexcept {
-    if (!keys->reserve(shelf->records.size()) || !values->reserve(shelf->records.size()))
-        return false;
-    std::sort(shelf->records.begin(), shelf->records.end(),
-              [&](uint32_t a, uint32_t b) { return address_hashes_[a] < address_hashes_[b]; });
-    for (const uint32_t i : shelf->records) {
-        if (!keys->push_back(address_hashes_[i]) || !values->push_back({encoded_[i].data(), encoded_[i].size()}))
+// ------------------------------------------------------------------------------------ accounts
+
+bool StateRoot::fill_shelves() noexcept {
+    is_split_ = accounts_.size() >= SPLIT_ACCOUNTS && (!trie_ || trie_->kind == shared_trie::NodeKind::BRANCH);
+    for (size_t i = 0; i < accounts_.size(); ++i) {
+        const Account& account = accounts_[i];
+        if (account.is_unchanged)
+            continue;
+        Shelf& shelf = shelves_[is_split_ ? account.key.bytes[0] >> 4 : 0];
+        if (!shelf.entries.push_back({prefix_of(account.key), static_cast<uint32_t>(i)}))
             return false;
     }
+    if (is_split_)
+        shared_trie::split(std::move(trie_), children_);
     return true;
 }
 
-bool StateRoot::root(Hash* out) noexcept {
-    if (is_out_of_memory_)
-        return false;
-    trie_node::Reference children[trie_node::CHILDREN];
-    size_t filled = 0;
-    Shelf* last = nullptr;
-    for (size_t i = 0; i < trie_node::CHILDREN; ++i)
-        if (!shelves_[i].records.empty()) {
-            ++filled;
-            last = &shelves_[i];
-            children[i] = shelves_[i].reference;
-        }
-    if (filled > 1) {
-        *out = trie_root_of_children(children);
+bool StateRoot::make_shelf(size_t part, Poll* poll) noexcept {
+    Shelf& shelf = shelves_[part];
+    if (shelf.entries.empty() && is_split_)
         return true;
+    const auto is_before = [&](const Shelf::Entry& a, const Shelf::Entry& b) {
+        return a.prefix != b.prefix ? a.prefix < b.prefix : accounts_[a.account].key < accounts_[b.account].key;
+    };
+    Vector<Change> changes;
+    if (!sort_polled(shelf.entries.begin(), shelf.entries.size(), is_before, poll) || !changes.reserve(shelf.entries.size()))
+        return false;
+    for (const Shelf::Entry& entry : shelf.entries) {
+        const Account& account = accounts_[entry.account];
+        ByteView value;
+        if (account.value_size != 0)
+            value = {values_[account.value_part].data() + account.value_begin, account.value_size};
+        (void)changes.push_back({account.key, value, account.storage.get()});  // there is room
     }
-    // The root is no branch at the first nibble: the few accounts there are once more, from the beginning.
-    Vector<Hash> keys;
-    Vector<ByteView> values;
-    return (last == nullptr || sort_shelf(last, &keys, &values)) &&
-           trie_root_of_sorted(keys.data(), values.data(), keys.size(), out);
+    Writer writer{poll};
+    Ref* trie = is_split_ ? &children_[part] : &trie_;
+    *trie = writer.update(std::move(*trie), changes.begin(), changes.end(), is_split_ ? 1 : 0);
+    if (writer.missing.is_missing)
+        note_missing(writer.missing, nullptr);
+    return !writer.failed() && shared_trie::hash_fresh(trie, 1, poll);
+}
+
+bool StateRoot::root(Hash* out, Poll* poll) noexcept {
+    if (!is_known_) {
+        if (has_failed_ || (poll != nullptr && poll->abort.load(std::memory_order_relaxed)))
+            return false;
+        if (is_split_) {
+            Writer writer;
+            const uint8_t none = 0;
+            trie_ = writer.join(children_, &none, 0);
+            if (writer.missing.is_missing)
+                note_missing(writer.missing, nullptr);
+            if (writer.failed() || !shared_trie::hash_fresh(&trie_, 1))
+                return false;
+        }
+        if (is_open_)
+            world_->kept_.close(world_->newest_checkpoint(), &trie_, left_out_);
+        is_open_ = false;
+    }
+    *out = shared_trie::root_hash(trie_.get());
+    return true;
+}
+
+void StateRoot::note_missing(const MissingNode& missing, const Hash* account) noexcept {
+    const std::lock_guard<std::mutex> guard{missing_mutex_};
+    note(false);
+    if (missing_.is_missing)
+        return;
+    missing_ = missing;
+    missing_in_storage_ = account != nullptr;
+    if (account != nullptr)
+        missing_account_ = *account;
 }
 
 }  // namespace evmcore

@@ -371,6 +371,11 @@ Ref Writer::update_branch(Ref old, const Change* first, const Change* last, unsi
     }
     // Nobody else has it: what is below is taken out, changed and put back, as long as the same children are there.
     auto* own = const_cast<Branch*>(branch);
+    for (const Change* group = first; group != last; group = end_of_group(group, last, depth)) {
+        const Node* child = own->child(nibble_at(group->key.bytes, depth));
+        if (child != nullptr)
+            __builtin_prefetch(child);
+    }
     Ref children[CHILDREN];
     unsigned nibbles = 0;
     bool is_changed = false;
@@ -409,6 +414,18 @@ Ref Writer::update_branch(Ref old, const Change* first, const Change* last, unsi
         }
     own->mask = 0;  // it has none any more; all of them are in `children`
     return failed() ? Ref{} : join(children, first->key.bytes, depth);
+}
+
+void split(Ref branch, Ref children[CHILDREN]) noexcept {
+    if (!branch)
+        return;
+    auto* own = const_cast<Branch*>(as_branch(branch.get()));
+    const bool is_own = branch.is_unique();
+    for (unsigned i = 0; i < CHILDREN; ++i)
+        if (own->has(i))
+            children[i] = is_own ? Ref::own(own->children()[own->place_of(i)]) : Ref::share(own->child(i));
+    if (is_own)
+        own->mask = 0;
 }
 
 size_t size_bytes(const Node* root) noexcept { return size_t{16} * units_below(root); }

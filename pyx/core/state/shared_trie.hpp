@@ -175,6 +175,9 @@ private:
     Poll* poll_;
 };
 
+// A branch's children, or those of the empty trie; taken out of it if nobody else holds it.
+void split(Ref branch, Ref children[CHILDREN]) noexcept;
+
 // Hashes all fresh nodes below and at these roots (null: none). False without memory, or when the poll stopped it: what is
 // not hashed then stays fresh.
 [[nodiscard]] bool hash_fresh(const Ref* roots, size_t count, Poll* poll = nullptr) noexcept;
@@ -198,4 +201,8 @@ constexpr size_t EMPTY_END_BYTES = 66;
 extern const uint8_t EMPTY_END[EMPTY_END_BYTES];
 
 }  // namespace shared_trie
+
+template <>
+inline constexpr bool is_relocatable<shared_trie::Ref> = true;
+
 }  // namespace evmcore

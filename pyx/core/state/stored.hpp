@@ -57,7 +57,6 @@ struct AccountRecord {
     uint32_t storage_id = 0;     // a destroyed account's next life gets another: its old slots are out of reach
     uint32_t slot_count = 0;     // of slots that are not zero
     bool exists = false;
-    bool is_root_dirty = false;                 // changed since the last root
     uint8_t known = 0;                          // KnownBits; what isn't known has its default
     OtherSlots other_slots = OtherSlots::NONE;  // NONE: a slot that is not there is zero; otherwise it is missing
     uint64_t saved_in = 0;                      // the World's epoch in which the undo log last took it
@@ -67,7 +66,6 @@ struct AccountRecord {
     void take_back(const AccountRecord& saved) noexcept {
         *this = saved;
         overlay.lift();
-        is_root_dirty = true;
     }
 };
 

@@ -33,8 +33,7 @@ uint64_t World::checkpoint() noexcept {
 }
 
 void World::take_back(AccountRecord* record, const AccountRecord& saved) noexcept {
-    if (newest_ != nullptr)
-        newest_->see(*record);
+    see(*record);
     live_accounts_ += static_cast<size_t>(saved.exists) - static_cast<size_t>(record->exists);
     live_slots_ += static_cast<size_t>(saved.slot_count) - static_cast<size_t>(record->slot_count);
     use_code(record, saved.code);
@@ -50,16 +49,14 @@ bool World::revert(uint64_t number) noexcept {
     for (; slot_undo_.size() > to.slot_undo_size; slot_undo_.pop_back()) {
         const SlotUndo& undo = slot_undo_.back();
         StoredSlot* stored = slots_.find(undo.key);
-        if (newest_ != nullptr)
-            newest_->see(undo.key, stored->value);
+        see(undo.key, stored->value);
         stored->value = undo.value;
     }
     for (; new_slots_.size() > to.new_slots_size; new_slots_.pop_back()) {
         const SlotKey& key = new_slots_.back();
-        if (newest_ != nullptr) {
-            newest_->see(key, slots_.find(key)->value);
+        see(key, slots_.find(key)->value);
+        if (newest_ != nullptr)
             newest_->forget_zero(key);
-        }
         slots_.erase(key);
     }
     for (; account_undo_.size() > to.account_undo_size; account_undo_.pop_back())
@@ -67,7 +64,10 @@ bool World::revert(uint64_t number) noexcept {
             take_back(&records_[account_undo_.back().place], account_undo_.back().record);
     for (; records_.size() > to.record_count; records_.pop_back()) {
         index_.erase(records_.back().address);
+        const Address address = records_.back().address;
         take_back(&records_.back(), AccountRecord{});
+        if (kept_.follows())
+            kept_.note_absent(address);
     }
     for (; new_codes_.size() > to.new_codes_size; new_codes_.pop_back())
         drop_code(new_codes_.back());
@@ -76,6 +76,7 @@ bool World::revert(uint64_t number) noexcept {
     if (observations_.empty())  // an observation tells by its number which storage is older
         next_storage_id_ = to.next_storage_id;
     checkpoints_.truncate(found);
+    kept_.revert(to.number);
     if (checkpoints_.empty())
         forget_undo();
     return true;
@@ -87,6 +88,7 @@ bool World::release(uint64_t number) noexcept {
         return false;
     ++epoch_;
     checkpoints_.truncate(found);
+    kept_.release(number, newest_checkpoint());
     if (checkpoints_.empty())
         forget_undo();
     return true;
@@ -174,6 +176,7 @@ bool World::compact() noexcept {
     slots_ = std::move(slots);
     index_ = std::move(index);
     last_place_ = NO_PLACE;
+    kept_.renumber(storage_ids);
     kept_cells_ = records_.size() + slots_.size() - live_accounts_ - live_slots_;
     return true;
 }

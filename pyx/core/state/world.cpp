@@ -15,7 +15,7 @@ World* World::clone(bool has_undo) const noexcept {
     if (copy == nullptr)
         return nullptr;
     if (!copy->index_.assign_from(index_) || !copy->slots_.assign_from(slots_) || !copy->codes_.assign_from(codes_) ||
-        !copy->records_.assign(records_) || (has_undo && !copy->copy_undo(*this))) {
+        !copy->records_.assign(records_) || (has_undo && !copy->copy_undo(*this)) || !copy->kept_.copy_from(kept_, has_undo)) {
         copy->codes_.release();  // holds no references yet
         delete copy;
         return nullptr;
@@ -117,9 +117,7 @@ AccountRecord* World::edit_at(uint32_t place) noexcept {
             return nullptr;
         record->saved_in = epoch_;
     }
-    if (newest_ != nullptr)
-        newest_->see(*record);
-    record->is_root_dirty = true;
+    see(*record);
     return record;
 }
 
@@ -229,8 +227,7 @@ Status World::write_slot(AccountRecord* record, const u256& key, const u256& val
         slots_.erase(slot_key);
         return Status::OUT_OF_MEMORY;
     }
-    if (newest_ != nullptr)
-        newest_->see(slot_key, u256{});
+    see(slot_key, u256{});
     record->slot_count += !value.is_zero();
     live_slots_ += !value.is_zero();
     stored->value = value;
@@ -243,8 +240,7 @@ Status World::replace_slot(AccountRecord* record, const u256& key, StoredSlot* s
     const SlotKey slot_key{record->storage_id, key};
     if (has_checkpoints() && !slot_undo_.push_back({slot_key, stored->value}))
         return Status::OUT_OF_MEMORY;
-    if (newest_ != nullptr)
-        newest_->see(slot_key, stored->value);
+    see(slot_key, stored->value);
     const uint32_t change = static_cast<uint32_t>(!value.is_zero()) - static_cast<uint32_t>(!stored->value.is_zero());
     record->slot_count += change;
     live_slots_ += static_cast<size_t>(static_cast<int32_t>(change));
@@ -413,6 +409,7 @@ size_t World::size_bytes() const noexcept {
     codes_.for_each([&](const Hash&, const KeptCode& kept) { size += sizeof(Code) + kept.code->size; });
     for (const Observation* observation : observations_)
         size += observation->size_bytes();
+    size += kept_.size_bytes();
     return size;
 }
 

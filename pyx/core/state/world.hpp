@@ -8,6 +8,7 @@
 #include "../base/vector.hpp"
 #include "effects.hpp"
 #include "journal.hpp"
+#include "kept_trie.hpp"
 #include "observation.hpp"
 
 namespace evmcore {
@@ -125,6 +126,7 @@ public:
     const StoredSlot* slot_at(uint32_t place, const u256& key) const noexcept {
         return slots_.find(SlotKey{records_[place].storage_id, key});
     }
+    const StoredSlot* stored(const SlotKey& key) const noexcept { return slots_.find(key); }
     const StoredSlot* slot_of(const AccountRecord& record, const u256& key) const noexcept {
         return slots_.find(SlotKey{record.storage_id, key});
     }
@@ -148,8 +150,15 @@ public:
         slots_.for_each_in(begin, end, [&](const SlotKey& key, const StoredSlot& slot) { visit(key, slot.value); });
     }
 
-    // False without memory, or when a poll that is given says stop: its `abort` tells.
-    [[nodiscard]] bool root(Hash* out, Poll* poll = nullptr) const noexcept;
+    // Of a state that nobody else uses meanwhile (StateRoot is for the others). False without memory, or when a poll that is
+    // given says stop: its `abort` tells. The first root leaves a trie, which later ones bring up to date.
+    [[nodiscard]] bool root(Hash* out, Poll* poll = nullptr) noexcept;
+    // The node of a partial trie that the last such root lacked, if it did, and of which account's storage.
+    shared_trie::MissingNode missing_node;
+    bool is_missing_in_storage = false;
+    Hash missing_node_account{};
+    // Of a strict state that knows nothing yet: what it doesn't know is as this trie has it.
+    void set_partial_trie(const shared_trie::Ref& trie) noexcept { kept_.set_partial(trie.share()); }
     size_t size_bytes() const noexcept;
 
     // Who writes the world without holding Python's lock, by the thread's number; 0: nobody. published: by that thread.
@@ -157,6 +166,7 @@ public:
     unsigned process_at_work = 0;  // and in which process: in a forked one the thread is missing
 
 private:
+    friend class StateRoot;
     struct AccountUndo {
         uint32_t place;
         AccountRecord record;
@@ -202,6 +212,22 @@ private:
     const Code* keep(const Code* code) noexcept;
     void use_code(AccountRecord* record, const Code* kept) noexcept;  // null: none
     void take_back(AccountRecord* record, const AccountRecord& saved) noexcept;
+    // Before a cell is written: for the observations, and for the trie.
+    void see(const AccountRecord& record) noexcept {
+        if (newest_ != nullptr)
+            newest_->see(record);
+        if (kept_.follows())
+            kept_.note(record.address, record.storage_id, cells_worth_noting());
+    }
+    void see(const SlotKey& key, const u256& value) noexcept {
+        if (newest_ != nullptr)
+            newest_->see(key, value);
+        if (kept_.follows())
+            kept_.note(key, cells_worth_noting());
+    }
+    // When more have changed, a root from nothing takes no longer.
+    size_t cells_worth_noting() const noexcept { return SPARE_CELLS + live_accounts_ + live_slots_; }
+    uint64_t newest_checkpoint() const noexcept { return checkpoints_.empty() ? 0 : checkpoints_.back().number; }
     void drop_code(const Hash& hash) noexcept;
     size_t find_checkpoint(uint64_t number) const noexcept;
     bool copy_undo(const World& other) noexcept;
@@ -237,6 +263,7 @@ private:
     Vector<Observation*> observations_;  // from the oldest to the newest
     Observation* newest_ = nullptr;      // takes before-images
     std::atomic<uint32_t> holders_{0};   // of observations; counts only, so relaxed
+    KeptTrie kept_;
 };
 
 }  // namespace evmcore

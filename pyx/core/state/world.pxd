@@ -6,6 +6,7 @@ from core.base.status cimport Status
 from core.base.types cimport Address, ByteView, Hash, u256
 from core.state.code cimport Code
 from core.state.effects cimport Effects
+from core.state.shared_trie cimport MissingNode, Ref
 from core.state.stored cimport OtherSlots
 from core.state.view cimport AccountState, StateView
 
@@ -59,4 +60,8 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
         cbool release(uint64_t)
         Status apply(const Effects&, cbool deletes_empty)
         cbool root(Hash* out, Poll*)
+        MissingNode missing_node
+        Hash missing_node_account
+        cbool is_missing_in_storage
+        void set_partial_trie(const Ref&)
         size_t size_bytes()

@@ -1,0 +1,23 @@
+from libc.stdint cimport uint8_t
+from libcpp cimport bool as cbool
+
+from core.base.types cimport Bytes, ByteView, Hash
+from core.base.vector cimport Vector
+
+cdef extern from "core/state/shared_trie.hpp" namespace "evmcore::shared_trie" nogil:
+    cppclass Node:
+        pass
+    cppclass Leaf(Node):
+        const Node* storage()
+    cppclass Ref:
+        const Node* get()
+        Ref share()
+    cppclass MissingNode:
+        cbool is_missing
+        uint8_t depth
+        Hash hash
+        Hash path
+    const Leaf* find_leaf "evmcore::shared_trie::find"(const Node* root, const Hash& key, MissingNode* missing)
+    cbool prove_key "evmcore::shared_trie::prove"(const Node* root, const Hash& key, Vector[Bytes]* nodes, MissingNode* missing)
+    cbool leaf_value "evmcore::shared_trie::value_of"(const Leaf* leaf, Bytes* out)
+    Hash trie_root_hash "evmcore::shared_trie::root_hash"(const Node* root)

@@ -1,0 +1,197 @@
+# Floor 8: proofs of accounts and slots (EIP-1186), and the faults of those that are given.
+from core.base.types cimport Bytes, ByteView, Hash, u256
+from core.base.vector cimport Vector
+from core.crypto.keccak cimport c_keccak256
+from core.math.u256 cimport to_big_endian
+from core.state.shared_trie cimport Leaf, MissingNode, Node, Ref, find_leaf, leaf_value, prove_key
+from core.state.state_root cimport StoredAccount
+from core.state.trie_proof cimport PartialTrie, ProofResult, check_proof
+from core.state.world cimport World
+
+
+cdef Hash hashed_bytes(bytes key) except *:
+    cdef Hash hash
+    c_keccak256(<const uint8_t*><const char*>key, len(key), &hash)
+    return hash
+
+
+cdef Hash hashed_slot(const u256& slot) except *:
+    cdef uint8_t word[32]
+    cdef Hash hash
+    to_big_endian(slot, word)
+    c_keccak256(word, 32, &hash)
+    return hash
+
+
+cdef tuple proof_of(const Node* root, const Hash& key, const Hash* account):
+    """The nodes from a trie's root towards a hashed key. `account`: in whose storage; null: among the accounts."""
+    cdef Vector[Bytes] nodes
+    cdef MissingNode missing
+    cdef size_t i
+    if not prove_key(root, key, &nodes, &missing):
+        if missing.is_missing:
+            raise missing_node(missing, account)
+        raise MemoryError("a proof")
+    return tuple([from_bytes(nodes[i]) for i in range(nodes.size())])
+
+
+cdef const Leaf* leaf_for(const Node* root, const Hash& key, const Hash* account) except? NULL:
+    cdef MissingNode missing
+    cdef const Leaf* leaf = find_leaf(root, key, &missing)
+    if missing.is_missing:
+        raise missing_node(missing, account)
+    return leaf
+
+
+cdef StoredAccount decode_leaf(const Leaf* leaf) except *:
+    cdef Bytes value
+    cdef StoredAccount account
+    or_memory_error(leaf_value(leaf, &value))
+    if not account.decode(ByteView(value.data(), value.size())):
+        raise errors.EvmError("a leaf of the state's trie is no account")
+    return account
+
+
+cdef object prove_account(const Node* trie, bytes address, list slots):
+    """An AccountProof of what a trie, which somebody holds, has for an address and slots (ints)."""
+    from evmcore.proofs import AccountProof, StorageProof
+    cdef Hash key = hashed_bytes(address)
+    cdef Hash slot_key
+    cdef const Leaf* leaf = leaf_for(trie, key, NULL)
+    cdef const Leaf* slot_leaf
+    cdef const Node* storage = NULL
+    cdef StoredAccount account
+    cdef Bytes value
+    cdef size_t count = 0
+    nodes = proof_of(trie, key, NULL)
+    balance, nonce, code_hash, storage_root = 0, 0, EMPTY_CODE_HASH, EMPTY_STORAGE_ROOT
+    if leaf != NULL:
+        account = decode_leaf(leaf)
+        storage = leaf.storage()
+        balance, nonce = to_int(account.balance), account.nonce
+        code_hash, storage_root = from_hash_bytes(account.code_hash), from_hash_bytes(account.storage_root)
+    storage_proofs = []
+    for slot in slots:
+        slot_key = hashed_slot(to_word(slot, "slot"))
+        slot_leaf = leaf_for(storage, slot_key, &key)
+        number = 0
+        if slot_leaf != NULL:
+            or_memory_error(leaf_value(slot_leaf, &value))
+            number = _slot_value(from_bytes(value))
+        storage_proofs.append(StorageProof(slot, number, proof_of(storage, slot_key, &key)))
+        check_often(&count)
+    return AccountProof(address, balance, nonce, code_hash, storage_root, nodes, tuple(storage_proofs))
+
+
+def _slot_value(encoded):
+    """The number in a slot's leaf: its RLP."""
+    return int.from_bytes(encoded if encoded[0] < 0x80 else encoded[1:], "big")
+
+
+EMPTY_CODE_HASH = bytes.fromhex("c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470")
+
+
+cdef enum:
+    PROOF_NODES_MOST = 128  # one a nibble of the key would be 65
+
+
+def check_trie_proof(root, bytes key not None, nodes, *, slot=None):
+    """What nodes, from the root towards a key, prove of it: the value, or None if it is absent.
+
+    root    of the trie, 32 bytes
+    key     not hashed: a 20-byte address, or a slot's 32 bytes; a secure trie hashes it
+    nodes   a list of bytes
+    slot    what InvalidProof says it is about; None: the account
+    raise   InvalidProof, which names the node at fault
+    """
+    cdef Hash root_hash = to_hash_value(root, "root")
+    cdef Hash hash = hashed_bytes(key)
+    cdef Vector[ByteView] views
+    cdef ProofResult result
+    kept = to_list(nodes, "proof")
+    if len(kept) > PROOF_NODES_MOST:
+        raise errors.InvalidProof(f"{len(kept)} nodes, more than any way has", PROOF_NODES_MOST, None, slot)
+    for i, node in enumerate(kept):
+        kept[i] = to_data(node, "proof")
+        append_to(views, view_bytes(kept[i]))
+    result = check_proof(root_hash, hash, views.data(), views.size())
+    if result.fault != NULL:
+        raise errors.InvalidProof(result.fault.decode(), result.index,
+                                  from_hash_bytes(result.hash) if result.has_hash else None, slot)
+    return from_view(result.value) if result.value.size else None
+
+
+# ---------------------------------------------------------------- states of which a part is known
+
+
+cdef class _WitnessSource:
+    """The source of a state that came from a witness: looks up what the state lacks in the trie as it was before."""
+    cdef Ref trie
+    cdef dict codes
+
+    def __call__(self, keys):
+        cdef size_t count = 0
+        answers = {}
+        for address, slot in keys:
+            answers[address, slot] = self.account(address) if slot is None else self.slot(address, slot)
+            check_often(&count)
+        return answers
+
+    cdef object account(self, bytes address):
+        cdef const Leaf* leaf = leaf_for(self.trie.get(), hashed_bytes(address), NULL)
+        cdef StoredAccount account
+        if leaf == NULL:
+            return None
+        account = decode_leaf(leaf)
+        code_hash = from_hash_bytes(account.code_hash)
+        code = b"" if code_hash == EMPTY_CODE_HASH else self.codes.get(code_hash)
+        if code is None:
+            raise errors.MissingCode(address, code_hash)
+        return {"balance": to_int(account.balance), "nonce": account.nonce, "code": code,
+                "storage_root": from_hash_bytes(account.storage_root)}
+
+    cdef object slot(self, bytes address, object slot):
+        cdef Hash key = hashed_bytes(address)
+        cdef const Leaf* leaf = leaf_for(self.trie.get(), key, NULL)
+        cdef Bytes value
+        if leaf == NULL:
+            return 0
+        leaf = leaf_for(leaf.storage(), hashed_slot(to_word(slot, "slot")), &key)
+        if leaf == NULL:
+            return 0
+        or_memory_error(leaf_value(leaf, &value))
+        return _slot_value(from_bytes(value))
+
+
+cdef _WitnessSource witness_source(object nodes, object codes, object state_root):
+    """Of the nodes and codes of a witness, whose trie has that root."""
+    cdef _WitnessSource source = _WitnessSource.__new__(_WitnessSource)
+    cdef PartialTrie partial
+    cdef Hash root = to_hash_value(state_root, "state_root")
+    cdef size_t count = 0
+    kept = [to_data(node, "witness.state") for node in to_list(nodes, "witness.state")]
+    for node in kept:
+        if len(node) > TRIE_NODE_BYTES_MOST:
+            raise errors.InvalidWitness("it is longer than any node", keccak256(node))
+        or_memory_error(partial.add(view_bytes(node)))
+        check_often(&count)
+    if not partial.build(root, &source.trie):
+        or_memory_error(partial.fault != NULL)
+        raise errors.InvalidWitness(partial.fault.decode(), from_hash_bytes(partial.fault_node))
+    source.codes = {}
+    for code in to_list(codes, "witness.codes"):
+        code = to_data(code, "witness.codes")
+        source.codes[keccak256(code)] = code
+    return source
+
+
+TRIE_NODE_BYTES_MOST = 1024  # core/state/trie_proof.hpp
+
+
+cdef int raise_missing_node(World* world) except -1:
+    """What a state root inside a block lacked, if that was why there is none."""
+    cdef MissingNode missing = world.missing_node
+    if missing.is_missing:
+        world.missing_node.is_missing = False
+        raise missing_node(missing, &world.missing_node_account if world.is_missing_in_storage else NULL)
+    return 0

@@ -1,0 +1,190 @@
+"""States of which a witness has a part: blocks come out as on the whole state, or an error says which node or code they lack."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+
+import pytest
+from helpers import dump
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evmcore import (
+    Block,
+    ExecutionWitness,
+    Header,
+    InvalidWitness,
+    MissingCode,
+    MissingNode,
+    MissingState,
+    State,
+    Transaction,
+    UnusableInput,
+    assemble,
+    execute_block,
+    keccak256,
+    verify_proof,
+)
+
+ADDRESSES = [bytes([n]) * 20 for n in range(1, 40)]
+SENDER = bytes([0x99]) * 20
+COINBASE = bytes([0x77]) * 20
+STORE = assemble("PUSH 32 CALLDATALOAD PUSH 0 CALLDATALOAD SSTORE STOP")
+
+
+def whole_state(random: Random) -> State:
+    accounts: dict = {SENDER: {"balance": 10**20}}
+    for address in random.sample(ADDRESSES, 25):
+        slots = {random.randrange(20): random.randrange(1, 3) for _ in range(random.randrange(12))}
+        accounts[address] = {"balance": random.randrange(3), "code": STORE, "storage": slots}
+    return State(accounts)
+
+
+def block(random: Random, fork: str = "Cancun") -> Block:
+    calls = []
+    for nonce in range(random.randrange(1, 5)):
+        data = random.randrange(20).to_bytes(32, "big") + random.randrange(3).to_bytes(32, "big")
+        calls.append(
+            Transaction(sender=SENDER, nonce=nonce, gas_limit=100_000, to=random.choice(ADDRESSES), data=data, value=1)
+        )
+    base_fee = None if fork == "Homestead" else 0
+    header = Header(number=1, fork=fork, gas_limit=10**8, base_fee_per_gas=base_fee, coinbase=COINBASE)
+    return Block(header, tuple(calls))
+
+
+def everything(state: State) -> ExecutionWitness:
+    proofs = [state.prove(address, range(20)) for address in [*ADDRESSES, SENDER, COINBASE, bytes(20)]]
+    return ExecutionWitness.of_proofs(proofs, [STORE])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from(["Homestead", "Cancun"]))
+def test_blocks_come_out_as_on_the_whole_state(seed, fork):
+    random = Random(seed)
+    state = whole_state(random)
+    root = state.root()
+    part = State.from_witness(everything(state), root)
+    assert part.root() == root
+    for _ in range(3):
+        calls = block(random, fork)
+        state.set_nonce(SENDER, 0)
+        part.set_nonce(SENDER, 0)
+        snapshot = part.snapshot()
+        expected = execute_block(calls, state, workers=1)
+        result = execute_block(calls, part, workers=1)
+        assert (result.receipts, result.state_root) == (expected.receipts, expected.state_root)
+        if random.random() < 0.5:
+            part.revert(snapshot)
+            assert execute_block(calls, part, workers=2).state_root == expected.state_root
+        fork_of = part.copy()
+        fork_of.delete_account(random.choice(ADDRESSES))
+        assert part.root() == state.root()
+    address = random.choice(ADDRESSES)
+    assert verify_proof(state.root(), address, part.prove(address, [1, 2])) == state.prove(address, [1, 2])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32))
+def test_what_a_witness_lacks_is_named_and_never_read_as_empty(seed):
+    random = Random(seed)
+    state = whole_state(random)
+    root = state.root()
+    touched = random.sample(ADDRESSES, 3)
+    witness = ExecutionWitness.of_proofs(
+        [state.prove(address, random.sample(range(20), 4)) for address in [SENDER, *touched]], [STORE]
+    )
+    part = State.from_witness(witness, root)
+    made = block(random)
+    known = set(witness.state)
+    before = dump(state)
+    lacked = got = None
+    try:
+        got = execute_block(made, part, workers=1).state_root
+    except MissingNode as error:
+        lacked = error
+    if lacked is None:
+        assert got == execute_block(made, state, workers=1).state_root
+        return
+    assert len(lacked.node) == 32
+    assert lacked.node not in {keccak256(node) for node in known}
+    assert lacked.account is None or lacked.account in {keccak256(address) for address in before}
+    assert part.snapshot()  # it can be used as before
+    assert State.from_witness(witness, root).root() == root
+
+
+def test_a_deletion_needs_the_sibling_that_is_left_alone():
+    addresses = sorted(ADDRESSES, key=keccak256)
+    state = State({addresses[0]: {"balance": 1}, addresses[-1]: {"balance": 2}})
+    root = state.root()
+    part = State.from_witness(ExecutionWitness.of_proofs([state.prove(addresses[0])]), root)
+    part.delete_account(addresses[0])
+    with pytest.raises(MissingNode) as caught:
+        part.root()
+    sibling = state.prove(addresses[-1]).nodes[-1]
+    assert (caught.value.node, caught.value.account, len(caught.value.path)) == (keccak256(sibling), None, 1)
+    state.delete_account(addresses[0])
+    whole = State({addresses[0]: {"balance": 1}, addresses[-1]: {"balance": 2}})
+    witness = ExecutionWitness.of_proofs([whole.prove(addresses[0]), whole.prove(addresses[-1])])
+    part = State.from_witness(witness, root)
+    part.delete_account(addresses[0])
+    assert part.root() == state.root()
+    snapshot = part.snapshot()
+    part.delete_account(addresses[-1])
+    assert part.root() == State().root()
+    part.revert(snapshot)
+    assert part.root() == state.root()
+
+
+def test_a_code_that_is_not_there_is_named():
+    state = State({ADDRESSES[0]: {"code": STORE}, SENDER: {"balance": 10**18}})
+    proofs = [state.prove(address) for address in (ADDRESSES[0], SENDER, COINBASE)]
+    part = State.from_witness(ExecutionWitness.of_proofs(proofs), state.root())
+    call = Block(Header(number=1, fork="Cancun", gas_limit=10**8, base_fee_per_gas=0),
+                 (Transaction(sender=SENDER, gas_limit=10**5, to=ADDRESSES[0]),))  # fmt: skip
+    with pytest.raises(MissingCode) as caught:
+        execute_block(call, part, workers=1)
+    assert (caught.value.address, caught.value.code_hash) == (ADDRESSES[0], keccak256(STORE))
+    assert isinstance(caught.value, MissingState)
+
+
+def test_forged_witnesses_are_refused_with_the_node_at_fault():
+    random = Random(1)
+    state = whole_state(random)
+    root = state.root()
+    witness = everything(state)
+    nodes = list(witness.state)
+    surplus = ExecutionWitness((*nodes, b"\xc2\x01\x02"), witness.codes)
+    with pytest.raises(
+        InvalidWitness, match=f"node 0x{keccak256(bytes.fromhex('c20102')).hex()}: no node of the trie leads to it"
+    ):
+        State.from_witness(surplus, root)
+    for _ in range(60):
+        index = random.randrange(len(nodes))
+        raw = bytearray(nodes[index])
+        raw[random.randrange(len(raw))] ^= 1 << random.randrange(8)
+        with pytest.raises(InvalidWitness) as caught:
+            State.from_witness(ExecutionWitness((*nodes[:index], bytes(raw), *nodes[index + 1 :])), root)
+        assert len(caught.value.node) == 32
+    with pytest.raises(InvalidWitness, match="leads to it"):
+        State.from_witness(witness, bytes(32))
+    with pytest.raises(InvalidWitness, match="longer than any node"):
+        State.from_witness(ExecutionWitness((bytes(100_000),)), root)
+    lost = State.from_witness(ExecutionWitness(), root)
+    assert lost.root() == root
+    lost.set_balance(ADDRESSES[0], 1)
+    with pytest.raises(MissingNode) as caught:
+        lost.root()
+    assert (caught.value.node, caught.value.path) == (root, "")
+    assert State.from_witness(ExecutionWitness(), State().root()).root() == State().root()
+
+
+def test_a_witness_goes_through_json():
+    witness = everything(whole_state(Random(2)))
+    assert ExecutionWitness.from_json(json.loads(json.dumps(witness.to_json()))) == witness
+    assert list(witness.state) == sorted(set(witness.state))
+    root = whole_state(Random(2)).root()
+    assert State.from_witness({**witness.to_json(), "keys": []}, root).root() == root
+    for bad in ({}, {"state": 1, "codes": [], "headers": []}, {"state": [], "codes": ["0x1"], "headers": []}):
+        with pytest.raises(UnusableInput):
+            State.from_witness(bad, bytes(32))
