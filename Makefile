@@ -70,6 +70,11 @@ bench: $(BUILT) $(TEST_PACKAGES) ## run the benchmarks; revm beside evmcore wher
 	@$(BIN)/python -m bench.report $(ARGS)
 	@$(BIN)/python -m bench.regimes --write
 
+.PHONY: bench-state
+bench-state: $(BUILT) $(TEST_PACKAGES) ## measure roots and proofs of a state of a million accounts: ARGS="--accounts 100000"
+	@echo "Measuring states"
+	@$(BIN)/python -m bench.state --write $(ARGS)
+
 .PHONY: bench-parallel
 bench-parallel: $(BUILT) $(TEST_PACKAGES) ## measure the parallel engine against our sequential mode: ARGS="--workers 1,2,4 --rounds 20"
 	@echo "Measuring the parallel engine"
