@@ -200,14 +200,22 @@ const Leaf* find(const Node* root, const Hash& key, MissingNode* missing) noexce
 }
 
 bool prove(const Node* root, const Hash& key, Vector<Bytes>* nodes, MissingNode* missing) noexcept {
-    bool is_ok = true;
+    const Node* way[KEY_NIBBLES + 1];
+    size_t count = 0;
     walk(root, key, missing, [&](const Node* node) {
-        if (!is_ok || (node != root && node->reference.size != Reference::HASHED))
-            return;
-        Bytes* const bytes = nodes->add();
-        is_ok = bytes != nullptr && encode(node, bytes);
+        if (node == root || node->reference.size == Reference::HASHED) {
+            prefetch_below(node);
+            way[count++] = node;
+        }
     });
-    return is_ok && !missing->is_missing;
+    if (missing->is_missing)
+        return false;
+    for (size_t i = 0; i < count; ++i) {
+        Bytes* const bytes = nodes->add();
+        if (bytes == nullptr || !encode(way[i], bytes))
+            return false;
+    }
+    return true;
 }
 
 bool encode(const Node* node, Bytes* out) noexcept {
