@@ -1,6 +1,7 @@
 // Coverage-guided fuzzing of the decoder of transactions: any bytes are refused, or decode to what encodes to the same bytes again.
 // Headers and blocks are decoded in Python: fuzz/encodings.py.
 // libFuzzer's entry point; stands on base, math and crypto alone. How to build and run it is said by __main__.py.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
