@@ -16,7 +16,7 @@ import subprocess
 import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -110,7 +110,7 @@ def without_comments(text: str, keeps_lines: bool) -> str:
     return text if keeps_lines else re.sub(r"\s*\n\s*", "\n", text)
 
 
-@lru_cache(maxsize=None)
+@cache
 def hash_of_text(name: str, changed: int, keeps_lines: bool) -> str:
     """Of the file as it was changed last; many objects have the same headers."""
     text = without_comments(Path(name).read_text("utf-8", "replace"), keeps_lines)

@@ -310,6 +310,7 @@ def execute_block(
     accesses: Accesses | None = None,
     tracer: _Tracer | None = None,
 ) -> BlockResult: ...
+
 class AutoHistory(NamedTuple):
     seconds_per_gas: float
     aborted_share: float

@@ -32,7 +32,7 @@ class ExecutionWitness:
     @classmethod
     def of_proofs(cls, proofs: Iterable[AccountProof], codes: Iterable[bytes] = ()) -> ExecutionWitness:
         """One that has the accounts and slots which proofs show, and these codes."""
-        nodes = set()
+        nodes: set[bytes] = set()
         for proof in proofs:
             nodes.update(proof.nodes)
             for one in proof.storage:

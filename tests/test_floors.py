@@ -80,7 +80,9 @@ def test_a_header_is_declared_to_cython_beside_it_and_needs_lower_floors_only(pa
     header = path.with_suffix(".hpp")
     assert header.exists()
     text = path.read_text()
-    assert set(re.findall(r'^cdef extern from "([^"]+)"', text, re.MULTILINE)) == {f"core/{header.relative_to(CORE).as_posix()}"}
+    assert set(re.findall(r'^cdef extern from "([^"]+)"', text, re.MULTILINE)) == {
+        f"core/{header.relative_to(CORE).as_posix()}"
+    }
     for module in CIMPORT.findall(text):
         declared = (ROOT / "pyx").joinpath(*module.split(".")).with_suffix(".pxd")
         assert declared.exists(), f"{path.name} cimports {module}, which is not there"

@@ -77,7 +77,10 @@ def test_proofs_show_what_the_state_holds(seed):
         if account is None:
             assert leaf is None
             assert (proof.balance, proof.nonce, proof.storage) == (
-                0, 0, tuple(one for one in proof.storage if one.value == 0 and not one.nodes))
+                0,
+                0,
+                tuple(one for one in proof.storage if one.value == 0 and not one.nodes),
+            )
             continue
         assert rlp.decode(leaf) == [
             rlp.number(account.nonce), rlp.number(account.balance), proof.storage_root, keccak256(account.code)]  # fmt: skip
