@@ -171,7 +171,7 @@ cdef _WitnessSource witness_source(object nodes, object codes, object state_root
     cdef size_t count = 0
     kept = [to_data(node, "witness.state") for node in to_list(nodes, "witness.state")]
     for node in kept:
-        if len(node) > TRIE_NODE_BYTES_MOST:
+        if len(node) > _TRIE_NODE_BYTES_MOST:
             raise errors.InvalidWitness("it is longer than any node", keccak256(node))
         or_memory_error(partial.add(view_bytes(node)))
         check_often(&count)
@@ -185,7 +185,7 @@ cdef _WitnessSource witness_source(object nodes, object codes, object state_root
     return source
 
 
-TRIE_NODE_BYTES_MOST = 1024  # core/state/trie_proof.hpp
+_TRIE_NODE_BYTES_MOST = 1024  # core/state/trie_proof.hpp
 
 
 cdef int raise_missing_node(World* world) except -1:
