@@ -68,6 +68,45 @@ TEST_CASE("RLP refuses other forms of the same") {
     CHECK(RlpReader{{padded, 3}}.next_u64(&number) != Status::SUCCESS);
 }
 
+TEST_CASE("what the reader takes of random bytes is what the writer makes of it") {
+    std::mt19937_64 random{11};
+    // Writes the item again, and all that is in it; whether it could be read.
+    const auto again = [](const auto& self, const RlpItem& item, RlpWriter* writer) -> bool {
+        if (!item.is_list) {
+            writer->string(item.payload);
+            return true;
+        }
+        const size_t list = writer->begin_list();
+        for (RlpReader reader{item.payload}; !reader.at_end();) {
+            RlpItem inner;
+            if (reader.next(&inner) != Status::SUCCESS || !self(self, inner, writer))
+                return false;
+        }
+        writer->end_list(list);
+        return true;
+    };
+    size_t taken = 0;
+    for (int turn = 0; turn < 200000; ++turn) {
+        // Heads of lists and strings of small lengths, so that much of it fits.
+        std::vector<uint8_t> bytes(1 + random() % 12);
+        for (uint8_t& byte : bytes)
+            byte = static_cast<uint8_t>(random() % 2 ? random() : random() % 2 ? 0xc0 + random() % 8 : 0x80 + random() % 6);
+        if (random() % 2)
+            bytes[0] = static_cast<uint8_t>(0xc0 + bytes.size() - 1);
+        RlpItem item;
+        if (open_rlp_item({bytes.data(), bytes.size()}, &item) != Status::SUCCESS)
+            continue;
+        Bytes out;
+        RlpWriter writer{&out};
+        if (!again(again, item, &writer))
+            continue;
+        ++taken;
+        REQUIRE(writer.ok());
+        CHECK(std::vector<uint8_t>(out.begin(), out.end()) == bytes);
+    }
+    CHECK(taken > 1000);
+}
+
 TEST_CASE("random bytes are no transaction, or the one that they encode") {
     std::mt19937_64 random{3};
     for (int turn = 0; turn < 20'000; ++turn) {

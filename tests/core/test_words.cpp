@@ -125,3 +125,93 @@ TEST_CASE("shifts, bytes and lengths") {
         CHECK(byte_at(u256{count % 32}, x) == u256{bytes[count % 32]});
     }
 }
+
+TEST_CASE("signed quotients and orders") {
+    std::mt19937_64 random{4};
+    const u256 least = shl(u256{255}, u256{1});
+    const auto size_of = [](const u256& x) { return bit(x, 255) ? slow_difference(u256{}, x) : x; };
+    for (int turn = 0; turn < 2000; ++turn) {
+        u256 a = random_word(random), b = random_word(random);
+        if (random() % 2)
+            a = slow_difference(u256{}, a);
+        if (random() % 2)
+            b = slow_difference(u256{}, b);
+        u256 quotient, rest;
+        if (!b.is_zero()) {
+            slow_divide(size_of(a), size_of(b), &quotient, &rest);
+            if (bit(a, 255) != bit(b, 255))
+                quotient = slow_difference(u256{}, quotient);
+            if (bit(a, 255))
+                rest = slow_difference(u256{}, rest);
+        }
+        CHECK(sdiv(a, b) == quotient);
+        CHECK(smod(a, b) == rest);
+        CHECK(signed_less(a, b) == (bit(a, 255) != bit(b, 255) ? bit(a, 255) : slow_less(a, b)));
+        CHECK(-a == slow_difference(u256{}, a));
+    }
+    CHECK(sdiv(least, U256_MAX) == least);  // the one quotient that doesn't fit
+    CHECK(smod(least, U256_MAX).is_zero());
+}
+
+TEST_CASE("products and sums of any modulus, and powers") {
+    std::mt19937_64 random{5};
+    for (int turn = 0; turn < 300; ++turn) {
+        const u256 a = random_word(random), b = random_word(random), m = random_word(random);
+        if (m.is_zero()) {
+            CHECK(mulmod(a, b, m).is_zero());
+            CHECK(addmod(a, b, m).is_zero());
+            continue;
+        }
+        // One bit of b after the other, as on paper, with sums below 2m in 257 bits.
+        u256 quotient, part, product;
+        slow_divide(a, m, &quotient, &part);
+        const auto sum = [&m](const u256& x, const u256& y) {
+            const u256 total = slow_sum(x, y);
+            return slow_less(total, x) || !slow_less(total, m) ? slow_difference(total, m) : total;
+        };
+        for (unsigned i = 256; i-- > 0;) {
+            product = sum(product, product);
+            if (bit(b, i))
+                product = sum(product, part);
+        }
+        CHECK(mulmod(a, b, m) == product);
+        u256 other;
+        slow_divide(b, m, &quotient, &other);
+        CHECK(addmod(a, b, m) == sum(part, other));
+        const unsigned exponent = random() % 300;
+        u256 power{1};
+        for (unsigned i = 0; i < exponent; ++i)
+            power = power * a;
+        CHECK(exp(a, u256{exponent}) == power);
+        u256 wrapped;
+        const bool fits = a.is_zero() || bit_length(a) + bit_length(b) <= 256;
+        if (mul_overflow(a, b, &wrapped))
+            CHECK(!fits);
+        else
+            CHECK(wrapped == slow_product(a, b));
+    }
+}
+
+TEST_CASE("signs are extended, and kept by shifts") {
+    std::mt19937_64 random{6};
+    for (int turn = 0; turn < 2000; ++turn) {
+        const u256 x = random_word(random);
+        const unsigned byte = random() % 34, count = random() % 300;
+        u256 extended = x, shifted;
+        for (unsigned i = byte < 32 ? 8 * byte + 8 : 256; i < 256; ++i) {
+            extended.limb[i / 64] &= ~(uint64_t{1} << i % 64);
+            if (bit(x, 8 * byte + 7))
+                set_bit(&extended, i);
+        }
+        CHECK(sign_extend(u256{byte}, x) == extended);
+        for (unsigned i = 0; i < 256; ++i)
+            if (i + count < 256 ? bit(x, i + count) : bit(x, 255))
+                set_bit(&shifted, i);
+        CHECK(sar(u256{count}, x) == shifted);
+        CHECK(from_address(to_address(x)) == (x & shr(u256{96}, U256_MAX)));
+        CHECK(from_hash(to_hash(x)) == x);
+    }
+    CHECK(sar(U256_MAX, U256_MAX) == U256_MAX);
+    CHECK(shl(U256_MAX, U256_MAX).is_zero());
+    CHECK(sign_extend(U256_MAX, u256{128}) == u256{128});
+}
