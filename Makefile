@@ -92,6 +92,12 @@ style: $(BUILT) $(STYLE_PACKAGES) ## look at the code's form, and at the Python 
 	@$(BIN)/mypy
 	@find pyx/core tests -name '*.hpp' -o -name '*.cpp' | xargs $(BIN)/clang-format --dry-run -Werror
 
+.PHONY: tidy
+tidy: $(STYLE_PACKAGES) ## look for likely mistakes in the C++ core with clang-tidy (minutes): FILES=… for some
+	@echo "Running clang-tidy"
+	@echo "$(or $(FILES),$(sort $(shell find pyx/core -name '*.cpp')))" | tr ' ' '\n' | xargs -P "$$(nproc 2> /dev/null || echo 2)" -I FILE \
+	  $(BIN)/clang-tidy --quiet --warnings-as-errors='*' FILE -- -std=c++20 -Ipyx -fno-exceptions -fno-rtti 2> /dev/null
+
 .PHONY: stubs
 stubs: $(BUILT) $(STYLE_PACKAGES) ## hold the type stubs against the compiled module
 	@echo "Comparing evmcore/_core.pyi with the compiled module"

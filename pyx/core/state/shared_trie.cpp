@@ -12,7 +12,7 @@ using namespace trie_node;
 const Node* Leaf::storage() const noexcept {
     const Node* node = nullptr;
     if (flags & HAS_STORAGE)
-        std::memcpy(&node, tail(), sizeof(node));
+        std::memcpy(&node, tail(), sizeof(const Node*));
     return node;
 }
 
@@ -286,10 +286,11 @@ Ref Writer::build(Ref leaf, const Change* first, const Change* last, unsigned de
     for (const Change* group = first; group != last && !failed();) {
         const Change* next = end_of_group(group, last, common);
         const unsigned nibble = nibble_at(group->key.bytes, common);
+        // NOLINTNEXTLINE(bugprone-use-after-move): no two groups have one nibble
         children[nibble] = build(nibble == leaf_nibble ? std::move(leaf) : Ref{}, group, next, common + 1);
         group = next;
     }
-    if (leaf)
+    if (leaf)  // NOLINT(bugprone-use-after-move): one that was moved is null
         children[leaf_nibble] = begin_at(std::move(leaf), path, common + 1);
     if (failed())
         return {};
