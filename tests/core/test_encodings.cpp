@@ -8,13 +8,7 @@
 #include "core/base/rlp.hpp"
 #include "core/base/transaction.hpp"
 
-namespace {
-
 using namespace evmcore;
-
-bool is_same(const Bytes& a, const Bytes& b) { return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin()); }
-
-}  // namespace
 
 TEST_CASE("RLP reads what it writes") {
     std::mt19937_64 random{1};
