@@ -64,7 +64,7 @@ cdef object prove_account(const Node* trie, bytes address, list slots):
     cdef Bytes value
     cdef size_t count = 0
     nodes = proof_of(trie, key, NULL)
-    balance, nonce, code_hash, storage_root = 0, 0, EMPTY_CODE_HASH, EMPTY_STORAGE_ROOT
+    balance, nonce, code_hash, storage_root = 0, 0, _EMPTY_CODE_HASH, EMPTY_STORAGE_ROOT
     if leaf != NULL:
         account = decode_leaf(leaf)
         storage = leaf.storage()
@@ -88,7 +88,7 @@ def _slot_value(encoded):
     return int.from_bytes(encoded if encoded[0] < 0x80 else encoded[1:], "big")
 
 
-EMPTY_CODE_HASH = bytes.fromhex("c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470")
+_EMPTY_CODE_HASH = bytes.fromhex("c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470")
 
 
 cdef enum:
@@ -144,7 +144,7 @@ cdef class _WitnessSource:
             return None
         account = decode_leaf(leaf)
         code_hash = from_hash_bytes(account.code_hash)
-        code = b"" if code_hash == EMPTY_CODE_HASH else self.codes.get(code_hash)
+        code = b"" if code_hash == _EMPTY_CODE_HASH else self.codes.get(code_hash)
         if code is None:
             raise errors.MissingCode(address, code_hash)
         return {"balance": to_int(account.balance), "nonce": account.nonce, "code": code,
