@@ -188,3 +188,24 @@ def test_a_witness_goes_through_json():
     for bad in ({}, {"state": 1, "codes": [], "headers": []}, {"state": [], "codes": ["0x1"], "headers": []}):
         with pytest.raises(UnusableInput):
             State.from_witness(bad, bytes(32))
+
+
+def test_what_is_learned_again_after_a_revert_keeps_its_storage():
+    state = State({address: {"code": STORE, "storage": {1: 1, 2: 2}} for address in ADDRESSES[:3]})
+    state.set_balance(SENDER, 10**20)
+    root = state.root()
+    part = State.from_witness(everything(state), root)
+    part.root()
+
+    def call(to: bytes, nonce: int) -> Block:
+        data = (3).to_bytes(32, "big") + (7).to_bytes(32, "big")
+        tx = Transaction(sender=SENDER, nonce=nonce, gas_limit=100_000, to=to, data=data)
+        return Block(Header(number=1, fork="Cancun", gas_limit=10**8, base_fee_per_gas=0, coinbase=COINBASE), (tx,))
+
+    snapshot = part.snapshot()
+    execute_block(call(ADDRESSES[0], 0), part, workers=1)
+    part.revert(snapshot)
+    assert part.root() == root
+    for nonce, to in enumerate((ADDRESSES[1], ADDRESSES[2], ADDRESSES[0])):
+        expected = execute_block(call(to, nonce), state, workers=1)
+        assert execute_block(call(to, nonce), part, workers=1).state_root == expected.state_root
