@@ -17,7 +17,8 @@ import gc
 import json
 import os
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from evmcore import Block, execute_block, recover_senders
@@ -68,25 +69,47 @@ class Workload:
 
     def _seconds(self, block: Block, strategy: str) -> float:
         options = {"accesses": self.known[id(block)]} if strategy == "recorded" else {}
-        return self._execute(block, strategy, **options).statistics["execute_seconds"]
+        return self._execute(block, strategy, **options).statistics.execute_seconds
 
-    def seconds(self, switch: str) -> float:
-        """Of all blocks without that mechanism."""
-        strategy = SEQUENTIAL if switch == SEQUENTIAL else self.strategy
-        if switch not in (NOTHING, SEQUENTIAL):
-            set_tuning(switch, 0)
-        try:
-            if self.name == "once":
-                return _in_child(lambda: self._once(strategy))
-            # Twice, and the second counts: each finds the caches, and the workers, as it leaves them itself.
-            return sum((self._seconds(block, strategy), self._seconds(block, strategy))[1] for block in self.blocks)
-        finally:
-            if switch not in (NOTHING, SEQUENTIAL):
-                set_tuning(switch, int(tuning_table()[switch][1]))
+    def pair(self, switch: str, with_all_first: bool) -> tuple[float, float]:
+        """The seconds of all blocks with all mechanisms, and without that one."""
+        order = (NOTHING, switch) if with_all_first else (switch, NOTHING)
+        if self.name == "once":
+            first, second = (_in_child(lambda: self._once(each)) for each in order)
+        else:
+            # Block by block, so that a pair lies within milliseconds: the machine's speed changes within seconds.
+            seconds = [[self._again(block, each) for each in order] for block in self.blocks]
+            first, second = map(sum, zip(*seconds))
+        return (first, second) if with_all_first else (second, first)
 
-    def _once(self, strategy: str) -> float:
-        self._seconds(self.first, strategy)  # makes the threads
-        return sum(self._seconds(block, strategy) for block in self.blocks)
+    def _again(self, block: Block, switch: str) -> float:
+        """Twice, and the second counts: it finds the caches, and the workers, as the same run has left them."""
+        with without(switch):
+            strategy = self._strategy(switch)
+            self._seconds(block, strategy)
+            return self._seconds(block, strategy)
+
+    def _once(self, switch: str) -> float:
+        with without(switch):
+            strategy = self._strategy(switch)
+            self._seconds(self.first, strategy)  # makes the threads
+            return sum(self._seconds(block, strategy) for block in self.blocks)
+
+    def _strategy(self, switch: str) -> str:
+        return SEQUENTIAL if switch == SEQUENTIAL else self.strategy
+
+
+@contextmanager
+def without(switch: str) -> Iterator[None]:
+    """That switch is off; `nothing` and `sequential` are no switches."""
+    if switch in (NOTHING, SEQUENTIAL):
+        yield
+        return
+    set_tuning(switch, 0)
+    try:
+        yield
+    finally:
+        set_tuning(switch, int(tuning_table()[switch][1]))
 
 
 def _in_child(work: Callable[[], float]) -> float:
@@ -110,9 +133,7 @@ def measure(workload: Workload, switches: list[str], rounds: int) -> Pairs:
     gc.disable()
     for turn in range(rounds):
         for key, found in pairs.items():
-            order = (NOTHING, key) if turn % 2 == 0 else (key, NOTHING)
-            one, two = (workload.seconds(switch) for switch in order)
-            found.append((one, two) if turn % 2 == 0 else (two, one))
+            found.append(workload.pair(key, turn % 2 == 0))
     gc.enable()
     return pairs
 
