@@ -2,9 +2,8 @@
 from core.base.clock cimport evmcore_seconds
 from core.base.status cimport is_limit, Kind, kind_of, Status
 from core.base.transaction cimport CTransaction
-from core.base.types cimport Address, Bytes, ByteView, Hash, u256
+from core.base.types cimport Address, Bytes, ByteView, u256
 from core.base.vector cimport Vector
-from core.crypto.keccak cimport c_keccak256, keccak256_polled
 from core.crypto.native_library cimport c_native_symbols, c_set_native_symbol, NATIVE_SYMBOL_COUNT
 from core.math.u256 cimport to_big_endian
 from core.precompiles.precompiles cimport find_precompile, Precompile
@@ -286,28 +285,6 @@ def run(code, data=b"", *, gas=30_000_000, fork=NEWEST_FORK, value=0, sender=byt
                 _Fetcher(on).fetch_missing(error)
     finally:
         owned.release()
-
-
-# More takes about a millisecond, for which others may have the GIL.
-cdef enum:
-    KECCAK_MIN_BYTES = 65536
-
-
-def keccak256(data):
-    """keccak-256, 32 bytes. Of long data without the GIL."""
-    cdef bytes given = to_data(data, "data")
-    cdef const uint8_t* begin = <const uint8_t*><const char*>given
-    cdef size_t size = len(given)
-    cdef _Lease lease
-    cdef Hash hash
-    if size < KECCAK_MIN_BYTES:
-        c_keccak256(begin, size, &hash)
-        return from_hash_bytes(hash)
-    lease = lease_signals()
-    with nogil:
-        keccak256_polled(begin, size, &hash, lease.poll[0])
-    lease.finish_whole("the hash")
-    return from_hash_bytes(hash)
 
 
 def ordered_trie_root(items):

@@ -290,19 +290,3 @@ def prefetch(block, State state not None, *, workers=None, accesses=None):
         if not wanted:
             break
     return fetcher.batches, fetcher.keys
-
-
-def execute_lazily(block, State state not None, **options):
-    """`execute_block` on a state with a source: prefetch, execute, and fetch again what only the true order of the
-    transactions has shown to be needed. `statistics` tells of `fetched_batches` and `fetched_keys`."""
-    cdef _Fetcher fetcher = _Fetcher(state)
-    batches, keys = prefetch(block, state, workers=options.get("workers"), accesses=options.get("accesses"))
-    while True:
-        try:
-            result = _execute_block(block, state, **options)
-        except errors.MissingState as error:
-            fetcher.fetch_missing(error)
-            continue
-        (<BlockResult>result).told["fetched_batches"] = batches + fetcher.batches
-        (<BlockResult>result).told["fetched_keys"] = keys + fetcher.keys
-        return result

@@ -163,9 +163,6 @@ cdef cbool look_for_signals(void* context) noexcept nogil:
     return evmcore_signals((<_LeaseFields*>context).lease)
 
 
-cdef class BaseTracer
-
-
 @cython.final
 @cython.no_gc
 @cython.freelist(16)

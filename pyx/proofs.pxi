@@ -88,6 +88,7 @@ def _slot_value(encoded):
     return int.from_bytes(encoded if encoded[0] < 0x80 else encoded[1:], "big")
 
 
+EMPTY_STORAGE_ROOT = bytes.fromhex("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421")
 _EMPTY_CODE_HASH = bytes.fromhex("c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470")
 
 

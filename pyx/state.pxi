@@ -134,9 +134,6 @@ cdef OtherSlots slots_told(object get) except *:
     return OtherSlots.SOME if told else OtherSlots.NONE
 
 
-EMPTY_STORAGE_ROOT = bytes.fromhex("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421")
-
-
 cdef class State:
     """World state: accounts and storage, owned natively.
 

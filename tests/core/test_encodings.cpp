@@ -1,7 +1,6 @@
 // RLP and the decoders: what they take encodes to the same bytes; what is cut or changed is refused, or is another value.
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <random>
 #include <vector>
 

@@ -1,0 +1,334 @@
+# Floor 8: what a run came to, as Python sees it: receipts, the result of a block, exceptions.
+from core.base.clock cimport evmcore_seconds
+from core.base.status cimport is_limit, Kind, kind_of, Status
+from core.base.transaction cimport CTransaction
+from core.base.types cimport Bytes, ByteView, Hash, u256
+from core.base.vector cimport Vector
+from core.base.withdrawal cimport CWithdrawal, encode_withdrawal
+from core.parallel.lender cimport process_generation
+from core.parallel.waiting cimport wait_turn
+from core.rules.rules cimport blob_gas_per_blob
+from core.state.journal cimport Log
+from core.state.view cimport MissingKey
+from core.state.world cimport World
+from core.vm.block_job cimport BlockJob
+from core.vm.outcome cimport Outcome
+
+from hashlib import sha256 as _sha256
+
+
+cdef object most_cost(const CTransaction* tx):
+    """Wei that a transaction may cost, whatever that takes."""
+    return (to_int(tx.max_fee_per_gas) * tx.gas_limit
+            + to_int(tx.max_fee_per_blob_gas) * (tx.blob_versioned_hashes.size() * <uint64_t>blob_gas_per_blob)
+            + to_int(tx.value))
+
+
+cdef int raise_outcome(Status status, const u256& have, const u256& want, const MissingKey& missing,
+                       uint64_t missing_block_number, object index, const CTransaction* tx) except -1:
+    """The exception of an INVALID or BROKEN status. `tx`: the transaction that buys gas; null for none."""
+    if kind_of(status) == Kind.INVALID:
+        wanted = to_int(want)
+        if tx != NULL and (status == Status.INSUFFICIENT_FUNDS or status == Status.GASLIMIT_PRICE_OVERFLOW):
+            wanted = most_cost(tx)
+        raise errors.rejection(status_name(status), status_text(status), index=index, have=to_int(have), want=wanted)
+    if status == Status.MISSING_STATE:
+        raise errors.MissingState(from_address_bytes(missing.address), to_int(missing.slot) if missing.is_slot else None,
+                                  missing.is_storage)
+    if status == Status.MISSING_BLOCK_HASH:
+        raise errors.MissingBlockHash(missing_block_number)
+    if status == Status.PRECOMPILE_UNAVAILABLE:
+        raise errors.PrecompileUnavailable("ckzg")
+    if status == Status.OUT_OF_MEMORY:
+        raise MemoryError("evmcore ran out of memory")
+    if is_limit(status):
+        raise errors.ResourceLimit(status_text(status))
+    if status == Status.ACCESSES_DIFFER:
+        raise errors.AccessesDiffer(index)
+    if status == Status.ABORTED:
+        raise errors.ExecutionAborted("the run was told to stop")
+    raise errors.EvmError(f"evmcore failed: {status_text(status)}")
+
+
+cdef object make_logs(const Outcome* out):
+    cdef size_t i
+    cdef uint32_t t
+    cdef const Log* log
+    Log_ = _types().Log
+    logs = []
+    for i in range(out.logs.size()):
+        log = &out.logs[i]
+        topics = tuple(from_hash_bytes(out.topics[log.topic_begin + t]) for t in range(log.topic_count))
+        logs.append(Log_(from_address_bytes(log.address), topics,
+                         (<const char*>out.log_data.data())[log.data_begin:log.data_begin + log.data_size]))
+    return tuple(logs)
+
+
+cdef object make_receipt(const Outcome* out, cbool has_status):
+    """`has_status`: since Byzantium (EIP-658)."""
+    return _types().Receipt(
+        type=out.type,
+        status=int(out.status == Status.SUCCESS) if has_status else None,
+        cumulative_gas_used=out.cumulative_gas,
+        gas_used=out.gas_used,
+        logs=make_logs(out),
+        logs_bloom=(<const char*>(<Outcome*>out).bloom.data())[:256],
+        contract_address=from_address_bytes(out.contract) if out.has_contract else None,
+        output=from_bytes(out.output),
+        outcome=status_name(out.status),
+        gas_refund=out.gas_refund,
+        effective_gas_price=to_int(out.effective_gas_price),
+        state_root=from_hash_bytes(out.state_root) if out.has_state_root else None,
+        blob_gas_used=out.blob_gas,
+    )
+
+
+cdef class BlockResult:
+    """What a block came to. Receipts and roots are made when they are first asked for, and kept.
+
+    Two results are equal if the block came out the same; how the work went doesn't count. To pickle or copy one makes all
+    that it has, the state root too; the state doesn't go along.
+    """
+    cdef _Job job                  # None: it was pickled, and all that it has is in `made`
+    cdef object withdrawals
+    cdef dict made
+    cdef unsigned long root_maker  # the thread that makes the state root; 0: none does. Guarded by the GIL
+    cdef unsigned root_process     # in this process
+    cdef dict told                 # the fields of its BlockStatistics
+    cdef bint is_of_witness        # the state came from a witness
+
+    def __cinit__(self, job=None):
+        if job is not _PICKLED:
+            if not isinstance(job, _Job) or (<_Job>job).job.rules == NULL:
+                raise TypeError("a BlockResult is what execute_block returns; it can't be made by itself")
+            self.job = job
+        self.made = {}
+        self.told = {}
+
+    # What has to be the same whatever the strategy and the number of workers.
+    CONSENSUS = ("receipts", "gas_used", "blob_gas_used", "logs_bloom", "receipts_root", "transactions_root",
+                 "withdrawals_root", "requests", "requests_hash", "state_root")
+
+    def __reduce__(self):
+        made = {name: getattr(self, name) for name in (*self.CONSENSUS, "accesses")}
+        return _restore_result, (made, self.told)
+
+    cdef BlockJob* core(self) except NULL:
+        if self.job is None:
+            raise errors.EvmError("a BlockResult that was pickled has no block to make anything from")
+        return &self.job.job
+
+    cdef object once(self, str name, make):
+        if name not in self.made:
+            self.made[name] = make()
+        return self.made[name]
+
+    @property
+    def statistics(self):
+        """BlockStatistics: how the work went. The times of roots are in it once those have been asked for."""
+        return _types().BlockStatistics(**self.told)
+
+    @property
+    def gas_used(self):
+        return self.made["gas_used"] if self.job is None else self.core().room.gas_used
+
+    @property
+    def blob_gas_used(self):
+        return self.made["blob_gas_used"] if self.job is None else self.core().room.blob_gas_used
+
+    @property
+    def logs_bloom(self):
+        """256 bytes: the blooms of all receipts, or-ed (Yellow Paper 4.4.1)."""
+        return self.made["logs_bloom"] if self.job is None else (<const char*>self.core().bloom.data())[:256]
+
+    @property
+    def receipts(self):
+        """A Receipt a transaction, in order."""
+        return self.once("receipts", self._make_receipts)
+
+    def _make_receipts(self):
+        cdef size_t i
+        cdef size_t count = 0
+        receipts = []
+        for i in range(self.core().outcomes.size()):
+            receipts.append(make_receipt(&self.core().outcomes[i], self.core().rules.receipt_has_status))
+            check_often(&count)
+        return tuple(receipts)
+
+    @property
+    def receipts_root(self):
+        """Of the receipts trie. None before Byzantium when the state roots that receipts held then were not asked for."""
+        return self._list_root("receipts_root")
+
+    @property
+    def transactions_root(self):
+        """Of the trie of the block's transactions."""
+        return self._list_root("transactions_root")
+
+    def _list_root(self, str name):
+        if name not in self.made:
+            self._make_list_roots()
+        return self.made[name]
+
+    def _make_list_roots(self):
+        """Both roots at once, by the workers that the block had: receipts are encoded in parts, then there is a trie each."""
+        cdef Hash receipts_root, transactions_root
+        cdef BlockJob* core = self.core()
+        cdef cbool has_receipts = core.rules.receipt_has_status or core.wants_state_roots
+        cdef double began = evmcore_seconds()
+        make_list_roots(core, has_receipts, self.told["workers"], &receipts_root, &transactions_root)
+        self.told["list_roots_seconds"] = evmcore_seconds() - began
+        self.made["receipts_root"] = from_hash_bytes(receipts_root) if has_receipts else None
+        self.made["transactions_root"] = from_hash_bytes(transactions_root)
+
+    @property
+    def withdrawals_root(self):
+        """Of the trie of withdrawals; None before Shanghai (EIP-4895)."""
+        if self.job is None:
+            return self.made["withdrawals_root"]
+        if self.withdrawals is None:
+            return None
+        return self.once("withdrawals_root", lambda: withdrawals_root(self.withdrawals))
+
+    @property
+    def requests(self):
+        """Type byte and data of each kind that is not empty; None before Prague (EIP-7685)."""
+        cdef size_t i
+        if self.job is None:
+            return self.made["requests"]
+        if not self.core().rules.has_requests:
+            return None
+        return tuple([from_bytes(self.core().requests[i]) for i in range(self.core().requests.size())])
+
+    @property
+    def requests_hash(self):
+        """sha256 over the sha256 of each request; None before Prague (EIP-7685)."""
+        requests = self.requests
+        if requests is None:
+            return None
+        return _sha256(b"".join(_sha256(request).digest() for request in requests)).digest()
+
+    @property
+    def state_root(self):
+        """Root of the state after the block, whenever it is asked. Right only if the state was given whole.
+
+        Until it is asked the state notes what each cell was that changes after the block, once; then the root takes a copy of
+        the state, if it has changed by then. Waits while the state is at work in another thread.
+        """
+        if "state_root" not in self.made:
+            self._make_state_root()
+        return self.made["state_root"]
+
+    def _make_state_root(self):
+        """One thread makes it, the others wait: it closes what it is made from."""
+        while self.root_maker != 0 and self.root_process == process_generation():
+            if self.root_maker == PyThread_get_thread_ident():
+                raise errors.EvmError("the state root is being made, which has called this")
+            with nogil:
+                wait_turn(LONG_WAIT)
+            PyErr_CheckSignals()
+            if "state_root" in self.made:
+                return
+        self.root_maker = PyThread_get_thread_ident()
+        self.root_process = process_generation()
+        try:
+            self.made["state_root"] = self._make_state_root_alone()
+        finally:
+            self.root_maker = 0
+
+    cdef object _make_state_root_alone(self):
+        cdef shared_ptr[World] world
+        cdef World* past
+        cdef double began = evmcore_seconds()
+        cdef Hash root
+        self.core()
+        if not self.job.observed.is_open():
+            raise MemoryError("the state after the block")
+        wait_for_world(self.job.observed.world().get())
+        world = self.job.observed.world()  # counts as a share: whoever writes from here on writes a copy
+        if self.job.observed.is_changed():
+            if self.is_of_witness:
+                raise errors.EvmError("the state, of which a witness has a part, has changed since the block")
+            with nogil:
+                past = self.job.observed.restored()
+            if past == NULL:
+                raise MemoryError("the state as it was after the block")
+            try:
+                root = make_state_root(past, True, self.told["workers"])
+            finally:
+                del past
+        else:
+            root = make_state_root(world.get(), is_held_twice(world), self.told["workers"])
+        self.told["state_root_seconds"] = evmcore_seconds() - began
+        self.job.observed.close()
+        return from_hash_bytes(root)
+
+    @property
+    def accesses(self):
+        """Accesses: what each transaction read and wrote; None unless the block was executed with `record=True`."""
+        return self.made.get("accesses")
+
+    def differences(self, BlockResult other not None):
+        """The names of what came out differently, most telling first."""
+        return [name for name in self.CONSENSUS if getattr(self, name) != getattr(other, name)]
+
+    def __eq__(self, other):
+        if not isinstance(other, BlockResult):
+            return NotImplemented
+        return not self.differences(other)
+
+    __hash__ = None
+
+    def __repr__(self):
+        count = len(self.receipts) if self.job is None else self.core().transactions.size()
+        return f"<BlockResult: {count} transactions, {self.gas_used} gas>"
+
+
+_PICKLED = object()  # what a result is made from that was pickled
+
+
+def _restore_result(made, statistics):
+    """What `BlockResult.__reduce__` says."""
+    cdef BlockResult self
+    if type(made) is not dict or set(made) != {*BlockResult.CONSENSUS, "accesses"} or type(statistics) is not dict:
+        raise TypeError("a pickled BlockResult: not what one is made from")
+    self = BlockResult.__new__(BlockResult, _PICKLED)
+    self.made = made
+    self.told = statistics
+    self.statistics  # raises TypeError for what are none
+    return self
+
+
+cdef enum:
+    LONG_WAIT = 0x7fffffff  # turns: the thread sleeps at once
+
+
+cdef int wait_for_world(World* world) except -1:
+    """Until no other thread writes it."""
+    while world.at_work.load() != 0:
+        if world.at_work.load() == PyThread_get_thread_ident():
+            raise errors.EvmError("the state is in use by the execution that has called this")
+        if world.process_at_work != process_generation():
+            raise errors.EvmError("the state was in use in another thread when this process was forked")
+        with nogil:
+            wait_turn(LONG_WAIT)
+        PyErr_CheckSignals()
+    return 0
+
+
+def withdrawals_root(withdrawals):
+    """Root of the trie of withdrawals (EIP-4895)."""
+    cdef Vector[Bytes] encoded
+    cdef Vector[ByteView] views
+    cdef CWithdrawal item
+    cdef Hash root
+    cdef size_t i
+    for withdrawal in withdrawals:
+        item.index = to_u64(withdrawal.index, "index")
+        item.validator_index = to_u64(withdrawal.validator_index, "validator_index")
+        item.address = to_address_value(withdrawal.address, "address")
+        item.amount_gwei = to_u64(withdrawal.amount_gwei, "amount_gwei")
+        or_memory_error(encoded.resize(encoded.size() + 1) and encode_withdrawal(item, &encoded[encoded.size() - 1]))
+    for i in range(encoded.size()):
+        append_to(views, ByteView(encoded[i].data(), encoded[i].size()))
+    return list_root(views)
