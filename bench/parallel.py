@@ -123,7 +123,7 @@ def _totals(plan: Plan, large: list[Measured]) -> str:
         again = sum(found.said[optimistic].aborted for found in large)
         wasted = sum(found.said[optimistic].aborted_gas for found in large)
         text.append(
-            f"Optimistic on {plan.most} workers: {executions:,} executions, {again:,} of them discarded "
+            f"Optimistic on {plan.most} workers: {executions:,} executions, {again:,} of them aborted "
             f"({100 * again / sum(found.transactions for found in large):.1f}% of the transactions, "
             f"{100 * wasted / gas:.1f}% of the gas)."
         )
@@ -133,7 +133,7 @@ def _totals(plan: Plan, large: list[Measured]) -> str:
 
 
 def _repairs(large: list[Measured]) -> str:
-    """How many transactions each kind of merge keeps from running again, and what that does to the bound."""
+    """How many transactions each kind of commutative update keeps from being executed again, and what that does to the bound."""
     total = sum(found.transactions for found in large)
     gas = sum(found.gas for found in large)
     waiting = [0] * len(MODELS)
@@ -149,11 +149,11 @@ def _repairs(large: list[Measured]) -> str:
         for model, (name, count) in enumerate(zip(MODELS, waiting))
     ]
     return (
-        "## What each merge buys\n\nTransactions that depend on an earlier one of their block, by what is merged instead of "
-        "read, and the bound on the speed-up that leaves: each row adds to the one above. The last is the most that merging slots "
-        "can add, if every slot that a transaction reads and writes back is a plain sum under guards that always hold; what it "
+        "## What commutative updates save\n\nTransactions that depend on an earlier one of their block, by what commutes instead of "
+        "read, and the bound on the speed-up that leaves: each row adds to the one above. The last is the most that re-basing "
+        "slots can add, if every slot that a transaction reads and writes back is a plain sum within its range; what it "
         "does add is below.\n\n"
-        + table(["merged", "depend", "share", *(f"bound, {count}" for count in BOUND_WORKERS)], rows)
+        + table(["commutes", "depend", "share", *(f"bound, {count}" for count in BOUND_WORKERS)], rows)
     )
 
 
@@ -192,7 +192,7 @@ def _per_block(plan: Plan, measured: list[Measured]) -> str:
     count = plan.most
     strategies = [strategy for strategy in plan.strategies if (strategy, count) in measured[0].seconds]
     heads = ["block", "fork", "txs", "Mgas", "sequential ms", "Mgas/s", f"bound, {count}", "bound", *strategies]
-    heads += ["auto is", "executions", "discarded"]
+    heads += ["auto is", "executions", "aborted"]
     rows = []
     for found in measured:
         seconds = median(found.seconds[SEQUENTIAL])
@@ -214,7 +214,7 @@ def _per_block(plan: Plan, measured: list[Measured]) -> str:
             ]
         )
     return (
-        f"## Block by block, {count} workers\n\nSpeed-up over our sequential mode; executions and discarded runs are those "
+        f"## Block by block, {count} workers\n\nSpeed-up over our sequential mode; executions and aborted ones are those "
         "of optimistic.\n\n"
         + table(heads, rows, texts=2)
     )
@@ -293,7 +293,7 @@ def synthetic_part(plan: Plan) -> list[str]:
                     said.aborted,
                 ]
             )
-    heads = ["block", "strategy", "workers", "txs", "sequential ms", "ms", "× sequential", "discarded"]
+    heads = ["block", "strategy", "workers", "txs", "sequential ms", "ms", "× sequential", "aborted"]
     texts.append("## Nothing to share\n\nEvery transaction needs the one before it.\n\n" + table(heads, rows, texts=2))
     return texts
 

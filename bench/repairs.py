@@ -1,8 +1,8 @@
-"""What each kind of merge saves: how many transactions would have to wait for an earlier one, or run again, without it.
+"""What each kind of commutative update saves: how many transactions would depend on an earlier one without it.
 
-Works on a recorded run. A transaction depends on the last one before it that wrote what it read; what counts as a read is
-the model's. Each model adds one kind of merge to the one before it; the last is what merging slots that a transaction reads
-and writes back can save at the most.
+Works on recorded accesses. A transaction depends on the last one before it that wrote what it read; what counts as a read is the
+model's. Each model adds one kind of update to the one before it; the last, re-basing all slots that a transaction reads and writes
+back, is the most that value tracking can save.
 """
 
 from __future__ import annotations

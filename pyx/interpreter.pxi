@@ -46,7 +46,7 @@ cdef inline Status push_frame(Machine* m, const Code* code, Snapshot snapshot) n
     frame.is_static = request.is_static
     frame.is_create = request.is_create
     # Loaded by now, since its code was looked at: what the transaction found there holds for all frames of this storage.
-    frame.is_followed = m.follows_slots and request.target.original.is_contended
+    frame.is_tracked = m.tracks_values and request.target.original.is_tracked
     m.depth += 1
     frame.depth = m.depth
     m.return_data.clear()

@@ -7,7 +7,7 @@ from cpython.pythread cimport PyThread_get_thread_ident
 from core.base.clock cimport evmcore_seconds
 from core.base.poll cimport AtomicFlag, Poll
 from core.parallel.engine cimport Engine
-from core.parallel.lender cimport process_generation, return_engine, return_machine, take_engine, take_idle_engine, take_machine
+from core.parallel.engine_cache cimport process_generation, return_engine, return_machine, take_engine, take_idle_engine, take_machine
 from core.parallel.waiting cimport wait_turn, weight_of_turn
 from core.vm.frame cimport Machine
 from core.vm.trace cimport TraceEnter, TraceExit, TraceStep

@@ -8,9 +8,9 @@
 from core.base.clock cimport evmcore_seconds
 from core.base.status cimport Status
 from core.parallel.engine cimport Engine, execute_optimistically
-from core.parallel.groups cimport commit_in_order, execute_on_parent
+from core.parallel.groups cimport commit_in_order, execute_on_base
 from core.parallel.hooks cimport ApplyMode, ExecutionHooks
-from core.parallel.lender cimport process_generation
+from core.parallel.engine_cache cimport process_generation
 from core.parallel.pool cimport ClaimCounter
 from core.parallel.recorded cimport execute_recorded
 from core.parallel.schedule_point cimport schedule_controller, ScheduleController
@@ -190,7 +190,7 @@ cdef class _Speculation:
                 if i >= self.job.job.transactions.size():
                     break
                 with nogil:
-                    execute_on_parent(lease.machine, &self.job.job, &hooks, <uint32_t>i)
+                    execute_on_base(lease.machine, &self.job.job, &hooks, <uint32_t>i)
             self.job.recover_seconds += lease.machine.recover_seconds
             lease.finish()
         except BaseException as error:

@@ -120,7 +120,7 @@ cdef extern from *:
             view.account = [](void* context, const Address& address, AccountState* out) noexcept {
                 const StateView& below = static_cast<TrackedView*>(context)->below;
                 const Status status = below.account(below.context, address, out);
-                out->is_contended = true;
+                out->is_tracked = true;
                 return status;
             };
             view.slot = [](void* context, const Address& address, uint32_t place, const u256& key, SlotState* out) noexcept {
@@ -138,10 +138,10 @@ cdef extern from *:
 
 
 def probe_slots(State state not None, header, to, data=b"", gas=1_000_000):
-    """A call in which the slots of `to` are followed: (call result, {slot: (seen, value, bounds)}).
+    """A call with value tracking of `to`: (call result, {slot: (seen, value, bounds)}).
 
-    bounds  (lowest, highest) of what the slot might have been when the call began, if the run depends on no more than that
-            and changes it by a difference; None: it depends on the very value
+    bounds  (lowest, highest) of what the slot might have been when the call began, if the execution depends on no more than that
+            and changes it by a difference; None: it depends on the exact value
     """
     cdef CTransaction tx
     cdef _Job job = _Job()
@@ -162,7 +162,7 @@ def probe_slots(State state not None, header, to, data=b"", gas=1_000_000):
     view = tracked.view()
     lease = lease_machine()
     open_machine(lease.machine, &job.job)
-    lease.machine.follow_slots(True)
+    lease.machine.track_values(True)
     with nogil:
         status = run_call(lease.machine, &view, &tx, &out)
         lease.machine.journal.extract(&effects)
@@ -171,8 +171,8 @@ def probe_slots(State state not None, header, to, data=b"", gas=1_000_000):
     for i in range(effects.slots.size()):
         slot = &effects.slots[i]
         bounds = None
-        if slot.has_guard():
-            bounds = to_int(effects.guards[slot.guard].lowest), to_int(effects.guards[slot.guard].highest)
+        if slot.has_range():
+            bounds = to_int(effects.ranges[slot.range].lowest), to_int(effects.ranges[slot.range].highest)
         if from_address_bytes(effects.accounts[slot.account].address) == to:
             slots[to_int(slot.key)] = to_int(slot.seen), to_int(slot.value), bounds
     return make_call_result(status, &out, tx.gas_limit, 0), slots
@@ -192,8 +192,8 @@ cdef cppclass Counters:
     vector[uint32_t] needs     # of each index, the lower one whose value it adds 1 to; itself: none
     AtomicSize* committed
     vector[uint64_t] seen
-    uint64_t runs
-    uint64_t discarded
+    uint64_t executions
+    uint64_t aborted
     uint64_t order             # the indices as they were committed, hashed in turn
 
 
@@ -208,7 +208,7 @@ cdef void commit_counter(Counters* c, uint32_t i) noexcept nogil:
 
 
 cdef void count_ahead(Counters* c, uint32_t i) noexcept nogil:
-    """Run i on what is committed so far: without waiting for what it needs."""
+    """Execute i on what is committed so far, without waiting for what it needs."""
     c.seen[i] = value_below(c, i)
     c.scheduler.set_executed(i)
 
@@ -220,8 +220,8 @@ cdef void commit_counters(Counters* c) noexcept nogil:
         return
     while c.scheduler.ready(&i):
         was_aborted = c.seen[i] != value_below(c, i)
-        c.runs += 1 + was_aborted
-        c.discarded += was_aborted
+        c.executions += 1 + was_aborted
+        c.aborted += was_aborted
         commit_counter(c, i)
         c.scheduler.advance(was_aborted)
     c.scheduler.end_commit()
@@ -240,7 +240,7 @@ cdef void work_on_counters(void* context, int worker) noexcept nogil:
         if claim == Claim.EXECUTE:
             count_ahead(c, i)
         elif claim == Claim.FALLBACK:
-            c.runs += 1
+            c.executions += 1
             commit_counter(c, i)
             c.scheduler.advance(False)
         else:
@@ -249,7 +249,7 @@ cdef void work_on_counters(void* context, int worker) noexcept nogil:
 
 
 def probe_scheduler(needs, workers, window):
-    """(values, runs, discarded, order): counters run by the scheduler. `needs[i]`: the index, i at the most, that i counts on."""
+    """(values, executions, aborted, order): counters run by the scheduler. `needs[i]`: the index, i at the most, that i counts on."""
     cdef Counters* c
     cdef uint32_t places = number_between(window, 1, 1 << 20, "window")
     cdef _Lease lease = lease_engine(<int>number_between(workers, 1, 256, "workers"))
@@ -271,7 +271,7 @@ def probe_scheduler(needs, workers, window):
             raise MemoryError("a scheduler")
         with nogil:
             lease.engine.pool.run(work_on_counters, c)
-        return [c.committed[i].load() for i in range(<uint32_t>c.needs.size())], c.runs, c.discarded, c.order
+        return [c.committed[i].load() for i in range(<uint32_t>c.needs.size())], c.executions, c.aborted, c.order
     finally:
         free(c.committed)
         del c

@@ -5,7 +5,7 @@ from core.base.transaction cimport CTransaction
 from core.base.types cimport Bytes, ByteView, Hash, u256
 from core.base.vector cimport Vector
 from core.base.withdrawal cimport CWithdrawal, encode_withdrawal
-from core.parallel.lender cimport process_generation
+from core.parallel.engine_cache cimport process_generation
 from core.parallel.waiting cimport wait_turn
 from core.rules.rules cimport blob_gas_per_blob
 from core.state.journal cimport Log

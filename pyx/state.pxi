@@ -4,7 +4,7 @@ from libcpp.memory cimport shared_ptr, make_shared
 from core.base.status cimport Status
 from core.base.types cimport Address, Hash, u256
 from core.base.vector cimport Vector
-from core.parallel.lender cimport process_generation
+from core.parallel.engine_cache cimport process_generation
 from core.state.code cimport Code, hash_of, view_of
 from core.state.slot_table cimport SlotTable, sort_accounts
 from core.state.stored cimport KNOWS_ACCOUNT, KNOWS_BALANCE, KNOWS_CODE, KNOWS_EXISTENCE, KNOWS_NONCE, OtherSlots

@@ -17,6 +17,7 @@ FLOORS = {
     "crypto": 1,
     "rules": 2,
     "state": 3,
+    "tracking": 3,
     "vm": 4,
     "precompiles": 4,
     "parallel": 7,
@@ -115,11 +116,21 @@ def test_the_scheduler_knows_no_evm():
         assert places <= {"base", "parallel"}, f"{path.name} includes {places}"
 
 
+def test_value_tracking_is_a_folder_that_few_use():
+    """It can be taken out; ARCHITECTURE.md says how."""
+    users = {
+        path.relative_to(CORE).as_posix()
+        for path in SOURCES
+        if place_of(path) != "tracking" and "tracking" in {place_of(included) for included in included_files(path)}
+    }
+    assert users == {"state/effects.hpp", "vm/frame.hpp", "parallel/multiversion.hpp"}
+
+
 def test_the_parallel_floor_is_cpp_and_procedures_know_nothing_of_it():
     """It executes transactions through the hooks that floor 8 gives it."""
     kinds = {path.suffix for path in (CORE / "parallel").iterdir()}
     assert kinds == {".hpp", ".cpp", ".def", ".pxd"}
-    names = re.compile(r"\b(Engine|EngineWorker|MultiVersion|Scheduler|AccessList|schedule_point|ApplyMode)\b")
+    names = re.compile(r"\b(Engine|EngineWorker|MultiVersionMemory|Scheduler|AccessList|schedule_point|ApplyMode)\b")
     for name, floor in PROCEDURES.items():
         if floor < 7:
             assert not names.search((ROOT / "pyx" / name).read_text()), name

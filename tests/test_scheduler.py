@@ -39,13 +39,13 @@ NEEDS = {
 }
 
 
-def discarded_by(needs: list[int], *how) -> int:
-    """Run the counters, check that each was committed once, in order, on what was final; how many runs were discarded."""
-    values, runs, discarded, order = probe_scheduler(needs, *how)
+def aborted_by(needs: list[int], *how) -> int:
+    """Run the counters, check that each was committed once, in order, on what was final; how many executions were aborted."""
+    values, executions, aborted, order = probe_scheduler(needs, *how)
     assert values == values_of(needs)
     assert order == order_of(len(needs))
-    assert runs == len(needs) + discarded  # twice at the most
-    return discarded
+    assert executions == len(needs) + aborted  # twice at the most
+    return aborted
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
@@ -55,8 +55,8 @@ def test_every_index_is_committed_once_in_order_on_what_is_final(needed, workers
     for count in (0, 1, 2, 3000):
         needs = [NEEDS[needed](random, index) for index in range(count)]
         for window in (1, 2, 64):
-            discarded = discarded_by(needs, workers, window)
-            assert discarded == 0 or (needed != "nobody" and workers * window > 1)
+            aborted = aborted_by(needs, workers, window)
+            assert aborted == 0 or (needed != "nobody" and workers * window > 1)
 
 
 @pytest.mark.parametrize("place", range(3))
@@ -102,11 +102,11 @@ def test_a_schedule_goes_on_with_the_workers_that_there_are(has_threads):
     assert done.stdout == f"done {1 + (1 + 2 + 3) * has_threads}\n", done.stderr
 
 
-def test_independent_work_is_never_discarded_and_dependent_work_closes_the_window():
+def test_independent_work_is_never_aborted_and_dependent_work_closes_the_window():
     independent = list(range(5000))
     assert probe_scheduler(independent, 4, 128)[2] == 0
     chain = [max(0, index - 1) for index in range(5000)]
-    # Without the window's closing nearly all that is run ahead would be.
+    # Without the window's closing nearly all that is executed ahead would be.
     assert probe_scheduler(chain, 4, 128)[2] < 1500
 
 
@@ -115,4 +115,4 @@ def test_any_order_of_the_workers_will_do():
         random = Random(seed)
         needs = [NEEDS["anybody below"](random, index) for index in range(40)]
         with ScheduleFuzzer(seed, 3):
-            discarded_by(needs, 3, 1 + seed % 9)
+            aborted_by(needs, 3, 1 + seed % 9)

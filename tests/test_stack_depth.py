@@ -1,4 +1,4 @@
-"""Each instruction keeps to its row: what it takes and leaves, how deep it looks, and what that says of slots that are followed."""
+"""Each instruction keeps to its row: what it takes and leaves, how deep it looks, and what that says of slots that are tracked."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def stacks(row, immediate: bytes, items: list[int]):
 
 @each_opcode
 def test_an_instruction_looks_no_deeper_than_its_row_says(row):
-    """And leaves as many items as it says. Otherwise slots that are followed would be taken for constants."""
+    """And leaves as many items as it says. Otherwise slots that are tracked would be taken for constants."""
     for immediate in immediates_of(row):
         below = [3, 5, 7]
         top = list(range(20, 20 + row.depth))
@@ -72,7 +72,7 @@ def places_of(row, immediate: bytes) -> list[int]:
     return sorted({0, 1, row.depth - 1, *touched})
 
 
-def followed(row, code: bytes, value: int):
+def tracked(row, code: bytes, value: int):
     state = State({CONTRACT: {"code": code, "storage": {0: value}, "nonce": 1}})
     result, seen = probe_slots(state, header(fork=fork_of(row)), CONTRACT)
     return (result.outcome, result.gas_used, result.output, result.logs), seen.get(0)
@@ -83,8 +83,8 @@ SINKS = (b"\x5f\x52\x60\x20\x5f\xf3", b"\x5f\x55\x00")
 
 
 @each_opcode
-def test_what_an_instruction_makes_of_a_followed_slot(row):
-    """An item out of the slot lies at each depth; what comes out at each depth is the same on all that the guard admits."""
+def test_what_an_instruction_makes_of_a_tracked_slot(row):
+    """An item out of the slot lies at each depth; what comes out at each depth is the same on all values of the range."""
     compared = 0
     immediates = immediates_of(row)
     for immediate in immediates if row.depth > 17 else immediates[:4]:
@@ -96,14 +96,14 @@ def test_what_an_instruction_makes_of_a_followed_slot(row):
                 for sink in SINKS:
                     head = b"".join(items) + bytes([row.number]) + immediate
                     code = head + b"\x50" * out + sink
-                    seen = followed(row, code, SLOT_VALUE)
+                    seen = tracked(row, code, SLOT_VALUE)
                     if seen[1] is None or seen[1][2] is None:
                         continue
                     low, high = seen[1][2]
                     for value in {low, high, min(high, SLOT_VALUE + 3), max(low, SLOT_VALUE - 3)} - {SLOT_VALUE}:
-                        again = followed(row, code, value)
+                        again = tracked(row, code, value)
                         where = f"{row.name} {immediate.hex()}: item {place} is the slot, item {out} comes out"
                         assert again[0] == seen[0], where
                         assert again[1][1] == (seen[1][1] + value - SLOT_VALUE) % 2**256, where
                         compared += 1
-    assert compared or row.name not in ("ADD", "SUB", "DUP1", "DUP16", "SWAP1", "SWAP16"), "nothing was followed"
+    assert compared or row.name not in ("ADD", "SUB", "DUP1", "DUP16", "SWAP1", "SWAP16"), "nothing was tracked"

@@ -75,7 +75,7 @@ TEST_CASE("groups give the sequential result") {
         REQUIRE(job.reset_results());
         Machine* machine = sequential_machine();
         for (uint32_t i = 0; i < job.transactions.size(); ++i)
-            execute_on_parent(machine, &job, &HOOKS, i);
+            execute_on_base(machine, &job, &HOOKS, i);
         const Status status = commit_in_order(machine, &job, &HOOKS);
         CHECK_MESSAGE(result_of(status, &job) == want, "seed " << seed);
     }
@@ -91,6 +91,6 @@ TEST_CASE("after each block nothing hangs on the base state's records") {
         engine->job = &job;
         (void)execute_optimistically(engine);
         for (size_t i = 0; i < world->account_count(); ++i)
-            CHECK(world->record(i).overlay.get<void>() == nullptr);
+            CHECK(world->record(i).versions.get<void>() == nullptr);
     }
 }

@@ -62,10 +62,10 @@ struct Counters {
     }
 };
 
-Pool& pool_of(int workers) {
-    static Pool* pools[9] = {};
+WorkerPool& pool_of(int workers) {
+    static WorkerPool* pools[9] = {};
     if (pools[workers] == nullptr)
-        pools[workers] = new Pool(workers);
+        pools[workers] = new WorkerPool(workers);
     return *pools[workers];
 }
 

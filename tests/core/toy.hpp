@@ -74,7 +74,7 @@ struct Step {
         case STORE:
             if ((slot = journal.slot(account, key)) == nullptr)
                 return false;
-            slot->guard = nullptr;
+            slot->range = nullptr;
             if (op == LOAD)
                 sum += slot->value;
             else
@@ -84,13 +84,13 @@ struct Step {
         case COUNT_IF: {
             if ((slot = journal.peek_slot(account, key)) == nullptr)
                 return false;
-            if (!slot->is_loaded && machine.follows_slots && account->original.is_contended)
-                slot->guard = journal.add_guard();
+            if (!slot->is_loaded && machine.tracks_values && account->original.is_tracked)
+                slot->range = journal.add_range();
             if ((slot = journal.slot(account, key)) == nullptr)
                 return false;
             const u256 bound{1000};
-            if (op == COUNT_IF && slot->guard != nullptr)
-                slot->guard->keep_less(slot->original, slot->value, bound);
+            if (op == COUNT_IF && slot->range != nullptr)
+                slot->range->keep_less(slot->original, slot->value, bound);
             if (op == COUNT || slot->value < bound)
                 journal.set_slot(slot, slot->value + operand);
             return true;

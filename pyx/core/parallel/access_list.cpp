@@ -1,4 +1,4 @@
-// Building a plan out of rows.
+// Building an indexed access list from rows.
 #include "access_list.hpp"
 
 #include <numeric>
@@ -12,9 +12,9 @@ constexpr uint8_t CHANGES = VALUES | TOUCHED | CREATED | DESTROYED;
 // Into how many parts of equal cost a block falls, at most: enough for the ends of 16 workers to meet within a hundredth.
 constexpr uint64_t BATCHES = 256;
 
-// Lets the places of all things' entries follow each other, from how many each has (`end`); the sum of all.
+// Gives each account or slot the range of its entries, from how many it has (`end`); the sum of all.
 template <class Thing>
-uint32_t place_runs(Vector<Thing>* things) noexcept {
+uint32_t assign_ranges(Vector<Thing>* things) noexcept {
     uint32_t begin = 0;
     for (Thing& thing : *things) {
         const uint32_t size = thing.end;
@@ -81,7 +81,7 @@ Status AccessList::build_accounts(const AccountAccess* rows, size_t row_count, c
             writes_[rows[k].transaction] += 1;
         }
     }
-    if (!account_places_.resize(place_runs(&accounts_)) || !account_entries_.reserve(account_places_.size()) ||
+    if (!account_places_.resize(assign_ranges(&accounts_)) || !account_entries_.reserve(account_places_.size()) ||
         !account_steps_.begin(row_count, count))
         return Status::OUT_OF_MEMORY;
     for (size_t k = 0; k < row_count; ++k) {
@@ -103,7 +103,7 @@ Status AccessList::build_accounts(const AccountAccess* rows, size_t row_count, c
             if (row.writes & DESTROYED) {
                 entry = AccountEntry{row.transaction, VALUES, false, true, true, entry.wiped_by, 0, nullptr, {}};
             } else {
-                entry.settled |= row.writes & VALUES;
+                entry.written |= row.writes & VALUES;
                 entry.is_touched = true;
                 if (row.writes & WROTE_BALANCE)
                     entry.balance = from_big_endian(row.balance);
@@ -159,7 +159,7 @@ Status AccessList::build_slots(const SlotAccess* rows, size_t row_count, uint32_
             continue;
         Account& owner = accounts_[*account];
         const AccountEntry* entry = account_entry(place_below(owner, row.transaction + 1));
-        if (entry != nullptr && entry->transaction == row.transaction && entry->is_reborn && entry->is_wiped &&
+        if (entry != nullptr && entry->transaction == row.transaction && entry->hides_base && entry->is_wiped &&
             !entry->is_touched)
             continue;  // what a destroyed account wrote goes with it
         is_kept[k] = 1;
@@ -168,7 +168,7 @@ Status AccessList::build_slots(const SlotAccess* rows, size_t row_count, uint32_
         if (owner.first_storage == NEVER && !from_big_endian(row.value).is_zero())
             owner.first_storage = row.transaction;
     }
-    if (!slot_places_.resize(place_runs(&slots_)) || !slot_entries_.reserve(slot_places_.size()) ||
+    if (!slot_places_.resize(assign_ranges(&slots_)) || !slot_entries_.reserve(slot_places_.size()) ||
         !slot_steps_.begin(row_count, count))
         return Status::OUT_OF_MEMORY;
     for (size_t k = 0; k < row_count; ++k) {

@@ -1,6 +1,6 @@
-// What a block is said to write, transaction by transaction, arranged for looking up: the state before transaction i is
-// the world under the last entries below i. Frozen once it is built, so any number of workers read it without locks.
-// A BoundAccessList is one on the world that a block runs on. EIP-7928 (block access lists).
+// An indexed access list: what a block is said to write, transaction by transaction. The state before transaction i is the base state under
+// the last entries below i. Frozen once it is built, so any number of workers read it without locks. A BoundAccessList is one on the base
+// state of a block. EIP-7928 (block access lists).
 #pragma once
 
 #include <algorithm>
@@ -25,8 +25,8 @@ public:
                  const Code* const* codes, size_t code_count, const uint64_t* gas, uint32_t count, Poll* poll) noexcept;
 
     uint32_t count() const noexcept { return static_cast<uint32_t>(order_.size()); }
-    // Transactions with the most to do first: they are all independent. A batch is for one worker: one long transaction, or
-    // short ones, neighbours as far as they are as short.
+    // The order of execution: the longest transactions first, since all are independent. A batch is claimed at once: one long transaction,
+    // or several short ones, which are neighbours in the block as far as they are as short.
     uint32_t at_turn(size_t turn) const noexcept { return order_[turn]; }
     size_t batch_count() const noexcept { return batches_.size(); }
     size_t batch_begin(size_t batch) const noexcept { return batches_[batch]; }
@@ -36,13 +36,13 @@ private:
     friend class BoundAccessList;
 
     static constexpr uint32_t NEVER = UINT32_MAX;
-    // An account after a transaction, as far as the block has settled it by then. Entries lie in the order of transactions.
+    // An account after a transaction: the fields that the block has written by then. Entries are in the order of transactions.
     struct AccountEntry {
         uint32_t transaction;
-        uint8_t settled;   // WROTE_BALANCE, WROTE_NONCE, WROTE_CODE: these no longer come from the world
+        uint8_t written;   // WROTE_BALANCE, WROTE_NONCE, WROTE_CODE: these no longer come from the base state
         bool is_touched;   // exists, unless it is empty and empty ones go
         bool is_wiped;     // by this transaction
-        bool is_reborn;    // destroyed since the block began: what the world has doesn't count
+        bool hides_base;   // destroyed since the block began: the base state's account doesn't count
         int64_t wiped_by;  // the last transaction so far that wiped its storage
         uint64_t nonce;
         const Code* code;
@@ -63,11 +63,11 @@ private:
         u256 key;
         uint32_t begin = 0, end = 0;  // of its entries' places, in slot_places_
     };
-    // What a transaction is said to look at, in the order of the rows, which a run of it keeps to by and large: so most looks
-    // find in the next step, without hashing, the entry of an earlier transaction and the transaction's own; NEVER: none.
+    // A row of a transaction's part of the list, in the order of the rows, which its execution keeps to by and large. Most reads find in the
+    // next step, without hashing, the entry of the last transaction below and the transaction's own; NEVER: none.
     struct AccountStep {
         Address address;
-        bool has_storage;  // for an earlier one wrote a slot that isn't zero
+        bool has_storage;  // since an earlier one wrote a slot that isn't zero
         uint32_t below, own;
     };
     struct SlotStep {

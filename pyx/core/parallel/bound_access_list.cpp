@@ -1,4 +1,4 @@
-// A plan on a world: reading through it, holding a run against it, and writing what it comes to.
+// An access list on a base state: reads, comparison of an execution's writes with the list, and the flush.
 #include "bound_access_list.hpp"
 
 namespace evmcore {
@@ -29,15 +29,15 @@ AccessList::SlotStep BoundAccessList::step_of(uint32_t i, const Address& address
     return {address, account->is_ever_wiped, below, own != below ? own : NEVER, key};
 }
 
-void BoundAccessList::settle(const AccountEntry* entry, bool has_storage, AccountState* state) const noexcept {
+void BoundAccessList::apply(const AccountEntry* entry, bool has_storage, AccountState* state) const noexcept {
     if (entry != nullptr) {
-        if (entry->is_reborn)
+        if (entry->hides_base)
             state->clear();
-        if (entry->settled & WROTE_BALANCE)
+        if (entry->written & WROTE_BALANCE)
             state->balance = entry->balance;
-        if (entry->settled & WROTE_NONCE)
+        if (entry->written & WROTE_NONCE)
             state->nonce = entry->nonce;
-        if (entry->settled & WROTE_CODE)
+        if (entry->written & WROTE_CODE)
             state->code = entry->code;
         const bool is_empty = state->balance.is_zero() && state->nonce == 0 && state->code == nullptr;
         state->exists = !(deletes_empty_ && is_empty) && (state->exists || entry->is_touched);
@@ -50,10 +50,10 @@ void BoundAccessList::settle(const AccountEntry* entry, bool has_storage, Accoun
 
 Status BoundAccessList::account(uint32_t i, const Address& address, AccessListCursor* cursor,
                                 AccountState* out) const noexcept {
-    const Status status = world_->account(address, out);
+    const Status status = base_->account(address, out);
     const AccountStep step = step_of(i, address, &cursor->account);
     if (status == Status::RUNNING)
-        settle(list_->account_entry(step.below), step.has_storage, out);
+        apply(list_->account_entry(step.below), step.has_storage, out);
     return status;
 }
 
@@ -74,7 +74,7 @@ Status BoundAccessList::slot(uint32_t i, const Address& address, uint32_t place,
         *out = SlotState{};
         return Status::RUNNING;
     }
-    return world_->slot(place != NO_PLACE ? &world_->record(place) : world_->find(address), key, out);
+    return base_->slot(place != NO_PLACE ? &base_->record(place) : base_->find(address), key, out);
 }
 
 bool BoundAccessList::matches(uint32_t i, const Effects& effects) const noexcept {
@@ -86,18 +86,18 @@ bool BoundAccessList::matches(uint32_t i, const Effects& effects) const noexcept
         const AccountStep step = step_of(i, effect.address, &cursor.account);
         const AccountEntry* seen = list_->account_entry(step.below);
         const AccountEntry* listed = list_->account_entry(step.own);  // none: its write must then change nothing
-        AccountState run;
+        AccountState now;
         if (effect.place != NO_PLACE)
-            run = world_->state_at(effect.place);
+            now = base_->state_at(effect.place);
         else
-            world_->account(effect.address, &run);
-        AccountState said = run;
-        settle(seen, step.has_storage, &run);
-        settle(listed != nullptr ? listed : seen, false, &said);
-        const bool had_storage = run.has_storage && run.is_storage_known;
-        const bool is_wiped = apply_effect(&run, effect, deletes_empty_);
-        if (run.balance != said.balance || run.nonce != said.nonce || run.exists != said.exists ||
-            !(hash_of(run.code) == hash_of(said.code)))
+            base_->account(effect.address, &now);
+        AccountState listed_state = now;
+        apply(seen, step.has_storage, &now);
+        apply(listed != nullptr ? listed : seen, false, &listed_state);
+        const bool had_storage = now.has_storage && now.is_storage_known;
+        const bool is_wiped = apply_effect(&now, effect, deletes_empty_);
+        if (now.balance != listed_state.balance || now.nonce != listed_state.nonce || now.exists != listed_state.exists ||
+            !(hash_of(now.code) == hash_of(listed_state.code)))
             return false;
         met += listed != nullptr;
         if (is_wiped && had_storage && !(listed != nullptr && listed->is_wiped))
@@ -117,9 +117,8 @@ bool BoundAccessList::matches(uint32_t i, const Effects& effects) const noexcept
     return met == list_->writes_[i];
 }
 
-Status BoundAccessList::fold(World* world) const noexcept {
-    // What another core wrote last lies far away. Looking all up before the first is written lets the waits overlap, and then
-    // what the world has is asked for ahead.
+Status BoundAccessList::flush(World* base) const noexcept {
+    // Cache lines that another core wrote last are prefetched; all lookups come before the first write, so that their waits overlap.
     constexpr size_t AHEAD = 8;
     const Vector<Account>& accounts = list_->accounts_;
     const Vector<Slot>& slots = list_->slots_;
@@ -127,26 +126,26 @@ Status BoundAccessList::fold(World* world) const noexcept {
     if (!places.resize(accounts.size()))
         return Status::OUT_OF_MEMORY;
     for (size_t k = 0; k < accounts.size(); ++k)
-        places[k] = world->place_of(accounts[k].address);
+        places[k] = base->place_of(accounts[k].address);
     for (size_t k = 0; k < accounts.size(); ++k) {
         if (k + AHEAD < accounts.size() && places[k + AHEAD] != NO_PLACE)
-            world->prefetch(places[k + AHEAD]);
+            base->prefetch(places[k + AHEAD]);
         if (accounts[k].begin == accounts[k].end)
             continue;
         const AccountEntry& last = list_->account_entries_[list_->account_places_[accounts[k].end - 1]];
         AccountState state;
         if (places[k] != NO_PLACE)
-            state = world->state_at(places[k]);
-        settle(&last, false, &state);
+            state = base->state_at(places[k]);
+        apply(&last, false, &state);
         const bool is_wiped = last.wiped_by >= 0;
-        const Status status = places[k] != NO_PLACE ? world->put_at(places[k], state, is_wiped)
-                                                    : world->put(accounts[k].address, state, is_wiped);
+        const Status status =
+            places[k] != NO_PLACE ? base->put_at(places[k], state, is_wiped) : base->put(accounts[k].address, state, is_wiped);
         if (status != Status::RUNNING)
             return status;
     }
     for (size_t k = 0; k < slots.size(); ++k) {
         if (k + AHEAD < slots.size() && places[slots[k + AHEAD].account] != NO_PLACE)
-            world->prefetch(places[slots[k + AHEAD].account], slots[k + AHEAD].key);
+            base->prefetch(places[slots[k + AHEAD].account], slots[k + AHEAD].key);
         const Slot& slot = slots[k];
         if (slot.begin == slot.end)
             continue;
@@ -155,8 +154,8 @@ Status BoundAccessList::fold(World* world) const noexcept {
         const AccountEntry* life = list_->account_entry(list_->place_below(account, list_->count()));
         if (life != nullptr && static_cast<int64_t>(last.transaction) < life->wiped_by)
             continue;
-        const Status status = places[slot.account] != NO_PLACE ? world->set_slot_at(places[slot.account], slot.key, last.value)
-                                                               : world->set_slot_of(account.address, slot.key, last.value);
+        const Status status = places[slot.account] != NO_PLACE ? base->set_slot_at(places[slot.account], slot.key, last.value)
+                                                               : base->set_slot_of(account.address, slot.key, last.value);
         if (status != Status::RUNNING)
             return status;
     }

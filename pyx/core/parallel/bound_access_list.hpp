@@ -1,11 +1,11 @@
-// A plan on the world that one block runs on, which is frozen until `fold`.
+// An access list on the base state of one block, which is frozen until `flush`.
 #pragma once
 
 #include "access_list.hpp"
 
 namespace evmcore {
 
-// How far a run has come in the steps of its transaction.
+// How far an execution has come in the steps of its transaction.
 struct AccessListCursor {
     uint32_t account = 0, slot = 0;
 };
@@ -13,9 +13,9 @@ struct AccessListCursor {
 class BoundAccessList {
 public:
     // `deletes_empty`: touched and empty accounts go (EIP-161).
-    void bind(const AccessList* list, const World* world, bool deletes_empty) noexcept {
+    void bind(const AccessList* list, const World* base, bool deletes_empty) noexcept {
         list_ = list;
-        world_ = world;
+        base_ = base;
         deletes_empty_ = deletes_empty;
     }
 
@@ -24,11 +24,11 @@ public:
     Status slot(uint32_t i, const Address& address, uint32_t place, const u256& key, AccessListCursor* cursor,
                 SlotState* out) const noexcept;
 
-    // Whether a run of transaction i wrote just what the plan says: no more, no less, the same values.
+    // Whether an execution of transaction i wrote just what the list says: no more, no less, the same values.
     bool matches(uint32_t i, const Effects& effects) const noexcept;
 
-    // When all have ended: writes the state after the last transaction to the world.
-    Status fold(World* world) const noexcept;
+    // When all have ended: writes the state after the last transaction to the base state.
+    Status flush(World* base) const noexcept;
 
 private:
     using Account = AccessList::Account;
@@ -39,14 +39,14 @@ private:
     using SlotEntry = AccessList::SlotEntry;
     static constexpr uint32_t NEVER = AccessList::NEVER;
 
-    // The step of transaction i, or what would be one if the plan had one: from the entries, by hash.
+    // The step of transaction i, or, where the list has none, what it would be: from the entries, by hash.
     AccountStep step_of(uint32_t i, const Address& address, uint32_t* cursor) const noexcept;
     SlotStep step_of(uint32_t i, const Address& address, const u256& key, uint32_t* cursor) const noexcept;
     // Turns the state of an account before the block into that after an entry, or before the first (null).
-    void settle(const AccountEntry* entry, bool has_storage, AccountState* state) const noexcept;
+    void apply(const AccountEntry* entry, bool has_storage, AccountState* state) const noexcept;
 
     const AccessList* list_ = nullptr;
-    const World* world_ = nullptr;
+    const World* base_ = nullptr;
     bool deletes_empty_ = false;
 };
 

@@ -1,5 +1,5 @@
 // A hash index that many workers fill and read at once: open addressing over atomic pointers, insert only, no locks.
-// Its capacity is fixed for a block; when it is full, `find_or_add` says so and the caller goes on sequentially.
+// Its capacity is fixed for a block; when it is full, `find_or_add` says so.
 #pragma once
 
 #include <atomic>

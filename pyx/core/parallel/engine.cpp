@@ -74,10 +74,10 @@ Status Engine::begin_optimistic() noexcept {
     for (size_t i = 0; i < count && gas < job->context.gas_limit; ++i)
         gas += std::min(job->transactions[i]->gas_limit, job->context.gas_limit);
     gas = std::min(gas, job->context.gas_limit);
-    // The cheapest cell is a slot in an access list, 1,900 gas, that is written, 2,900; and some are never committed.
-    // Before EIP-150 contracts that destroy themselves make accounts for less: then it takes more room.
+    // The cheapest entry is a slot in an access list, 1,900 gas, that is written, 2,900; and some are never committed. Before EIP-150
+    // contracts that destroy themselves make accounts for less: then the block is executed again with more `room`.
     cells_ = std::min(std::min(static_cast<size_t>(gas / 3000) + 6 * count + 4096, MAX_CELLS) * room, MAX_CELLS);
-    memory.budgets.reset();
+    memory.budgets.reset(tuning.tracking_budget, tuning.tracking_start, tuning.tracking_worth);
     const uint32_t window = tuning.window_per_worker * static_cast<uint32_t>(workers.size());
     if (!memory.reset(job->world, job->rules->deletes_empty_accounts, cells_) ||
         !scheduler.reset(static_cast<uint32_t>(count), window))
@@ -86,14 +86,14 @@ Status Engine::begin_optimistic() noexcept {
 }
 
 Status Engine::flush() noexcept {
-    const Status flushed = memory.fold(job->world, arenas.data(), arenas.size());
+    const Status flushed = memory.flush(job->world, arenas.data(), arenas.size());
     if (flushed == Status::MISSING_STATE)
         job->set_missing(job->context.coinbase);  // the one account that is credited without a look at it
     return flushed;
 }
 
 void Engine::end_optimistic() noexcept {
-    memory.forget(arenas.data(), arenas.size());
+    memory.detach(arenas.data(), arenas.size());
     for (EngineWorker* worker : workers)
         worker->arena.clear();
 }
@@ -116,6 +116,8 @@ void Engine::trace_dependencies(uint32_t i) noexcept {
 }
 
 void Engine::find_conflict(uint32_t i) noexcept {
+    if (!records)
+        return;
     memory.for_each_dependency(job->outcomes[i].effects, job->transactions[i]->sender, [&](uint32_t j) {
         if (j < i)
             transactions[i].waited_for = std::max(transactions[i].waited_for, static_cast<int64_t>(j));

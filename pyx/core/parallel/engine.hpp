@@ -1,5 +1,5 @@
 // One block on several workers: the threads, each worker's machine and counts, the block's multi-version memory and scheduler.
-// How a block is executed on them is in optimistic.cpp (nothing is known of its accesses) and recorded.cpp (all is).
+// How a block is executed on them is in optimistic.cpp (its accesses are unknown) and recorded.cpp (it has an access list).
 #pragma once
 
 #include "hooks.hpp"
@@ -14,10 +14,10 @@ namespace evmcore {
 struct EngineWorker {
     Machine machine;
     VersionArena arena;
-    MultiVersion* memory = nullptr;
-    uint32_t transaction = 0;  // that it executes: what the view answers depends on it
+    MultiVersionMemory* memory = nullptr;
+    uint32_t transaction = 0;  // under execution, which the view answers for
     ExecutionCounts counts;
-    double busy_seconds = 0;  // at work on the block, not waiting for it
+    double busy_seconds = 0;  // executing and committing, not waiting
 
     StateView view() noexcept;
 };
@@ -26,22 +26,22 @@ struct EngineWorker {
 struct alignas(64) TransactionState {
     bool is_exact = false;    // executed with everything below it committed
     bool is_written = false;  // its writes are in multi-version memory
-    int64_t waited_for = -1;  // the transaction whose writes made it execute again
-    uint64_t finish_gas = 0;  // when it could have finished on processors without number, in gas (recorded blocks)
+    int64_t waited_for = -1;  // the last writer of what its aborted execution read; -1: none was aborted
+    uint64_t finish_gas = 0;  // when it could have finished on unlimited workers, in gas (recorded blocks)
 };
 
 struct Engine {
-    Pool pool;
+    WorkerPool pool;
     const ExecutionHooks* hooks = nullptr;
     BlockJob* job = nullptr;
-    MultiVersion memory;
+    MultiVersionMemory memory;
     Scheduler scheduler;
     Vector<EngineWorker*> workers;
     Vector<VersionArena*> arenas;
     Vector<TransactionState> transactions;
     Status status = Status::RUNNING;  // owned by whoever commits
     std::atomic<uint32_t> next_item{0};
-    bool records = false;  // keep the effects, and find what each transaction depends on
+    bool records = false;  // keep the effects, and find each transaction's dependencies
     size_t room = 1;       // times as many versions as a block is expected to need
     uint64_t critical_path_gas = 0;
 
@@ -51,30 +51,30 @@ struct Engine {
 
     bool allocate() noexcept;  // the workers; once, before anything else. False without memory
 
-    // Runs `work` on all workers, after `hooks->begin_block` on the caller, who is worker 0: the threads wake meanwhile. `prepare`
-    // comes next, on the caller. Returns why the block can't begin, or RUNNING when all have ended.
+    // Executes `work` on all workers, after `hooks->begin_block` and `prepare` on the caller, who is worker 0; the threads wake meanwhile.
+    // Returns why the block can't begin, or RUNNING when all have ended.
     template <class Prepare, class Work>
-    Status run_block(Prepare prepare, Work work) noexcept;
+    Status execute_block(Prepare prepare, Work work) noexcept;
 
-    // Between blocks: gives back what one large block needed, and the next ones don't. What is kept are 16 MiB of each part of a
-    // worker's versions and of the engine's own, and what a machine keeps.
+    // Between blocks: gives memory back but for 16 MiB of each part of a worker's versions and of the engine's own, and what a machine
+    // keeps.
     void trim() noexcept;
-    // Whether the block's memory can't be larger.
+    // Whether multi-version memory has reached its cap.
     bool has_all_room() const noexcept { return cells_ == MAX_CELLS; }
     void stop_all() noexcept;
 
-    // The parts of an optimistic block that touch more than one of the members above.
+    // Parts of optimistic execution that use more than one of the members above.
     Status begin_optimistic() noexcept;
-    Status flush() noexcept;  // what is committed goes to the base state; when nobody else works
+    Status flush() noexcept;  // writes what is committed to the base state; when no worker executes
     void end_optimistic() noexcept;
-    // Finds what transaction i, about to commit, depends on; sets its finish.
+    // Finds the dependencies of transaction i, at the commit index; sets its finish_gas.
     void trace_dependencies(uint32_t i) noexcept;
-    // The latest transaction below i that wrote what an aborted execution of i had read.
+    // Sets waited_for, where blocks are recorded.
     void find_conflict(uint32_t i) noexcept;
 
 private:
-    // The hard cap on speculative memory, in accounts and as many slots that the state doesn't have: 4 million, about a gigabyte. Of
-    // those that it has there is one cell each at the most, or as many again a worker.
+    // The cap on multi-version memory: 4 million accounts, and as many slots that the base state doesn't have, about a gigabyte. Of those
+    // that it has there is one entry each at the most, or one a worker.
     static constexpr size_t MAX_CELLS = size_t{1} << 22;
 
     // Worker 0 prepares the block while the others wake. published: by worker 0; what it prepared goes with it.
@@ -87,12 +87,12 @@ private:
 };
 
 template <class Prepare, class Work>
-Status Engine::run_block(Prepare prepare, Work work) noexcept {
+Status Engine::execute_block(Prepare prepare, Work work) noexcept {
     struct Context {
         Engine* engine;
         Work* work;
     } context{this, &work};
-    const auto run = [](void* pointer, int worker) {
+    const auto start = [](void* pointer, int worker) {
         auto* self = static_cast<Context*>(pointer);
         if (!self->engine->wait_at_gate())
             return;
@@ -102,7 +102,7 @@ Status Engine::run_block(Prepare prepare, Work work) noexcept {
     };
     gate_.store(CLOSED, std::memory_order_relaxed);
     critical_path_gas = 0;
-    pool.start(run, &context);
+    pool.start(start, &context);
     Machine* machine = &workers[0]->machine;
     hooks->open(machine, job);
     Status begun = job->reset_results() ? hooks->begin_block(machine, job) : Status::OUT_OF_MEMORY;
@@ -112,7 +112,7 @@ Status Engine::run_block(Prepare prepare, Work work) noexcept {
     }
     gate_.store(begun == Status::RUNNING ? OPEN : CANCELLED, std::memory_order_release);
     if (begun == Status::RUNNING)
-        run(&context, 0);
+        start(&context, 0);
     pool.join();
     if (begun != Status::RUNNING)
         return begun;
@@ -124,7 +124,7 @@ Status Engine::run_block(Prepare prepare, Work work) noexcept {
     return status;
 }
 
-// Nothing is known of what the block's transactions access. `room` and `records` are the engine's.
+// Executes the engine's job without an access list, with its `room` and `records`.
 Status execute_optimistically(Engine* engine) noexcept;
 
 }  // namespace evmcore

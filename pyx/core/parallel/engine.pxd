@@ -4,7 +4,7 @@ from libcpp cimport bool as cbool
 from core.base.status cimport Status
 from core.base.vector cimport Vector
 from core.parallel.hooks cimport ExecutionHooks
-from core.parallel.pool cimport Pool
+from core.parallel.pool cimport WorkerPool
 from core.vm.block_job cimport BlockJob
 from core.vm.frame cimport Machine
 
@@ -22,7 +22,7 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
     cppclass Engine:
         Engine(int) except +
         const ExecutionHooks* hooks
-        Pool pool
+        WorkerPool pool
         BlockJob* job
         Vector[EngineWorker*] workers
         Vector[TransactionState] transactions

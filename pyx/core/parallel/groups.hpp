@@ -1,6 +1,6 @@
-// Execution in two steps that Python threads drive: every transaction on the state before the block, one call each; then the
-// commit in order, where one whose reads an earlier one wrote is executed again. The witness against which optimistic execution is
-// held: simpler, and slower.
+// Execution in two steps that Python threads drive: every transaction on the state before the block, one call each; then the commit in
+// order, where one whose read set fails validation is executed again. A second implementation to compare optimistic execution with:
+// simpler and slower.
 #pragma once
 
 #include "hooks.hpp"
@@ -8,7 +8,7 @@
 namespace evmcore {
 
 // Executes transaction i on the state before the block; its effects stay in its outcome. Any thread, each with its own machine.
-inline void execute_on_parent(Machine* machine, BlockJob* job, const ExecutionHooks* hooks, uint32_t i) noexcept {
+inline void execute_on_base(Machine* machine, BlockJob* job, const ExecutionHooks* hooks, uint32_t i) noexcept {
     const StateView view = job->world->view();
     job->outcomes[i].status = hooks->apply(machine, job, i, &view, ApplyMode::SPECULATIVE);
 }

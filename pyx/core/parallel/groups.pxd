@@ -6,5 +6,5 @@ from core.vm.block_job cimport BlockJob
 from core.vm.frame cimport Machine
 
 cdef extern from "core/parallel/groups.hpp" namespace "evmcore" nogil:
-    void execute_on_parent(Machine*, BlockJob*, const ExecutionHooks*, uint32_t)
+    void execute_on_base(Machine*, BlockJob*, const ExecutionHooks*, uint32_t)
     Status commit_in_order(Machine*, BlockJob*, const ExecutionHooks*)

@@ -1,18 +1,19 @@
-// Reads, publication and ordered commit of the multi-version state.
+// Reads, writes, validation and ordered commit of multi-version memory.
 #include "multiversion.hpp"
 
 namespace evmcore {
 
-bool MultiVersion::reset(const World* world, bool deletes_empty, size_t cells) noexcept {
-    world_ = world;
+bool MultiVersionMemory::reset(const World* base, bool deletes_empty, size_t cells) noexcept {
+    base_ = base;
     deletes_empty_ = deletes_empty;
     cells_ = cells;
     has_wipes_.store(false, std::memory_order_relaxed);
-    is_laid_ = true;
+    is_attached_ = true;
     return accounts_.reset(cells) && slots_.reset(cells);
 }
 
-void MultiVersion::resolve(const VersionedAccount& entry, uint32_t i, AccountState* out, int64_t* wiped_by) const noexcept {
+void MultiVersionMemory::resolve(const VersionedAccount& entry, uint32_t i, AccountState* out,
+                                 int64_t* wiped_by) const noexcept {
     *out = entry.committed;
     *wiped_by = entry.wiped_by;
     for (const AccountVersion* version = entry.lowest; version != nullptr && version->transaction < i; version = version->above)
@@ -20,35 +21,35 @@ void MultiVersion::resolve(const VersionedAccount& entry, uint32_t i, AccountSta
             *wiped_by = version->transaction;
 }
 
-Status MultiVersion::account(uint32_t i, const Address& address, AccountState* out) noexcept {
-    return account_at(i, world_->place_of(address), address, out);
+Status MultiVersionMemory::account(uint32_t i, const Address& address, AccountState* out) noexcept {
+    return account_at(i, base_->place_of(address), address, out);
 }
 
-Status MultiVersion::account_at(uint32_t i, uint32_t place, const Address& address, AccountState* out) const noexcept {
+Status MultiVersionMemory::account_at(uint32_t i, uint32_t place, const Address& address, AccountState* out) const noexcept {
     VersionedAccount* entry = entry_at(place, address);
     if (place != NO_PLACE && (entry == nullptr || !entry->is_written.load(std::memory_order_acquire))) {
-        const Status status = world_->account_at(place, out);
-        out->is_contended = budgets.is_tracked(place);
+        const Status status = base_->account_at(place, out);
+        out->is_tracked = budgets.is_tracked(place);
         return status;
     }
     if (entry == nullptr)
-        return world_->account(address, out);
+        return base_->account(address, out);
     int64_t wiped_by;
     SpinGuard guard{entry->lock};
     resolve(*entry, i, out, &wiped_by);
-    out->is_contended = place != NO_PLACE && budgets.is_tracked(place);
+    out->is_tracked = place != NO_PLACE && budgets.is_tracked(place);
     return Status::RUNNING;
 }
 
-Status MultiVersion::slot(uint32_t i, const Address& address, uint32_t place, const u256& key, SlotState* out) noexcept {
+Status MultiVersionMemory::slot(uint32_t i, const Address& address, uint32_t place, const u256& key, SlotState* out) noexcept {
     if (place == NO_PLACE)
-        place = world_->place_of(address);
-    const AccountRecord* record = place != NO_PLACE ? &world_->record(place) : nullptr;
+        place = base_->place_of(address);
+    const AccountRecord* record = place != NO_PLACE ? &base_->record(place) : nullptr;
     VersionedAccount* account = entry_at(place, address);
     if (account == nullptr)
-        return world_->slot(record, key, out);
+        return base_->slot(record, key, out);
     int64_t wiped_by = -1;
-    // Acquire: a wipe that was published before we began is seen here.
+    // Acquire: a wipe that was written before this execution began is seen here.
     if (has_wipes_.load(std::memory_order_acquire)) {
         AccountState state;
         SpinGuard guard{account->lock};
@@ -64,7 +65,7 @@ Status MultiVersion::slot(uint32_t i, const Address& address, uint32_t place, co
         out->value = u256{};
         for (; seen != nullptr && static_cast<int64_t>(seen->transaction) >= wiped_by; seen = seen->below) {
             out->value += seen->value;
-            if (!seen->is_change)
+            if (!seen->is_difference)
                 return Status::RUNNING;
         }
         if (entry->written_by >= wiped_by)
@@ -73,17 +74,17 @@ Status MultiVersion::slot(uint32_t i, const Address& address, uint32_t place, co
     }
     if (wiped_by >= 0 || out->stored == nullptr) {
         out->value = u256{};
-        return wiped_by >= 0 ? Status::RUNNING : world_->absent_slot(record);
+        return wiped_by >= 0 ? Status::RUNNING : base_->absent_slot(record);
     }
     out->value = out->stored->value;
     return Status::RUNNING;
 }
 
-VersionedAccount* MultiVersion::add_entry(AccountEffect* effect, VersionArena* arena) noexcept {
+VersionedAccount* MultiVersionMemory::add_entry(AccountEffect* effect, VersionArena* arena) noexcept {
     if (effect->entry != nullptr)
         return effect->entry;
-    // A strict world that doesn't know the account: a blind credit of the beneficiary. `fold` will refuse it.
-    const uint32_t place = effect->place != NO_PLACE ? effect->place : world_->place_of(effect->address);
+    // A strict base state that doesn't know the account: a blind credit of the beneficiary. `flush` will refuse it.
+    const uint32_t place = effect->place != NO_PLACE ? effect->place : base_->place_of(effect->address);
     const auto make = [&]() -> VersionedAccount* {
         VersionedAccount* entry = arena->accounts.size() < cells_ ? arena->accounts.add() : nullptr;
         if (entry == nullptr)
@@ -91,19 +92,20 @@ VersionedAccount* MultiVersion::add_entry(AccountEffect* effect, VersionArena* a
         entry->key = effect->address;
         entry->place = place;
         if (place != NO_PLACE)
-            entry->committed = world_->state_at(place);
+            entry->committed = base_->state_at(place);
         return entry;
     };
     if (place == NO_PLACE || !tuning.attached_versions)
         return effect->entry = accounts_.find_or_add(effect->address, make);
-    const Overlay& overlay = world_->record(place).overlay;
-    VersionedAccount* entry = overlay.get<VersionedAccount>();
+    const AttachedVersions& versions = base_->record(place).versions;
+    VersionedAccount* entry = versions.get<VersionedAccount>();
     if (entry == nullptr && (entry = make()) != nullptr)
-        entry = overlay.lay(entry);
+        entry = versions.attach(entry);
     return effect->entry = entry;
 }
 
-VersionedSlot* MultiVersion::add_entry(SlotEffect* effect, const VersionedAccount* account, VersionArena* arena) noexcept {
+VersionedSlot* MultiVersionMemory::add_entry(SlotEffect* effect, const VersionedAccount* account,
+                                             VersionArena* arena) noexcept {
     if (effect->entry != nullptr)
         return effect->entry;
     const StoredSlot* stored = effect->stored != nullptr ? effect->stored : stored_of(account, effect->key);
@@ -119,17 +121,17 @@ VersionedSlot* MultiVersion::add_entry(SlotEffect* effect, const VersionedAccoun
     };
     if (stored == nullptr || !tuning.attached_versions)
         return effect->entry = slots_.find_or_add({account, effect->key}, make);
-    VersionedSlot* entry = stored->overlay.get<VersionedSlot>();
+    VersionedSlot* entry = stored->versions.get<VersionedSlot>();
     if (entry == nullptr && (entry = make()) != nullptr)
-        entry = stored->overlay.lay(entry);
+        entry = stored->versions.attach(entry);
     return effect->entry = entry;
 }
 
 namespace {
 
-// Most versions are the newest of their entry when they come and the oldest when they go: both ends are at hand.
+// Most versions are the newest of their list when they come and the oldest when they go: a list has both ends.
 template <class Entry, class Version>
-void put_in(Entry* entry, Version* version) noexcept {
+void insert_version(Entry* entry, Version* version) noexcept {
     Version* below = entry->highest;
     while (below != nullptr && below->transaction > version->transaction)
         below = below->below;
@@ -141,7 +143,7 @@ void put_in(Entry* entry, Version* version) noexcept {
 }
 
 template <class Entry>
-void take_out(Entry* entry, uint32_t i) noexcept {
+void remove_version(Entry* entry, uint32_t i) noexcept {
     auto* version = entry->lowest;
     while (version != nullptr && version->transaction < i)
         version = version->above;
@@ -153,10 +155,10 @@ void take_out(Entry* entry, uint32_t i) noexcept {
 
 }  // namespace
 
-bool MultiVersion::publish(uint32_t i, Effects* effects, VersionArena* arena) noexcept {
+bool MultiVersionMemory::write(uint32_t i, Effects* effects, VersionArena* arena) noexcept {
     for (AccountEffect& effect : effects->accounts) {
-        // A fee is not shown: whoever looks at the beneficiary needs all the fees below, and would look in vain before its turn. So
-        // not every transaction writes to the same few lines of memory.
+        // A fee is no version: a read of the beneficiary needs all fees below it, and would fail validation before its turn anyhow. So
+        // transactions don't all write to one version list.
         if (effect.writes == 0 || effect.is_blind)
             continue;
         VersionedAccount* entry = add_entry(&effect, arena);
@@ -170,7 +172,7 @@ bool MultiVersion::publish(uint32_t i, Effects* effects, VersionArena* arena) no
         if ((effect.writes & (CREATED | DESTROYED)) || (entry->committed.has_storage && (effect.writes & TOUCHED)))
             has_wipes_.store(true, std::memory_order_release);
         entry->is_written.store(true, std::memory_order_release);
-        put_in(entry, version);
+        insert_version(entry, version);
     }
     for (SlotEffect& effect : effects->slots) {
         AccountEffect& owner = effects->accounts[effect.account];
@@ -182,46 +184,46 @@ bool MultiVersion::publish(uint32_t i, Effects* effects, VersionArena* arena) no
         if (version == nullptr)
             return false;
         version->transaction = i;
-        version->is_change = effect.has_guard();
-        version->value = version->is_change ? effect.value - effect.seen : effect.value;
+        version->is_difference = effect.has_range();
+        version->value = version->is_difference ? effect.value - effect.seen : effect.value;
         SpinGuard guard{entry->lock};
-        put_in(entry, version);
+        insert_version(entry, version);
     }
     return true;
 }
 
-void MultiVersion::unpublish(uint32_t i, const Effects& effects) noexcept {
+void MultiVersionMemory::remove(uint32_t i, const Effects& effects) noexcept {
     for (const AccountEffect& effect : effects.accounts) {
         if (effect.writes == 0 || effect.entry == nullptr)
             continue;
         SpinGuard guard{effect.entry->lock};
-        take_out(effect.entry, i);
+        remove_version(effect.entry, i);
     }
     for (const SlotEffect& effect : effects.slots) {
         if (!effect.is_write || effect.entry == nullptr)
             continue;
         SpinGuard guard{effect.entry->lock};
-        take_out(effect.entry, i);
+        remove_version(effect.entry, i);
     }
 }
 
-bool MultiVersion::is_valid(Effects* effects, ExecutionCounts* counts) noexcept {
-    bool is_repaired = false;
-    bool is_slot_repaired = false;
+bool MultiVersionMemory::validate(Effects* effects, ExecutionCounts* counts) noexcept {
+    bool is_rebased = false;
+    bool is_slot_rebased = false;
     for (AccountEffect& effect : effects->accounts) {
-        if (effect.was_followed)
+        if (effect.was_tracked)
             budgets.spend(effect.place);
         effect.entry = written(effect);
         if (effect.entry != nullptr) {
             // No lock: only the committer, who asks, writes `committed`.
             if (effect.reads != 0 && !still_holds(effect, effect.entry->committed))
                 return false;
-            // A beneficiary that was only paid has read nothing.
-            is_repaired |= effect.reads != 0 && effect.entry->committed.balance != effect.seen_balance &&
-                           ((effect.writes & WROTE_BALANCE) || (effect.reads & READ_BALANCE_MINIMUM));
+            // Of a beneficiary that was only credited nothing was read.
+            is_rebased |= effect.reads != 0 && effect.entry->committed.balance != effect.seen_balance &&
+                          ((effect.writes & WROTE_BALANCE) || (effect.reads & READ_BALANCE_MINIMUM));
         } else if (effect.reads & READ_NONCE) {
-            // Nobody wrote it, but a sender's nonce may be what its transaction says, and not what the world does.
-            const AccountState state = effect.place != NO_PLACE ? world_->state_at(effect.place) : AccountState{};
+            // No transaction wrote it, but a sender's nonce may be what its transaction says, and not what the base state does.
+            const AccountState state = effect.place != NO_PLACE ? base_->state_at(effect.place) : AccountState{};
             if (!still_holds(effect, state))
                 return false;
         }
@@ -240,21 +242,21 @@ bool MultiVersion::is_valid(Effects* effects, ExecutionCounts* counts) noexcept 
             continue;
         const AccountEffect& owner = effects->accounts[effect.account];
         if (!effects->admits(effect, now)) {
-            blame(owner.place, owner.was_followed);
+            blame(owner.place, owner.was_tracked);
             return false;
         }
-        // As a run on `now` would have left it.
+        // As an execution on `now` would have left it.
         effect.value += now - effect.seen;
         effect.seen = now;
         budgets.reward(owner.place);
-        is_slot_repaired = true;
+        is_slot_rebased = true;
     }
-    counts->rebased += is_repaired || is_slot_repaired;
-    counts->rebased_slots += is_slot_repaired;
+    counts->rebased += is_rebased || is_slot_rebased;
+    counts->rebased_slots += is_slot_rebased;
     return true;
 }
 
-bool MultiVersion::commit(uint32_t i, Effects* effects, VersionArena* arena) noexcept {
+bool MultiVersionMemory::commit(uint32_t i, Effects* effects, VersionArena* arena) noexcept {
     for (AccountEffect& effect : effects->accounts) {
         if (effect.writes == 0)
             continue;
@@ -262,8 +264,8 @@ bool MultiVersion::commit(uint32_t i, Effects* effects, VersionArena* arena) noe
         if (entry == nullptr || !arena->keep(effect.code))
             return false;
         SpinGuard guard{entry->lock};
-        take_out(entry, i);
-        // A run on an older state may have taken for a birth what is a plain touch now.
+        remove_version(entry, i);
+        // An execution on an older state may have created what it only touches now.
         if (effect.writes == TOUCHED && entry->committed.exists &&
             (entry->committed.nonce != 0 || entry->committed.code != nullptr)) {
             effect.writes = 0;
@@ -299,7 +301,7 @@ bool MultiVersion::commit(uint32_t i, Effects* effects, VersionArena* arena) noe
             account->committed.has_storage = account->committed.is_storage_known = true;
         }
         SpinGuard guard{entry->lock};
-        take_out(entry, i);
+        remove_version(entry, i);
         entry->is_changed = true;
         entry->committed = effect.value;
         entry->written_by = i;
@@ -307,9 +309,8 @@ bool MultiVersion::commit(uint32_t i, Effects* effects, VersionArena* arena) noe
     return true;
 }
 
-Status MultiVersion::fold(World* world, VersionArena* const* arenas, size_t arena_count) noexcept {
-    // First what the world has already, where it lies; then what is to be added, which moves things: by then nothing lies
-    // over them any more.
+Status MultiVersionMemory::flush(World* base, VersionArena* const* arenas, size_t arena_count) noexcept {
+    // First what the base state has already, in place; then what is to be added, which moves records: by then nothing is attached.
     new_accounts_.clear();
     new_slots_.clear();
     Status status = Status::RUNNING;
@@ -317,14 +318,14 @@ Status MultiVersion::fold(World* world, VersionArena* const* arenas, size_t aren
         if (!is_ok && status == Status::RUNNING)
             status = Status::OUT_OF_MEMORY;
     };
-    // What another core wrote last lies far away: it is asked for ahead.
+    // Cache lines that another core wrote last are prefetched.
     constexpr size_t AHEAD = 8;
     for (size_t a = 0; a < arena_count; ++a)
         for (size_t k = 0; k < arenas[a]->accounts.size(); ++k) {
             if (k + AHEAD < arenas[a]->accounts.size()) {
                 const VersionedAccount& later = arenas[a]->accounts[k + AHEAD];
                 if (later.place != NO_PLACE)
-                    world->prefetch(later.place);
+                    base->prefetch(later.place);
             }
             const VersionedAccount& entry = arenas[a]->accounts[k];
             if (!entry.is_changed)
@@ -332,7 +333,7 @@ Status MultiVersion::fold(World* world, VersionArena* const* arenas, size_t aren
             if (entry.place == NO_PLACE)
                 note(new_accounts_.push_back(&entry));
             else if (status == Status::RUNNING)
-                status = world->put_at(entry.place, entry.committed, entry.is_wiped);
+                status = base->put_at(entry.place, entry.committed, entry.is_wiped);
         }
     for (size_t a = 0; a < arena_count; ++a)
         for (size_t k = 0; k < arenas[a]->slots.size(); ++k) {
@@ -345,32 +346,32 @@ Status MultiVersion::fold(World* world, VersionArena* const* arenas, size_t aren
             if (entry.stored == nullptr || account.is_wiped)
                 note(new_slots_.push_back(&entry));
             else if (status == Status::RUNNING)
-                status = world->set_slot_at(account.place, entry.key.slot, entry.stored, entry.committed);
+                status = base->set_slot_at(account.place, entry.key.slot, entry.stored, entry.committed);
         }
-    forget(arenas, arena_count);
+    detach(arenas, arena_count);
     for (size_t k = 0; k < new_accounts_.size() && status == Status::RUNNING; ++k)
-        status = world->put(new_accounts_[k]->key, new_accounts_[k]->committed, new_accounts_[k]->is_wiped);
+        status = base->put(new_accounts_[k]->key, new_accounts_[k]->committed, new_accounts_[k]->is_wiped);
     for (size_t k = 0; k < new_slots_.size() && status == Status::RUNNING; ++k)
-        status = world->set_slot_of(new_slots_[k]->key.account->key, new_slots_[k]->key.slot, new_slots_[k]->committed);
+        status = base->set_slot_of(new_slots_[k]->key.account->key, new_slots_[k]->key.slot, new_slots_[k]->committed);
     return status;
 }
 
-void MultiVersion::forget(VersionArena* const* arenas, size_t arena_count) noexcept {
-    if (!is_laid_)
+void MultiVersionMemory::detach(VersionArena* const* arenas, size_t arena_count) noexcept {
+    if (!is_attached_)
         return;
-    is_laid_ = false;
+    is_attached_ = false;
     for (size_t a = 0; a < arena_count; ++a) {
         for (size_t k = 0; k < arenas[a]->accounts.size(); ++k) {
             VersionedAccount& entry = arenas[a]->accounts[k];
             if (entry.place != NO_PLACE && tuning.attached_versions)
-                world_->record(entry.place).overlay.lift();
+                base_->record(entry.place).versions.detach();
             else
                 accounts_.forget(entry);
         }
         for (size_t k = 0; k < arenas[a]->slots.size(); ++k) {
             VersionedSlot& entry = arenas[a]->slots[k];
             if (entry.stored != nullptr && tuning.attached_versions)
-                entry.stored->overlay.lift();
+                entry.stored->versions.detach();
             else
                 slots_.forget(entry);
         }

@@ -1,15 +1,16 @@
-// The multi-version state of one block: for each account and slot that a transaction wrote, what is committed, and what
-// transactions that have not committed yet would write. Transaction i sees the committed value and the versions below i.
-// Shared by all workers; the world beneath is frozen while they run. Balances are kept as changes, so that credits and
-// covered debits commute; a wiped account's older slots are out of sight of later transactions.
-// Entries lie over the world's records, so that looking there finds both; what the world doesn't have is in two indices.
+// Multi-version memory of one block: for each account and slot that a transaction wrote, the committed value, and the versions that
+// transactions above the commit index wrote. Transaction i reads the committed value under the versions below i. Shared by all workers;
+// the base state is frozen meanwhile. Balance versions are differences, so that credits and covered debits commute; a wipe hides an
+// account's older slots from later transactions.
+// Version lists are attached to the base state's records, so that one lookup finds both; those of what the base state doesn't have are
+// in two indices.
 #pragma once
 
 #include "../base/spin_lock.hpp"
 #include "../state/world.hpp"
 #include "../vm/execution_counts.hpp"
 #include "concurrent_index.hpp"
-#include "tracking_budget.hpp"
+#include "../tracking/tracking_budget.hpp"
 #include "tuning.hpp"
 
 namespace evmcore {
@@ -26,25 +27,25 @@ struct AccountVersion {
 struct VersionedAccount {
     Address key;
     SpinLock lock;
-    // Whether any transaction wrote the account itself, and not just its slots: until then it is as in the world, and needs
-    // no lock to be read. published: set before the first write.
+    // Whether any transaction wrote the account itself, and not just its slots: until then the base state has it, and it is read
+    // without the lock. published: set before the first write.
     std::atomic<bool> is_written{false};
     bool is_changed = false;   // by a commit
-    bool is_wiped = false;     // by a commit: slots of the world are gone
+    bool is_wiped = false;     // by a commit: slots of the base state are gone
     int64_t wiped_by = -1;     // the last committed transaction that wiped its storage
     int64_t balance_by = -1;   // the last committed transactions that changed its balance,
     int64_t nonce_by = -1;     // its nonce,
     int64_t identity_by = -1;  // and its code or whether it exists
     uint32_t index_place = 0;
-    uint32_t place = NO_PLACE;  // in the world; set before the entry is shown, so it is read without the lock
-    AccountState committed;     // the world's, until something commits
+    uint32_t place = NO_PLACE;  // index in the base state; set before the entry is published, so it is read without the lock
+    AccountState committed;     // the base state's, until something commits
     AccountVersion* lowest = nullptr;
     AccountVersion* highest = nullptr;
 };
 
 struct SlotVersion {
     uint32_t transaction;
-    bool is_change;  // `value` is what is added to what lies below
+    bool is_difference;  // `value` is added to the value below
     u256 value;
     SlotVersion* above;
     SlotVersion* below;
@@ -66,8 +67,8 @@ struct VersionedSlot {
     bool is_changed = false;
     int64_t written_by = -1;  // the last committed transaction that wrote it
     uint32_t index_place = 0;
-    const StoredSlot* stored = nullptr;  // where the world has it
-    u256 committed;                      // the world's, until something commits
+    const StoredSlot* stored = nullptr;  // its record in the base state
+    u256 committed;                      // the base state's, until something commits
     SlotVersion* lowest = nullptr;
     SlotVersion* highest = nullptr;
 };
@@ -110,30 +111,30 @@ struct VersionArena {
     }
 };
 
-class MultiVersion {
+class MultiVersionMemory {
 public:
-    // Starts a block on `world`. Each worker has room for `cells` accounts and as many slots, and all together for as many that
-    // the world doesn't have. False without memory.
-    bool reset(const World* world, bool deletes_empty, size_t cells) noexcept;
+    // Starts a block on a base state. Each worker has room for `cells` accounts and as many slots, and all together for as many that
+    // the base state doesn't have. False without memory.
+    bool reset(const World* base, bool deletes_empty, size_t cells) noexcept;
 
-    // What transaction i sees. The world's own answer where nothing below i wrote.
+    // Reads by transaction i: what is committed, under the versions below i.
     Status account(uint32_t i, const Address& address, AccountState* out) noexcept;
     Status slot(uint32_t i, const Address& address, uint32_t place, const u256& key, SlotState* out) noexcept;
 
-    // Shows the writes of transaction i but its fee, which has run but not committed; `effects` must stay until `unpublish`.
-    // False when the block's memory is full.
-    bool publish(uint32_t i, Effects* effects, VersionArena* arena) noexcept;
-    void unpublish(uint32_t i, const Effects& effects) noexcept;
+    // Writes the versions of transaction i, which was executed above the commit index; `effects` must stay until `remove`. Its fee is no
+    // version. False when the block's memory is full.
+    bool write(uint32_t i, Effects* effects, VersionArena* arena) noexcept;
+    void remove(uint32_t i, const Effects& effects) noexcept;
 
     // The rest is for the one worker that commits, with everything below i committed.
-    // Whether a run of i that saw `effects` would come out the same now; these are then what they would have been now. Counted
-    // in `repairs` if a balance or a slot that it changed or checked is another by now, and all the same it stands.
-    bool is_valid(Effects* effects, ExecutionCounts* counts) noexcept;
-    // Makes the writes of i the committed state; the versions of i must be unpublished or never have been.
+    // Whether the read set validates against what is committed. If so the effects are re-based: what an execution on that would have
+    // left. Counted in `rebased` if a balance or slot that it changed or compared has another value now.
+    bool validate(Effects* effects, ExecutionCounts* counts) noexcept;
+    // Commits the effects of i; its versions go.
     bool commit(uint32_t i, Effects* effects, VersionArena* arena) noexcept;
     // Calls visit(j) for each committed transaction j that wrote what `effects` depends on: the last writer of each value.
-    // The sender's nonce is no dependency, since the transaction itself says it. A slot is, merged or not: whether it was
-    // followed is a matter of the schedule.
+    // The sender's nonce is no dependency, since the transaction itself says it. A slot is one, re-based or not: whether it was tracked
+    // depends on the schedule.
     template <class Visit>
     void for_each_dependency(const Effects& effects, const Address& sender, Visit visit) noexcept {
         const auto tell = [&](int64_t writer) {
@@ -161,11 +162,10 @@ public:
         }
     }
 
-    // After the last commit, when no worker runs: writes everything to the world.
-    Status fold(World* world, VersionArena* const* arenas, size_t arena_count) noexcept;
-    // Forgets the entries of the arenas, which may then be cleared; the world is as it was before `reset` saw it, but for
-    // what `fold` wrote.
-    void forget(VersionArena* const* arenas, size_t arena_count) noexcept;
+    // After the last commit, when no worker executes: writes everything to the base state.
+    Status flush(World* base, VersionArena* const* arenas, size_t arena_count) noexcept;
+    // Detaches the version lists of the arenas, which may then be cleared.
+    void detach(VersionArena* const* arenas, size_t arena_count) noexcept;
 
     // Between blocks: gives back what is more than `kept_bytes`, of each.
     void trim(size_t kept_bytes) noexcept {
@@ -178,7 +178,7 @@ public:
     TrackingBudgets budgets;
 
 private:
-    // The entry of what a run saw; null where nobody wrote.
+    // The version list of what was read; null where no transaction wrote.
     VersionedAccount* written(const AccountEffect& effect) const noexcept {
         if (effect.entry != nullptr)
             return effect.entry;
@@ -193,44 +193,44 @@ private:
             return entry_of(account, effect.key);
         return entry_at(effect.stored, account, effect.key);
     }
-    // The same by key, of what was seen through no view or in another life of the account.
-    VersionedAccount* entry_of(const Address& address) const noexcept { return entry_at(world_->place_of(address), address); }
+    // The same by key, of what was read through no view or in an earlier life of the account.
+    VersionedAccount* entry_of(const Address& address) const noexcept { return entry_at(base_->place_of(address), address); }
     VersionedSlot* entry_of(const VersionedAccount* account, const u256& key) const noexcept {
         return entry_at(stored_of(account, key), account, key);
     }
-    // The same where the place in the world is known.
+    // The same where its record in the base state is known.
     VersionedAccount* entry_at(uint32_t place, const Address& address) const noexcept {
-        return place != NO_PLACE && tuning.attached_versions ? world_->record(place).overlay.get<VersionedAccount>()
+        return place != NO_PLACE && tuning.attached_versions ? base_->record(place).versions.get<VersionedAccount>()
                                                              : accounts_.find(address);
     }
     VersionedSlot* entry_at(const StoredSlot* stored, const VersionedAccount* account, const u256& key) const noexcept {
-        return stored != nullptr && tuning.attached_versions ? stored->overlay.get<VersionedSlot>()
+        return stored != nullptr && tuning.attached_versions ? stored->versions.get<VersionedSlot>()
                                                              : slots_.find({account, key});
     }
     const StoredSlot* stored_of(const VersionedAccount* account, const u256& key) const noexcept {
-        return account->place != NO_PLACE ? world_->slot_at(account->place, key) : nullptr;
+        return account->place != NO_PLACE ? base_->slot_at(account->place, key) : nullptr;
     }
-    // The account, read from where `place` says, as i sees it.
+    // A read by transaction i of the account at `place`.
     Status account_at(uint32_t i, uint32_t place, const Address& address, AccountState* out) const noexcept;
-    // Learns of a run that is in vain over a slot of this account.
-    void blame(uint32_t place, bool was_followed) noexcept {
+    // An execution was aborted over a slot of this account.
+    void blame(uint32_t place, bool was_tracked) noexcept {
         if (place != NO_PLACE)
-            budgets.blame(place, was_followed);
+            budgets.blame(place, was_tracked);
     }
 
-    // The entry for writing, made if there is none; null when the block's memory is full.
+    // The version list for writing, made if there is none; null when the block's memory is full.
     VersionedAccount* add_entry(AccountEffect* effect, VersionArena* arena) noexcept;
     VersionedSlot* add_entry(SlotEffect* effect, const VersionedAccount* account, VersionArena* arena) noexcept;
-    // The account as i sees it, and the last transaction below i that wiped its storage (-1: none). Caller holds the lock.
+    // A read by transaction i, and the last transaction below i that wiped the account's storage (-1: none). Caller holds the lock.
     void resolve(const VersionedAccount& entry, uint32_t i, AccountState* out, int64_t* wiped_by) const noexcept;
 
-    const World* world_ = nullptr;
+    const World* base_ = nullptr;
     bool deletes_empty_ = false;
-    size_t cells_ = 0;                              // that an arena may hold of accounts, and of slots
-    bool is_laid_ = false;                          // something may lie over the world, and pointers into it hold
-    Vector<const VersionedAccount*> new_accounts_;  // these two: what `fold` has to add; kept for their memory
+    size_t cells_ = 0;          // that an arena may hold of accounts, and of slots
+    bool is_attached_ = false;  // version lists may be attached to the base state, and pointers into it are valid
+    Vector<const VersionedAccount*> new_accounts_;  // these two: what `flush` has to add; kept for their memory
     Vector<const VersionedSlot*> new_slots_;
-    std::atomic<bool> has_wipes_{false};  // published: set by whoever publishes or commits the first one
+    std::atomic<bool> has_wipes_{false};  // published: set by whoever writes or commits the first one
     ConcurrentIndex<Address, VersionedAccount, SeededHash> accounts_;
     ConcurrentIndex<VersionedSlot::Key, VersionedSlot, VersionedSlot::Hasher> slots_;
 };

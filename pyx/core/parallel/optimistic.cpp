@@ -1,6 +1,6 @@
-// Optimistic execution: Block-STM with ordered commit. Each worker claims transactions, executes them on multi-version memory, writes
-// what they wrote to it, and commits in index order whatever has been executed; what fails validation at the commit index is
-// executed again there, on what is final.
+// Optimistic execution: Block-STM with ordered commit. Each worker claims a transaction, executes it on multi-version memory, and writes
+// its versions there. Whatever has been executed is committed in index order: at the commit index its read set is validated, and what
+// fails is executed again there, on what is final.
 #include "../base/clock.hpp"
 #include "engine.hpp"
 
@@ -14,7 +14,7 @@ public:
         : engine_{*engine}, worker_{*worker}, number_{number} {}
 
     // Until all are committed, or the block has failed.
-    void run() noexcept {
+    void work() noexcept {
         const double began = seconds_now();
         double idle_since = 0, idle_seconds = 0;
         uint32_t index = 0, idle = 0;
@@ -78,18 +78,18 @@ private:
         return false;
     }
 
-    // Executes transaction i on what is committed and written below it, and writes its effects to multi-version memory.
+    // Executes transaction i on what is committed and written below it, and writes its versions to multi-version memory.
     void execute(uint32_t i) noexcept {
         TransactionState& own = state(i);
         own.is_exact = engine_.scheduler.commit_index() == i;
-        worker_.machine.follow_slots(tuning.value_tracking && !own.is_exact);
+        worker_.machine.track_values(tuning.value_tracking && !own.is_exact);
         apply(i, own.is_exact ? ApplyMode::EXACT : ApplyMode::SPECULATIVE);
-        worker_.machine.follow_slots(false);
+        worker_.machine.track_values(false);
         if (!own.is_exact && is_result(outcome(i).status) && engine_.scheduler.commit_index() != i) {
-            schedule_point(SchedulePoint::PUBLISH);
-            // Full: nobody sees it before it commits, which costs time, not truth.
+            schedule_point(SchedulePoint::WRITE);
+            // If memory is full nobody reads them before they are committed: more is aborted then.
             own.is_written = true;
-            engine_.memory.publish(i, &outcome(i).effects, &worker_.arena);
+            engine_.memory.write(i, &outcome(i).effects, &worker_.arena);
         }
     }
 
@@ -97,10 +97,10 @@ private:
         if (!state(i).is_written)
             return;
         state(i).is_written = false;
-        engine_.memory.unpublish(i, outcome(i).effects);
+        engine_.memory.remove(i, outcome(i).effects);
     }
 
-    // Takes back the execution of transaction i.
+    // The execution of transaction i failed validation.
     void abort(uint32_t i) noexcept {
         remove(i);
         ++worker_.counts.aborted;
@@ -108,7 +108,7 @@ private:
             worker_.counts.aborted_gas += static_cast<uint64_t>(outcome(i).gas_used);
     }
 
-    // Commits as far as transactions have been executed, unless another worker is at it.
+    // Commits as far as transactions have been executed, unless another worker does.
     void commit_ready() noexcept {
         uint32_t i;
         if (!engine_.scheduler.try_begin_commit())
@@ -125,7 +125,7 @@ private:
         engine_.scheduler.end_commit();
     }
 
-    // Whether the execution of i, at the commit index, stands: its reads are what is committed now, and the block has room for it.
+    // Whether the execution of i, at the commit index, is valid: its read set validates, and the block has room for it.
     bool validates(uint32_t i) noexcept {
         if (!is_result(outcome(i).status))
             return false;
@@ -133,7 +133,7 @@ private:
             return true;
         schedule_point(SchedulePoint::VALIDATE);
         return engine_.hooks->check_room(engine_.job, i) == Status::RUNNING &&
-               engine_.memory.is_valid(&outcome(i).effects, &worker_.counts);
+               engine_.memory.validate(&outcome(i).effects, &worker_.counts);
     }
 
     // Executes transaction i, which is at the commit index and failed validation, on what is final, and commits it.
@@ -150,7 +150,7 @@ private:
         return commit(i);
     }
 
-    // Makes what transaction i wrote the committed state.
+    // Commits the effects of transaction i.
     Status commit(uint32_t i) noexcept {
         schedule_point(SchedulePoint::COMMIT);
         if (engine_.records)
@@ -184,9 +184,9 @@ private:
 }  // namespace
 
 Status execute_optimistically(Engine* engine) noexcept {
-    Status status =
-        engine->run_block([&]() noexcept { return engine->begin_optimistic(); },
-                          [&](EngineWorker* worker, int number) noexcept { OptimisticWorker{engine, worker, number}.run(); });
+    Status status = engine->execute_block(
+        [&]() noexcept { return engine->begin_optimistic(); },
+        [&](EngineWorker* worker, int number) noexcept { OptimisticWorker{engine, worker, number}.work(); });
     if (status == Status::RUNNING && engine->scheduler.is_stopped())
         status = Status::ABORTED;
     if (status == Status::RUNNING)

@@ -1,5 +1,5 @@
-// Threads that wait for work: one call executes a function on several of them and on the caller, and returns when all are
-// done. They start when they are first needed, are parked in between, and end with the pool. One call at a time.
+// A worker pool: one call executes a function on several threads and on the caller, and returns when all are done. Threads start when
+// they are first needed, sleep in between, and end with the pool. One call at a time.
 #pragma once
 
 #include <pthread.h>
@@ -25,26 +25,26 @@ struct ClaimCounter {
     std::atomic<size_t> next{0};
 };
 
-class Pool {
+class WorkerPool {
 public:
     using Work = void (*)(void* context, int worker);
 
     // `workers` counts the caller, who is worker 0.
-    explicit Pool(int workers) noexcept : workers_{workers} {}
-    Pool(const Pool&) = delete;
-    Pool& operator=(const Pool&) = delete;
+    explicit WorkerPool(int workers) noexcept : workers_{workers} {}
+    WorkerPool(const WorkerPool&) = delete;
+    WorkerPool& operator=(const WorkerPool&) = delete;
     // Not while work is going on.
-    ~Pool() {
-        if (crew_ == nullptr || crew_->process != process_generation())
+    ~WorkerPool() {
+        if (threads_ == nullptr || threads_->process != process_generation())
             return;  // threads don't come along into a forked process: what they might hold is left alone
         {
-            std::lock_guard<std::mutex> guard{crew_->mutex};
-            crew_->is_ending = true;
+            std::lock_guard<std::mutex> guard{threads_->mutex};
+            threads_->is_ending = true;
         }
-        crew_->wake.notify_all();
-        for (int i = 0; i < crew_->thread_count; ++i)
-            pthread_join(crew_->threads[i], nullptr);
-        delete crew_;
+        threads_->wake.notify_all();
+        for (int i = 0; i < threads_->thread_count; ++i)
+            pthread_join(threads_->threads[i], nullptr);
+        delete threads_;
     }
 
     int workers() const noexcept { return workers_; }
@@ -58,53 +58,53 @@ public:
     // The same in steps: the caller does something else while the others wake, and `work(context, 0)` before it joins. Where
     // threads can't be had, fewer workers or the caller alone do the work: so it must not wait for a certain one.
     void start(Work work, void* context) noexcept {
-        if (crew_ != nullptr && crew_->process != process_generation())
-            crew_ = nullptr;  // a forked process: see the destructor
-        if (workers_ > 1 && crew_ == nullptr)
-            crew_ = Crew::create(workers_ - 1);
-        if (crew_ == nullptr) {
+        if (threads_ != nullptr && threads_->process != process_generation())
+            threads_ = nullptr;  // a forked process: see the destructor
+        if (workers_ > 1 && threads_ == nullptr)
+            threads_ = Threads::create(workers_ - 1);
+        if (threads_ == nullptr) {
             schedule_expect(1);
             return;
         }
         {
-            std::lock_guard<std::mutex> guard{crew_->mutex};
-            while (crew_->thread_count < workers_ - 1 && crew_->add_thread()) {
+            std::lock_guard<std::mutex> guard{threads_->mutex};
+            while (threads_->thread_count < workers_ - 1 && threads_->add_thread()) {
             }
-            crew_->stay_off_this_processor();
-            crew_->work = work;
-            crew_->context = context;
-            schedule_expect(crew_->thread_count + 1);
-            crew_->running.store(crew_->thread_count, std::memory_order_relaxed);  // the mutex orders it
-            ++crew_->round;
+            threads_->stay_off_this_processor();
+            threads_->work = work;
+            threads_->context = context;
+            schedule_expect(threads_->thread_count + 1);
+            threads_->running.store(threads_->thread_count, std::memory_order_relaxed);  // the mutex orders it
+            ++threads_->round;
         }
-        crew_->wake.notify_all();
+        threads_->wake.notify_all();
     }
 
     // Acquire: what the others did is visible to whoever called. The threads of work that was going on while the process forked
     // are missing in the child, and nobody waits for them there.
     bool is_done() const noexcept {
-        return crew_ == nullptr || crew_->running.load(std::memory_order_acquire) == 0 ||
-               crew_->process != process_generation();
+        return threads_ == nullptr || threads_->running.load(std::memory_order_acquire) == 0 ||
+               threads_->process != process_generation();
     }
 
     void join() noexcept {
-        // Whoever is late is at its last step or on its way here: to sleep would take longer than that.
+        // The wait is short: whoever is late is about to end, and to sleep would take longer.
         while (!is_done())
             std::this_thread::yield();
     }
 
 private:
-    // The threads and what they share. Apart from the pool, since a forked process has to leave it as it is.
-    struct Crew {
-        struct Seat {
-            Crew* crew;
+    // The threads and what they share: an object of its own, since a forked process has to leave it as it is.
+    struct Threads {
+        struct Start {
+            Threads* crew;
             int worker;
         };
         const unsigned process = process_generation();
         std::mutex mutex;
         std::condition_variable wake;
         pthread_t* threads = nullptr;
-        Seat* seats = nullptr;
+        Start* seats = nullptr;
         int thread_count = 0;
         bool is_ending = false;  // with the mutex
         Work work = nullptr;
@@ -115,19 +115,19 @@ private:
         int placed = 0;               // how many of them do
 
         // Null without memory.
-        static Crew* create(int most) noexcept {
-            Crew* crew = new (std::nothrow) Crew;
+        static Threads* create(int most) noexcept {
+            Threads* crew = new (std::nothrow) Threads;
             if (crew == nullptr)
                 return nullptr;
             crew->threads = new (std::nothrow) pthread_t[static_cast<size_t>(most)];
-            crew->seats = new (std::nothrow) Seat[static_cast<size_t>(most)];
+            crew->seats = new (std::nothrow) Start[static_cast<size_t>(most)];
             if (crew->threads == nullptr || crew->seats == nullptr) {
                 delete crew;
                 return nullptr;
             }
             return crew;
         }
-        ~Crew() {
+        ~Threads() {
             delete[] threads;
             delete[] seats;
         }
@@ -144,7 +144,7 @@ private:
             const bool is_made = pthread_create(
                                      &threads[thread_count], nullptr,
                                      [](void* seat) -> void* {
-                                         static_cast<Seat*>(seat)->crew->loop(static_cast<Seat*>(seat)->worker);
+                                         static_cast<Start*>(seat)->crew->loop(static_cast<Start*>(seat)->worker);
                                          return nullptr;
                                      },
                                      &seats[thread_count]) == 0;
@@ -196,7 +196,7 @@ private:
     };
 
     const int workers_;
-    Crew* crew_ = nullptr;
+    Threads* threads_ = nullptr;
 };
 
 }  // namespace evmcore

@@ -8,7 +8,7 @@ cdef extern from "core/parallel/pool.hpp" namespace "evmcore" nogil:
     cppclass ClaimCounter:
         ClaimCounter() except +
         AtomicSize next
-    cppclass Pool:
+    cppclass WorkerPool:
         int workers()
         void run(void (*work)(void* context, int worker) noexcept, void* context)
         void start(void (*work)(void* context, int worker) noexcept, void* context)

@@ -1,4 +1,4 @@
-// The workers of a block with an access list, and the commit of the whole block at once.
+// Workers that execute a block with an access list, and the commit of the whole block at once.
 #include "recorded.hpp"
 
 #include "../base/clock.hpp"
@@ -13,7 +13,7 @@ struct RecordedExecution {
     BoundAccessList bound;
     ClaimCounter claims;
     Vector<uint8_t> agrees;  // bytes, one a transaction: workers write side by side
-    // The lowest transaction so far that came to no result, or not to the listed one. Relaxed: it only saves work.
+    // The lowest transaction so far without a result, or with another one than listed. Relaxed: it only saves work.
     std::atomic<uint32_t> first_wrong{UINT32_MAX};
 
     Status prepare() noexcept {
@@ -44,7 +44,7 @@ struct RecordedExecution {
     void execute(EngineWorker* worker, size_t turn) noexcept {
         const uint32_t i = list.at_turn(turn);
         if (i > first_wrong.load(std::memory_order_relaxed))
-            return;  // what comes after a wrong one is not needed
+            return;  // results above a wrong one are of no use
         BlockJob& job = *engine.job;
         AccessListView before;
         before.list = &bound;
@@ -62,7 +62,7 @@ struct RecordedExecution {
         }
     }
 
-    // Nothing is left for the caller but to look for signals, which reach its thread alone.
+    // The caller, with nothing left to claim, polls for signals, which reach its thread alone.
     void watch(EngineWorker* worker) noexcept {
         for (uint32_t turn = 0; !engine.pool.is_done(); ++turn) {
             if (worker->machine.poll.poll(weight_of_turn(turn))) {
@@ -90,7 +90,7 @@ struct RecordedExecution {
                 return job.fail(Status::ACCESSES_DIFFER, i);
             job.count_in(&outcome);
         }
-        const Status status = bound.fold(job.world);
+        const Status status = bound.flush(job.world);
         if (status == Status::MISSING_STATE)
             job.set_missing(job.context.coinbase);  // the one account that is credited without a look at it
         return status;
@@ -101,8 +101,8 @@ struct RecordedExecution {
 
 Status execute_recorded(Engine* engine, const AccessList* list) noexcept {
     RecordedExecution execution{*engine, *list, {}, {}, {}};
-    Status status = engine->run_block([&]() noexcept { return execution.prepare(); },
-                                      [&](EngineWorker* worker, int number) noexcept { execution.work(worker, number); });
+    Status status = engine->execute_block([&]() noexcept { return execution.prepare(); },
+                                          [&](EngineWorker* worker, int number) noexcept { execution.work(worker, number); });
     if (status == Status::RUNNING)
         status = execution.commit();
     if (status == Status::RUNNING)

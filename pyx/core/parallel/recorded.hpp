@@ -1,6 +1,6 @@
-// Execution of a block whose accesses are known beforehand: each transaction's view is the base state under what the list says that
-// lower ones have written, so all are independent, in any order, on any number of workers. What each writes is compared with the
-// list; if all of it agrees, so did all that was read. EIP-7928.
+// Execution of a block with an access list: each transaction's view is the base state under what the list says that lower ones wrote, so
+// all are independent, in any order, on any number of workers. What each writes is compared with the list; if all of it agrees, all
+// that was read was right. EIP-7928.
 #pragma once
 
 #include "bound_access_list.hpp"

@@ -10,7 +10,7 @@
 
 namespace evmcore {
 
-enum class SchedulePoint : uint8_t { CLAIM, READ, PUBLISH, EXECUTED, VALIDATE, COMMIT, ADVANCE };
+enum class SchedulePoint : uint8_t { CLAIM, READ, WRITE, EXECUTED, VALIDATE, COMMIT, ADVANCE };
 
 class ScheduleController {
 public:

@@ -1,9 +1,9 @@
-// What one transaction read and wrote, compact: enough to check that it would run the same on another state,
-// and to apply it there. Balances are differences, so that credits commute and debits need a minimum only.
+// Effects: read set, write set and state changes of one transaction, compact. Enough to validate its execution on another state, and to
+// apply it there. Balances are differences, so that credits commute and debits need a minimum only (commutative updates).
 #pragma once
 
 #include "../math/u256.hpp"
-#include "slot_guard.hpp"
+#include "../tracking/slot_range.hpp"
 #include "view.hpp"
 
 namespace evmcore {
@@ -38,8 +38,8 @@ struct AccountEffect {
     uint8_t writes = 0;
     bool seen_exists = false;
     bool seen_has_storage = false;
-    bool was_followed = false;  // what became of its slots' values
-    bool is_blind = false;      // only credited, and never looked at: the beneficiary, most often
+    bool was_tracked = false;  // executed with value tracking
+    bool is_blind = false;     // credited without a read: the beneficiary, most often
     uint64_t seen_nonce = 0;
     uint64_t nonce = 0;
     u256 seen_balance;
@@ -48,8 +48,8 @@ struct AccountEffect {
     u256 balance_after;                 // set when it commits to a multi-version state
     const Code* seen_code = nullptr;    // borrowed from the view
     const Code* code = nullptr;         // owned when WROTE_CODE; null: no code
-    uint32_t place = NO_PLACE;          // as the view told it
-    VersionedAccount* entry = nullptr;  // where a multi-version state has it, once it has been looked for
+    uint32_t place = NO_PLACE;          // AccountState::place
+    VersionedAccount* entry = nullptr;  // its version list in multi-version memory, once it has been looked for
 
     void see(const AccountState& state, const u256& minimum) noexcept {
         seen_exists = state.exists;
@@ -85,7 +85,7 @@ inline bool apply_effect(AccountState* account, const AccountEffect& effect, boo
     return is_wiped;
 }
 
-// Whether what was read (of that, the bits in `reads`) still holds of the account as it is now.
+// Whether the account, as it is now, validates what was read of it (of that, the bits in `reads`).
 inline bool still_holds(const AccountEffect& effect, const AccountState& now, uint8_t reads) noexcept {
     if ((reads & READ_BALANCE) && now.balance != effect.seen_balance)
         return false;
@@ -119,26 +119,26 @@ inline bool still_holds(const AccountEffect& effect, const AccountState& now) no
 
 struct SlotEffect {
     uint32_t account = 0;       // index into Effects::accounts
-    uint16_t guard = NO_GUARD;  // index into Effects::guards; none: the run depends on the very value
+    uint16_t range = NO_RANGE;  // index into Effects::ranges; none: the execution depends on the exact value
     bool is_write = false;
     u256 key;
     u256 seen;
     u256 value;
-    const StoredSlot* stored = nullptr;  // as the view told it; holds while the world is frozen
+    const StoredSlot* stored = nullptr;  // SlotState::stored; valid while the base state is frozen
     VersionedSlot* entry = nullptr;
 
-    static constexpr uint16_t NO_GUARD = UINT16_MAX;
-    bool has_guard() const noexcept { return guard != NO_GUARD; }
+    static constexpr uint16_t NO_RANGE = UINT16_MAX;
+    bool has_range() const noexcept { return range != NO_RANGE; }
 };
 
 struct Effects {
     Vector<AccountEffect> accounts;
     Vector<SlotEffect> slots;
-    Vector<SlotGuard> guards;
+    Vector<SlotRange> ranges;
 
-    // Whether the run stands if the slot is `now` at its turn.
+    // Whether the execution validates with this value of the slot.
     bool admits(const SlotEffect& slot, const u256& now) const noexcept {
-        return now == slot.seen || (slot.has_guard() && guards[slot.guard].admits(now));
+        return now == slot.seen || (slot.has_range() && ranges[slot.range].admits(now));
     }
 
     Effects() = default;
@@ -152,12 +152,12 @@ struct Effects {
                 account.code->release();
         accounts.clear();
         slots.clear();
-        guards.clear();
+        ranges.clear();
     }
     void swap(Effects* other) noexcept {
         accounts.swap(other->accounts);
         slots.swap(other->slots);
-        guards.swap(other->guards);
+        ranges.swap(other->ranges);
     }
 };
 
@@ -174,7 +174,7 @@ public:
     void close(Effects* effects) noexcept {
         effects->clear();
         const bool is_worth_it = effects->accounts.capacity() != 0 && effects->accounts.capacity() <= ITEMS_MOST &&
-                                 effects->slots.capacity() <= ITEMS_MOST && effects->guards.capacity() <= ITEMS_MOST;
+                                 effects->slots.capacity() <= ITEMS_MOST && effects->ranges.capacity() <= ITEMS_MOST;
         if (count_ < SPARES_MOST && is_worth_it)
             spares_[count_++].swap(effects);
     }

@@ -4,7 +4,7 @@ from libcpp cimport bool as cbool
 from core.base.types cimport Address, u256
 from core.base.vector cimport Vector
 from core.state.code cimport Code
-from core.state.slot_guard cimport SlotGuard
+from core.tracking.slot_range cimport SlotRange
 
 cdef extern from "core/state/effects.hpp" namespace "evmcore" nogil:
     cdef enum ReadBits:
@@ -24,15 +24,15 @@ cdef extern from "core/state/effects.hpp" namespace "evmcore" nogil:
         SlotEffect()
         uint32_t account
         cbool is_write
-        uint16_t guard
+        uint16_t range
         u256 key
         u256 seen
         u256 value
-        cbool has_guard()
+        cbool has_range()
     cppclass Effects:
         Vector[AccountEffect] accounts
         Vector[SlotEffect] slots
-        Vector[SlotGuard] guards
+        Vector[SlotRange] ranges
         void clear()
     cppclass SpareEffects:
         void open(Effects*)

@@ -16,7 +16,7 @@ void Journal::begin(const StateView* view) noexcept {
     accounts_.clear();
     slots_.clear();
     transients_.clear();
-    guards_.clear();
+    ranges_.clear();
     undo_.clear();
     logs.clear();
     topics.clear();
@@ -39,7 +39,7 @@ void Journal::trim(size_t kept_bytes) noexcept {
     accounts_.trim(kept_bytes);
     slots_.trim(kept_bytes);
     transients_.trim(kept_bytes);
-    guards_.trim(kept_bytes);
+    ranges_.trim(kept_bytes);
     undo_.trim(kept_bytes);
     logs.trim(kept_bytes);
     topics.trim(kept_bytes);
@@ -339,15 +339,15 @@ bool Journal::extract(Effects* effects) noexcept {
         const bool is_write = slot.value != slot.original;
         if (!is_write && !slot.is_read_through)
             continue;
-        uint16_t guard = SlotEffect::NO_GUARD;
-        if (slot.guard != nullptr && slot.is_read_through && effects->guards.size() < SlotEffect::NO_GUARD) {
-            guard = static_cast<uint16_t>(effects->guards.size());
-            if (!effects->guards.push_back(*slot.guard))
+        uint16_t range = SlotEffect::NO_RANGE;
+        if (slot.range != nullptr && slot.is_read_through && effects->ranges.size() < SlotEffect::NO_RANGE) {
+            range = static_cast<uint16_t>(effects->ranges.size());
+            if (!effects->ranges.push_back(*slot.range))
                 return false;
         }
         const uint32_t owner = effect_of(*slot.account);
-        effects->accounts[owner].was_followed = slot.account->original.is_contended;
-        if (!effects->slots.push_back({owner, guard, is_write, slot.key, slot.original, slot.value, slot.stored}))
+        effects->accounts[owner].was_tracked = slot.account->original.is_tracked;
+        if (!effects->slots.push_back({owner, range, is_write, slot.key, slot.original, slot.value, slot.stored}))
             return false;
     }
     return true;

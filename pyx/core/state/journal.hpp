@@ -1,4 +1,5 @@
-// The journal: every change a transaction makes, and how to take it back; what it read, and how closely it looked.
+// The journal: the write set and the read set of a transaction. Writes can be reverted to a snapshot; reads say what of a value the result
+// depends on.
 // Sits on a StateView and never writes to it. Owned by one worker; no locks inside; reset for each transaction.
 // Yellow Paper section 6 (transaction execution), EIP-2929 (warm sets), EIP-1153 (transient storage).
 #pragma once
@@ -42,8 +43,8 @@ struct JournalSlot {
     bool is_warm = false;
     bool is_read_through = false;        // `original` came from the view, so the result depends on it
     const StoredSlot* stored = nullptr;  // as the view told it
-    // Where it is followed: what the result depends on instead of `original`; `value` then is that plus a constant.
-    SlotGuard* guard = nullptr;
+    // If it is tracked and not pinned: the result depends on this range instead of `original`, and `value` is that plus a constant.
+    SlotRange* range = nullptr;
 };
 
 struct Log {
@@ -79,7 +80,7 @@ public:
                (codes_bytes_ > codes_bytes_most_ ? codes_bytes_ : codes_bytes_most_);
     }
 
-    // RUNNING, or why the run can't go on: the view could not answer, there is no memory, or a limit is passed. Sticky until
+    // RUNNING, or why the execution can't go on: the view could not answer, there is no memory, or a limit is passed. Sticky until
     // `begin`. Whoever gets a null or a false below returns this; what returns nothing has no other way to say it, so
     // instructions end with it where they change something, and the frame loop looks at each call and end of a frame.
     // What the journal holds after a failure is of no use, but to be forgotten.
@@ -99,15 +100,15 @@ public:
         return entry != nullptr && (entry->is_loaded || load(entry)) ? entry : nullptr;
     }
 
-    // A guard that admits everything, for a slot of this transaction; null without memory, which pins the slot.
-    SlotGuard* add_guard() noexcept { return guards_.add(); }
-    // All slots that have been read depend on their very values from now on.
-    void drop_guards() noexcept {
-        if (guards_.size() == 0)
+    // A range that admits every value, for a slot of this transaction; null without memory, which pins the slot.
+    SlotRange* add_range() noexcept { return ranges_.add(); }
+    // Pins all slots that have been read.
+    void drop_ranges() noexcept {
+        if (ranges_.size() == 0)
             return;
         for (size_t i = 0; i < slots_.size(); ++i)
-            slots_[i].guard = nullptr;
-        guards_.clear();
+            slots_[i].range = nullptr;
+        ranges_.clear();
     }
 
     // Marks warm and says whether it was cold.
@@ -245,7 +246,7 @@ private:
     StablePool<JournalAccount, limit::ACCESSES_BYTES> accounts_;
     StablePool<JournalSlot, limit::ACCESSES_BYTES> slots_;
     StablePool<TransientSlot, limit::ACCESSES_BYTES> transients_;
-    StablePool<SlotGuard> guards_;  // one a slot at the most
+    StablePool<SlotRange> ranges_;  // one a slot at the most
     Vector<Undo, limit::UNDO_BYTES> undo_;
     Vector<const Code*> codes_;  // made by this transaction, one reference each
     size_t codes_bytes_ = 0;

@@ -1,4 +1,4 @@
-// What the world keeps of an account and of a slot, and the pointer by which a block at work finds what lies over it.
+// Records of an account and of a slot, each with the pointer by which a block under execution finds its version list.
 #pragma once
 
 #include <atomic>
@@ -8,29 +8,28 @@
 
 namespace evmcore {
 
-// An account's place among the world's records holds as long as the world lives.
+// An account's index among the state's records is valid as long as the state lives.
 constexpr uint32_t NO_PLACE = UINT32_MAX;
 
-// What several workers lay over a record while they run a block on the world beneath, which is frozen meanwhile: its versions,
-// so that one lookup finds both. The block lifts all of it when it ends; between blocks it is null. Plain data for the maps'
-// sake.
-class Overlay {
+// The version list that workers attach to a record of the base state, which is frozen while they execute a block: one lookup finds both.
+// The block detaches all of them when it ends; between blocks it is null. Plain data for the maps' sake.
+class AttachedVersions {
 public:
-    // Acquire: what it points to was written before it was laid.
+    // Acquire: what it points to was written before it was attached.
     template <class Entry>
     Entry* get() const noexcept {
         return static_cast<Entry*>(cell().load(std::memory_order_acquire));
     }
-    // The one that lies there from now on: mine, or that of a worker who was faster.
+    // The one that is attached from now on: mine, or that of a worker that was faster.
     template <class Entry>
-    Entry* lay(Entry* mine) const noexcept {
+    Entry* attach(Entry* mine) const noexcept {
         void* there = nullptr;
         // Release: publishes the fields of `mine`; acquire on failure: the winner's fields are read next.
         if (cell().compare_exchange_strong(there, mine, std::memory_order_release, std::memory_order_acquire))
             return mine;
         return static_cast<Entry*>(there);
     }
-    void lift() const noexcept { entry_ = nullptr; }  // when no worker runs
+    void detach() const noexcept { entry_ = nullptr; }  // when no worker runs
 
 private:
     std::atomic_ref<void*> cell() const noexcept { return std::atomic_ref<void*>{entry_}; }
@@ -60,12 +59,12 @@ struct AccountRecord {
     uint8_t known = 0;                          // KnownBits; what isn't known has its default
     OtherSlots other_slots = OtherSlots::NONE;  // NONE: a slot that is not there is zero; otherwise it is missing
     uint64_t saved_in = 0;                      // the World's epoch in which the undo log last took it
-    Overlay overlay;
+    AttachedVersions versions;
 
-    // To what it was when the undo log took it, perhaps while a block was at work: what lay over it then is gone by now.
+    // To what it was when the undo log took it, perhaps while a block was executed: what was attached then is gone by now.
     void take_back(const AccountRecord& saved) noexcept {
         *this = saved;
-        overlay.lift();
+        versions.detach();
     }
 };
 
@@ -73,7 +72,7 @@ static_assert(sizeof(AccountRecord) == 104);
 
 struct StoredSlot {
     u256 value;
-    Overlay overlay;
+    AttachedVersions versions;
 };
 
 }  // namespace evmcore

@@ -16,8 +16,8 @@ struct AccountState {
     bool exists = false;           // before EIP-161 an account can exist and be empty
     bool has_storage = false;      // any slot that is not zero, or that may not be (EIP-7610)
     bool is_storage_known = true;  // false: `has_storage` is only possible
-    bool is_contended = false;     // whether to follow what becomes of its slots' values
-    uint32_t place = NO_PLACE;     // of its record in the world beneath, if it has one
+    bool is_tracked = false;       // executions use value tracking on its storage
+    uint32_t place = NO_PLACE;     // index of its record in the base state, if it has one
 
     // As if it had never been; its record stays.
     void clear() noexcept {
@@ -29,7 +29,7 @@ struct AccountState {
 
 struct SlotState {
     u256 value;
-    const StoredSlot* stored = nullptr;  // where the world beneath has it, if it does
+    const StoredSlot* stored = nullptr;  // its record in the base state, if it has one
 };
 
 struct StateView {

@@ -10,7 +10,7 @@ cdef extern from "core/state/view.hpp" namespace "evmcore" nogil:
         uint64_t nonce
         const Code* code
         cbool exists
-        cbool is_contended
+        cbool is_tracked
     cppclass StateView:
         void* context
     cppclass MissingKey:

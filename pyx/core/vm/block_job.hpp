@@ -1,4 +1,4 @@
-// A block at work: what it consists of, the state it runs on, and what has come of it so far.
+// A block under execution: its transactions, the state it is executed on, and its outcomes so far.
 // Filled under the GIL, then owned by the block procedure until it ends.
 #pragma once
 

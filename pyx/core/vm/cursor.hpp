@@ -57,8 +57,8 @@ struct Cursor {
     }
 };
 
-// The same loop for those who look on: a tracer is told of each instruction, a taint tracker follows what it does to slots.
-enum class Loop { PLAIN, TRACED, FOLLOWED };
+// The same loop for those who look on: a tracer is told of each instruction, a value tracker tells what becomes of slots' values.
+enum class Loop { PLAIN, TRACED, TRACKED };
 
 // The loop's own cursor types: a traced run shows each JUMPDEST, the others pass over it as they jump.
 template <Loop LOOP>

@@ -8,7 +8,7 @@
 #include "../rules/rules.hpp"
 #include "../state/journal.hpp"
 #include "memory.hpp"
-#include "taint.hpp"
+#include "../tracking/value_tracker.hpp"
 
 namespace evmcore {
 
@@ -44,7 +44,7 @@ struct Frame {
     int depth = 0;
     bool is_static = false;
     bool is_create = false;
-    bool is_followed = false;  // by the machine's taint tracker, and by no tracer
+    bool is_tracked = false;  // executed with value tracking
 
     u256& top(int i = 0) noexcept { return stack_top[-i]; }
     u256 pop() noexcept {
@@ -126,8 +126,8 @@ struct Machine {
     int depth = -1;               // of the top frame
     u256* stack_arena = nullptr;  // all stacks end to end; its pages are touched only as deep as calls go
     Tracer* tracer = nullptr;
-    TaintTracker taint;
-    bool follows_slots = false;  // of accounts that are contended; set between transactions
+    ValueTracker value_tracker;
+    bool tracks_values = false;  // of accounts whose view says so (AccountState::is_tracked); set between transactions
     // Both outlive blocks: a hash stays right. Sizes: as much as a core's second cache has to spare.
     KeccakMemo<64, 512> hashes;        // of KECCAK256 on up to two words
     KeccakMemo<32, 1024> bloom_items;  // addresses and topics
@@ -143,10 +143,10 @@ struct Machine {
     bool allocate() noexcept;  // once, before the first run; false when there is no memory
     // Gives back what one large program needed, and the next ones don't, between transactions: what is kept are 1 MiB of each of
     // the journal's arrays and maps, of outputs, 16 MiB of memory, the spare effects (4 MB), and of stacks (33 MB) and what
-    // follows them (8 MB) the pages that calls were deep enough to touch.
+    // their provenance (8 MB) the pages that calls were deep enough to touch.
     void trim() noexcept;
-    // Has the transactions from now on followed where that pays, or not; without memory they aren't.
-    void follow_slots(bool follows) noexcept;
+    // Whether the transactions from now on use value tracking where their view says so. Without memory, or with a tracer, they don't.
+    void track_values(bool on) noexcept;
 
     // A BLOCKHASH that isn't known stops the run with MISSING_BLOCK_HASH; this says which.
     uint64_t missing_block_number = 0;

@@ -39,7 +39,7 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
         int depth
         cbool is_static
         cbool is_create
-        cbool is_followed
+        cbool is_tracked
         void push(const u256&)
         cbool charge(int64_t)
     cppclass Request:
@@ -95,12 +95,12 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
         int depth
         u256* stack_arena
         Tracer* tracer
-        cbool follows_slots
+        cbool tracks_values
         int64_t gas_left
         cbool ripemd_touch_survives
         double recover_seconds
         uint64_t missing_block_number
-        void follow_slots(cbool follows)
+        void track_values(cbool follows)
         void trim()
     Address create_address(const Address& creator, uint64_t nonce)
     Status execute(Frame& frame)

@@ -75,29 +75,29 @@ Status run(FrameType* start) noexcept {
 
     DISPATCH();
 
-#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, DEPTH, IMMEDIATE, SINCE, PRICE, EFFECT)                           \
-    L_##NAME : {                                                                                                   \
-        status = enter<NUMBER, POPS, PUSHES, is_in_all_forks(NUMBER)>(c, rules);                                   \
-        if (EVMCORE_UNLIKELY(status != Status::RUNNING))                                                           \
-            goto L_end;                                                                                            \
-        if constexpr (LOOP == Loop::FOLLOWED)                                                                      \
-            frame.machine->taint.template follow<NUMBER, POPS, PUSHES, DEPTH>(&frame.machine->journal, frame.self, \
-                                                                              c.top_item);                         \
-        if constexpr (requires(FrameType& f) { op::BODY(f); }) {                                                   \
-            c.save();                                                                                              \
-            status = op::BODY(frame);                                                                              \
-            c.restore();                                                                                           \
-            if (EVMCORE_UNLIKELY(status != Status::RUNNING))                                                       \
-                goto L_end;                                                                                        \
-        } else if constexpr (std::is_void_v<decltype(op::BODY(c))>) {                                              \
-            op::BODY(c);                                                                                           \
-        } else {                                                                                                   \
-            status = op::BODY(c);                                                                                  \
-            if (EVMCORE_UNLIKELY(status != Status::RUNNING))                                                       \
-                goto L_end;                                                                                        \
-        }                                                                                                          \
-        c.pc += 1 + IMMEDIATE;                                                                                     \
-        DISPATCH();                                                                                                \
+#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, DEPTH, IMMEDIATE, SINCE, PRICE, EFFECT)                                  \
+    L_##NAME : {                                                                                                          \
+        status = enter<NUMBER, POPS, PUSHES, is_in_all_forks(NUMBER)>(c, rules);                                          \
+        if (EVMCORE_UNLIKELY(status != Status::RUNNING))                                                                  \
+            goto L_end;                                                                                                   \
+        if constexpr (LOOP == Loop::TRACKED)                                                                              \
+            frame.machine->value_tracker.template track<NUMBER, POPS, PUSHES, DEPTH>(&frame.machine->journal, frame.self, \
+                                                                                     c.top_item);                         \
+        if constexpr (requires(FrameType& f) { op::BODY(f); }) {                                                          \
+            c.save();                                                                                                     \
+            status = op::BODY(frame);                                                                                     \
+            c.restore();                                                                                                  \
+            if (EVMCORE_UNLIKELY(status != Status::RUNNING))                                                              \
+                goto L_end;                                                                                               \
+        } else if constexpr (std::is_void_v<decltype(op::BODY(c))>) {                                                     \
+            op::BODY(c);                                                                                                  \
+        } else {                                                                                                          \
+            status = op::BODY(c);                                                                                         \
+            if (EVMCORE_UNLIKELY(status != Status::RUNNING))                                                              \
+                goto L_end;                                                                                               \
+        }                                                                                                                 \
+        c.pc += 1 + IMMEDIATE;                                                                                            \
+        DISPATCH();                                                                                                       \
     }
 #include "../rules/opcodes.def"
 #undef OPCODE
@@ -113,15 +113,15 @@ L_end:
 }
 
 const bool labels_are_filled =
-    (run<Loop::PLAIN, Frame>(nullptr), run<Loop::TRACED, Frame>(nullptr), run<Loop::FOLLOWED, Frame>(nullptr), true);
+    (run<Loop::PLAIN, Frame>(nullptr), run<Loop::TRACED, Frame>(nullptr), run<Loop::TRACKED, Frame>(nullptr), true);
 
 }  // namespace
 
 Status execute(Frame& frame) noexcept {
-    if (EVMCORE_UNLIKELY(frame.is_followed)) {
+    if (EVMCORE_UNLIKELY(frame.is_tracked)) {
         if (frame.pc != frame.code)
-            frame.machine->taint.resume(frame.stack_top);
-        return run<Loop::FOLLOWED>(&frame);
+            frame.machine->value_tracker.resume(frame.stack_top);
+        return run<Loop::TRACKED>(&frame);
     }
     return EVMCORE_LIKELY(frame.machine->tracer == nullptr) ? run<Loop::PLAIN>(&frame) : run<Loop::TRACED>(&frame);
 }

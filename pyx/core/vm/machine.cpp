@@ -60,8 +60,8 @@ void Machine::trim() noexcept {
         give_back_free_memory();
 }
 
-void Machine::follow_slots(bool follows) noexcept {
-    follows_slots = follows && tracer == nullptr && taint.open(stack_arena, STACK_ARENA_ITEMS);
+void Machine::track_values(bool on) noexcept {
+    tracks_values = on && tracer == nullptr && value_tracker.open(stack_arena, STACK_ARENA_ITEMS);
 }
 
 Address create_address(const Address& creator, uint64_t nonce) noexcept {

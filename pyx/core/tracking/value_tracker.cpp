@@ -1,5 +1,5 @@
-// What instructions do to words that depend on a slot. Yellow Paper appendix H; prices of SSTORE: EIP-1283, EIP-2200.
-#include "taint.hpp"
+// What each instruction does with tracked words. Yellow Paper appendix H; prices of SSTORE: EIP-1283, EIP-2200.
+#include "value_tracker.hpp"
 
 #include <cstdlib>
 
@@ -7,43 +7,43 @@ namespace evmcore {
 
 namespace {
 
-JournalSlot* unpinned(JournalSlot* slot) noexcept { return slot != nullptr && slot->guard != nullptr ? slot : nullptr; }
+JournalSlot* unpinned(JournalSlot* slot) noexcept { return slot != nullptr && slot->range != nullptr ? slot : nullptr; }
 
 // Whether the word, of this slot, is `other`.
 void keep_equality(JournalSlot* slot, const u256& word, const u256& other) noexcept {
-    if (slot->guard == nullptr)
+    if (slot->range == nullptr)
         return;
     if (word == other)
-        slot->guard = nullptr;
+        slot->range = nullptr;
     else
-        slot->guard->keep_unequal(slot->original, word, other);
+        slot->range->keep_unequal(slot->original, word, other);
 }
 
 // Whether a < b, of which one at least depends on a slot; two different ones are pinned already.
 void keep_order(JournalSlot* of_a, const u256& a, JournalSlot* of_b, const u256& b) noexcept {
     if (of_a == of_b) {
-        of_a->guard->keep_carry(of_a->original, a);
-        of_a->guard->keep_carry(of_a->original, b);
+        of_a->range->keep_carry(of_a->original, a);
+        of_a->range->keep_carry(of_a->original, b);
     } else if (of_a != nullptr) {
-        of_a->guard->keep_less(of_a->original, a, b);
+        of_a->range->keep_less(of_a->original, a, b);
     } else {
-        of_b->guard->keep_greater(of_b->original, b, a);
+        of_b->range->keep_greater(of_b->original, b, a);
     }
 }
 
-// Whether a word & mask is the word, for all that the guard admits from now on: the mask is 2^k - 1, and the word is below.
+// Whether word & mask is the word, for all values of the range from now on: the mask is 2^k - 1, and the word is below.
 bool keep_mask(JournalSlot* slot, const u256& word, const u256& mask) noexcept {
     if (!(mask & (mask + u256{1})).is_zero() || word > mask)
         return false;
-    slot->guard->keep_greater(slot->original, word, mask);
+    slot->range->keep_greater(slot->original, word, mask);
     return true;
 }
 
 }  // namespace
 
-TaintTracker::~TaintTracker() { std::free(origins_); }
+ValueTracker::~ValueTracker() { std::free(origins_); }
 
-bool TaintTracker::open(const u256* stack_arena, size_t item_count) noexcept {
+bool ValueTracker::open(const u256* stack_arena, size_t item_count) noexcept {
     if (origins_ == nullptr) {
         origins_ = static_cast<JournalSlot**>(std::malloc(sizeof(JournalSlot*) * item_count));
         stack_arena_ = stack_arena;
@@ -51,17 +51,17 @@ bool TaintTracker::open(const u256* stack_arena, size_t item_count) noexcept {
     return origins_ != nullptr;
 }
 
-void TaintTracker::follow_load(Journal* journal, JournalAccount* self, JournalSlot** top, const u256* top_item) noexcept {
+void ValueTracker::track_load(Journal* journal, JournalAccount* self, JournalSlot** top, const u256* top_item) noexcept {
     pin(top[0]);
     JournalSlot* const slot = journal->peek_slot(self, top_item[0]);
     if (slot == nullptr)
         return;  // no memory; the instruction finds that, too
-    if (!slot->is_loaded && slot->guard == nullptr)
-        slot->guard = journal->add_guard();
+    if (!slot->is_loaded && slot->range == nullptr)
+        slot->range = journal->add_range();
     top[0] = unpinned(slot);
 }
 
-void TaintTracker::follow_store(Journal* journal, JournalAccount* self, JournalSlot** top, const u256* top_item) noexcept {
+void ValueTracker::track_store(Journal* journal, JournalAccount* self, JournalSlot** top, const u256* top_item) noexcept {
     pin(top[0]);
     JournalSlot* const slot = journal->peek_slot(self, top_item[0]);
     if (slot == nullptr)
@@ -78,14 +78,14 @@ void TaintTracker::follow_store(Journal* journal, JournalAccount* self, JournalS
     keep_equality(slot, top_item[-1], u256{});
 }
 
-void TaintTracker::follow_two(unsigned op, JournalSlot** top, const u256* top_item) noexcept {
+void ValueTracker::track_pair(unsigned op, JournalSlot** top, const u256* top_item) noexcept {
     JournalSlot* a = unpinned(top[0]);
     JournalSlot* b = unpinned(top[-1]);
     const u256& word_a = top_item[0];
     const u256& word_b = top_item[-1];
     top[-1] = nullptr;
     if (a != nullptr && b != nullptr && a != b) {
-        // Of two slots one must be what it is; an order or a mask needs both to be.
+        // Of two slots one is pinned; a comparison or a mask pins both.
         pin(b);
         b = nullptr;
         if (op != OP_ADD && op != OP_SUB) {
@@ -125,7 +125,7 @@ void TaintTracker::follow_two(unsigned op, JournalSlot** top, const u256* top_it
     }
 }
 
-void TaintTracker::follow_condition(unsigned op, JournalSlot** top, const u256* top_item) noexcept {
+void ValueTracker::track_condition(unsigned op, JournalSlot** top, const u256* top_item) noexcept {
     const int place = op == OP_JUMPI ? 1 : 0;
     if (op == OP_JUMPI)
         pin(top[0]);

@@ -1,7 +1,7 @@
 from core.parallel.engine cimport Engine
 from core.vm.frame cimport Machine
 
-cdef extern from "core/parallel/lender.hpp" namespace "evmcore" nogil:
+cdef extern from "core/parallel/engine_cache.hpp" namespace "evmcore" nogil:
     Machine* take_machine()
     void return_machine(Machine*)
     Engine* take_engine(int workers)

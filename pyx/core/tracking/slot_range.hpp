@@ -1,14 +1,14 @@
-// For which values of a slot, when the transaction began, a run would have gone the same way, and have left the slot changed
-// by the same difference. A slot that is only counted up or down under comparisons then merges without another run.
+// The range of values that a slot may have had when a transaction began, for its execution to take the same path and to change the slot
+// by the same difference. A slot that is only added to and compared is re-based within it: no other execution is needed.
 #pragma once
 
 #include "../math/u256.hpp"
 
 namespace evmcore {
 
-// `seen` is the slot's value when the transaction began, `sum` a word of the run that differs from it by a constant, mod 2^256.
-// Each `keep` narrows the guard until what was asked has the same answer for all it admits; it always admits `seen`.
-struct SlotGuard {
+// `seen` is the slot's value when the transaction began, `sum` a word of the execution that differs from it by a constant, mod 2^256.
+// Each `keep` narrows the range until the comparison has the same answer for all values in it; `seen` always is.
+struct SlotRange {
     u256 lowest;
     u256 highest = U256_MAX;
 
@@ -30,13 +30,13 @@ struct SlotGuard {
         else
             at_most(seen, bound - sum);
     }
-    // That sum != other, which is so: one value is shut out, with all on its far side.
+    // That sum != other, which is so: one value is excluded, with all on its far side.
     void keep_unequal(const u256& seen, const u256& sum, const u256& other) noexcept {
-        const u256 shut_out = seen + (other - sum);
-        if (shut_out < seen)
-            lowest = lowest > shut_out ? lowest : shut_out + u256{1};
+        const u256 excluded = seen + (other - sum);
+        if (excluded < seen)
+            lowest = lowest > excluded ? lowest : excluded + u256{1};
         else
-            highest = highest < shut_out ? highest : shut_out - u256{1};
+            highest = highest < excluded ? highest : excluded - u256{1};
     }
     // Whether the sum passes 2^256: where it does for all or for none, it grows with the slot.
     void keep_carry(const u256& seen, const u256& sum) noexcept {

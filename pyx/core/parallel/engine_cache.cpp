@@ -1,5 +1,5 @@
-// The machines and engines that wait, behind one lock.
-#include "lender.hpp"
+// The idle machines and engines, behind one lock.
+#include "engine_cache.hpp"
 
 #include <algorithm>
 
@@ -35,7 +35,7 @@ size_t idle_engine_count = 0;
 
 void clean(Machine* machine) noexcept {
     machine->tracer = nullptr;
-    machine->follow_slots(false);
+    machine->track_values(false);
     machine->poll.hook = nullptr;
     machine->poll.interval = machine->poll.countdown = Poll::HOOK_INTERVAL;
     machine->poll.abort.store(false, std::memory_order_relaxed);

@@ -15,7 +15,7 @@ OTHER = bytes([7]) * 20  # runs in the contract's storage
 CORNERS = (0, 1, 2, 3, 5, 2**128 - 1, 2**128, 2**255, MAX - 2, MAX - 1, MAX)
 
 
-def followed(code: str, slots: dict[int, int], data: bytes = b"", other: str = "STOP"):
+def tracked(code: str, slots: dict[int, int], data: bytes = b"", other: str = "STOP"):
     state = State({CONTRACT: {"code": assemble(code), "storage": slots, "nonce": 1}, OTHER: {"code": assemble(other)}})
     result, seen = probe_slots(state, header(), CONTRACT, data)
     return (result.outcome, result.gas_used, result.gas_refund, result.output, result.logs), seen
@@ -70,25 +70,25 @@ def followed(code: str, slots: dict[int, int], data: bytes = b"", other: str = "
     ],
 )
 def test_what_a_run_depends_on(code, bounds):
-    _, slots = followed(code, {0: 10, 1: 20})
+    _, slots = tracked(code, {0: 10, 1: 20})
     assert slots[0][2] == bounds
 
 
-def test_a_call_into_the_same_storage_is_followed_too():
+def test_a_call_into_the_same_storage_is_tracked_too():
     call = f"PUSH1 0 PUSH1 0 PUSH1 0 PUSH1 0 PUSH20 0x{OTHER.hex()} GAS DELEGATECALL POP"
     add = "PUSH1 1 PUSH1 0 SLOAD ADD PUSH1 0 SSTORE"
-    _, slots = followed(f"{add} {call} {add}", {0: 10}, other=add)
+    _, slots = tracked(f"{add} {call} {add}", {0: 10}, other=add)
     assert slots == {0: (10, 13, (1, MAX - 3))}
     # What is taken back was looked at all the same.
-    _, slots = followed(f"{add} {call} {add}", {0: 10}, other="PUSH1 4 PUSH1 0 SLOAD LT PUSH1 0 PUSH1 0 REVERT")
+    _, slots = tracked(f"{add} {call} {add}", {0: 10}, other="PUSH1 4 PUSH1 0 SLOAD LT PUSH1 0 PUSH1 0 REVERT")
     assert slots == {0: (10, 12, (3, MAX - 2))}
-    _, slots = followed(f"{add} {call} {add}", {0: 10}, other="PUSH1 0 SLOAD PUSH1 0 MSTORE PUSH1 0 PUSH1 0 REVERT")
+    _, slots = tracked(f"{add} {call} {add}", {0: 10}, other="PUSH1 0 SLOAD PUSH1 0 MSTORE PUSH1 0 PUSH1 0 REVERT")
     assert slots == {0: (10, 12, None)}
 
 
 def test_the_outcome_of_a_call_lies_where_the_callee_had_a_sum_and_is_none():
     call = f"PUSH1 0 PUSH1 0 PUSH1 0 PUSH1 0 PUSH20 0x{OTHER.hex()} GAS DELEGATECALL"
-    _, slots = followed(f"PUSH1 0 SLOAD POP {call} PUSH1 0 SSTORE", {0: 10}, other="PUSH1 0 SLOAD STOP")
+    _, slots = tracked(f"PUSH1 0 SLOAD POP {call} PUSH1 0 SSTORE", {0: 10}, other="PUSH1 0 SLOAD STOP")
     assert slots == {0: (10, 1, None)}
 
 
@@ -196,7 +196,7 @@ def check_program(seed: int) -> int:
     code = Program(seed).text(r.randrange(4, 40))
     other = Program(seed + 10**9).text(r.randrange(4, 12))
     slots = {key: r.choice((r.randrange(1, 30), r.choice(CORNERS), r.randrange(2**256))) for key in range(3)}
-    outcome, seen = followed(code, slots, other=other)
+    outcome, seen = tracked(code, slots, other=other)
     bounds = {key: bound for key, (_, _, bound) in seen.items() if bound is not None}
     compared = 0
     for _ in range(6 if bounds else 0):
@@ -205,7 +205,7 @@ def check_program(seed: int) -> int:
             assert lowest <= slots[key] <= highest, f"seed {seed}: slot {key}"
             near = min(highest, max(lowest, slots[key] + r.randrange(-3, 4)))
             others[key] = r.choice((lowest, highest, near, r.randint(lowest, highest)))
-        again, seen_again = followed(code, others, other=other)
+        again, seen_again = tracked(code, others, other=other)
         assert again == outcome, f"seed {seed}: {slots} and {others}: {again}, not {outcome}"
         for key, (was, value, bound) in seen.items():
             now, changed, _ = seen_again[key]
