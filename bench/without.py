@@ -19,6 +19,7 @@ import os
 import statistics
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from evmcore import Block, execute_block, recover_senders
@@ -75,7 +76,7 @@ class Workload:
         """The seconds of all blocks with all mechanisms, and without that one."""
         order = (NOTHING, switch) if with_all_first else (switch, NOTHING)
         if self.name == "once":
-            first, second = (_in_child(lambda: self._once(each)) for each in order)
+            first, second = (_in_child(partial(self._once, each)) for each in order)
         else:
             # Block by block, so that a pair lies within milliseconds: the machine's speed changes within seconds.
             seconds = [[self._again(block, each) for each in order] for block in self.blocks]
