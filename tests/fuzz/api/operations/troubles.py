@@ -172,7 +172,7 @@ def little_memory(random: Random) -> str:
             f"execute_block(block({kind!r}, 'count', gas=10**12, gas_limit={gas}), s, workers=1)",
             f"transact(transaction({kind!r}, gas=10**12), s, header(gas_limit={gas}))",
             f"call(s, header(gas_limit={gas}), to=AT[{kind!r}], gas=10**12)",
-            f"call(State(source=source_of(s)), header(), to=AT[{kind!r}], gas=10**8)",
+            f"call(State(source=source_of(s)), header(), to=AT[{kind!r}], gas=3*10**6)",
             "Transaction(data=bytes(60*2**20), to=D, sender=A).encode()",
             "Transaction(type=1, access_list=[(D, [1]*2000000)], to=D, sender=A)",
             "ordered_trie_root([bytes(10)]*3000000)",
