@@ -81,7 +81,6 @@ BLOB_FEE_EXPONENT_MAX: int
 MAX_GIVEN_CODE_BYTES: int
 PROGRAM_ADDRESS: bytes
 EMPTY_STORAGE_ROOT: bytes
-EMPTY_CODE_HASH: bytes
 
 # What takes an address takes 20 bytes or "0x…"; what takes bytes takes "0x…" too.
 _Address = bytes | str
