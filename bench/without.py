@@ -1,6 +1,6 @@
 """What each mechanism of the parallel engine is worth: the same blocks with it and without it, written to bench/without.md.
 
-    python -m bench.without [--workloads once,repeated,…] [--only SWITCH,…] [--workers 2] [--rounds 15] [--json FILE]
+    python -m bench.without [--workloads once,repeated,…] [--only SWITCH,…] [--workers 2] [--rounds 16] [--json FILE]
 
 A figure is how many times as long the blocks take without: the median over pairs of runs next to each other, one with all mechanisms
 and one without that one, the first of the two by turns; and the quartiles. The row of no mechanism is two runs with all: how far it is
@@ -29,7 +29,7 @@ from evmcore.fixtures import block_paths
 from .machine import ROOT, description
 from .measure import LARGE_GAS, LARGE_TRANSACTIONS
 from .synthetic import CONTENDED_BLOCKS
-from .tables import table
+from .tables import table, write_marked
 
 BLOCKS = ROOT.parent / "shared" / "mainnet-blocks"
 OUTPUT = ROOT / "bench" / "without.md"
@@ -158,14 +158,8 @@ def write(found: dict[str, Pairs], path: Path) -> None:
         for name, meaning in meanings.items()
         if any(name in column for column in found.values())
     ]
-    path.write_text(
-        "# Without each mechanism\n\n"
-        "How many times as long blocks take without one mechanism of the parallel engine: above 1 it gains, below 1 it costs. "
-        f"Medians of at least {fewest} pairs of runs, quartiles in parentheses; the first row is the speed-up over sequential with "
-        "all of them, the second the same against itself: what the method can't tell. Columns are workloads and numbers of workers; "
-        "`python -m bench.without` says what each workload is.\n\n"
-        f"{description()}\n\n" + table(["without", *columns], rows) + "\n"
-    )
+    text = f"Medians of at least {fewest} pairs of runs.\n\n{description()}\n\n" + table(["without", *columns], rows)
+    write_marked(path, "without", text)
 
 
 def main() -> int:
