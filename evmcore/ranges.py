@@ -257,7 +257,7 @@ class _DaemonThreads(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """What is waiting is done first, unless whoever asked for it has cancelled it."""
+        """What is waiting is done first, unless its caller has cancelled it."""
         for _ in self._threads:
             self._tasks.put(None)
         for thread in self._threads if wait else ():

@@ -245,7 +245,7 @@ cdef class BlockResult:
         if not self.job.observed.is_open():
             raise MemoryError("the state after the block")
         wait_for_world(self.job.observed.world().get())
-        world = self.job.observed.world()  # counts as a share: whoever writes from here on writes a copy
+        world = self.job.observed.world()  # counts as a share: a write from here on writes a copy
         if self.job.observed.is_changed():
             if self.is_of_witness:
                 raise errors.EvmError("the state, of which a witness has a part, has changed since the block")

@@ -159,7 +159,7 @@ cdef enum:
 
 
 cdef class _StateRoot:
-    """A state's root in the making; the state is kept as it is by whoever holds this."""
+    """A state's root in the making; the state stays as it is while this exists."""
     cdef StateRoot* root
 
     @staticmethod
@@ -217,7 +217,7 @@ cdef int run_state_root(_StateRoot made, Hash* root, int workers) except -1:
 
 
 cdef bint is_held_twice(const shared_ptr[World]& world) noexcept:
-    """By one state, whoever observes it, and the caller: nobody else is likely to ask for its root."""
+    """By one state, its observers, and the caller: nobody else is likely to ask for its root."""
     return world.use_count() <= 2 + <long>world.get().observation_count()
 
 

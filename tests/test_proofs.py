@@ -1,4 +1,4 @@
-"""Proofs: those that are given prove what the state holds, to whoever has the root alone; forged ones are refused with the node at fault."""
+"""Proofs: those that are given prove what the state holds, to a reader who has the root alone; forged ones are refused with the node at fault."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ Address address_of(uint32_t number) {
     return address;
 }
 
-// As workers make it: the parts of each step are taken by whoever comes first.
+// As workers make it: the parts of each step are taken by the thread that comes first.
 Hash root_in_parts(World& world, int threads) {
     StateRoot state_root{&world};
     state_root.open(true);

@@ -230,7 +230,7 @@ private:
     bool is_attached_ = false;  // version lists may be attached to the base state, and pointers into it are valid
     Vector<const VersionedAccount*> new_accounts_;  // these two: what `flush` has to add; kept for their memory
     Vector<const VersionedSlot*> new_slots_;
-    std::atomic<bool> has_wipes_{false};  // published: set by whoever writes or commits the first one
+    std::atomic<bool> has_wipes_{false};  // published: set by the worker that writes or commits the first one
     ConcurrentIndex<Address, VersionedAccount, SeededHash> accounts_;
     ConcurrentIndex<VersionedSlot::Key, VersionedSlot, VersionedSlot::Hasher> slots_;
 };

@@ -88,7 +88,7 @@ public:
     }
 
     void join() noexcept {
-        // The wait is short: whoever is late is about to end, and to sleep would take longer.
+        // The wait is short: a thread that is late is about to end, and to sleep would take longer.
         while (!is_done())
             std::this_thread::yield();
     }

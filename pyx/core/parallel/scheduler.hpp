@@ -49,7 +49,7 @@ public:
 
     Claim claim(int worker, uint32_t* index) noexcept {
         schedule_point(SchedulePoint::CLAIM);
-        // Acquire, here and where it fails: whoever finds an index of the fallback claimed knows that there is one.
+        // Acquire, here and where it fails: a worker that finds an index of the fallback claimed sees is_fallback_ set.
         uint32_t next = next_.load(std::memory_order_acquire);
         for (;;) {
             // Acquire: what was committed below the commit index is visible to the execution that starts here.
@@ -69,7 +69,7 @@ public:
     uint32_t commit_index() const noexcept { return commit_index_.load(std::memory_order_acquire); }
     uint32_t count() const noexcept { return count_; }
 
-    // Release: the result of the execution is read by whoever commits it.
+    // Release: the result of the execution is read by the worker that commits it.
     void set_executed(uint32_t index) noexcept {
         schedule_point(SchedulePoint::EXECUTED);
         steps_[index].store(EXECUTED, std::memory_order_release);
@@ -127,13 +127,13 @@ private:
     uint32_t capacity_ = 0;
     uint32_t count_ = 0;  // this and the next are frozen while workers run
     uint32_t widest_window_ = 1;
-    int32_t abort_average_ = 0;  // times abort_memory_; this and the next two are owned by whoever commits
+    int32_t abort_average_ = 0;  // times abort_memory_; this and the next two are owned by the committing worker
     int32_t abort_memory_ = 16;
     uint32_t fallback_end_ = 0;             // the first index behind the fallback; 0: there is none
-    std::atomic<uint32_t> window_{1};       // published: by whoever commits
-    std::atomic<bool> is_fallback_{false};  // published: by whoever commits
+    std::atomic<uint32_t> window_{1};       // published: by the committing worker
+    std::atomic<bool> is_fallback_{false};  // published: by the committing worker
     alignas(64) std::atomic<uint32_t> next_{0};
-    alignas(64) std::atomic<uint32_t> commit_index_{0};  // published: by whoever commits
+    alignas(64) std::atomic<uint32_t> commit_index_{0};  // published: by the committing worker
     alignas(64) SpinLock commit_lock_;
     std::atomic<bool> stop_{false};
 };

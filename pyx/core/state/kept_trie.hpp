@@ -1,6 +1,6 @@
 // The trie of a state as of its last root, and which cells have changed since: whatever differs from the trie is among them.
 // While checkpoints are open it keeps, for each at which a root was made, what the trie was before: a revert goes back to that.
-// Depends on shared_trie and stored. Written by whoever writes the state; roots of a state that nobody writes may be made by several
+// Depends on shared_trie and stored. Written by the writer of the state; roots of a state that nobody writes may be made by several
 // threads, one after the other, and copies of it taken meanwhile.
 #pragma once
 

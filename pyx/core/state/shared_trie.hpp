@@ -1,5 +1,5 @@
 // Merkle Patricia tries of immutable, reference-counted nodes: a copy of a trie is a reference to its root, and k changes cost
-// k · log(n) new nodes, whoever else holds the old ones. Keys are 32 bytes, hashed already (a secure trie).
+// k · log(n) new nodes, while others may hold the old ones. Keys are 32 bytes, hashed already (a secure trie).
 // A node of which only the hash is known stands for all that is below it: what needs to look inside fails and says which one.
 // Depends on trie_node. Any thread may read nodes and hold references; a node is written only while one thread alone has it.
 // Yellow Paper, appendix D.
@@ -100,7 +100,7 @@ public:
     }
     static Ref share(const Node* node) noexcept {
         if (node != nullptr)
-            node->references.fetch_add(1, std::memory_order_relaxed);  // whoever asks holds one
+            node->references.fetch_add(1, std::memory_order_relaxed);  // the caller holds one
         return own(node);
     }
     Ref share() const noexcept { return share(node_); }

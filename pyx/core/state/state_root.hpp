@@ -98,7 +98,7 @@ private:
     SlotRange slots_of(const AccountRecord& record) noexcept;
     void note(bool is_ok) noexcept {
         if (!is_ok)
-            has_failed_.store(true, std::memory_order_relaxed);  // whoever looks has joined the workers
+            has_failed_.store(true, std::memory_order_relaxed);  // its readers have joined the workers
     }
     void note_missing(const shared_trie::MissingNode& missing, const Hash* account) noexcept;
     void close() noexcept;

@@ -284,18 +284,18 @@ void Trie::collapse(const Step& step, ByteView erased_key) noexcept {
     }
     if (count != 1)
         return;
-    Link heir = branch.children[last];
+    Link only_child = branch.children[last];
     free_node(step.node);
     trail_.pop_back();
-    if (kind_of_link(heir) == BRANCH) {
+    if (kind_of_link(only_child) == BRANCH) {
         // Its path is the erased key's down to here, then the nibble that led to it.
         uint8_t path[MAX_KEY_BYTES + 1];
         const size_t at = step.depth / 2;
         std::memcpy(path, erased_key.data, step.depth & 1 ? at + 1 : at);
         path[at] = static_cast<uint8_t>(step.depth & 1 ? (path[at] & 0xf0) | last : last << 4);
-        heir = new_extension(path, step.depth, step.depth + 1, heir);
+        only_child = new_extension(path, step.depth, step.depth + 1, only_child);
     }
-    Short& node = shorts_[index_of(heir)];
+    Short& node = shorts_[index_of(only_child)];
     node.path_begin = static_cast<uint16_t>(step.depth);
     node.reference.size = 0;
     if (!trail_.empty() && kind_of_link(trail_.back().node) == EXTENSION) {
@@ -304,7 +304,7 @@ void Trie::collapse(const Step& step, ByteView erased_key) noexcept {
         free_node(above);
         trail_.pop_back();
     }
-    replace_at_trail(heir);
+    replace_at_trail(only_child);
 }
 
 bool Trie::erase(ByteView key, bool* was_there) noexcept {

@@ -118,26 +118,26 @@ inline Status selfdestruct(Frame& f) noexcept {
     Journal& journal = m.journal;
     if (f.is_static)
         return Status::STATIC_MODE_VIOLATION;
-    JournalAccount* heir = journal.peek(to_address(f.pop()));
-    if (heir == nullptr)
+    JournalAccount* beneficiary = journal.peek(to_address(f.pop()));
+    if (beneficiary == nullptr)
         return journal.failure;
-    if (was_cold(m, heir) && !f.charge(rules.cold_selfdestruct_gas))
+    if (was_cold(m, beneficiary) && !f.charge(rules.cold_selfdestruct_gas))
         return Status::OUT_OF_GAS;
-    if (!heir->is_loaded && journal.account(heir->address) == nullptr)
+    if (!beneficiary->is_loaded && journal.account(beneficiary->address) == nullptr)
         return journal.failure;
     const u256 balance = journal.read_balance(f.self);
     if (rules.selfdestruct_new_account_gas != 0) {
-        const bool makes_account =
-            rules.deletes_empty_accounts ? !balance.is_zero() && !journal.read_alive(heir) : !journal.read_exists(heir);
+        const bool makes_account = rules.deletes_empty_accounts ? !balance.is_zero() && !journal.read_alive(beneficiary)
+                                                                : !journal.read_exists(beneficiary);
         if (makes_account && !f.charge(rules.selfdestruct_new_account_gas))
             return Status::OUT_OF_GAS;
     }
     const bool goes = !rules.selfdestruct_only_when_new || f.self->is_created;
-    if (heir != f.self) {
+    if (beneficiary != f.self) {
         journal.debit(f.self, balance);
-        journal.credit(heir, balance);
+        journal.credit(beneficiary, balance);
     } else {
-        journal.touch(heir);
+        journal.touch(beneficiary);
         if (goes)
             journal.set_balance_zero(f.self);  // burnt
     }

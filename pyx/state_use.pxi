@@ -1,0 +1,80 @@
+# Floor 8: a state in use by one call, which gives it back however the call ends.
+from core.parallel.engine_cache cimport process_generation
+from core.state.world cimport World
+
+
+@cython.final
+@cython.no_gc
+@cython.freelist(8)
+cdef class _StateUse:
+    """A state in use by one call, until this goes.
+
+    To write, the state is that call's alone, and what it did is undone unless it says `keep`. To fetch, others may read it.
+    """
+    cdef State state
+    cdef World* world        # that is written; NULL: the state is fetched
+    cdef uint64_t checkpoint
+    cdef bint is_kept
+    cdef unsigned long thread
+
+    def __dealloc__(self):
+        if self.state is None:
+            return
+        if self.world == NULL:
+            self.state.forget_fetcher(self.thread)
+            (&evmcore_nesting)[0] -= 1
+            return
+        if self.is_kept:
+            self.world.release(self.checkpoint)
+        else:
+            self.world.revert(self.checkpoint)
+        self.world.at_work.store(0)
+        self.state.use = NULL
+
+    cdef void keep(self) noexcept:
+        self.is_kept = True
+
+    cdef int rewind(self) except -1:
+        """Undo what was done so far, and go on."""
+        self.world.revert(self.checkpoint)
+        self.checkpoint = open_checkpoint(self.world)
+        return 0
+
+
+cdef uint64_t open_checkpoint(World* world) except 0:
+    cdef uint64_t number = world.checkpoint()
+    if number == 0:
+        raise MemoryError("the state could not grow")
+    return number
+
+
+cdef _StateUse use_to_write(State state, const char* user):
+    """`user` is a name that stays: what the others are told."""
+    cdef _StateUse use = _StateUse.__new__(_StateUse)
+    cdef World* world = state.writer()
+    use.checkpoint = open_checkpoint(world)
+    use.world = world
+    world.at_work.store(PyThread_get_thread_ident())
+    world.process_at_work = process_generation()
+    use.state = state
+    state.use = user
+    state.user = PyThread_get_thread_ident()
+    state.user_process = process_generation()
+    return use
+
+
+cdef _StateUse use_to_fetch(State state, const char* user):
+    cdef _StateUse use = _StateUse.__new__(_StateUse)
+    cdef size_t i
+    state.reader()
+    check_nesting()
+    use.thread = PyThread_get_thread_ident()
+    state.user_process = process_generation()
+    for i in range(state.fetchers.size()):
+        if state.fetchers[i] == use.thread:
+            raise errors.EvmError("the state's source asks the state for what it is to give")
+    state.fetchers.push_back(use.thread)
+    (&evmcore_nesting)[0] += 1
+    use.state = state
+    state.fetch = user
+    return use
