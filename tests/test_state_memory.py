@@ -271,7 +271,7 @@ def test_a_result_s_root_waits_for_the_block_that_is_at_work_and_its_callbacks_a
 
 def test_a_signal_handler_that_asks_for_the_root_that_is_being_made_is_told_so():
     """It waited for the thread that it had interrupted."""
-    state = State({address(n + 1): {"balance": 1} for n in range(60_000)} | {A: {"balance": 10**20}})
+    state = State({address(n + 1): {"balance": 1} for n in range(400_000)} | {A: {"balance": 10**20}})
     result = execute_block(block_of(0), state, workers=1)
     told = []
 
