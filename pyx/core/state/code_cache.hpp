@@ -1,5 +1,6 @@
 // The process's codes by hash: a code that several states hold, one after the other or at once, is kept and analysed once. Bounded in
-// bytes; without it, blocks whose codes an earlier state had take 1.2 times as long (bench/codes.py). A code goes when no state holds it and nobody asked for it since the last look (the clock algorithm).
+// bytes; without it, blocks whose codes an earlier state had take 1.2 times as long (bench/codes.py). A code goes when no state holds it
+// and nobody asked for it since the last look (the clock algorithm).
 #pragma once
 
 #include "../base/flat_map.hpp"
