@@ -34,10 +34,16 @@ class ExecutionWitness:
         """One that has the accounts and slots which proofs show, and these codes."""
         nodes: set[bytes] = set()
         for proof in proofs:
+            if not isinstance(proof, AccountProof):
+                raise TypeError(f"proofs: expected AccountProof, got {type(proof).__name__}")
             nodes.update(proof.nodes)
             for one in proof.storage:
                 nodes.update(one.nodes)
-        return cls(tuple(sorted(nodes)), tuple(sorted(set(codes))))
+        given = list(codes)
+        for code in given:
+            if not isinstance(code, bytes):
+                raise TypeError(f"codes: expected bytes, got {type(code).__name__}")
+        return cls(tuple(sorted(nodes)), tuple(sorted(set(given))))
 
     def to_json(self) -> dict[str, list[str]]:
         """The object that debug_executionWitness gives."""

@@ -209,3 +209,13 @@ def test_what_is_learned_again_after_a_revert_keeps_its_storage():
     for nonce, to in enumerate((ADDRESSES[1], ADDRESSES[2], ADDRESSES[0])):
         expected = execute_block(call(to, nonce), state, workers=1)
         assert execute_block(call(to, nonce), part, workers=1).state_root == expected.state_root
+
+
+@pytest.mark.parametrize("wrong", [None, 1, "x", b"x", {}, object()])
+def test_a_witness_is_made_of_proofs_and_codes_alone(wrong):
+    proof = State({SENDER: {"balance": 1}}).prove(SENDER, [])
+    with pytest.raises(TypeError, match=f"proofs: expected AccountProof, got {type(wrong).__name__}"):
+        ExecutionWitness.of_proofs([proof, wrong])
+    if not isinstance(wrong, bytes):
+        with pytest.raises(TypeError, match=f"codes: expected bytes, got {type(wrong).__name__}"):
+            ExecutionWitness.of_proofs([proof], [wrong])
