@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import signal
+
 import pytest
-from helpers import ALICE, ETHER
+from helpers import ALICE, ETHER, Stop
 
 from evmcore import State
 
@@ -12,3 +15,24 @@ from evmcore import State
 def state() -> State:
     """A state in which Alice has 100 ether."""
     return State({ALICE: {"balance": 100 * ETHER}})
+
+
+@pytest.fixture
+def no_gc_callbacks():
+    """No callbacks of the garbage collector, as hypothesis has one: what a signal handler raises within them is lost."""
+    before, gc.callbacks[:] = gc.callbacks[:], []
+    yield
+    gc.callbacks[:] = before
+
+
+@pytest.fixture
+def alarm(no_gc_callbacks):
+    """A function that has `Stop` raised once after so many seconds, or not if they are 0."""
+
+    def stop(*_):
+        raise Stop
+
+    before = signal.signal(signal.SIGALRM, stop)
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)

@@ -22,6 +22,11 @@ from evmcore import (
     run,
 )
 
+
+class Stop(Exception):
+    """What the signal handlers of tests raise."""
+
+
 SHARED = Path(os.environ.get("EVMCORE_SHARED") or Path(__file__).resolve().parents[2] / "shared")
 FORK_NAMES = [fork.mainnet_name for fork in FORKS]
 NEWEST = NEWEST_FORK

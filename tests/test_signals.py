@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import Stop
 
 from evmcore import (
     Block,
@@ -35,23 +36,6 @@ ALICE = b"\x11" * 20
 SPINNER = b"\x22" * 20
 HEADER = Header(number=1, base_fee_per_gas=7, fork="Cancun", gas_limit=2**62)
 SPIN = assemble("again: PUSH @again JUMP")
-
-
-class Stop(Exception):
-    pass
-
-
-@pytest.fixture
-def alarm():
-    """A function that has `Stop` raised after so many seconds."""
-
-    def stop(*_):
-        raise Stop
-
-    before = signal.signal(signal.SIGALRM, stop)
-    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
 
 
 def spinning():

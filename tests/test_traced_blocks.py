@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import signal
 
 import pytest
-from helpers import ALICE, BOB, CONTRACT, ETHER, OTHER, header
+from helpers import ALICE, BOB, CONTRACT, ETHER, OTHER, Stop, header
 
 from evmcore import (
     Account,
@@ -215,29 +214,17 @@ def test_tracers_of_blocks_within_tracers_of_blocks_end_in_a_recursion_error():
     assert len(depths) < 70
 
 
-def test_a_signal_ends_a_traced_block():
-    class Stop(Exception):
-        pass
-
-    def stop(*_):
-        raise Stop
-
+def test_a_signal_ends_a_traced_block(alarm):
     on = state()
     on.set_code(CONTRACT, assemble("again: PUSH @again JUMP"))
     root = on.root()
     block = Block(header(gas_limit=2**60), [Transaction(to=CONTRACT, gas_limit=10**14, gas_price=0, sender=ALICE)])
     block = block.with_header(fork="Cancun", base_fee_per_gas=0)
-    before = signal.signal(signal.SIGALRM, stop)
-    try:
-        for tracer in (Tells(), Recorder(), Eip3155(io.StringIO(), stack=False)):
-            tracer.steps = [] if isinstance(tracer, Recorder) else None
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
-            with pytest.raises(Stop):
-                execute_block(block, on, tracer=tracer)
-            assert on.root() == root
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    for tracer in (Tells(), Recorder(), Eip3155(io.StringIO(), stack=False)):
+        alarm(0.05)
+        with pytest.raises(Stop):
+            execute_block(block, on, tracer=tracer)
+        assert on.root() == root
 
 
 def test_on_a_lazy_state_a_block_that_misses_something_is_told_again():
