@@ -230,19 +230,20 @@ cdef void commit_counters(Counters* c) noexcept nogil:
 cdef void work_on_counters(void* context, int worker) noexcept nogil:
     cdef Counters* c = <Counters*>context
     cdef Claim claim
-    cdef uint32_t i = 0
+    cdef uint32_t i = 0, end = 0
     schedule_enter(worker)
     while True:
         commit_counters(c)
-        claim = c.scheduler.claim(worker, &i)
+        claim = c.scheduler.claim(worker, &i, &end)
         if claim == Claim.DONE:
             break
         if claim == Claim.EXECUTE:
             count_ahead(c, i)
         elif claim == Claim.FALLBACK:
-            c.executions += 1
-            commit_counter(c, i)
-            c.scheduler.advance(False)
+            c.executions += end - i
+            for i in range(i, end):
+                commit_counter(c, i)
+            c.scheduler.finish_fallback(end)
         else:
             yield_processor()
     schedule_leave()

@@ -40,20 +40,21 @@ struct Counters {
         scheduler.end_commit();
     }
     void work(int worker) {
-        uint32_t i;
+        uint32_t i, end;
         schedule_enter(worker);
         for (;;) {
             commit_ready();
-            const Claim claim = scheduler.claim(worker, &i);
+            const Claim claim = scheduler.claim(worker, &i, &end);
             if (claim == Claim::DONE)
                 break;
             if (claim == Claim::EXECUTE) {
                 seen[i] = below(i);
                 scheduler.set_executed(i);
             } else if (claim == Claim::FALLBACK) {
-                ++executions;
-                commit(i);
-                scheduler.advance(false);
+                executions += end - i;
+                for (; i < end; ++i)
+                    commit(i);
+                scheduler.finish_fallback(end);
             } else {
                 std::this_thread::yield();
             }

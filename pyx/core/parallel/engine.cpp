@@ -86,9 +86,12 @@ Status Engine::begin_optimistic() noexcept {
 }
 
 Status Engine::flush() noexcept {
-    const Status flushed = memory.flush(job->world, arenas.data(), arenas.size());
+    Status flushed = memory.flush(job->world, arenas.data(), arenas.size());
     if (flushed == Status::MISSING_STATE)
         job->set_missing(job->context.coinbase);  // the one account that is credited without a look at it
+    end_optimistic();
+    if (flushed == Status::RUNNING && !memory.reset(job->world, job->rules->deletes_empty_accounts, cells_))
+        flushed = Status::OUT_OF_MEMORY;
     return flushed;
 }
 

@@ -65,7 +65,8 @@ struct Engine {
 
     // Parts of optimistic execution that use more than one of the members above.
     Status begin_optimistic() noexcept;
-    Status flush() noexcept;  // writes what is committed to the base state; when no worker executes
+    // Writes what is committed to the base state and empties multi-version memory; when no worker executes.
+    Status flush() noexcept;
     void end_optimistic() noexcept;
     // Finds the dependencies of transaction i, at the commit index; sets its finish_gas.
     void trace_dependencies(uint32_t i) noexcept;

@@ -162,7 +162,7 @@ public:
         }
     }
 
-    // After the last commit, when no worker executes: writes everything to the base state.
+    // When all that was executed is committed and no worker executes: writes everything to the base state.
     Status flush(World* base, VersionArena* const* arenas, size_t arena_count) noexcept;
     // Detaches the version lists of the arenas, which may then be cleared.
     void detach(VersionArena* const* arenas, size_t arena_count) noexcept;

@@ -17,11 +17,11 @@ public:
     void work() noexcept {
         const double began = seconds_now();
         double idle_since = 0, idle_seconds = 0;
-        uint32_t index = 0, idle = 0;
+        uint32_t first = 0, end = 0, idle = 0;
         schedule_enter(number_);
         for (;;) {
             commit_ready();
-            const Claim claim = engine_.scheduler.claim(number_, &index);
+            const Claim claim = engine_.scheduler.claim(number_, &first, &end);
             if (claim == Claim::DONE)
                 break;
             if (claim == Claim::WAIT) {
@@ -34,7 +34,7 @@ public:
             if (idle != 0)
                 idle_seconds += seconds_now() - idle_since;
             idle = 0;
-            if (!(claim == Claim::EXECUTE ? execute_ahead(index) : execute_in_fallback(index)))
+            if (!(claim == Claim::EXECUTE ? execute_ahead(first) : execute_in_fallback(first, end)))
                 break;
         }
         if (idle != 0)
@@ -163,16 +163,25 @@ private:
         return Status::RUNNING;
     }
 
-    // Executes and commits transaction i, at the commit index, while no other worker executes any.
-    bool execute_in_fallback(uint32_t i) noexcept {
-        state(i) = TransactionState{};
-        engine_.status = is_result(apply(i, ApplyMode::EXACT)) ? commit(i) : engine_.job->fail(outcome(i).status, i);
-        if (engine_.status != Status::RUNNING) {
+    // Executes and commits transactions in order while no other worker executes any: on the base state, or on versions where these
+    // have to tell who depends on whom.
+    bool execute_in_fallback(uint32_t first, uint32_t end) noexcept {
+        Status status = engine_.records ? Status::RUNNING : engine_.flush();
+        for (uint32_t i = first; i < end && status == Status::RUNNING; ++i) {
+            if (!engine_.records) {
+                status = engine_.hooks->execute_in_order(&worker_.machine, engine_.job, i);
+                continue;
+            }
+            state(i) = TransactionState{};
+            status = is_result(apply(i, ApplyMode::EXACT)) ? commit(i) : engine_.job->fail(outcome(i).status, i);
+        }
+        engine_.status = status;
+        if (status != Status::RUNNING) {
             engine_.stop_all();
             return false;
         }
-        ++worker_.counts.fallback_transactions;
-        engine_.scheduler.advance(false);
+        worker_.counts.fallback_transactions += end - first;
+        engine_.scheduler.finish_fallback(end);
         return true;
     }
 

@@ -2,8 +2,8 @@
 // number.
 // *Commit index*: the lowest index that isn't committed. A worker may execute an index up to `window` above it.
 // *Sequential fallback*: if more than `abort_limit` percent of recent executions (decaying average over `abort_memory` commits) were
-// aborted, no new index is claimed; once all claimed ones are committed, worker 0 executes and commits the next `fallback_length`
-// indices. Then all workers claim again, in a window that begins with `trial_window`.
+// aborted, no new index is claimed; once all claimed ones are committed, worker 0 claims the next `fallback_length` indices together,
+// and executes and commits them. Then all workers claim again, in a window that begins with `trial_window`.
 //
 //          claim                set_executed             advance, at the commit index, by one worker at a time
 //   OPEN ----------> executing -------------> EXECUTED --------------------------------------------------------> committed
@@ -20,8 +20,9 @@ namespace evmcore {
 
 class Scheduler {
 public:
-    // EXECUTE: the index, which is committed when its turn comes. FALLBACK: the index, and commit it at once; all below it is
-    // committed, and no other worker executes. WAIT: nothing can be claimed yet. DONE: all are committed, or the block was stopped.
+    // EXECUTE: the index *first, which is committed when its turn comes. FALLBACK: those from *first to below *end, to execute and
+    // commit without another word until `finish_fallback`; all below is committed, and no other worker executes. WAIT: nothing can be
+    // claimed yet. DONE: all are committed, or the block was stopped.
     enum class Claim : uint8_t { EXECUTE, FALLBACK, WAIT, DONE };
 
     // Starts on `count` indices. False without memory.
@@ -39,7 +40,6 @@ public:
         window_.store(window, std::memory_order_relaxed);
         abort_average_ = 0;
         abort_memory_ = static_cast<int32_t>(tuning.abort_memory);
-        fallback_end_ = 0;
         is_fallback_.store(false, std::memory_order_relaxed);
         next_.store(0, std::memory_order_relaxed);
         commit_index_.store(0, std::memory_order_relaxed);
@@ -47,21 +47,24 @@ public:
         return true;
     }
 
-    Claim claim(int worker, uint32_t* index) noexcept {
+    Claim claim(int worker, uint32_t* first, uint32_t* end) noexcept {
         schedule_point(SchedulePoint::CLAIM);
-        // Acquire, here and where it fails: a worker that finds an index of the fallback claimed sees is_fallback_ set.
+        // Acquire, here and where it fails: a worker that finds the fallback's indices claimed sees is_fallback_ set.
         uint32_t next = next_.load(std::memory_order_acquire);
         for (;;) {
             // Acquire: what was committed below the commit index is visible to the execution that starts here.
             const uint32_t commit_index = commit_index_.load(std::memory_order_acquire);
             if (commit_index >= count_ || stop_.load(std::memory_order_relaxed))
                 return Claim::DONE;
-            const bool is_fallback = is_fallback_.load(std::memory_order_relaxed);
+            // Acquire: so is what the fallback committed, once it has ended.
+            const bool is_fallback = is_fallback_.load(std::memory_order_acquire);
             const uint32_t window = is_fallback ? 1 : window_.load(std::memory_order_relaxed);
             if (next >= count_ || next - commit_index >= window || (is_fallback && worker != FALLBACK_WORKER))
                 return Claim::WAIT;
-            *index = next;
-            if (next_.compare_exchange_weak(next, next + 1, std::memory_order_acq_rel, std::memory_order_acquire))
+            const uint32_t length = is_fallback ? fallback_length() : 1;
+            *first = next;
+            *end = next + (length < count_ - next ? length : count_ - next);
+            if (next_.compare_exchange_weak(next, *end, std::memory_order_acq_rel, std::memory_order_acquire))
                 return is_fallback ? Claim::FALLBACK : Claim::EXECUTE;
         }
     }
@@ -75,8 +78,7 @@ public:
         steps_[index].store(EXECUTED, std::memory_order_release);
     }
 
-    // One worker at a time may commit. `ready`: the index at the commit index has been executed. Acquire: the fallback commits
-    // without the lock.
+    // One worker at a time may commit. `ready`: the index at the commit index has been executed.
     bool try_begin_commit() noexcept { return is_executed(commit_index()) && commit_lock_.try_lock(); }
     bool ready(uint32_t* index) noexcept {
         *index = commit_index();
@@ -88,19 +90,24 @@ public:
         const uint32_t commit_index = commit_index_.load(std::memory_order_relaxed) + 1;
         const uint32_t window = window_.load(std::memory_order_relaxed);
         abort_average_ += (was_aborted ? UNIT : 0) - abort_average_ / abort_memory_;
-        if (fallback_end_ != 0) {
-            if (commit_index >= fallback_end_)
-                end_fallback();
-        } else if (tuning.sequential_fallback && abort_average_ > abort_limit()) {
-            fallback_end_ = next_.load(std::memory_order_relaxed) + tuning.fallback_length;
+        if (tuning.sequential_fallback && abort_average_ > abort_limit())
             is_fallback_.store(true, std::memory_order_relaxed);
-        } else if (!was_aborted && abort_average_ < abort_limit() / 2 && window < widest_window_) {
+        else if (!was_aborted && abort_average_ < abort_limit() / 2 && window < widest_window_)
             window_.store(window + 1, std::memory_order_relaxed);
-        }
         // Release: the committed state goes with the commit index, and so does the window.
         commit_index_.store(commit_index, std::memory_order_release);
     }
     void end_commit() noexcept { commit_lock_.unlock(); }
+
+    // All that the fallback claimed, to below `end`, is committed; all workers claim again.
+    void finish_fallback(uint32_t end) noexcept {
+        schedule_point(SchedulePoint::ADVANCE);
+        abort_average_ = abort_limit() * 3 / 4;  // a second fallback needs less proof
+        window_.store(tuning.trial_window < widest_window_ ? tuning.trial_window : widest_window_, std::memory_order_relaxed);
+        // Release: what the fallback committed goes with both.
+        commit_index_.store(end, std::memory_order_release);
+        is_fallback_.store(false, std::memory_order_release);
+    }
 
     void stop() noexcept { stop_.store(true, std::memory_order_relaxed); }
     bool is_stopped() const noexcept { return stop_.load(std::memory_order_relaxed); }
@@ -112,12 +119,7 @@ private:
     bool is_executed(uint32_t index) const noexcept {
         return index < count_ && steps_[index].load(std::memory_order_acquire) == EXECUTED;
     }
-    void end_fallback() noexcept {
-        fallback_end_ = 0;
-        abort_average_ = abort_limit() * 3 / 4;  // a second fallback needs less proof
-        window_.store(tuning.trial_window < widest_window_ ? tuning.trial_window : widest_window_, std::memory_order_relaxed);
-        is_fallback_.store(false, std::memory_order_relaxed);
-    }
+    uint32_t fallback_length() const noexcept { return tuning.fallback_length; }
 
     static constexpr int32_t UNIT = 1024;  // of abort_average_: one aborted execution
     int32_t abort_limit() const noexcept { return UNIT * abort_memory_ * static_cast<int32_t>(tuning.abort_limit) / 100; }
@@ -129,9 +131,8 @@ private:
     uint32_t widest_window_ = 1;
     int32_t abort_average_ = 0;  // times abort_memory_; this and the next two are owned by the committing worker
     int32_t abort_memory_ = 16;
-    uint32_t fallback_end_ = 0;             // the first index behind the fallback; 0: there is none
     std::atomic<uint32_t> window_{1};       // published: by the committing worker
-    std::atomic<bool> is_fallback_{false};  // published: by the committing worker
+    std::atomic<bool> is_fallback_{false};  // published: by the committing worker, and by the fallback at its end
     alignas(64) std::atomic<uint32_t> next_{0};
     alignas(64) std::atomic<uint32_t> commit_index_{0};  // published: by the committing worker
     alignas(64) SpinLock commit_lock_;

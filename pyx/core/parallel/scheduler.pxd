@@ -9,10 +9,11 @@ cdef extern from "core/parallel/scheduler.hpp" namespace "evmcore" nogil:
     cppclass Scheduler:
         Scheduler()
         cbool reset(uint32_t count, uint32_t window)
-        Claim claim(int worker, uint32_t* index)
+        Claim claim(int worker, uint32_t* first, uint32_t* end)
         void set_executed(uint32_t)
         cbool try_begin_commit()
         cbool ready(uint32_t* index)
         void advance(cbool was_aborted)
         void end_commit()
+        void finish_fallback(uint32_t end)
         void stop()
