@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 ARGS ?=
 # As in pyproject.toml.
-BUILD_PACKAGES := 'setuptools>=77' 'cython>=3.1,<4'
+BUILD_PACKAGES := 'setuptools>=77' 'cython>=3.1,<3.3'
 # Not our cache: a stamp says what a step left behind, and the step runs again when what it was made from is newer.
 CREATED := $(VENV)/.created
 PACKAGES := $(VENV)/.packages

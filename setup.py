@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
+from Cython import __version__ as cython_version
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -28,6 +29,10 @@ MODULE = "pyx/_core.pyx"
 INTERPRETER = "pyx/core/vm/interpreter.cpp"
 DEBUG = os.environ.get("EVMCORE_DEBUG", "") not in ("", "0")
 SANITIZE = os.environ.get("EVMCORE_SANITIZE", "")
+
+if tuple(map(int, cython_version.split(".")[:2])) >= (3, 3):
+    # A module that they make frees the item of a list comprehension twice where its list can't grow.
+    sys.exit(f"evmcore is built with Cython 3.1 or 3.2 (cython>=3.1,<3.3), not with {cython_version}")
 
 COMMON_FLAGS = ["-std=c++20", "-fvisibility=hidden", "-pthread"]
 if DEBUG:

@@ -647,3 +647,34 @@ def test_every_promise_names_a_test_that_is_there():
     assert len(named) > 20
     for file, name in named:
         assert f"\ndef {name}(" in (ROOT / "tests" / file).read_text(), (file, name)
+
+
+def test_what_a_list_has_no_room_for_is_given_back_once():
+    """Python's allocations fail one after the other, those by which lists grow among them: a second time would spoil its memory."""
+    pytest.importorskip("_testcapi", reason="this Python has no _testcapi, which makes its allocations fail")
+    out = in_a_process("""
+        import _testcapi
+        from evmcore import State, Transaction, assemble, run
+        class Watcher:
+            def on_step(self, step): pass
+        deep = assemble("PUSH32 0x" + "77" * 32 + " DUP1" * 40 + " STOP")
+        state = State({bytes([n + 1]) * 20: {"balance": 2**200 + n} for n in range(60)})
+        listed = Transaction(type=1, to=bytes(20), access_list=[(bytes([n]) * 20, [2**200 + n]) for n in range(40)]).encode()
+        for call in (lambda: run(deep, tracer=Watcher()),
+                     lambda: state.prove(bytes([1]) * 20, range(2**200, 2**200 + 40)),
+                     lambda: Transaction.decode(listed).access_list):
+            call()
+            failed, at = 0, 1
+            while at - failed < 3:  # until the call has no such allocation
+                _testcapi.set_nomemory(at, at + 1)
+                try:
+                    call()
+                except MemoryError:
+                    failed += 1
+                finally:
+                    _testcapi.remove_mem_hooks()
+                at += 1
+            call()
+            print(failed > 100)
+    """)
+    assert out.split() == ["True"] * 3, out
