@@ -19,6 +19,7 @@ import threading as _threading
 cdef extern from *:
     """
     #include <unistd.h>
+    #include <exception>
     #include "core/vm/trace.hpp"
 
     // The thread that signals reach, and whether the interpreter is about to end. Written with the GIL.
@@ -27,9 +28,27 @@ cdef extern from *:
     static std::atomic<int> evmcore_asking{0};  // threads that are on their way to the GIL
 
     // How deep this thread is in Python code that evmcore called: each level takes of the thread's stack, of which Python's own
-    // limit knows nothing.
-    static thread_local int evmcore_nesting = 0;
+    // limit knows nothing. No thread_local: where the C library has no memory for a module's, it ends the process. A level for
+    // which there is no memory here isn't counted.
+    static Py_tss_t evmcore_nesting_key = Py_tss_NEEDS_INIT;
     static constexpr int EVMCORE_NESTING_MOST = 64;
+    static int evmcore_nesting() noexcept {
+        return static_cast<int>(reinterpret_cast<intptr_t>(PyThread_tss_get(&evmcore_nesting_key)));
+    }
+    static void evmcore_set_nesting(int depth) noexcept {
+        (void)PyThread_tss_set(&evmcore_nesting_key, reinterpret_cast<void*>(static_cast<intptr_t>(depth)));
+    }
+    static void evmcore_begin_nesting() noexcept { evmcore_set_nesting(evmcore_nesting() + 1); }
+    static void evmcore_end_nesting() noexcept {
+        if (evmcore_nesting() > 0)
+            evmcore_set_nesting(evmcore_nesting() - 1);
+    }
+    // Once. What the C++ library keeps of each thread's exceptions is made for the main thread, too, which else may be when
+    // there is no memory.
+    static int evmcore_prepare_threads() noexcept {
+        (void)std::uncaught_exceptions();
+        return evmcore_done(PyThread_tss_create(&evmcore_nesting_key) == 0);
+    }
 
     // Calls what takes the GIL, from code that nothing may be thrown through; false where it can't be had any more.
     // An interpreter that ends (Python up to 3.13) ends threads that ask for the GIL, or have it taken from them, by unwinding
@@ -42,9 +61,9 @@ cdef extern from *:
             return false;
         }
         try {
-            ++evmcore_nesting;
+            evmcore_begin_nesting();
             const bool goes_on = ask();
-            --evmcore_nesting;
+            evmcore_end_nesting();
             return goes_on;
         } catch (...) {
             for (;;)
@@ -95,7 +114,10 @@ cdef extern from *:
     cbool evmcore_enter(void*, const TraceEnter&) noexcept nogil
     cbool evmcore_step(void*, const TraceStep&) noexcept nogil
     cbool evmcore_exit(void*, const TraceExit&) noexcept nogil
-    int evmcore_nesting
+    int evmcore_nesting() nogil
+    void evmcore_begin_nesting() nogil
+    void evmcore_end_nesting() nogil
+    int evmcore_prepare_threads() except -1
     const int NESTING_MOST "EVMCORE_NESTING_MOST"
     void evmcore_has_gil() noexcept nogil
     void evmcore_set_main_thread() noexcept nogil
@@ -104,6 +126,7 @@ cdef extern from *:
 
 
 evmcore_main_thread.store(_threading.main_thread().ident or 0)
+evmcore_prepare_threads()
 
 
 def _after_fork():
@@ -248,7 +271,7 @@ cdef _Lease lease_signals():
 
 
 cdef int check_nesting() except -1:
-    if evmcore_nesting > NESTING_MOST:
+    if evmcore_nesting() > NESTING_MOST:
         raise RecursionError(f"tracers and sources that call evmcore again, more than {NESTING_MOST} deep")
     return 0
 

@@ -7,6 +7,7 @@
 # The result is the sequential one.
 from core.base.clock cimport evmcore_seconds
 from core.base.status cimport Status
+from core.base.vector cimport Vector
 from core.parallel.engine cimport Engine, execute_optimistically
 from core.parallel.groups cimport commit_in_order, execute_on_base
 from core.parallel.hooks cimport ApplyMode, ExecutionHooks
@@ -152,7 +153,7 @@ cdef class _Speculation:
     """
     cdef _Job job
     cdef ClaimCounter claims
-    cdef vector[Machine*] machines  # of the threads that take part; this and the next two are guarded by the GIL
+    cdef Vector[Machine*] machines  # of the threads that take part; this and the next two are guarded by the GIL
     cdef bint is_closed
     cdef object error
     cdef unsigned process
@@ -183,7 +184,7 @@ cdef class _Speculation:
             return
         try:
             lease = lease_machine()
-            self.machines.push_back(lease.machine)
+            append_to(self.machines, lease.machine)
             open_machine(lease.machine, &self.job.job)
             while not lease.machine.poll.abort.load():
                 i = self.claims.next.fetch_add(1)

@@ -4,8 +4,9 @@ from core.base.transaction cimport CTransaction
 from core.base.types cimport Hash, u256
 from core.crypto.keccak cimport c_keccak256_x4
 from core.crypto.secp256k1 cimport recover_public_key, recover_public_key_portable, sign_recoverable_portable, Signature
+from core.math.prepared_modulus cimport c_mulmod, PreparedModulus
 from core.math.u256 cimport (
-    add_overflow, bit_length, c_addmod, c_byte, c_div, c_exp, c_leading_zeros, c_mod, c_mul_overflow, c_mulmod, c_negative,
+    add_overflow, bit_length, c_addmod, c_byte, c_div, c_exp, c_leading_zeros, c_mod, c_mul_overflow, c_negative,
     c_sar, c_sdiv, c_shl, c_shr, c_sign_extend, c_signed_less, c_smod, c_square, c_sub_borrow, c_times, from_big_endian,
     less, minus, mul_u64_overflow, plus, to_big_endian)
 from core.parallel.pool cimport AtomicSize
@@ -14,6 +15,9 @@ from core.parallel.scheduler cimport Claim, Scheduler
 from core.state.effects cimport Effects, SlotEffect
 from core.state.view cimport StateView
 from core.vm.outcome cimport Outcome
+
+
+cdef PreparedModulus probed_modulus
 
 
 def probe_u256(name, a, b=0, c=0):
@@ -64,7 +68,7 @@ def probe_u256(name, a, b=0, c=0):
     elif name == "addmod":
         out = c_addmod(x, y, z)
     elif name == "mulmod":
-        out = c_mulmod(x, y, z)
+        out = c_mulmod(x, y, z, &probed_modulus)
     elif name == "exp":
         out = c_exp(x, y)
     elif name == "shl":

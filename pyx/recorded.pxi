@@ -1,5 +1,6 @@
 # Floor 8: accesses between Python and the core: what a recorded block read and wrote, and a list of that for the next execution.
 from core.base.status cimport Status
+from core.base.vector cimport Vector
 from core.math.u256 cimport to_big_endian
 from core.parallel.access_list cimport AccessList
 from core.parallel.access_rows cimport AccountAccess, SlotAccess, TransactionAccess
@@ -10,9 +11,9 @@ from core.state.effects cimport AccountEffect, Effects, WROTE_CODE, WROTE_NONCE
 
 cdef tuple read_accesses(Engine* e):
     """(transaction rows, account rows, slot rows, codes) of a recorded run, as bytes and a tuple of bytes."""
-    cdef vector[TransactionAccess] transactions
-    cdef vector[AccountAccess] accounts
-    cdef vector[SlotAccess] slots
+    cdef Vector[TransactionAccess] transactions
+    cdef Vector[AccountAccess] accounts
+    cdef Vector[SlotAccess] slots
     cdef TransactionAccess transaction
     cdef AccountAccess account
     cdef SlotAccess slot
@@ -28,7 +29,7 @@ cdef tuple read_accesses(Engine* e):
         transaction.executions = e.job.outcomes[i].execution_count
         transaction.waited_for = e.transactions[i].waited_for
         transaction.finish_gas = e.transactions[i].finish_gas
-        transactions.push_back(transaction)
+        append_to(transactions, transaction)
         for k in range(effects.accounts.size()):
             effect = &effects.accounts[k]
             account.transaction = i
@@ -41,14 +42,14 @@ cdef tuple read_accesses(Engine* e):
                 account.code = len(codes)
                 codes.append(from_view(view_of(effect.code)))
             to_big_endian(effect.balance_after, account.balance)
-            accounts.push_back(account)
+            append_to(accounts, account)
         for k in range(effects.slots.size()):
             slot.transaction = i
             memcpy(slot.address, effects.accounts[effects.slots[k].account].address.bytes, 20)
             to_big_endian(effects.slots[k].key, slot.slot)
             to_big_endian(effects.slots[k].value, slot.value)
             slot.is_write = effects.slots[k].is_write
-            slots.push_back(slot)
+            append_to(slots, slot)
     return ((<const char*>transactions.data())[:transactions.size() * sizeof(TransactionAccess)],
             (<const char*>accounts.data())[:accounts.size() * sizeof(AccountAccess)],
             (<const char*>slots.data())[:slots.size() * sizeof(SlotAccess)], tuple(codes))
@@ -75,7 +76,7 @@ cdef class _AccessList:
         cdef _AccessList self = _AccessList()
         cdef _Lease lease
         cdef size_t looked = 0
-        cdef vector[const Code*] codes
+        cdef Vector[const Code*] codes
         cdef Code* code
         cdef bytes account_rows = accesses.in_order("accounts").tobytes()
         cdef bytes slot_rows = accesses.in_order("slots").tobytes()
@@ -96,12 +97,12 @@ cdef class _AccessList:
         lease = lease_signals()
         try:
             for data in accesses.codes:
-                code = NULL
+                append_to(codes, <const Code*>NULL)
                 if data:
                     code = Code.create(view_bytes(data), NULL, False)
                     if code == NULL:
                         raise MemoryError("accesses: a code")
-                codes.push_back(code)
+                    (&codes[codes.size() - 1])[0] = code
                 check_often(&looked)
             with nogil:
                 status = self.list.build(first_account, account_count, first_slot, slot_count, codes.data(),

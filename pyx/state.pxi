@@ -160,7 +160,7 @@ cdef class State:
     cdef shared_ptr[World] world
     cdef const char* use          # who is at work on it, alone; NULL: nobody. This and the next two are guarded by the GIL
     cdef const char* fetch        # who fetches what it lacks, last
-    cdef vector[unsigned long] fetchers  # the threads that do
+    cdef Vector[unsigned long] fetchers  # the threads that do
     cdef unsigned long user       # the thread of `use`, and of the last `fetch`
     cdef unsigned user_process    # and its process
     cdef _SlotTable slots         # of the state as it is; None: it has changed
@@ -528,7 +528,7 @@ cdef class State:
         cdef u256 balance
         cdef uint64_t nonce
         cdef bytes code
-        cdef vector[u256] words
+        cdef Vector[u256] words
         cdef size_t i
         cdef size_t count = 0
         cdef uint64_t checkpoint
@@ -540,8 +540,8 @@ cdef class State:
         nonce = to_u64(_quantity(get("nonce", 0), "nonce"), "nonce")
         code = given_code(get("code", b""))
         for slot, value in dict(get("storage", None) or {}).items():
-            words.push_back(to_word(_quantity(slot, "slot"), "slot"))
-            words.push_back(to_word(_quantity(value, "value"), "value"))
+            append_to(words, to_word(_quantity(slot, "slot"), "slot"))
+            append_to(words, to_word(_quantity(value, "value"), "value"))
             check_often(&count)
         other_slots = OtherSlots.NONE
         if self.is_strict and not get("is_storage_complete", False):

@@ -22,7 +22,7 @@ cdef class _StateUse:
             return
         if self.world == NULL:
             self.state.forget_fetcher(self.thread)
-            (&evmcore_nesting)[0] -= 1
+            evmcore_end_nesting()
             return
         if self.is_kept:
             self.world.release(self.checkpoint)
@@ -73,8 +73,8 @@ cdef _StateUse use_to_fetch(State state, const char* user):
     for i in range(state.fetchers.size()):
         if state.fetchers[i] == use.thread:
             raise errors.EvmError("the state's source asks the state for what it is to give")
-    state.fetchers.push_back(use.thread)
-    (&evmcore_nesting)[0] += 1
+    append_to(state.fetchers, use.thread)
+    evmcore_begin_nesting()
     use.state = state
     state.fetch = user
     return use

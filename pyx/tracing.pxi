@@ -223,13 +223,12 @@ cdef Status run_traced(_Job job, object tracer, BaseTracer native) except *:
 
 cdef Status tell(BaseTracer tracer, object method, size_t index, object what) noexcept:
     """Call one of a tracer's methods. What it raises is the tracer's error, which ends the block."""
-    global evmcore_nesting
-    evmcore_nesting += 1
+    evmcore_begin_nesting()
     try:
         method(index, what)
     except BaseException as error:
         tracer.error = error
-    evmcore_nesting -= 1
+    evmcore_end_nesting()
     return Status.RUNNING if tracer.error is None else Status.ABORTED
 
 

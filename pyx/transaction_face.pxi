@@ -480,14 +480,14 @@ def recover_senders(transactions, *, fork=NEWEST_FORK, workers=None):
     cdef const Rules* rules = &rules_of(<Fork><uint8_t>(<int>fork_index(fork)))
     cdef int threads = 1 if workers is None else worker_count_of(workers)
     transactions = to_list(transactions, "transactions")
-    cdef vector[CTransaction*] pointers
+    cdef Vector[CTransaction*] pointers
     cdef RecoverJob job
     cdef ClaimCounter claims
     cdef _Lease lease
     cdef cbool is_stopped
     cdef size_t count = 0
     for tx in transactions:
-        pointers.push_back(core_transaction(tx))
+        append_to(pointers, core_transaction(tx))
         check_often(&count)
     job.transactions = pointers.data()
     job.count = pointers.size()

@@ -147,6 +147,55 @@ def test_each_allocation_may_fail(part, tmp_path):
     assert "nothing found" in done.stdout
 
 
+def test_a_thread_that_comes_to_the_core_first_needs_no_memory_of_the_loader(tmp_path):
+    """For what is thread_local the C library needs memory when a thread first uses it, and ends the process where it has none."""
+    if (reason := memory.missing()) is not None:
+        pytest.skip(reason)
+    program = """
+        import threading
+        from evmcore import Block, Header, State, Transaction, assemble, call, execute_block
+        from fuzz.memory import Failing
+        failing = Failing("/ld-")
+        A, AT = bytes([0x11]) * 20, bytes([0x22]) * 20
+        products = "PUSH32 0xf" + "1" * 63 + " PUSH32 0xe" + "1" * 63 + " DUP1 MULMOD PUSH 0 SSTORE "
+        state = State({A: {"balance": 10**20}, AT: {"code": assemble(products * 9)}})
+        header = Header(number=1, fork="Cancun", gas_limit=10**8)
+        def block(to):
+            return Block(header, [Transaction(to=to, sender=A, nonce=n, gas_limit=10**5) for n in range(40)])
+        class Watcher:
+            def on_step(self, step): pass
+        def work():
+            failing.library.failing_stop()
+            failing.library.failing_start(1, 0)
+            try:
+                done.append(call(state, header, to=AT, tracer=Watcher()).outcome)
+            finally:
+                failing.library.failing_stop()
+        done = []
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        execute_block(block(A), state.copy(), workers=2, strategy="optimistic")  # the workers are there, and have not used it
+        failing.library.failing_start(1, 0)
+        try:
+            done.append(execute_block(block(AT), state.copy(), workers=2, strategy="optimistic").gas_used > 40 * 21000)
+        finally:
+            failing.library.failing_stop()
+        print(*done)
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        env=memory.environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=ROOT,
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    assert ended.stdout.split() == ["SUCCESS", "True"]
+
+
 def test_the_core_has_no_array_that_throws():
     """std::vector would end the process: base/vector.hpp says when there is no memory."""
     for path in sorted((ROOT / "pyx" / "core").rglob("*.?pp")):

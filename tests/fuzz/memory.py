@@ -40,8 +40,8 @@ def compiler() -> str | None:
     return next(filter(None, map(shutil.which, (os.environ.get("CXX", "c++"), "g++", "clang++"))), None)
 
 
-def start(folder: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run this file in a process whose allocations can fail; the library is built in `folder`."""
+def environment(folder: Path) -> dict[str, str]:
+    """That of a process whose allocations can fail; the library is built in `folder`."""
     library = folder / "libfailing.so"
     command = [
         compiler() or "c++",
@@ -56,10 +56,13 @@ def start(folder: Path, *arguments: str, **options: Any) -> subprocess.Completed
     ]
     subprocess.run(command, check=True)
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    environment = {**os.environ, "LD_PRELOAD": str(library), MARK: str(library), "PYTHONPATH": paths}
-    return subprocess.run(
-        [sys.executable, "-m", "fuzz.memory", *arguments], env=environment, text=True, check=False, **options
-    )
+    return {**os.environ, "LD_PRELOAD": str(library), MARK: str(library), "PYTHONPATH": paths}
+
+
+def start(folder: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run this file in such a process."""
+    command = [sys.executable, "-m", "fuzz.memory", *arguments]
+    return subprocess.run(command, env=environment(folder), text=True, check=False, **options)
 
 
 # ---------------------------------------------------------------- the calls
@@ -291,9 +294,9 @@ def _trie(trie: Any) -> bytes:
 
 
 class Failing:
-    """The preloaded library."""
+    """The preloaded library, which lets allocations of the core fail, or of another file in memory whose path has this in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, of: str = "") -> None:
         import evmcore._core as core
 
         self.library = ctypes.CDLL(os.environ[MARK])
@@ -301,7 +304,9 @@ class Failing:
         self.library.failing_start.argtypes = [ctypes.c_long, ctypes.c_int]
         self.library.failing_stop.restype = ctypes.c_long
         lines = [
-            line.split() for line in Path("/proc/self/maps").read_text().splitlines() if str(core.__file__) in line
+            line.split()
+            for line in Path("/proc/self/maps").read_text().splitlines()
+            if (of or str(core.__file__)) in line
         ]
         places = [line[0].split("-") for line in lines if "x" in line[1]]
         self.library.failing_library(int(places[0][0], 16), int(places[-1][1], 16))

@@ -2,7 +2,7 @@
 // Depends on math/u256.hpp. Division multiplies by a reciprocal of the divisor's top limbs (N. Möller and T. Granlund,
 // "Improved division by invariant integers", 2011) inside Knuth's algorithm D, with its own path for each limb count.
 
-#include "u256.hpp"
+#include "prepared_modulus.hpp"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -297,60 +297,46 @@ namespace {
 EVMCORE_INLINE u256 low_half(const u512& x) noexcept { return {x.limb[0], x.limb[1], x.limb[2], x.limb[3]}; }
 EVMCORE_INLINE u256 high_half(const u512& x) noexcept { return {x.limb[4], x.limb[5], x.limb[6], x.limb[7]}; }
 
-// A modulus that is used again and again, as in contracts that compute on curves: its reciprocal of 256 bits turns a
-// reduction into two multiplications. Making it costs as much as one plain reduction, so a modulus has to come in a row.
-struct PreparedModulus {
-    static constexpr unsigned USES_BEFORE = 4;
+EVMCORE_NOINLINE bool prepare(PreparedModulus* own) noexcept {
+    own->bits = leading_zeros(own->modulus);
+    own->divisor = shift_left(own->modulus, own->bits);
+    const u256 inverted = ~own->divisor;
+    const uint64_t n[8] = {~uint64_t{0},     ~uint64_t{0},     ~uint64_t{0},     ~uint64_t{0},
+                           inverted.limb[0], inverted.limb[1], inverted.limb[2], inverted.limb[3]};
+    uint64_t q[5] = {};
+    divide_limbs(n, 8, own->divisor, q);
+    own->reciprocal = u256{q[0], q[1], q[2], q[3]};
+    return true;
+}
 
-    u256 modulus;     // as given, top limb not zero
-    u256 divisor;     // shifted up by `bits`, so that its top bit is set
-    u256 reciprocal;  // floor((2^512 - 1) / divisor) - 2^256
-    unsigned bits = 0;
-    unsigned uses = 0;
-
-    // True if the reciprocal is ready for m.
-    EVMCORE_INLINE bool use(const u256& m) noexcept {
-        if (EVMCORE_UNLIKELY(!(modulus == m))) {
-            modulus = m;
-            uses = 0;
-        }
-        return uses == USES_BEFORE || (++uses == USES_BEFORE && prepare());
+// True if the reciprocal is ready for m.
+EVMCORE_INLINE bool use(PreparedModulus* own, const u256& m) noexcept {
+    if (EVMCORE_UNLIKELY(!(own->modulus == m))) {
+        own->modulus = m;
+        own->uses = 0;
     }
+    return own->uses == PreparedModulus::USES_BEFORE || (++own->uses == PreparedModulus::USES_BEFORE && prepare(own));
+}
 
-    EVMCORE_NOINLINE bool prepare() noexcept {
-        bits = leading_zeros(modulus);
-        divisor = shift_left(modulus, bits);
-        const u256 inverted = ~divisor;
-        const uint64_t n[8] = {~uint64_t{0},     ~uint64_t{0},     ~uint64_t{0},     ~uint64_t{0},
-                               inverted.limb[0], inverted.limb[1], inverted.limb[2], inverted.limb[3]};
-        uint64_t q[5] = {};
-        divide_limbs(n, 8, divisor, q);
-        reciprocal = u256{q[0], q[1], q[2], q[3]};
-        return true;
-    }
-
-    // (high * 2^256 + low) mod modulus, high < modulus: Möller and Granlund's algorithm 4 with digits of 256 bits.
-    EVMCORE_INLINE u256 reduce(const u256& high, const u256& low) const noexcept {
-        const u256 u0 = shift_left(low, bits);
-        const u256 u1 = shift_left(high, bits) | (bits == 0 ? u256{} : shift_right(low, 256 - bits));
-        const u512 estimate = mul_full(reciprocal, u1);
-        u256 q0, q1;
-        const bool carry = add_overflow(low_half(estimate), u0, &q0);
-        q1 = high_half(estimate) + u1 + u256{1 + uint64_t{carry}};
-        u256 r = u0 - q1 * divisor;
-        const uint64_t too_high = 0 - uint64_t{q0 < r};
-        r = r + (divisor & u256{too_high, too_high, too_high, too_high});
-        if (EVMCORE_UNLIKELY(r >= divisor))
-            r = r - divisor;
-        return shift_right(r, bits);
-    }
-};
-
-thread_local constinit PreparedModulus prepared_modulus;
+// (high * 2^256 + low) mod modulus, high < modulus: Möller and Granlund's algorithm 4 with digits of 256 bits.
+EVMCORE_INLINE u256 reduce(const PreparedModulus& by, const u256& high, const u256& low) noexcept {
+    const u256 u0 = shift_left(low, by.bits);
+    const u256 u1 = shift_left(high, by.bits) | (by.bits == 0 ? u256{} : shift_right(low, 256 - by.bits));
+    const u512 estimate = mul_full(by.reciprocal, u1);
+    u256 q0, q1;
+    const bool carry = add_overflow(low_half(estimate), u0, &q0);
+    q1 = high_half(estimate) + u1 + u256{1 + uint64_t{carry}};
+    u256 r = u0 - q1 * by.divisor;
+    const uint64_t too_high = 0 - uint64_t{q0 < r};
+    r = r + (by.divisor & u256{too_high, too_high, too_high, too_high});
+    if (EVMCORE_UNLIKELY(r >= by.divisor))
+        r = r - by.divisor;
+    return shift_right(r, by.bits);
+}
 
 }  // namespace
 
-void multiply_modulo(const u256* a, const u256* b, const u256* modulus, u256* result) noexcept {
+void multiply_modulo(const u256* a, const u256* b, const u256* modulus, PreparedModulus* prepared, u256* result) noexcept {
     const u256 m = load(modulus);
     const u512 product = mul_full(load(a), load(b));
     const u256 low = low_half(product), high = high_half(product);
@@ -363,8 +349,7 @@ void multiply_modulo(const u256* a, const u256* b, const u256* modulus, u256* re
     } else if (high.is_zero() && low < m) {
         r = low;
     } else if (m.limb[3] != 0 && high < m) {
-        PreparedModulus& prepared = prepared_modulus;
-        r = prepared.use(m) ? prepared.reduce(high, low) : divide_limbs(product.limb, 8, m, nullptr);
+        r = use(prepared, m) ? reduce(*prepared, high, low) : divide_limbs(product.limb, 8, m, nullptr);
     } else if (!m.is_zero()) {
         r = divide_limbs(product.limb, 8, m, nullptr);
     }

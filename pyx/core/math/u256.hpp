@@ -355,7 +355,6 @@ EVMCORE_INLINE u256 mul_u64(const u256& a, uint64_t b) noexcept {
 void divide(const u256* numerator, const u256* divisor, u256* quotient, u256* remainder) noexcept;
 void divide_signed(const u256* numerator, const u256* divisor, u256* quotient, u256* remainder) noexcept;
 void add_modulo(const u256* a, const u256* b, const u256* modulus, u256* result) noexcept;
-void multiply_modulo(const u256* a, const u256* b, const u256* modulus, u256* result) noexcept;
 void power(const u256* base, const u256* exponent, u256* result) noexcept;
 
 EVMCORE_INLINE u256 div(const u256& a, const u256& b) noexcept {
@@ -380,15 +379,10 @@ EVMCORE_INLINE u256 smod(const u256& a, const u256& b) noexcept {
     divide_signed(&a, &b, nullptr, &remainder);
     return load(&remainder);
 }
-// The sum keeps its 257th bit, the product all 512; 0 if the modulus is 0.
+// The sum keeps its 257th bit; 0 if the modulus is 0. Products: prepared_modulus.hpp.
 EVMCORE_INLINE u256 addmod(const u256& a, const u256& b, const u256& modulus) noexcept {
     u256 result;
     add_modulo(&a, &b, &modulus, &result);
-    return load(&result);
-}
-EVMCORE_INLINE u256 mulmod(const u256& a, const u256& b, const u256& modulus) noexcept {
-    u256 result;
-    multiply_modulo(&a, &b, &modulus, &result);
     return load(&result);
 }
 EVMCORE_INLINE u256 exp(const u256& base, const u256& exponent) noexcept {

@@ -23,7 +23,6 @@ cdef extern from "core/math/u256.hpp" namespace "evmcore" nogil:
     u256 c_sdiv "evmcore::sdiv"(const u256&, const u256&)
     u256 c_smod "evmcore::smod"(const u256&, const u256&)
     u256 c_addmod "evmcore::addmod"(const u256&, const u256&, const u256&)
-    u256 c_mulmod "evmcore::mulmod"(const u256&, const u256&, const u256&)
     u256 c_exp "evmcore::exp"(const u256&, const u256&)
     u256 c_shl "evmcore::shl"(const u256&, const u256&)
     u256 c_shr "evmcore::shr"(const u256&, const u256&)

@@ -5,6 +5,7 @@
 
 #include "../base/poll.hpp"
 #include "../crypto/keccak_memo.hpp"
+#include "../math/prepared_modulus.hpp"
 #include "../rules/rules.hpp"
 #include "../state/journal.hpp"
 #include "memory.hpp"
@@ -128,6 +129,7 @@ struct Machine {
     Tracer* tracer = nullptr;
     ValueTracker value_tracker;
     bool tracks_values = false;  // of accounts whose view says so (AccountState::is_tracked); set between transactions
+    PreparedModulus modulus;     // of MULMOD
     // Both outlive blocks: a hash stays right. Sizes: as much as a core's second cache has to spare.
     KeccakMemo<64, 512> hashes;        // of KECCAK256 on up to two words
     KeccakMemo<32, 1024> bloom_items;  // addresses and topics

@@ -13,7 +13,10 @@ EVMCORE_INLINE void sdiv(Cursor& c) noexcept { c.drop(), c.put(evmcore::sdiv(c.t
 EVMCORE_INLINE void mod(Cursor& c) noexcept { c.drop(), c.put(evmcore::mod(c.top(-1), c.top())); }
 EVMCORE_INLINE void smod(Cursor& c) noexcept { c.drop(), c.put(evmcore::smod(c.top(-1), c.top())); }
 EVMCORE_INLINE void addmod(Cursor& c) noexcept { c.drop(2), c.put(evmcore::addmod(c.top(-2), c.top(-1), c.top())); }
-EVMCORE_INLINE void mulmod(Cursor& c) noexcept { c.drop(2), c.put(evmcore::mulmod(c.top(-2), c.top(-1), c.top())); }
+EVMCORE_INLINE void mulmod(Cursor& c) noexcept {
+    c.drop(2);
+    c.put(evmcore::mulmod(c.top(-2), c.top(-1), c.top(), &c.frame.machine->modulus));
+}
 EVMCORE_INLINE void signextend(Cursor& c) noexcept { c.drop(), c.put(sign_extend(c.top(-1), c.top())); }
 
 EVMCORE_INLINE Status exp(Cursor& c) noexcept {
