@@ -33,6 +33,7 @@ from ._core import (
 )
 from ._version import __version__
 from .assembler import assemble
+from .building import Skipped, build_block
 from .codes import CodeCacheInfo, code_cache_info
 from .disassembler import disassemble
 from .errors import (
@@ -51,6 +52,7 @@ from .errors import (
     ResourceLimit,
     UnusableInput,
 )
+from .pieces import Piece, join_pieces
 from .proofs import AccountProof, StorageProof, verify_proof
 from .ranges import replay_range
 from .tracing import Tracer
@@ -105,9 +107,11 @@ __all__ = [
     "MissingCode",
     "MissingNode",
     "MissingState",
+    "Piece",
     "PrecompileUnavailable",
     "Receipt",
     "ResourceLimit",
+    "Skipped",
     "State",
     "StorageProof",
     "Strategy",
@@ -118,6 +122,7 @@ __all__ = [
     "__version__",
     "assemble",
     "auto_history",
+    "build_block",
     "call",
     "code_cache_info",
     "disassemble",
@@ -125,6 +130,7 @@ __all__ = [
     "fork_includes",
     "fork_index",
     "fork_name",
+    "join_pieces",
     "keccak256",
     "ordered_trie_root",
     "recover_senders",

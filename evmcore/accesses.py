@@ -204,6 +204,21 @@ class Accesses:
         slots.sort(key=lambda row: row[0])
         return cls(accounts=np.array(accounts, ACCOUNT_DTYPE), slots=np.array(slots, SLOT_DTYPE), codes=tuple(codes))
 
+    def piece(self, first: int, last: int) -> Accesses:
+        """Those of the transactions from `first` to before `last`, numbered from 0: for `execute_block(..., piece=Piece(first, last, …))`.
+
+        From a recorded run. A read in JSON doesn't say which transaction it is of: it is taken to be the first one's.
+        """
+        if not 0 <= first <= last:
+            raise ValueError(f"accesses: no piece goes from transaction {first} to before {last}")
+        parts = []
+        for rows in (self.transactions, self.accounts, self.slots):
+            numbers = rows["transaction"]
+            part = rows[(numbers >= first) & (numbers < last)].copy()
+            part["transaction"] -= first
+            parts.append(part)
+        return Accesses(*parts, self.codes)
+
     def in_order(self, name: str) -> np.ndarray:
         """`accounts` or `slots` by transaction. From now on they can't be changed: a run relies on what it has read."""
         self.__post_init__()  # they may have been changed since

@@ -193,7 +193,8 @@ cdef Status collect_requests(Machine* m, BlockJob* job, Outcome* out) noexcept n
     if not job.rules.has_requests:
         return Status.RUNNING
     deposits = job.requests.add()
-    if deposits == NULL or not deposits.push_back(0):  # the type
+    if (deposits == NULL or not deposits.push_back(0)  # the type
+            or not deposits.append(job.deposits_before.data(), job.deposits_before.size())):
         return Status.OUT_OF_MEMORY
     for i in range(job.outcomes.size()):
         status = append_deposits(job.outcomes[i], deposits)
@@ -228,13 +229,13 @@ cdef Status begin_job(Machine* m, BlockJob* job) noexcept nogil:
 cdef Status begin_opened_job(Machine* m, BlockJob* job) noexcept nogil:
     """The same where results are forgotten and the machine is open."""
     cdef Outcome system
-    cdef Status status = begin_block(m, job, &system)
+    cdef Status status = begin_block(m, job, &system) if job.begins else Status.RUNNING
     return status if status == Status.RUNNING else job.fail_outside(status, system)
 
 
 cdef Status end_job(Machine* m, BlockJob* job) noexcept nogil:
     cdef Outcome system
-    cdef Status status = end_block(m, job, &system)
+    cdef Status status = end_block(m, job, &system) if job.ends else Status.RUNNING
     return status if status == Status.RUNNING else job.fail_outside(status, system)
 
 

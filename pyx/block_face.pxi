@@ -9,7 +9,7 @@ STRATEGIES = ("auto", "sequential", "groups", "optimistic", "recorded", "recorde
 
 
 def execute_block(block, State state not None, *, workers=None, strategy="auto", state_roots=None, record=False, accesses=None,
-                  tracer=None):
+                  tracer=None, piece=None):
     """Execute a block's transactions on a state, and return what it came to.
 
     block        header, transactions, ommers, withdrawals; senders are recovered if they are not known
@@ -22,6 +22,8 @@ def execute_block(block, State state not None, *, workers=None, strategy="auto",
     tracer       told what the transactions do (evmcore.tracing), and of each before and after. They are executed sequentially:
                  `workers` is None or 1, `strategy` "auto" or "sequential", `record` and `accesses` aren't given. An error
                  of the tracer ends the block. On a lazy state a block that misses something is told from its beginning again
+    piece        a Piece: these transactions alone are executed, `state` is that before them, and the block's begin and end are left
+                 out unless the piece has them; `accesses` are the piece's (`Accesses.piece`). None: the whole block
     state_roots  whether receipts before Byzantium get their state root; None: yes, unless the block's own state is partial
     return       BlockResult; its `statistics` say how the work went: BlockStatistics
     raise        InvalidTransaction with its index, InvalidBlock, MissingState, MissingBlockHash; the state is then as before
@@ -31,8 +33,8 @@ def execute_block(block, State state not None, *, workers=None, strategy="auto",
     """
     if state.source is not None:
         return execute_lazily(block, state, workers=workers, strategy=strategy, state_roots=state_roots, record=record,
-                              accesses=accesses, tracer=tracer)
-    return _execute_block(block, state, workers, strategy, state_roots, record, accesses, tracer)
+                              accesses=accesses, tracer=tracer, piece=piece)
+    return _execute_block(block, state, workers, strategy, state_roots, record, accesses, tracer, piece)
 
 
 def execute_lazily(block, State state not None, **options):
@@ -51,7 +53,7 @@ def execute_lazily(block, State state not None, **options):
         return result
 
 
-def _execute_block(block, State state not None, workers, strategy, state_roots, record, accesses, tracer):
+def _execute_block(block, State state not None, workers, strategy, state_roots, record, accesses, tracer, piece):
     cdef _Job job = _Job()
     cdef BlockJob* core = &job.job
     cdef _StateUse use
@@ -71,15 +73,17 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
     header = block.header
     fill_context(job, header)
     job.transactions = tuple(block.transactions)
+    if piece is not None:
+        open_piece(job, piece)
     for tx in job.transactions:
         append_to(core.transactions, core_transaction(tx))
         check_often(&count)
     withdrawals = None if block.withdrawals is None else tuple(block.withdrawals)
-    for item in withdrawals or ():
+    for item in (withdrawals or ()) if core.ends else ():
         withdrawal.address = to_address_value(item.address, "withdrawal")
         withdrawal.amount_gwei = to_u64(item.amount_gwei, "amount_gwei")
         append_to(core.withdrawals, withdrawal)
-    for item in block.ommers:
+    for item in block.ommers if core.ends else ():
         ommer.coinbase = to_address_value(item.coinbase, "ommer")
         ommer.number = to_u64(item.number, "ommer")
         if not core.context.number > ommer.number or core.context.number - ommer.number > 8:
@@ -145,25 +149,26 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
         if core.failed_index < core.transactions.size():
             buyer = core.transactions[core.failed_index]
         raise_outcome(status, core.have, core.want, core.missing, core.missing_block_number,
-                      None if core.failed_index == SIZE_MAX else core.failed_index, buyer)
+                      None if core.failed_index == SIZE_MAX else core.failed_index + job.first, buyer)
     result = BlockResult(job)
     result.withdrawals = withdrawals
+    gas_used = result.gas_used
     job.observed.open(use.state.world)  # without memory the result is whole but for its state root
     result.told = {
-        "transactions": core.transactions.size(), "gas_used": core.room.gas_used, "workers": worker_count,
+        "transactions": core.transactions.size(), "gas_used": gas_used, "workers": worker_count,
         "strategy": strategy, **counts_of(core.counts),
         "recover_seconds": job.recover_seconds, "execute_seconds": started}
     if job.notes is not None:
         result.told.update(job.notes)
         if "critical_path_gas" in job.notes and job.notes["critical_path_gas"]:
-            result.told["speedup_bound"] = core.room.gas_used / job.notes["critical_path_gas"]
+            result.told["speedup_bound"] = gas_used / job.notes["critical_path_gas"]
     if is_estimated:
         if job.notes is None:
             learn_from(work, started - job.recover_seconds, 0)
         else:
             # What one worker had to do alone was no less in vain for the others.
             learn_from(work, sum(job.notes["busy_seconds"]) - job.recover_seconds,
-                       max(core.counts.aborted_gas / max(1, core.room.gas_used),
+                       max(core.counts.aborted_gas / max(1, gas_used),
                            core.counts.fallback_transactions / max(1, core.transactions.size())))
     if job.accesses is not None:
         from evmcore.accesses import Accesses
@@ -179,6 +184,29 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
             pass  # for who asks for it
     use.keep()
     return result
+
+
+cdef int open_piece(_Job job, piece) except -1:
+    """Leave the transactions of a piece, with what those before it have taken."""
+    from evmcore.pieces import Piece
+    cdef BlockJob* core = &job.job
+    if not isinstance(piece, Piece):
+        raise TypeError(f"piece: expected Piece, got {type(piece).__name__}")
+    count = len(job.transactions)
+    first, last = to_u64(piece.first, "piece.first"), to_u64(piece.last, "piece.last")
+    if not first <= last <= count:
+        raise ValueError(f"piece: transactions {first} to {last} of a block of {count}")
+    core.room_before.gas_used = to_u64(piece.gas_used, "piece.gas_used")
+    core.room_before.blob_gas_used = to_u64(piece.blob_gas_used, "piece.blob_gas_used")
+    if core.room_before.gas_used > core.context.gas_limit:
+        raise ValueError(f"piece.gas_used: {core.room_before.gas_used} is more than the block's gas limit, {core.context.gas_limit}")
+    core.begins, core.ends = bool(piece.begins), bool(piece.ends)
+    deposits = to_data(piece.deposits, "piece.deposits")
+    or_memory_error(core.deposits_before.append(<const uint8_t*><const char*>deposits, len(deposits)))
+    job.transactions = job.transactions[first:last]
+    job.first = first
+    job.piece = piece
+    return 0
 
 
 cdef Status run_with_room(_Job job, int workers, bint record, _StateUse use) except *:

@@ -67,6 +67,8 @@ cdef class _Job:
     """A block at work: the core's job, and the Python objects it borrows from."""
     cdef BlockJob job
     cdef tuple transactions
+    cdef object piece             # evmcore.Piece; None: the whole block
+    cdef size_t first             # transaction, in the block
     cdef shared_ptr[World] world  # that a call reads
     cdef BlockHashes block_hashes
     cdef ObservedWorld observed   # the state after the block, for its result

@@ -12,7 +12,7 @@ from core.state.journal cimport Log
 from core.state.view cimport MissingKey
 from core.state.world cimport World
 from core.vm.block_job cimport BlockJob
-from core.vm.outcome cimport Outcome
+from core.vm.outcome cimport append_deposits, Outcome
 
 from hashlib import sha256 as _sha256
 
@@ -109,8 +109,10 @@ cdef class BlockResult:
     CONSENSUS = ("receipts", "gas_used", "blob_gas_used", "logs_bloom", "receipts_root", "transactions_root",
                  "withdrawals_root", "requests", "requests_hash", "state_root")
 
+    KEPT = ("accesses", "piece", "deposits")  # beside these, when a result is pickled
+
     def __reduce__(self):
-        made = {name: getattr(self, name) for name in (*self.CONSENSUS, "accesses")}
+        made = {name: getattr(self, name) for name in (*self.CONSENSUS, *self.KEPT)}
         return _restore_result, (made, self.told)
 
     cdef BlockJob* core(self) except NULL:
@@ -130,11 +132,14 @@ cdef class BlockResult:
 
     @property
     def gas_used(self):
-        return self.made["gas_used"] if self.job is None else self.core().room.gas_used
+        """Of its transactions, those of a piece alone."""
+        return self.made["gas_used"] if self.job is None else self.core().room.gas_used - self.core().room_before.gas_used
 
     @property
     def blob_gas_used(self):
-        return self.made["blob_gas_used"] if self.job is None else self.core().room.blob_gas_used
+        if self.job is None:
+            return self.made["blob_gas_used"]
+        return self.core().room.blob_gas_used - self.core().room_before.blob_gas_used
 
     @property
     def logs_bloom(self):
@@ -157,15 +162,18 @@ cdef class BlockResult:
 
     @property
     def receipts_root(self):
-        """Of the receipts trie. None before Byzantium when the state roots that receipts held then were not asked for."""
+        """Of the receipts trie. None of a piece, and before Byzantium when the state roots that receipts held then were not asked for.
+        """
         return self._list_root("receipts_root")
 
     @property
     def transactions_root(self):
-        """Of the trie of the block's transactions."""
+        """Of the trie of the block's transactions; None of a piece."""
         return self._list_root("transactions_root")
 
     def _list_root(self, str name):
+        if self.piece is not None:
+            return None
         if name not in self.made:
             self._make_list_roots()
         return self.made[name]
@@ -186,17 +194,17 @@ cdef class BlockResult:
         """Of the trie of withdrawals; None before Shanghai (EIP-4895)."""
         if self.job is None:
             return self.made["withdrawals_root"]
-        if self.withdrawals is None:
+        if self.withdrawals is None or not self.core().ends:
             return None
         return self.once("withdrawals_root", lambda: withdrawals_root(self.withdrawals))
 
     @property
     def requests(self):
-        """Type byte and data of each kind that is not empty; None before Prague (EIP-7685)."""
+        """Type byte and data of each kind that is not empty; None before Prague, and of a piece without the block's end (EIP-7685)."""
         cdef size_t i
         if self.job is None:
             return self.made["requests"]
-        if not self.core().rules.has_requests:
+        if not (self.core().rules.has_requests and self.core().ends):
             return None
         return tuple([from_bytes(self.core().requests[i]) for i in range(self.core().requests.size())])
 
@@ -268,6 +276,31 @@ cdef class BlockResult:
         """Accesses: what each transaction read and wrote; None unless the block was executed with `record=True`."""
         return self.made.get("accesses")
 
+    @property
+    def piece(self):
+        """The Piece that was executed; None: the whole block."""
+        return self.made["piece"] if self.job is None else self.job.piece
+
+    @property
+    def deposits(self):
+        """The data of the deposits that its transactions made, as the request of type 0 has it; None before Prague (EIP-6110).
+
+        Raises InvalidBlock for a log of the deposit contract that is no deposit.
+        """
+        cdef size_t i
+        cdef Bytes found
+        cdef Status status
+        if self.job is None:
+            return self.made["deposits"]
+        if not self.core().rules.has_requests:
+            return None
+        for i in range(self.core().outcomes.size()):
+            status = append_deposits(self.core().outcomes[i], &found)
+            if status != Status.RUNNING:
+                or_memory_error(status != Status.OUT_OF_MEMORY)
+                raise errors.rejection(status_name(status), status_text(status))
+        return from_bytes(found)
+
     def differences(self, BlockResult other not None):
         """The names of what came out differently, most telling first."""
         return [name for name in self.CONSENSUS if getattr(self, name) != getattr(other, name)]
@@ -290,7 +323,7 @@ _PICKLED = object()  # what a result is made from that was pickled
 def _restore_result(made, statistics):
     """What `BlockResult.__reduce__` says."""
     cdef BlockResult self
-    if type(made) is not dict or set(made) != {*BlockResult.CONSENSUS, "accesses"} or type(statistics) is not dict:
+    if type(made) is not dict or set(made) != {*BlockResult.CONSENSUS, *BlockResult.KEPT} or type(statistics) is not dict:
         raise TypeError("a pickled BlockResult: not what one is made from")
     self = BlockResult.__new__(BlockResult, _PICKLED)
     self.made = made

@@ -205,13 +205,13 @@ cdef Status run_traced(_Job job, object tracer, BaseTracer native) except *:
     m.tracer = native.recorder.tracer()
     for i in range(job.job.transactions.size()):
         if status == Status.RUNNING and on_start is not None:
-            status = tell(native, on_start, i, job.transactions[i])
+            status = tell(native, on_start, job.first + i, job.transactions[i])
         if status != Status.RUNNING:
             break
         with nogil:
             status = run_in_order(m, &job.job, i)
         if status == Status.RUNNING and on_end is not None:
-            status = tell(native, on_end, i, make_receipt(&job.job.outcomes[i], job.job.rules.receipt_has_status))
+            status = tell(native, on_end, job.first + i, make_receipt(&job.job.outcomes[i], job.job.rules.receipt_has_status))
     m.tracer = NULL
     if status == Status.RUNNING:
         with nogil:

@@ -96,6 +96,11 @@ struct BlockJob {
     Vector<BlockOmmer> ommers;
     const KnownBlockHashes* block_hashes = nullptr;  // borrowed
     bool wants_state_roots = false;                  // in receipts, before Byzantium
+    // Of a piece, which has some of the block's transactions: whether the block's begin and end belong to it, and what the
+    // transactions before it have taken and deposited (the deposit request, EIP-6110, as far as it goes).
+    bool begins = true, ends = true;
+    BlockRoom room_before;
+    Bytes deposits_before;
 
     OutcomeList outcomes;
     Effects system_effects;
@@ -112,7 +117,7 @@ struct BlockJob {
     bool reset_results() noexcept {
         if (!outcomes.reset(transactions.size()))
             return false;
-        room = BlockRoom{};
+        room = room_before;
         bloom.fill(0);
         requests.clear();
         failed_index = SIZE_MAX;

@@ -43,6 +43,10 @@ cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
         Vector[BlockOmmer] ommers
         const KnownBlockHashes* block_hashes
         cbool wants_state_roots
+        cbool begins
+        cbool ends
+        BlockRoom room_before
+        Bytes deposits_before
         OutcomeList outcomes
         Effects system_effects
         BlockRoom room

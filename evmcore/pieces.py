@@ -1,0 +1,134 @@
+"""Pieces of a block: some of its transactions, executed on the state at that place, and joined to the whole.
+
+Pieces of one block may be executed by several processes, each with the state before its piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ._core import BlockResult, _restore_result, ordered_trie_root
+from .hexadecimal import checked_bytes, checked_quantity
+
+if TYPE_CHECKING:
+    from .block import Block
+
+__all__ = ["Piece", "join_pieces"]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The transactions from `first` to before `last`, and what those before `first` have taken of the block.
+
+    first, last    indices in the block
+    gas_used       by the transactions before `first`; cumulative gas in receipts counts on from it
+    blob_gas_used  the same of blob gas
+    deposits       data of the deposits that they made, which the block's end needs (`BlockResult.deposits`)
+    begins         whether the system calls before the first transaction belong to it (EIP-2935, EIP-4788)
+    ends           whether the block's end does: rewards, withdrawals and requests
+    """
+
+    first: int
+    last: int
+    gas_used: int = 0
+    blob_gas_used: int = 0
+    deposits: bytes = b""
+    begins: bool = False
+    ends: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("first", "last", "gas_used", "blob_gas_used"):
+            object.__setattr__(self, name, checked_quantity(getattr(self, name), f"piece.{name}", 64))
+        if self.first > self.last:
+            raise ValueError(f"piece: its first transaction, {self.first}, comes after its end, {self.last}")
+        object.__setattr__(self, "deposits", checked_bytes(self.deposits, "piece.deposits"))
+        for name in ("begins", "ends"):
+            object.__setattr__(self, name, bool(getattr(self, name)))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        values = (self.first, self.last, self.gas_used, self.blob_gas_used, self.deposits, self.begins, self.ends)
+        return type(self), values
+
+    @classmethod
+    def after(cls, result: BlockResult, last: int, *, ends: bool = False) -> Piece:
+        """The piece that follows an executed one, to before transaction `last`."""
+        piece = result.piece
+        if piece is None:
+            raise ValueError("result: it is of a whole block, which nothing follows")
+        return cls(
+            piece.last,
+            last,
+            piece.gas_used + result.gas_used,
+            piece.blob_gas_used + result.blob_gas_used,
+            piece.deposits + (result.deposits or b""),
+            ends=ends,
+        )
+
+
+# Numbers of BlockStatistics that add up.
+_SUMS = ("executions", "aborted", "aborted_gas", "rebased", "rebased_slots", "fallback_transactions")
+_SECONDS = ("recover_seconds", "execute_seconds")
+
+
+def join_pieces(block: Block, results: Sequence[BlockResult]) -> BlockResult:
+    """The BlockResult of a block that was executed in pieces.
+
+    results  of its pieces, in order: the first begins the block, each follows the one before, the last ends it
+    raise    ValueError for pieces that aren't those of the block: it names the piece and both values
+
+    Statistics add up; `workers` is that of the piece with the most, `strategy` "auto" where pieces had several.
+    """
+    results = list(results)
+    pieces = []
+    for number, result in enumerate(results):
+        if not isinstance(result, BlockResult):
+            raise TypeError(f"results[{number}]: expected BlockResult, got {type(result).__name__}")
+        if result.piece is None:
+            raise ValueError(f"results[{number}]: it is of a whole block, not of a piece")
+        pieces.append(result.piece)
+    if not pieces:
+        raise ValueError("results: there are none")
+    transactions = tuple(block.transactions)
+    want = Piece(0, pieces[0].last, begins=True, ends=len(pieces) == 1)
+    for number, (piece, result) in enumerate(zip(pieces, results)):
+        if piece != want:
+            raise ValueError(f"results[{number}]: of {piece}, expected {want}")
+        if number + 1 < len(pieces):
+            want = Piece.after(result, max(piece.last, pieces[number + 1].last), ends=number + 2 == len(pieces))
+    if pieces[-1].last != len(transactions):
+        raise ValueError(
+            f"results: their last transaction is before {pieces[-1].last}, the block has {len(transactions)}"
+        )
+    receipts = tuple(receipt for result in results for receipt in result.receipts)
+    bloom = 0
+    for result in results:
+        bloom |= int.from_bytes(result.logs_bloom, "big")
+    has_receipts = all(receipt.status is not None or receipt.state_root is not None for receipt in receipts)
+    last = results[-1]
+    made = {
+        "receipts": receipts,
+        "gas_used": sum(result.gas_used for result in results),
+        "blob_gas_used": sum(result.blob_gas_used for result in results),
+        "logs_bloom": bloom.to_bytes(256, "big"),
+        "receipts_root": ordered_trie_root([receipt.encode() for receipt in receipts]) if has_receipts else None,
+        "transactions_root": ordered_trie_root([transaction.raw for transaction in transactions]),
+        "withdrawals_root": last.withdrawals_root,
+        "requests": last.requests,
+        "requests_hash": last.requests_hash,
+        "state_root": last.state_root,
+        "accesses": None,
+        "piece": None,
+        "deposits": None if last.deposits is None else b"".join(result.deposits or b"" for result in results),
+    }
+    every = [result.statistics for result in results]
+    strategies = {statistics.strategy for statistics in every}
+    told = {
+        "strategy": strategies.pop() if len(strategies) == 1 else "auto",
+        "workers": max(statistics.workers for statistics in every),
+        "transactions": len(transactions),
+        "gas_used": made["gas_used"],
+        **{name: sum(getattr(statistics, name) for statistics in every) for name in (*_SUMS, *_SECONDS)},
+    }
+    return _restore_result(made, told)
