@@ -10,7 +10,7 @@ from core.precompiles.precompiles cimport find_precompile, Precompile
 from core.rules.rules cimport Fork, Rules, rules_of
 from core.state.code cimport Code
 from core.state.journal cimport JournalAccount
-from core.state.view cimport StateView
+from core.state.view cimport MissingKey, StateView
 from core.state.world cimport World
 from core.vm.block_job cimport BlockJob
 from core.vm.frame cimport Machine
@@ -30,13 +30,84 @@ def transact(Transaction tx not None, State state not None, header, *, tracer=No
     Holds the GIL only while converting arguments and result.
     Source: Yellow Paper section 6; EIP-1559, EIP-2930, EIP-4844, EIP-7702.
     """
+    cdef _Fetcher fetcher = None
     while True:
         try:
             return _transact(tx, state, header, tracer)
         except errors.MissingState as error:
-            if state.source is None:
-                raise
-            _Fetcher(state).fetch_missing(error)
+            fetcher = fetcher_for(state, fetcher, error)
+            fetcher.fetch_missing(error, guess_of_transaction(fetcher, tx, header))
+
+
+cdef _Fetcher fetcher_for(State state, _Fetcher fetcher, object error):
+    """That of a run, made with the first key that it misses. Raises an error that isn't of such a key."""
+    if fetcher is None:
+        fetcher = _Fetcher(state)
+    fetcher.check(error)
+    return fetcher
+
+
+cdef set guess_of_transaction(_Fetcher fetcher, Transaction tx, object header):
+    """The keys that a transaction seems to miss beside the first: it runs on as if what the state lacks were empty, as in
+    `prefetch`. Nothing of that stays."""
+    cdef _Job job = _Job()
+    cdef ProbingView probing
+    cdef GuessLimit limit
+    cdef StateView view
+    cdef _Lease lease
+    if fetcher.is_tired:
+        return set()
+    fill_context(job, header)
+    append_to(job.job.transactions, core_transaction(tx))
+    or_memory_error(job.job.reset_results())
+    job.world = fetcher.state.shared()
+    probing.look_at(job.world.get())
+    probing.reached = &fetcher.reached
+    view = probing.view()
+    lease = lease_machine()
+    open_machine(lease.machine, &job.job)
+    limit.watch(&probing, lease.poll)
+    with nogil:
+        apply_transaction(lease.machine, &view, job.job.transactions[0], &job.job.blobs, NULL, True, &job.job.outcomes[0])
+    lease.finish()
+    return guessed_keys(probing.missing)
+
+
+cdef set guess_of_message(_Fetcher fetcher, CTransaction* message, object header, ProgramView* program):
+    """The same of a message. `program`: as for `call_native`."""
+    cdef _Job job = _Job()
+    cdef ProbingView probing
+    cdef GuessLimit limit
+    cdef StateView view
+    cdef Outcome out
+    cdef _Lease lease
+    if fetcher.is_tired:
+        return set()
+    fill_context(job, header)
+    job.world = fetcher.state.shared()
+    probing.look_at(job.world.get())
+    if program != NULL:
+        program.world = job.world.get()
+        probing.below = program.view()
+    probing.reached = &fetcher.reached
+    view = probing.view()
+    lease = lease_machine()
+    open_machine(lease.machine, &job.job)
+    limit.watch(&probing, lease.poll)
+    with nogil:
+        run_call(lease.machine, &view, message, &out)
+    lease.finish()
+    return guessed_keys(probing.missing)
+
+
+cdef set guessed_keys(const Vector[MissingKey]& missing):
+    cdef size_t count = 0
+    cdef size_t i
+    keys = set()
+    for i in range(missing.size()):
+        keys.add(key_of(missing[i]))
+        check_often(&count)
+    return keys
 
 
 cdef object _transact(Transaction tx, State state, header, tracer):
@@ -153,6 +224,7 @@ def call(State state not None, header, *, sender=bytes(20), to=None, data=b"", v
     Safe to call from several threads on one state, also while another thread changes it.
     """
     cdef CTransaction tx
+    cdef _Fetcher fetcher = None
     tx.sender = to_address_value(sender, "sender")
     tx.is_create = to is None
     if not tx.is_create:
@@ -167,9 +239,8 @@ def call(State state not None, header, *, sender=bytes(20), to=None, data=b"", v
                 tx.nonce = state.get_nonce(from_address_bytes(tx.sender))
             return call_native(state, header, &tx, 1, tracer, NULL)
         except errors.MissingState as error:
-            if state.source is None:
-                raise
-            _Fetcher(state).fetch_missing(error)
+            fetcher = fetcher_for(state, fetcher, error)
+            fetcher.fetch_missing(error, guess_of_message(fetcher, &tx, header, NULL))
 
 
 cdef extern from * nogil:
@@ -248,6 +319,7 @@ def run(code, data=b"", *, gas=30_000_000, fork=NEWEST_FORK, value=0, sender=byt
     cdef bytes data_of_code
     cdef Code* owned
     cdef State on
+    cdef _Fetcher fetcher = None
     if not isinstance(repeat, int):
         raise ValueError(f"repeat: {shown(repeat)} is not a number of times")
     repeat = number_between(repeat, 1, 2**31 - 1, "repeat")
@@ -280,9 +352,8 @@ def run(code, data=b"", *, gas=30_000_000, fork=NEWEST_FORK, value=0, sender=byt
                     raise ValueError(f"value: {paid} and the sender's balance don't fit 256 bits")
                 return call_native(on, header, &tx, repeat, tracer, &program)
             except errors.MissingState as error:
-                if on.source is None:
-                    raise
-                _Fetcher(on).fetch_missing(error)
+                fetcher = fetcher_for(on, fetcher, error)
+                fetcher.fetch_missing(error, guess_of_message(fetcher, &tx, header, &program))
     finally:
         owned.release()
 

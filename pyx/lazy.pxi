@@ -1,6 +1,6 @@
 # Floor 8: states that are fetched as they are needed. A miss is data, not a callback: transactions run ahead on what is
 # known, collect every key that they miss, and the source is asked for all of them in one batch. No worker takes the GIL.
-from core.base.poll cimport AtomicFlag
+from core.base.poll cimport AtomicFlag, Poll
 from core.base.status cimport Status
 from core.base.types cimport Address, u256
 from core.base.vector cimport Vector
@@ -14,16 +14,36 @@ from core.vm.frame cimport Machine
 
 cdef extern from * nogil:
     """
+    #include <algorithm>
     #include "core/parallel/engine.hpp"
     namespace evmcore {
     // A view that answers "empty" where a strict world doesn't know, and remembers what it was asked: the run goes on and
     // finds more keys; its result is thrown away.
     struct ProbingView {
+        // A guess brings this many keys at least, and at most; else twice as many as the run has asked for since the last one, since
+        // those that follow an empty answer may not be the run's own.
+        static constexpr size_t GUESS_LEAST = 8, GUESS_MOST = 4096;
+
         const World* world = nullptr;
+        StateView below;              // of the world, or over it
+        size_t* reached = nullptr;    // of guesses for one run: how many keys it asked for before the first miss of the last one
+        size_t asked = 0;             // keys
+        size_t most = SIZE_MAX;       // missing keys; with one more the run ends
         Vector<MissingKey> missing;
 
+        void look_at(const World* at) noexcept {
+            world = at;
+            below = at->view();
+            missing.clear();
+        }
         // OUT_OF_MEMORY is an answer, too: the run ends with it.
         Status miss(const MissingKey& key) noexcept {
+            if (missing.empty() && reached != nullptr) {
+                most = std::clamp(2 * (asked > *reached ? asked - *reached : 0), GUESS_LEAST, GUESS_MOST);
+                *reached = asked;
+            }
+            if (missing.size() >= most)
+                return Status::MISSING_STATE;
             return missing.push_back(key) ? Status::RUNNING : Status::OUT_OF_MEMORY;
         }
         StateView view() noexcept {
@@ -31,19 +51,41 @@ cdef extern from * nogil:
             view.context = this;
             view.account = [](void* context, const Address& address, AccountState* out) noexcept {
                 auto* self = static_cast<ProbingView*>(context);
-                const Status status = self->world->account(address, out);
+                const Status status = self->below.account(self->below.context, address, out);
+                ++self->asked;
                 if (!out->is_storage_known)
                     out->has_storage = false, out->is_storage_known = true;
                 return status == Status::MISSING_STATE ? self->miss({address, {}, false}) : Status::RUNNING;
             };
-            view.slot = [](void* context, const Address& address, uint32_t, const u256& key, SlotState* out) noexcept {
+            view.slot = [](void* context, const Address& address, uint32_t place, const u256& key, SlotState* out) noexcept {
                 auto* self = static_cast<ProbingView*>(context);
-                const AccountRecord* record = self->world->find(address);
-                if (self->world->slot(record, key, out) == Status::MISSING_STATE && record != nullptr)
+                const Status status = self->below.slot(self->below.context, address, place, key, out);
+                ++self->asked;
+                if (status == Status::MISSING_STATE && self->world->find(address) != nullptr)
                     return self->miss({address, key, true});
                 return Status::RUNNING;
             };
             return view;
+        }
+    };
+
+    // Ends a run that goes on for longer on empty answers than it took to come to the first one, and 4 million gas.
+    struct GuessLimit {
+        const ProbingView* view = nullptr;
+        bool (*hook)(void*) = nullptr;  // that was there before
+        void* hook_context = nullptr;
+        uint32_t looks_before = 0, looks_after = 0;  // one an interval of the poll
+
+        void watch(const ProbingView* probing, Poll* poll) noexcept {
+            view = probing;
+            hook = poll->hook;
+            hook_context = poll->hook_context;
+            poll->hook = [](void* context) noexcept {
+                auto* self = static_cast<GuessLimit*>(context);
+                ++(self->view->missing.empty() ? self->looks_before : self->looks_after);
+                return self->looks_after > self->looks_before + 16 || (self->hook != nullptr && self->hook(self->hook_context));
+            };
+            poll->hook_context = this;
         }
     };
 
@@ -59,9 +101,13 @@ cdef extern from * nogil:
     }
     """
     cppclass ProbingView "evmcore::ProbingView":
-        World* world
+        StateView below
+        size_t* reached
         Vector[MissingKey] missing
+        void look_at(const World*)
         StateView view()
+    cppclass GuessLimit "evmcore::GuessLimit":
+        void watch(const ProbingView*, Poll*)
     cppclass Probe "evmcore::Probe":
         Engine* engine
         Vector[ProbingView] views
@@ -105,24 +151,34 @@ cdef class _Fetcher:
     cdef const char* user  # for whom: what others are told
     cdef readonly long batches
     cdef readonly long keys
+    cdef size_t reached           # ProbingView
+    cdef bint is_tired            # of guesses: the source has none of what was guessed
 
     def __cinit__(self, State state not None):
         self.state = state
         self.user = "prefetch"
 
-    def fetch(self, wanted):
-        """One batch: `wanted` is a set of (address, slot or None)."""
+    def fetch(self, wanted, guessed=frozenset()):
+        """One batch: `wanted` is a set of (address, slot or None). The source need not have what was guessed."""
         cdef size_t count = 0
-        wanted = sorted(wanted, key=lambda key: (key[0], -1 if key[1] is None else key[1]))
-        if not wanted:
+        keys = sorted(wanted | guessed, key=lambda key: (key[0], -1 if key[1] is None else key[1]))
+        if not keys:
             return
         self.batches += 1
-        self.keys += len(wanted)
-        answers = self.ask(wanted)
-        for key in wanted:
-            if key not in answers:
+        self.keys += len(keys)
+        try:
+            answers = self.ask(keys)
+        except (LookupError, errors.EvmError):
+            if len(keys) == len(wanted):
+                raise
+            self.is_tired = True
+            self.fetch(wanted)
+            return
+        for key in keys:
+            if key in answers:
+                self.put(key, answers[key])
+            elif key in wanted:
                 raise errors.MissingState(key[0], key[1])
-            self.put(key, answers[key])
             check_often(&count)
 
     cdef object ask(self, list wanted):
@@ -132,13 +188,19 @@ cdef class _Fetcher:
             raise ValueError("state: it has no source to fetch from")
         return self.state.source(wanted)
 
-    def fetch_missing(self, error):
-        """What a MissingState names. Raises it again where the source has no word of whether an account has storage, and where
-        it isn't this state that misses it: a tracer or a signal handler has raised it."""
-        key = (error.address, error.slot)
-        if error._is_foreign:
+    cdef int check(self, object error) except -1:
+        """Raises it again where there is nothing to fetch: without a source, and where it isn't this state that misses it, but a
+        tracer or a signal handler has raised it. Without memory what was caught may be a MemoryError."""
+        if not isinstance(error, errors.MissingState) or self.state.source is None or error._is_foreign:
             raise error
-        self.fetch({key})
+        return 0
+
+    def fetch_missing(self, error, guessed=frozenset()):
+        """What a MissingState names, and what was guessed with it. Raises it again where the source has no word of whether an account
+        has storage."""
+        self.check(error)
+        key = (error.address, error.slot)
+        self.fetch({key}, guessed)
         if error.is_storage and is_storage_unknown(self.state.reader(), key):
             raise error
 
@@ -268,8 +330,7 @@ def prefetch(block, State state not None, *, workers=None, accesses=None):
         world = state.shared()  # nobody changes it while it is held
         job.job.world = world.get()
         for i in range(probe.views.size()):
-            probe.views[i].world = job.job.world
-            probe.views[i].missing.clear()
+            probe.views[i].look_at(job.job.world)
         lease = lease_engine(count)
         engine = lease.engine
         engine.job = &job.job

@@ -142,7 +142,7 @@ cdef class State:
     source    a function that fetches what a strict state doesn't have; makes the state strict. It gets a list of keys,
               (address, None) for an account and (address, slot) for a slot, and returns a mapping of each key to an
               Account or mapping, or None where there is none, or to the slot's value. It is asked for everything that a
-              block's transactions miss at once, never by a worker
+              block's transactions miss at once, and for what a call seems to miss in a few batches, never by a worker
 
     `copy` is cheap: both share their data until one of them writes. `snapshot` and `revert` undo in place.
     Any thread may use a state. What `transact` or `execute_block` is at work on is refused to all others, and what is being

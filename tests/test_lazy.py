@@ -8,7 +8,19 @@ import pytest
 from hard_blocks import hard_block
 from helpers import shared
 
-from evmcore import Block, EvmError, Header, MissingState, State, Transaction, assemble, call, execute_block, transact
+from evmcore import (
+    Block,
+    EvmError,
+    Header,
+    MissingState,
+    State,
+    Transaction,
+    assemble,
+    call,
+    execute_block,
+    run,
+    transact,
+)
 from evmcore._core import prefetch
 
 SENDER = bytes([0x11]) * 20
@@ -82,6 +94,69 @@ def test_calls_and_transactions_fetch_too():
     state = State(source=Source(whole))
     assert transact(tx, state, HEADER).is_success
     assert state.get_nonce(SENDER) == 1
+
+
+SCAN = "PUSH 0 again: PUSH 1 ADD DUP1 {} POP DUP1 PUSH2 3000 GT PUSH @again JUMPI PUSH 0 MSTORE PUSH 32 PUSH 0 RETURN"
+READS = assemble(SCAN.format("SLOAD"))  # 3,000 slots
+ASKS = assemble(SCAN.format("BALANCE"))  # 3,000 accounts
+LAZY_CALLS = {
+    "call": lambda state: call(state, HEADER, to=CONTRACT, gas=10_000_000).gas_used,
+    "transact": lambda state: (
+        transact(Transaction(to=CONTRACT, gas_limit=10_000_000, gas_price=0, sender=SENDER), state, HEADER).gas_used
+    ),
+    "run": lambda state: run(ASKS, gas=10_000_000, state=state, fork="London").gas_used,
+}
+
+
+@pytest.mark.parametrize("how", LAZY_CALLS)
+def test_what_a_call_seems_to_miss_is_asked_for_in_few_batches(how):
+    """One key at a time, each with a run from the beginning, would take as long as the square of their number."""
+    source = Source(
+        State({SENDER: {"balance": 1}, CONTRACT: {"code": READS, "storage": dict.fromkeys(range(3000), 1)}})
+    )
+    assert LAZY_CALLS[how](State(source=source)) == LAZY_CALLS[how](source.state)
+    asked = [key for keys in source.calls for key in keys]
+    assert len(source.calls) < 20
+    assert len(asked) == len(set(asked)) < 3010
+
+
+def test_keys_that_follow_from_fetched_values_bring_few_others():
+    code = assemble("PUSH 5 again: SLOAD DUP1 PUSH @again JUMPI STOP")
+    source = Source(State({CONTRACT: {"code": code, "storage": {n: n + 1 for n in range(5, 30)}}}))
+    call(State(source=source), HEADER, to=CONTRACT)
+    assert sum(map(len, source.calls)) <= 8 * len(source.calls)
+
+
+def test_a_guess_that_would_go_on_for_ever_ends():
+    code = assemble("PUSH 7 SLOAD again: DUP1 ISZERO PUSH @again JUMPI PUSH 0 MSTORE PUSH 32 PUSH 0 RETURN")
+    source = Source(State({CONTRACT: {"code": code, "storage": {7: 42}}}))
+    assert call(State(source=source), HEADER, to=CONTRACT, gas=2**62).word == 42
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_a_source_need_not_have_what_was_guessed(refuses):
+    code = assemble("PUSH 1 SLOAD PUSH @end JUMPI PUSH 2 SLOAD POP PUSH 3 SLOAD POP end: PUSH 4 SLOAD POP")
+    whole = State({CONTRACT: {"code": code, "storage": {1: 1, 4: 4}}})
+    needed = Source(whole)
+    others = {(CONTRACT, 2), (CONTRACT, 3)}
+
+    def source(keys):
+        if refuses and others & set(keys):
+            raise KeyError("not recorded")
+        return needed([key for key in keys if key not in others])
+
+    assert call(State(source=source), HEADER, to=CONTRACT) == call(whole, HEADER, to=CONTRACT)
+
+
+def test_other_errors_of_a_source_that_is_asked_for_a_guess_are_raised():
+    def source(keys):
+        if len(keys) > 1:
+            raise ConnectionError("no node")
+        return answers(keys)
+
+    answers = Source(State({CONTRACT: {"code": READS}}))
+    with pytest.raises(ConnectionError):
+        call(State(source=source), HEADER, to=CONTRACT)
 
 
 def test_a_source_that_does_not_answer_is_an_error_with_the_key():

@@ -90,7 +90,7 @@ def calls() -> Iterator[Call]:
     from differential.scenarios import REQUEST_CODES
     from helpers import ALICE, BOB, CONTRACT, ETHER, OTHER, header
 
-    from evmcore import Block, State, Transaction, assemble, call, execute_block, run, transact
+    from evmcore import Block, ExecutionWitness, State, Transaction, assemble, call, execute_block, run, transact
     from evmcore._core import (
         SYSTEM_ADDRESSES,
         FixtureTrie,
@@ -198,11 +198,26 @@ def calls() -> Iterator[Call]:
     large = State({number.to_bytes(20, "big"): {"balance": 1, "storage": {1: number}} for number in range(1, 1500)})
     yield Call("State.root, two workers", large.copy, lambda state: state.root(workers=2))
     yield Call("State.storage", world.copy, lambda state: sorted(state.storage(CONTRACT)))
+    proofs = [world.prove(CONTRACT, range(1, 50)), world.prove(ALICE), world.prove(BOB)]
+    yield Call("State.prove", world.copy, lambda state: state.prove(CONTRACT, range(1, 50)), root_of)
+    witness = ExecutionWitness.of_proofs(proofs, [program])
+    yield Call("State.from_witness", lambda: None, lambda _: _of_witness(State.from_witness(witness, root), CONTRACT))
+
+    def lazy() -> State:
+        return State(
+            source=lambda keys: {
+                at: world.get_account(at[0]) if at[1] is None else world.get_storage(*at) for at in keys
+            }
+        )
+
+    yield Call(
+        "call on a state that is fetched", lazy, lambda state: _of_call(call(state, head, to=CONTRACT, gas=3_000_000))
+    )
 
     yield Call(
         "ordered_trie_root", lambda: [bytes([number]) * (number * 7 + 1) for number in range(150)], ordered_trie_root
     )
-    yield Call("hex_prefix", lambda: None, lambda _: hex_prefix(bytes(31), True))
+    yield Call("hex_prefix", lambda: None, lambda _: hex_prefix([0] * 31, True))
     yield Call("trie", FixtureTrie, _trie)
     for number, data in (
         (1, bytes(128)),
@@ -264,6 +279,11 @@ def calls() -> Iterator[Call]:
 
 def _of_call(result: Any) -> tuple[Any, ...]:
     return result.outcome, result.gas_used, result.output, result.logs
+
+
+def _of_witness(state: Any, address: bytes) -> tuple[Any, ...]:
+    state.set_storage(address, 1, 7)
+    return state.root(), state.is_strict
 
 
 def _of_block(result: Any) -> tuple[Any, ...]:

@@ -107,7 +107,7 @@ def made_anew(random: Random) -> str:
             f"attempt(lambda: pickle.loads(pickle.dumps({state(random)})))",
             f"type('Sub', (State,), {{'__init__': lambda self: None}})().{random.choice(('root()', 'copy()', 'to_alloc()', 'size_bytes'))}",
             f"State.__new__(State).set_balance(A, {word(random)})",
-            f"list({state(random)}.items())",
+            f"list(({state(random)}).items())",
             f"copy.deepcopy({state(random)}) == {random.choice(STATES)}",
             f"repr({state(random)})",
         )
