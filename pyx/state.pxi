@@ -144,7 +144,8 @@ cdef class State:
               Account or mapping, or None where there is none, or to the slot's value. It is asked for everything that a
               block's transactions miss at once, and for what a call seems to miss in a few batches, never by a worker
 
-    `copy` is cheap: both share their data until one of them writes. `snapshot` and `revert` undo in place.
+    `copy` costs nothing, however large the state is: both share what there is, and each keeps what it writes from then on.
+    `snapshot` and `revert` undo in place.
     Any thread may use a state. What `transact` or `execute_block` is at work on is refused to all others, and what is being
     fetched may be read, not changed: EvmError says by what.
 
@@ -272,16 +273,22 @@ cdef class State:
         cdef World* own
         self.reader()
         if self.world.use_count() > 1 + <long>self.world.get().observation_count():
-            own = self.world.get().clone(True)
+            own = World.fork(self.world, try_own_world)
             if own == NULL:
                 raise MemoryError("the state could not be copied")
             self.world = own_world(own)
+        else:
+            self.world.get().reclaim()
         self.slots = None
         self.slot_passes = 0
         return self.world.get()
 
     def copy(self):
-        """An independent state with the same contents; snapshots don't carry over. Costs nothing until one writes."""
+        """An independent state with the same contents; snapshots don't carry over.
+
+        Neither the copy nor the first write to either of them depends on how large the state is: k writes cost O(k), on average over
+        a chain of copies, however long it is. With snapshots open it takes along what was changed since the first of them.
+        """
         cdef State other = State.__new__(State)
         cdef World* own
         self.reader()
@@ -586,7 +593,16 @@ cdef class State:
 
         No other snapshot of the process has ever had the number, so that one which is gone, or another state's, is refused.
         """
-        cdef uint64_t number = self.writer().checkpoint()
+        cdef World* world = self.writer()
+        cdef World* own
+        cdef uint64_t number
+        # What is under a snapshot is then shared by copies, which take with them what was changed since.
+        if not world.has_checkpoints() and not world.is_small():
+            own = World.fork(self.world, try_own_world)
+            if own == NULL:
+                raise MemoryError("the state could not grow")
+            self.world = own_world(own)
+        number = self.world.get().checkpoint()
         if number == 0:
             raise MemoryError("the state could not grow")
         return number
@@ -618,9 +634,17 @@ cdef extern from *:
     static std::shared_ptr<evmcore::World> evmcore_own_world(evmcore::World* world) {
         return std::shared_ptr<evmcore::World>(world);
     }
+    static std::shared_ptr<evmcore::World> evmcore_try_own_world(evmcore::World* world) noexcept {
+        try {
+            return evmcore_own_world(world);
+        } catch (const std::bad_alloc&) {
+            return nullptr;
+        }
+    }
     """
     shared_ptr[World] make_world "evmcore_make_world"(cbool is_strict) except +
     shared_ptr[World] own_world "evmcore_own_world"(World* world) except +
+    shared_ptr[World] try_own_world "evmcore_try_own_world"(World* world) noexcept nogil
 
 
 cdef bytes given_code(object code):

@@ -9,6 +9,7 @@ bool MultiVersionMemory::reset(const World* base, bool deletes_empty, size_t cel
     cells_ = cells;
     has_wipes_.store(false, std::memory_order_relaxed);
     is_attached_ = true;
+    attaches_ = tuning.attached_versions && !base->is_layered();
     return accounts_.reset(cells) && slots_.reset(cells);
 }
 
@@ -95,7 +96,7 @@ VersionedAccount* MultiVersionMemory::add_entry(AccountEffect* effect, VersionAr
             entry->committed = base_->state_at(place);
         return entry;
     };
-    if (place == NO_PLACE || !tuning.attached_versions)
+    if (place == NO_PLACE || !attaches_)
         return effect->entry = accounts_.find_or_add(effect->address, make);
     const AttachedVersions& versions = base_->record(place).versions;
     VersionedAccount* entry = versions.get<VersionedAccount>();
@@ -119,7 +120,7 @@ VersionedSlot* MultiVersionMemory::add_entry(SlotEffect* effect, const Versioned
             entry->committed = stored->value;
         return entry;
     };
-    if (stored == nullptr || !tuning.attached_versions)
+    if (stored == nullptr || !attaches_)
         return effect->entry = slots_.find_or_add({account, effect->key}, make);
     VersionedSlot* entry = stored->versions.get<VersionedSlot>();
     if (entry == nullptr && (entry = make()) != nullptr)
@@ -363,14 +364,14 @@ void MultiVersionMemory::detach(VersionArena* const* arenas, size_t arena_count)
     for (size_t a = 0; a < arena_count; ++a) {
         for (size_t k = 0; k < arenas[a]->accounts.size(); ++k) {
             VersionedAccount& entry = arenas[a]->accounts[k];
-            if (entry.place != NO_PLACE && tuning.attached_versions)
+            if (entry.place != NO_PLACE && attaches_)
                 base_->record(entry.place).versions.detach();
             else
                 accounts_.forget(entry);
         }
         for (size_t k = 0; k < arenas[a]->slots.size(); ++k) {
             VersionedSlot& entry = arenas[a]->slots[k];
-            if (entry.stored != nullptr && tuning.attached_versions)
+            if (entry.stored != nullptr && attaches_)
                 entry.stored->versions.detach();
             else
                 slots_.forget(entry);

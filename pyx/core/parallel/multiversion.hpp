@@ -200,12 +200,10 @@ private:
     }
     // The same where its record in the base state is known.
     VersionedAccount* entry_at(uint32_t place, const Address& address) const noexcept {
-        return place != NO_PLACE && tuning.attached_versions ? base_->record(place).versions.get<VersionedAccount>()
-                                                             : accounts_.find(address);
+        return place != NO_PLACE && attaches_ ? base_->record(place).versions.get<VersionedAccount>() : accounts_.find(address);
     }
     VersionedSlot* entry_at(const StoredSlot* stored, const VersionedAccount* account, const u256& key) const noexcept {
-        return stored != nullptr && tuning.attached_versions ? stored->versions.get<VersionedSlot>()
-                                                             : slots_.find({account, key});
+        return stored != nullptr && attaches_ ? stored->versions.get<VersionedSlot>() : slots_.find({account, key});
     }
     const StoredSlot* stored_of(const VersionedAccount* account, const u256& key) const noexcept {
         return account->place != NO_PLACE ? base_->slot_at(account->place, key) : nullptr;
@@ -227,6 +225,7 @@ private:
     const World* base_ = nullptr;
     bool deletes_empty_ = false;
     size_t cells_ = 0;          // that an arena may hold of accounts, and of slots
+    bool attaches_ = false;     // not to what a base state shares with others
     bool is_attached_ = false;  // version lists may be attached to the base state, and pointers into it are valid
     Vector<const VersionedAccount*> new_accounts_;  // these two: what `flush` has to add; kept for their memory
     Vector<const VersionedSlot*> new_slots_;

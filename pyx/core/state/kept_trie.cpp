@@ -220,6 +220,23 @@ bool KeptTrie::current(shared_trie::Ref* trie) const noexcept {
     return true;
 }
 
+bool KeptTrie::share(shared_trie::Ref* trie, ChangedCells* changed) const noexcept {
+    const std::lock_guard<std::mutex> guard{mutex_};
+    if (!follows_ || is_lost_ || is_taken_)
+        return false;
+    *trie = trie_.share();
+    return changed->accounts.assign_from(changed_.accounts) && changed->slots.assign_from(changed_.slots);
+}
+
+void KeptTrie::take(KeptTrie* other) noexcept {
+    follows_ = other->follows_;
+    is_partial_ = other->is_partial_;
+    is_lost_ = other->is_lost_;
+    trie_ = std::move(other->trie_);
+    changed_.accounts = std::move(other->changed_.accounts);
+    changed_.slots = std::move(other->changed_.slots);
+}
+
 size_t KeptTrie::size_bytes() const noexcept {
     const std::lock_guard<std::mutex> guard{mutex_};
     size_t size = shared_trie::size_bytes(trie_.get()) + changed_.size_bytes();

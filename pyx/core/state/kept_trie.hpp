@@ -73,6 +73,11 @@ public:
     void close(uint64_t checkpoint, const shared_trie::Ref* trie, const Vector<Address>& left_out) noexcept;
     // The trie as of now, if nothing has changed since the last root.
     bool current(shared_trie::Ref* trie) const noexcept;
+    // The trie, and a copy of what has changed since. False: there is none, or no memory.
+    bool share(shared_trie::Ref* trie, ChangedCells* changed) const noexcept;
+    // Becomes the other, which goes, without its checkpoints. Nobody uses either meanwhile.
+    void take(KeptTrie* other) noexcept;
+    ChangedCells* changed() noexcept { return &changed_; }  // for the writer
 
     size_t size_bytes() const noexcept;
 

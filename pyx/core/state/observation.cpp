@@ -100,12 +100,13 @@ World* World::restored(const Observation* observation) const noexcept {
         if (observations_[i] == observation)
             break;
     }
-    for (AccountRecord& record : past->records_)
-        if (observation->is_later(record.storage_id)) {
-            if (past->kept_.follows())
-                past->kept_.note(record.address, record.storage_id, SIZE_MAX);
-            record.exists = false;
-        }
+    for (Vector<AccountRecord>* records : {&past->records_, &past->changed_})  // a base's are all older
+        for (AccountRecord& record : *records)
+            if (observation->is_later(record.storage_id)) {
+                if (past->kept_.follows())
+                    past->kept_.note(record.address, record.storage_id, SIZE_MAX);
+                record.exists = false;
+            }
     if (!is_whole) {
         delete past;
         past = nullptr;
@@ -116,24 +117,19 @@ World* World::restored(const Observation* observation) const noexcept {
 bool World::put_back(const Observation& observation) noexcept {
     bool is_whole = true;
     observation.for_each_account([&](const AccountRecord& image) {
-        bool inserted;
-        uint32_t* place = index_.insert_or_find(image.address, &inserted);
+        const uint32_t place = place_of(image.address);
         if (kept_.follows()) {
-            const bool is_there = place != nullptr && !inserted && *place < records_.size();
-            kept_.note(image.address, is_there ? records_[*place].storage_id : image.storage_id, SIZE_MAX);
+            kept_.note(image.address, place != NO_PLACE ? record(place).storage_id : image.storage_id, SIZE_MAX);
             // The slots of a storage that was wiped since need not be among the images.
             const uint32_t* base = kept_.base_of(image.address);
             if (base == nullptr || *base != image.storage_id)
                 kept_.forget();
         }
-        if (place != nullptr && inserted) {
-            *place = static_cast<uint32_t>(records_.size());
-            is_whole &= records_.push_back(image);
-        } else if (place != nullptr && *place < records_.size()) {
-            records_[*place] = image;
-        } else {
+        AccountRecord* record = place != NO_PLACE ? own_record(place) : add_record(image.address);
+        if (record != nullptr)
+            *record = image;
+        else
             is_whole = false;
-        }
     });
     observation.for_each_slot([&](const SlotKey& key, const u256& value) {
         bool inserted;

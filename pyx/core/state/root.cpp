@@ -75,9 +75,17 @@ void StateRoot::open(bool is_alone) noexcept {
     if (is_known_)
         return;
     // With checkpoints the trie as it is may be wanted again.
-    const KeptTrie::Opened opened = world_->kept_.open(is_alone && !world_->has_checkpoints(), &trie_,
-                                                       [&](const ChangedCells& changed) { note(list_changes(changed)); });
+    KeptTrie::Opened opened = world_->kept_.open(is_alone && !world_->has_checkpoints(), &trie_,
+                                                 [&](const ChangedCells& changed) { note(list_changes(changed)); });
     is_open_ = opened.is_ours;
+    if (!opened.is_kept && !opened.is_lost && world_->is_layered()) {
+        ChangedCells changed;
+        opened.is_kept = world_->derive_trie(&trie_, &changed);
+        if (opened.is_kept)
+            note(list_changes(changed));
+        else
+            trie_.reset();
+    }
     is_whole_ = !opened.is_kept || has_left_out_;
     if (has_left_out_) {
         trie_.reset();

@@ -25,7 +25,7 @@ uint64_t World::checkpoint() noexcept {
     const uint64_t number = next_checkpoint_number.fetch_add(1, std::memory_order_relaxed);
     const Checkpoint checkpoint{
         number,          account_undo_.size(), slot_undo_.size(), new_slots_.size(), new_codes_.size(), unused_codes_.size(),
-        records_.size(), next_storage_id_};
+        account_count(), next_storage_id_};
     if (!checkpoints_.push_back(checkpoint))
         return 0;
     ++epoch_;
@@ -61,8 +61,8 @@ bool World::revert(uint64_t number) noexcept {
     }
     for (; account_undo_.size() > to.account_undo_size; account_undo_.pop_back())
         if (account_undo_.back().place < to.record_count)
-            take_back(&records_[account_undo_.back().place], account_undo_.back().record);
-    for (; records_.size() > to.record_count; records_.pop_back()) {
+            take_back(own_record(account_undo_.back().place), account_undo_.back().record);  // it has been since it was written
+    for (; account_count() > to.record_count; records_.pop_back()) {
         index_.erase(records_.back().address);
         const Address address = records_.back().address;
         take_back(&records_.back(), AccountRecord{});
@@ -118,13 +118,16 @@ void World::tidy() noexcept {
         drop_code(unused_codes_.back());
     unused_codes_.trim(SPARE_UNDO_BYTES);
     const size_t live = live_accounts_ + live_slots_;
-    const size_t spare = records_.size() + slots_.size() - live;
-    const bool has_spare_ids = observations_.empty() && next_storage_id_ / 4 > records_.size() + SPARE_CELLS;
+    const size_t spare = spare_cells();
+    // In a layer those that it has given out itself.
+    const uint32_t ids = next_storage_id_ - (base_ != nullptr ? base_->next_storage_id_ : 0);
+    const bool has_spare_ids = observations_.empty() && ids / 4 > account_count() + SPARE_CELLS;
     // What was large once, and was reverted.
     const auto is_roomy = [](size_t capacity, size_t size) { return capacity > ROOMY && capacity / 16 > size; };
-    const bool has_spare_room = is_roomy(slots_.capacity(), slots_.size()) || is_roomy(records_.capacity(), records_.size());
+    const bool has_spare_room =
+        base_ == nullptr && (is_roomy(slots_.capacity(), slots_.size()) || is_roomy(records_.capacity(), records_.size()));
     if (spare > kept_cells_ + live + SPARE_CELLS || has_spare_ids || has_spare_room)
-        if (!compact())
+        if (!take_all_bases() || !compact())
             kept_cells_ = spare;  // no memory: later
 }
 

@@ -15,7 +15,8 @@ World* World::clone(bool has_undo) const noexcept {
     if (copy == nullptr)
         return nullptr;
     if (!copy->index_.assign_from(index_) || !copy->slots_.assign_from(slots_) || !copy->codes_.assign_from(codes_) ||
-        !copy->records_.assign(records_) || (has_undo && !copy->copy_undo(*this)) || !copy->kept_.copy_from(kept_, has_undo)) {
+        !copy->records_.assign(records_) || !copy->changed_index_.assign_from(changed_index_) ||
+        !copy->changed_.assign(changed_) || (has_undo && !copy->copy_undo(*this)) || !copy->kept_.copy_from(kept_, has_undo)) {
         copy->codes_.release();  // holds no references yet
         delete copy;
         return nullptr;
@@ -25,6 +26,10 @@ World* World::clone(bool has_undo) const noexcept {
         if (kept.users == 0 && !has_undo)
             (void)copy->unused_codes_.push_back(hash);  // without memory it stays until the state is compacted
     });
+    copy->base_ = base_;
+    copy->first_place_ = first_place_;
+    copy->base_slots_ = base_slots_;
+    copy->covered_slots_ = covered_slots_;
     copy->next_storage_id_ = next_storage_id_;
     copy->live_accounts_ = live_accounts_;
     copy->live_slots_ = live_slots_;
@@ -57,9 +62,9 @@ Status World::slot(const Address& address, const u256& key, u256* out) const noe
 
 Status World::slot(const AccountRecord* record, const u256& key, SlotState* out) const noexcept {
     if (record != nullptr) {
-        const StoredSlot* stored = slots_.find(SlotKey{record->storage_id, key});
-        if (stored != nullptr) {
-            *out = {stored->value, stored};
+        const StoredSlot* found = slot_of(*record, key);
+        if (found != nullptr) {
+            *out = {found->value, found};
             return Status::RUNNING;
         }
     }
@@ -75,7 +80,7 @@ StateView World::view() const noexcept {
     };
     view.slot = [](void* context, const Address& address, uint32_t place, const u256& key, SlotState* out) noexcept {
         const auto* world = static_cast<const World*>(context);
-        return world->slot(place != NO_PLACE ? &world->records_[place] : world->find(address), key, out);
+        return world->slot(place != NO_PLACE ? &world->record(place) : world->find(address), key, out);
     };
     return view;
 }
@@ -86,7 +91,7 @@ AccountRecord* World::edit(const Address& address) noexcept {
         if (place == NO_PLACE && add_record(address) == nullptr)
             return nullptr;
         last_address_ = address;
-        last_place_ = place != NO_PLACE ? place : static_cast<uint32_t>(records_.size() - 1);
+        last_place_ = place != NO_PLACE ? place : static_cast<uint32_t>(account_count() - 1);
     }
     return edit_at(last_place_);
 }
@@ -105,13 +110,15 @@ AccountRecord* World::add_record(const Address& address) noexcept {
         records_.pop_back();
         return nullptr;
     }
-    *place = static_cast<uint32_t>(records_.size() - 1);
+    *place = static_cast<uint32_t>(account_count() - 1);
     ++next_storage_id_;
     return &records_.back();
 }
 
 AccountRecord* World::edit_at(uint32_t place) noexcept {
-    AccountRecord* record = &records_[place];
+    AccountRecord* record = base_ == nullptr ? &records_[place] : own_record(place);
+    if (record == nullptr)
+        return nullptr;
     if (!checkpoints_.empty() && record->saved_in != epoch_) {
         if (!account_undo_.push_back({place, *record}))
             return nullptr;
@@ -150,8 +157,8 @@ Status World::set_nonce(const Address& address, uint64_t nonce) noexcept {
 }
 
 const Code* World::keep(const Code* code) noexcept {
-    if (const KeptCode* kept = codes_.find(code->hash))
-        return kept->code;
+    if (const Code* kept = find_code(code->hash))
+        return kept;
     if (has_checkpoints() && !new_codes_.push_back(code->hash))
         return nullptr;
     bool inserted;
@@ -170,11 +177,11 @@ void World::use_code(AccountRecord* record, const Code* kept) noexcept {
         return;
     if (record->code != nullptr) {
         KeptCode* old = codes_.find(record->code->hash);
-        if (--old->users == 0)
+        if (old != nullptr && --old->users == 0)                // else a base keeps it
             (void)unused_codes_.push_back(record->code->hash);  // without memory it stays until the state is compacted
     }
-    if (kept != nullptr)
-        ++codes_.find(kept->hash)->users;
+    if (KeptCode* own = kept != nullptr ? codes_.find(kept->hash) : nullptr)
+        ++own->users;
     record->code = kept;
 }
 
@@ -194,8 +201,8 @@ Status World::set_code(AccountRecord* record, ByteView bytes) noexcept {
     if (!bytes.empty()) {
         Hash hash;
         keccak256(bytes.data, bytes.size, &hash);
-        const KeptCode* kept = codes_.find(hash);
-        code = kept != nullptr ? kept->code->acquire() : shared_codes().get(bytes, hash);
+        const Code* kept = find_code(hash);
+        code = kept != nullptr ? kept->acquire() : shared_codes().get(bytes, hash);
         if (code == nullptr)
             return Status::OUT_OF_MEMORY;
     }
@@ -221,6 +228,13 @@ Status World::write_slot(AccountRecord* record, const u256& key, const u256& val
     StoredSlot* stored = slots_.insert_or_find(slot_key, &inserted);
     if (stored == nullptr)
         return Status::OUT_OF_MEMORY;
+    if (inserted && base_ != nullptr) {
+        if (const StoredSlot* below = base_->stored(slot_key)) {
+            stored->value = below->value;
+            ++covered_slots_;
+            inserted = false;
+        }
+    }
     if (!inserted)
         return replace_slot(record, key, stored, value);
     if (has_checkpoints() && !new_slots_.push_back(slot_key)) {
@@ -344,6 +358,8 @@ Status World::put_at(uint32_t place, const AccountState& state, bool is_wiped) n
 }
 
 Status World::set_slot_at(uint32_t place, const u256& key, const StoredSlot* slot, const u256& value) noexcept {
+    if (base_ != nullptr)
+        return write_slot(edit_at(place), key, value);                               // it may be a base's
     return replace_slot(edit_at(place), key, const_cast<StoredSlot*>(slot), value);  // from our own map
 }
 
@@ -402,7 +418,8 @@ Status World::set_slot_of(const Address& address, const u256& key, const u256& v
 }
 
 size_t World::size_bytes() const noexcept {
-    size_t size = index_.size_bytes() + slots_.size_bytes() + codes_.size_bytes() +
+    size_t size = (base_ != nullptr ? base_->size_bytes() : 0) + index_.size_bytes() + slots_.size_bytes() +
+                  codes_.size_bytes() + changed_index_.size_bytes() + changed_.capacity() * sizeof(AccountRecord) +
                   records_.capacity() * sizeof(AccountRecord) + account_undo_.capacity() * sizeof(AccountUndo) +
                   slot_undo_.capacity() * sizeof(SlotUndo) + new_slots_.capacity() * sizeof(SlotKey) +
                   (new_codes_.capacity() + unused_codes_.capacity()) * sizeof(Hash);

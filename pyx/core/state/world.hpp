@@ -1,9 +1,14 @@
 // The committed state: accounts and storage in flat maps, codes by hash, an undo log, and the Merkle root.
 // Readers may share it between threads while nobody writes; writing is its owner's alone. Copies share the codes.
+// A world may be a layer over another one, its base, which is frozen: what isn't in the layer is as in the base. A fork is an empty
+// layer (layers.cpp). What is shared is frozen; a place, a storage's number and a slot's key mean the same in all layers.
 // It holds what is live and what its undo log needs. What a revert makes unreachable goes with the revert; all else (slots of
 // wiped storage, accounts and codes that are no more) goes when no checkpoint is open, so that what a block at work has borrowed
 // stays where it is.
 #pragma once
+
+#include <memory>
+#include <mutex>
 
 #include "../base/vector.hpp"
 #include "effects.hpp"
@@ -40,17 +45,42 @@ public:
     World(const World&) = delete;
     ~World();
 
-    // A copy that shares the codes; null when there is no memory. `has_undo`: with the checkpoints, which then are in both.
+    // A copy of the layer, over the same base; null when there is no memory. `has_undo`: with the checkpoints, which then are in both.
     World* clone(bool has_undo = false) const noexcept;
+    // A world with the same contents, without checkpoints, that costs nothing (amortised): a layer over this one, which must not be
+    // written as long as others hold it. Null when there is no memory.
+    // `share` gives a world to a shared pointer: null, and the world is gone, without memory (for which a shared pointer throws).
+    using Share = std::shared_ptr<World> (*)(World* world);
+    static World* fork(const std::shared_ptr<World>& world, Share share) noexcept;
+    // Before its only holder writes it: takes over a base that nobody else holds, if no checkpoint is open.
+    void reclaim() noexcept {
+        if (base_ != nullptr) [[unlikely]]
+            reclaim_base();
+    }
+    bool is_layered() const noexcept { return base_ != nullptr; }
+    size_t layer_count() const noexcept {
+        size_t count = 0;
+        for (const World* layer = this; layer != nullptr; layer = layer->base_.get())
+            ++count;
+        return count;
+    }
+    // Whether to copy the layer is cheaper than to look through one more.
+    bool is_small() const noexcept {
+        return own_cells() <= FEW_CELLS && slots_.capacity() <= 4 * FEW_CELLS && index_.capacity() <= 4 * FEW_CELLS;
+    }
 
     bool is_strict() const noexcept { return is_strict_; }
-    size_t account_count() const noexcept { return records_.size(); }
+    size_t account_count() const noexcept { return first_place_ + records_.size(); }
     size_t live_account_count() const noexcept { return live_accounts_; }  // that exist, as far as is known
     size_t live_slot_count() const noexcept { return live_slots_; }
-    const AccountRecord& record(size_t i) const noexcept { return records_[i]; }
+    const AccountRecord& record(size_t i) const noexcept {
+        if (base_ == nullptr) [[likely]]
+            return records_[i];
+        return record_in_layers(static_cast<uint32_t>(i));
+    }
     const AccountRecord* find(const Address& address) const noexcept {
-        const uint32_t* place = index_.find(address);
-        return place != nullptr ? &records_[*place] : nullptr;
+        const uint32_t place = place_of(address);
+        return place != NO_PLACE ? &record(place) : nullptr;
     }
 
     // Reads, as a StateView answers them; MISSING_STATE where a strict state doesn't know all of it.
@@ -60,9 +90,18 @@ public:
     StateView view() const noexcept;
 
     // Asks for the memory where an account is looked up.
-    void prefetch(const Address& address) const noexcept { index_.prefetch(address); }
-    void prefetch(uint32_t place, const u256& key) const noexcept { slots_.prefetch(SlotKey{records_[place].storage_id, key}); }
+    void prefetch(const Address& address) const noexcept {
+        for (const World* layer = this; layer != nullptr; layer = layer->base_.get())
+            layer->index_.prefetch(address);
+    }
+    void prefetch(uint32_t place, const u256& key) const noexcept {
+        const SlotKey slot_key{record(place).storage_id, key};
+        for (const World* layer = this; layer != nullptr; layer = layer->base_.get())
+            layer->slots_.prefetch(slot_key);
+    }
     void prefetch(uint32_t place) const noexcept {
+        if (base_ != nullptr)
+            return;  // to find it takes as long
         __builtin_prefetch(&records_[place]);
         __builtin_prefetch(reinterpret_cast<const char*>(&records_[place]) + 64);
     }
@@ -111,24 +150,33 @@ public:
     // slot is added or its account is wiped.
     uint32_t place_of(const Address& address) const noexcept {
         const uint32_t* place = index_.find(address);
+        for (const World* layer = base_.get(); place == nullptr && layer != nullptr; layer = layer->base_.get())
+            place = layer->index_.find(address);
         return place != nullptr ? *place : NO_PLACE;
     }
     AccountState state_at(uint32_t place) const noexcept {
-        AccountState state = state_of(records_[place]);
+        AccountState state = state_of(record(place));
         state.place = place;
         return state;
     }
     Status account_at(uint32_t place, AccountState* out) const noexcept {
-        *out = state_at(place);
-        return knows(records_[place], KNOWS_ACCOUNT) ? Status::RUNNING : Status::MISSING_STATE;
+        const AccountRecord& found = record(place);
+        *out = state_of(found);
+        out->place = place;
+        return knows(found, KNOWS_ACCOUNT) ? Status::RUNNING : Status::MISSING_STATE;
     }
     static bool knows(const AccountRecord& record, uint8_t fields) noexcept { return (record.known & fields) == fields; }
     const StoredSlot* slot_at(uint32_t place, const u256& key) const noexcept {
-        return slots_.find(SlotKey{records_[place].storage_id, key});
+        return stored(SlotKey{record(place).storage_id, key});
     }
-    const StoredSlot* stored(const SlotKey& key) const noexcept { return slots_.find(key); }
+    const StoredSlot* stored(const SlotKey& key) const noexcept {
+        const StoredSlot* found = slots_.find(key);
+        for (const World* layer = base_.get(); found == nullptr && layer != nullptr; layer = layer->base_.get())
+            found = layer->slots_.find(key);
+        return found;
+    }
     const StoredSlot* slot_of(const AccountRecord& record, const u256& key) const noexcept {
-        return slots_.find(SlotKey{record.storage_id, key});
+        return stored(SlotKey{record.storage_id, key});
     }
     // What is known of a slot that isn't there: it is zero, or missing.
     Status absent_slot(const AccountRecord* record) const noexcept {
@@ -143,11 +191,24 @@ public:
     Status set_slot_at(uint32_t place, const u256& key, const StoredSlot* slot, const u256& value) noexcept;
 
     // The slots as they lie in memory, zero ones too, in parts of a whole of `slot_places()`.
-    size_t slot_places() const noexcept { return slots_.capacity(); }
+    size_t slot_places() const noexcept {
+        size_t places = 0;
+        for (const World* layer = this; layer != nullptr; layer = layer->base_.get())
+            places += layer->slots_.capacity();
+        return places;
+    }
     uint32_t storage_ids() const noexcept { return next_storage_id_; }  // all are below
     template <class Visit>
     void for_each_slot_in(size_t begin, size_t end, Visit visit) const noexcept {
-        slots_.for_each_in(begin, end, [&](const SlotKey& key, const StoredSlot& slot) { visit(key, slot.value); });
+        size_t first = 0;  // place of the layer
+        for (const World* layer = this; layer != nullptr && first < end; layer = layer->base_.get()) {
+            layer->slots_.for_each_in(begin > first ? begin - first : 0, end - first,
+                                      [&](const SlotKey& key, const StoredSlot& slot) {
+                                          if (!is_covered(layer, key))
+                                              visit(key, slot.value);
+                                      });
+            first += layer->slots_.capacity();
+        }
     }
 
     // Of a state that nobody else uses meanwhile (StateRoot is for the others). False without memory, or when a poll that is
@@ -186,6 +247,9 @@ private:
         const Code* code;
         uint32_t users;  // records
     };
+    struct PlaceHasher {
+        uint64_t operator()(uint32_t place) const noexcept { return (place * 0x9e3779b97f4a7c15ULL) >> 32; }
+    };
     struct HashHasher {
         uint64_t operator()(const Hash& hash) const noexcept {
             uint64_t word;
@@ -193,6 +257,31 @@ private:
             return word;  // a keccak hash is mixed already
         }
     };
+
+    const AccountRecord& record_in_layers(uint32_t place) const noexcept;
+    size_t own_cells() const noexcept { return changed_.size() + records_.size() + slots_.size() + codes_.size(); }
+    // Whether a layer above that one has the slot.
+    bool is_covered(const World* layer, const SlotKey& key) const noexcept {
+        for (const World* above = this; above != layer; above = above->base_.get())
+            if (above->slots_.find(key) != nullptr)
+                return true;
+        return false;
+    }
+    size_t slot_count() const noexcept { return base_slots_ + slots_.size() - covered_slots_; }  // zero ones, too
+    size_t spare_cells() const noexcept { return account_count() + slot_count() - live_accounts_ - live_slots_; }
+    const Code* find_code(const Hash& hash) const noexcept;
+    // The record in this layer, copied from the base if need be; null when there is no memory, which never is if it was there.
+    AccountRecord* own_record(uint32_t place) noexcept;
+    void reclaim_base() noexcept;
+    // The base's layer and this one become one. False without memory; then nothing has changed.
+    bool take_base() noexcept;
+    bool take_all_bases() noexcept;
+    // What forks lie over: this world with its layers merged as far as it is due; the same if it isn't.
+    std::shared_ptr<World> settled(const std::shared_ptr<World>& self, Share share) const noexcept;
+    bool is_due() const noexcept;
+    // The last trie that a base has kept, and all that has changed since. False: there is none, or no memory.
+    bool derive_trie(shared_trie::Ref* trie, ChangedCells* changed) const noexcept;
+    bool list_own_cells(ChangedCells* changed) const noexcept;
 
     // The record, made if need be, with its old value in the undo log; null when there is no memory. Both may be given on.
     AccountRecord* edit(const Address& address) noexcept;
@@ -237,6 +326,7 @@ private:
     void end_dropped_observations() noexcept;
     bool put_back(const Observation& observation) noexcept;
 
+    static constexpr size_t FEW_CELLS = 16;
     // What a state may hold beyond twice what is live.
     static constexpr size_t SPARE_CELLS = 256;
     static constexpr size_t ROOMY = size_t{1} << 16;  // places of a map or an array, from which on it may be too large
@@ -244,13 +334,19 @@ private:
 
     bool is_strict_;
     uint32_t next_storage_id_ = 1;
-    FlatMap<Address, uint32_t, SeededHash> index_;
+    std::shared_ptr<World> base_;                   // frozen; null: all is here
+    uint32_t first_place_ = 0;                      // those below are the base's
+    size_t base_slots_ = 0;                         // that the base has, zero ones, too
+    size_t covered_slots_ = 0;                      // of them, also here
+    FlatMap<Address, uint32_t, SeededHash> index_;  // of `records_`
     FlatMap<SlotKey, StoredSlot, SeededHash> slots_;
-    FlatMap<Hash, KeptCode, HashHasher> codes_;
-    Vector<AccountRecord> records_;
-    size_t live_accounts_ = 0;          // records that exist
-    size_t live_slots_ = 0;             // slots that are not zero, of records
-    size_t kept_cells_ = 0;             // that are neither, and that the last tidying had to keep
+    FlatMap<Hash, KeptCode, HashHasher> codes_;               // that no base has
+    Vector<AccountRecord> records_;                           // from the first place on
+    FlatMap<uint32_t, uint32_t, PlaceHasher> changed_index_;  // by place, of `changed_`
+    Vector<AccountRecord> changed_;                           // of the base's accounts
+    size_t live_accounts_ = 0;                                // records that exist
+    size_t live_slots_ = 0;                                   // slots that are not zero, of records
+    size_t kept_cells_ = 0;                                   // that are neither, and that the last tidying had to keep
     Vector<AccountUndo> account_undo_;  // each record once an epoch: the first value is the one to go back to
     Vector<SlotUndo> slot_undo_;
     Vector<SlotKey> new_slots_;  // added since the first checkpoint
@@ -263,7 +359,10 @@ private:
     Vector<Observation*> observations_;  // from the oldest to the newest
     Observation* newest_ = nullptr;      // takes before-images
     std::atomic<uint32_t> holders_{0};   // of observations; counts only, so relaxed
+    // The trie as of the last root. A layer that has had none follows from its base's trie and from what is in the layer.
     KeptTrie kept_;
+    mutable std::mutex settled_mutex_;
+    mutable std::shared_ptr<World> settled_;  // while it is frozen; null: itself, or it wasn't asked yet
 };
 
 }  // namespace evmcore

@@ -1,5 +1,6 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libcpp cimport bool as cbool
+from libcpp.memory cimport shared_ptr
 
 from core.base.poll cimport AtomicU64, Poll
 from core.base.status cimport Status
@@ -29,6 +30,10 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
     cppclass World:
         World(cbool is_strict) except +
         World* clone(cbool has_undo)
+        @staticmethod
+        World* fork(const shared_ptr[World]&, shared_ptr[World] (*share)(World*) noexcept nogil)
+        void reclaim()
+        cbool is_small()
         @staticmethod
         cbool knows(const AccountRecord&, uint8_t fields)
         size_t live_account_count()
