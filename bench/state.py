@@ -1,4 +1,4 @@
-"""What roots, proofs and tries of large states cost. `make bench-state` writes bench/state.md.
+"""What copies, roots, proofs and tries of large states cost, and blocks on copies. `make bench-state` writes bench/state.md.
 
 python -m bench.state [--accounts N] [--rounds N] [--write]
 """
@@ -6,13 +6,14 @@ python -m bench.state [--accounts N] [--rounds N] [--write]
 from __future__ import annotations
 
 import argparse
+import ctypes
 import gc
 import random
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from evmcore import AccountProof, State, keccak256, verify_proof
+from evmcore import AccountProof, Block, State, execute_block, keccak256, recover_senders, verify_proof
 
 from .machine import description
 from .paired import median
@@ -20,6 +21,8 @@ from .tables import duration, table
 
 PAGE = Path(__file__).with_name("state.md")
 PAGE_BYTES = 4096
+BLOCKS = Path(__file__).parents[2] / "shared/mainnet-blocks"
+FORKS = 10_000
 
 
 def resident_bytes() -> int:
@@ -73,6 +76,87 @@ class Measured:
         return made, (time.thread_time() - began) / len(wanted), proofs
 
 
+class Forked:
+    """A state of so many accounts and slots, and copies of it."""
+
+    def __init__(self, accounts: int) -> None:
+        self.random = random.Random(2)
+        self.addresses = [keccak256(n.to_bytes(4, "big"))[12:] for n in range(accounts)]
+        self.state = State()
+        for n, address in enumerate(self.addresses):
+            self.state.set_balance(address, 10**18 + n)
+            self.state.set_storage(self.addresses[n // 100], n, 1)
+
+    def write(self, state: State, place: int) -> None:
+        if place % 2:
+            state.set_balance(self.addresses[place], place)
+        else:
+            state.set_storage(self.addresses[place // 100], place, 2)
+
+    def first_write(self, is_chain: bool) -> tuple[float, float]:
+        """Median and mean of a copy with its first write: of the same state, or each of the copy before."""
+        seconds, state = [], self.state
+        for _ in range(20_000):
+            place = self.random.randrange(len(self.addresses))
+            began = time.perf_counter()
+            fork = state.copy()
+            self.write(fork, place)
+            seconds.append(time.perf_counter() - began)
+            state = fork if is_chain else state
+        return median(seconds), sum(seconds) / len(seconds)
+
+    def bytes_a_fork(self) -> float:
+        """With 10 writes each, all of them alive."""
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
+        before = resident_bytes()
+        forks = []
+        for _ in range(FORKS):
+            forks.append(self.state.copy())
+            for _ in range(10):
+                self.write(forks[-1], self.random.randrange(len(self.addresses)))
+        return (resident_bytes() - before) / FORKS
+
+
+def block_on_copy(strategy: str, rounds: int) -> float:
+    """Seconds of the real blocks on a fresh copy over those on a state that shares nothing, in pairs; the least of each."""
+    blocks = [Block.load(path) for path in sorted(BLOCKS.glob("*.json.gz"))]
+    totals = [0.0, 0.0]
+    for block in blocks:
+        recover_senders(block.transactions, fork=block.header.fork)
+        accounts = dict(block.pre_state.items())
+        least = [float("inf"), float("inf")]
+        for turn in range(2 * rounds):
+            is_copy = (turn + turn // 2) % 2
+            state = block.pre_state.copy() if is_copy else State(accounts)
+            began = time.perf_counter()
+            execute_block(block, state, workers=2, strategy=strategy, state_roots=False)
+            least[is_copy] = min(least[is_copy], time.perf_counter() - began)
+        totals = [total + each for total, each in zip(totals, least, strict=True)]
+    return totals[1] / totals[0]
+
+
+def fork_rows(accounts: int, rounds: int) -> list[tuple[str, str, str]]:
+    forked = Forked(accounts)
+    found = []
+    for name, is_chain in (("copy and first write", False), ("the same, each a copy of the one before", True)):
+        middle, mean = forked.first_write(is_chain)
+        found.append(
+            (f"{name}, beside {accounts:,} slots: median; mean", f"{duration(middle)}; {duration(mean)}", "< 5 µs")
+        )
+    found.append(
+        (f"{FORKS:,} live copies, 10 writes each: a copy", f"{forked.bytes_a_fork():,.0f} bytes", "< 10,000 bytes")
+    )
+    del forked
+    if BLOCKS.is_dir():
+        for strategy in ("sequential", "optimistic"):
+            ratio = block_on_copy(strategy, rounds)
+            found.append(
+                (f"real blocks, {strategy}, on a fresh copy over a state of its own", f"{ratio:.3f}", "≤ 1.03")
+            )
+    return found
+
+
 def rows(accounts: int, rounds: int) -> list[tuple[str, str, str]]:
     measured = Measured(accounts, rounds)
     found = [("first root, one thread", duration(measured.first_root_seconds), "≤ 0.9 s")]
@@ -100,7 +184,8 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}, too")
     options = parser.parse_args()
     text = table(
-        (f"{options.accounts:,} accounts with a balance", "measured", "wanted"), rows(options.accounts, options.rounds)
+        (f"{options.accounts:,} accounts with a balance", "measured", "wanted"),
+        rows(options.accounts, options.rounds) + fork_rows(options.accounts, options.rounds),
     )
     note = (
         f"Time of one processor, but for two threads by the clock on the wall; medians of {options.rounds}, the first root once. Changes are balances of accounts chosen at random. Memory is what the"
