@@ -1,9 +1,10 @@
 """The compiled half, as type checkers see it. What the functions do is in their own docstrings."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from os import PathLike
 from typing import IO, Any, NamedTuple, Protocol, final
 
-from typing_extensions import disjoint_base
+from typing_extensions import Self, disjoint_base
 
 from .accesses import Accesses
 from .errors import UnusableInput
@@ -11,6 +12,7 @@ from .header import Header, Withdrawal
 from .pieces import Piece
 from .proofs import AccountProof
 from .receipt import Account, CallResult, Receipt
+from .state_files import StateForm
 from .statistics import BlockStatistics, Strategy
 from .tracing import Tracer
 from .witness import ExecutionWitness
@@ -197,6 +199,12 @@ class State:
     @classmethod
     def from_alloc(cls, alloc: Mapping[str, Mapping[str, Any]], *, strict: bool = False) -> State: ...
     def to_alloc(self) -> dict[str, dict[str, Any]]: ...
+    def to_bytes(self) -> bytes: ...
+    @classmethod
+    def from_bytes(cls, encoded: _Data) -> Self: ...
+    def save(self, path: str | PathLike[str], *, form: StateForm = "evmcore") -> None: ...
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Self: ...
     @property
     def is_strict(self) -> bool: ...
     @property

@@ -308,10 +308,47 @@ cdef class State:
         return self.copy()
 
     def __reduce__(self):
-        """All accounts. What a strict state knows to be absent would be lost on the way: TypeError."""
-        if self.is_strict:
-            raise TypeError("state: a strict state can't be pickled, since what it knows to be absent would be lost")
-        return type(self), (dict(self.items()),)
+        """Its bytes (`to_bytes`). TypeError for a strict state."""
+        return type(self).from_bytes, (self.to_bytes(),), getattr(self, "__dict__", None) or None
+
+    def to_bytes(self):
+        """The state as bytes: flat, each code once, the same for equal states.
+
+        raise   TypeError for a strict state: what it knows to be absent would be lost
+        """
+        cdef shared_ptr[World] held = self.shared()
+        return encode_world(held.get())
+
+    @classmethod
+    def from_bytes(cls, encoded):
+        """The state of such bytes, of which nothing is taken for granted.
+
+        raise   UnusableInput, which says what is wrong, and at which byte
+        """
+        cdef bytes data = to_data(encoded, "state")
+        cdef shared_ptr[World] world = make_world(False)
+        cdef State made
+        decode_world(data, <size_t>MAX_GIVEN_CODE_BYTES, world.get())
+        made = cls.__new__(cls)
+        made.world = world
+        return made
+
+    def save(self, path, *, form="evmcore"):
+        """Write the state to a file, gzipped if the name ends in .gz. Raises UnusableInput; a file that was there is then as it was.
+
+        form    "evmcore": `to_bytes`; "alloc": geth's alloc form, as JSON; "anvil": the JSON that anvil loads and dumps
+        """
+        from evmcore.state_files import save_state
+        save_state(self, path, form)
+
+    @classmethod
+    def load(cls, path):
+        """The state of a file that `save` wrote, of geth's alloc or genesis, or of anvil's dump; gzipped or not.
+
+        raise   UnusableInput with the path and the reason
+        """
+        from evmcore.state_files import load_state
+        return load_state(cls, path)
 
     # ------------------------------------------------------------ reading
 

@@ -6,7 +6,7 @@
     python -m tests.fuzz api --minutes 60 --sanitize   with the build of `make sanitize`
 
 decoders       bytes as a transaction: refused, or decoded to what encodes to the same bytes
-encodings      the same of headers and blocks, which Python decodes: encodings, changed at random (tests/fuzz/encodings.py)
+encodings      the same of headers, blocks and states: encodings, changed at random (tests/fuzz/encodings.py)
 programs       bytes as a block on a small world: in order, with two workers and traced, it comes out the same
 specification  random blocks, compared in full with the executable specification
 api            programs of hostile calls: what lies, raises, interrupts and runs beside them (tests/fuzz/api)

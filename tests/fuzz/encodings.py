@@ -1,6 +1,6 @@
-"""What the decoders are fed: sound transactions of each type, headers and a block, and the same law as in decode.cpp.
+"""What the decoders are fed: sound transactions of each type, headers, a block and a state, and the same law as in decode.cpp.
 
-python -m fuzz.encodings --minutes 10 --seed 5     changes them at random, for Python's decoders of headers and blocks
+python -m fuzz.encodings --minutes 10 --seed 5     changes them at random, for the decoders of headers, blocks and states
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 import time
 from random import Random
 
-from evmcore import Block, DecodeError, Header, InvalidTransaction, Transaction, Withdrawal, rlp
+from evmcore import Block, DecodeError, Header, InvalidTransaction, State, Transaction, UnusableInput, Withdrawal, rlp
 
 
 def sound_inputs() -> list[bytes]:
@@ -30,7 +30,8 @@ def sound_inputs() -> list[bytes]:
         parent_beacon_block_root=bytes(32), requests_hash=bytes(32),
     )  # fmt: skip
     block = Block(newest, transactions, (Header(),), (Withdrawal(1, 2, to, 3),))
-    return [*(tx.encode() for tx in transactions), Header().encode(), newest.encode(), block.encode()]
+    state = State({to: {"balance": 2**70, "nonce": 300, "code": b"code"}, blob[:20]: {"storage": {1: 2, 2**200: 3}}})
+    return [*(tx.encode() for tx in transactions), Header().encode(), newest.encode(), block.encode(), state.to_bytes()]
 
 
 def check(data: bytes) -> None:
@@ -40,10 +41,11 @@ def check(data: bytes) -> None:
         (Header.decode, Header.encode),
         (Block.decode, Block.encode),
         (rlp.decode, rlp.encode),
+        (State.from_bytes, State.to_bytes),
     ):
         try:
             value = decode(data)
-        except (DecodeError, InvalidTransaction):
+        except (DecodeError, InvalidTransaction, UnusableInput):
             continue
         assert encode(value) == data
 
