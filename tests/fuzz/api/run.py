@@ -99,6 +99,7 @@ class Runner:
     def compare(self, line: str) -> None:
         have, want = self.attempt(line, self.real), self.attempt(line, self.plain)
         if "NameError" in (have[0], want[0]):
+            self.plain.pop(line.split(" = ")[0], None)  # of what the real line may have made there is no model
             return
         assert have[0] == want[0], f"{line} is {have[0]} {have[1]}, of the model {want[0]} {want[1]}"
         name = line.split(" = ")[0]
