@@ -163,8 +163,12 @@ cdef class _StateRoot:
     cdef StateRoot* root
 
     @staticmethod
-    cdef _StateRoot of(World* world, bint is_alone):
+    cdef _StateRoot of(World* world, bint is_alone, int workers):
+        """After the root of its base, if that has no trie yet, from which the roots of all copies follow."""
         cdef _StateRoot self = _StateRoot.__new__(_StateRoot)
+        cdef World* base = world.base_without_trie()
+        if base != NULL:
+            make_state_root(base, False, workers)
         self.root = new StateRoot(world)
         self.root.open(is_alone)
         return self
@@ -179,7 +183,7 @@ cdef Hash make_state_root(World* world, bint is_alone, int workers) except *:
     `is_alone`: hardly anybody asks for it in another thread.
     """
     cdef Hash root
-    cdef _StateRoot made = _StateRoot.of(world, is_alone)
+    cdef _StateRoot made = _StateRoot.of(world, is_alone, workers)
     run_state_root(made, &root, workers)
     return root
 

@@ -505,9 +505,10 @@ cdef class State:
         cdef bytes key = fixed_bytes(address, 20, "address")
         cdef list wanted = [_quantity(slot, "slot") for slot in to_list(slots, "slots")]
         cdef shared_ptr[World] world = self.shared()
-        cdef _StateRoot made = _StateRoot.of(world.get(), is_held_twice(world))
+        cdef int count = worker_count_of(workers)
+        cdef _StateRoot made = _StateRoot.of(world.get(), is_held_twice(world), count)
         cdef Hash root
-        run_state_root(made, &root, worker_count_of(workers))
+        run_state_root(made, &root, count)
         return prove_account(made.root.trie().get(), key, wanted)
 
     def to_alloc(self):

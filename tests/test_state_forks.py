@@ -207,6 +207,24 @@ def test_forks_stay_as_they_are_while_their_parent_executes_blocks(strategy):
     assert state.get_storage(COUNTER, 0) == 60
 
 
+def test_the_first_root_of_a_copy_leaves_its_trie_to_all_copies():
+    state = large_state(5000)
+    forks = [state.copy() for _ in range(20)]
+    for n, fork in enumerate(forks):
+        for k in range(20):
+            fork.set_balance(address(1000 + n + k), 1)
+    before = state.size_bytes
+    roots = [forks[0].root()]
+    with_trie = state.size_bytes
+    assert with_trie > before + 5000 * 80
+    own = forks[0].size_bytes - with_trie
+    for fork in forks[1:]:
+        roots.append(fork.root())
+        assert fork.size_bytes - with_trie < 2 * own
+    assert roots == [State(dict(fork.items())).root() for fork in forks]
+    assert state.root() == State(dict(state.items())).root()
+
+
 def test_a_copy_with_snapshots_open_takes_what_was_changed_and_no_more():
     state = large_state()
     first = state.snapshot()

@@ -73,6 +73,10 @@ public:
     void close(uint64_t checkpoint, const shared_trie::Ref* trie, const Vector<Address>& left_out) noexcept;
     // The trie as of now, if nothing has changed since the last root.
     bool current(shared_trie::Ref* trie) const noexcept;
+    bool has_trie() const noexcept {  // maybe while a root is made
+        const std::lock_guard<std::mutex> guard{mutex_};
+        return follows_;
+    }
     // The trie, and a copy of what has changed since. False: there is none, or no memory.
     bool share(shared_trie::Ref* trie, ChangedCells* changed) const noexcept;
     // Becomes the other, which goes, without its checkpoints. Nobody uses either meanwhile.

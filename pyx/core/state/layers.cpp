@@ -173,6 +173,14 @@ bool World::take_base() noexcept {
     return true;
 }
 
+World* World::base_without_trie() const noexcept {
+    const World* layer = this;
+    for (; layer->base_ != nullptr; layer = layer->base_.get())
+        if (layer->kept_.has_trie())
+            return nullptr;
+    return layer == this || layer->kept_.has_trie() ? nullptr : const_cast<World*>(layer);  // no layer is made const
+}
+
 bool World::list_own_cells(ChangedCells* changed) const noexcept {
     bool is_ok = true;
     bool inserted;

@@ -48,19 +48,29 @@ uint64_t prefix_of(const Hash& key) noexcept { return u64_from_bytes(key.bytes);
 // A part takes about as long as this much gas of plain instructions; small states have three in all.
 constexpr uint32_t PART_WEIGHT = 1 << 14;
 
-bool World::root(Hash* out, Poll* poll) noexcept {
-    StateRoot work{this};
-    missing_node.is_missing = false;
-    work.open(true);
-    for (int step = StateRoot::KEYS; step != StateRoot::DONE; ++step) {
-        const size_t parts = work.begin(static_cast<StateRoot::Step>(step), poll);
+bool StateRoot::make(Hash* out, Poll* poll) noexcept {
+    for (int step = KEYS; step != DONE; ++step) {
+        const size_t parts = begin(static_cast<Step>(step), poll);
         for (size_t part = 0; part < parts; ++part) {
             if (poll != nullptr && poll->poll(PART_WEIGHT))
                 return false;
-            work.run(static_cast<StateRoot::Step>(step), part, poll);
+            run(static_cast<Step>(step), part, poll);
         }
     }
-    const bool is_made = work.root(out, poll);
+    return root(out, poll);
+}
+
+bool World::root(Hash* out, Poll* poll) noexcept {
+    missing_node.is_missing = false;
+    if (World* base = base_without_trie()) {
+        StateRoot below{base};
+        below.open(false);
+        if (!below.make(out, poll))
+            return false;
+    }
+    StateRoot work{this};
+    work.open(true);
+    const bool is_made = work.make(out, poll);
     missing_node = work.missing();
     is_missing_in_storage = work.missing_account() != nullptr;
     if (is_missing_in_storage)

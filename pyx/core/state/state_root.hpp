@@ -53,6 +53,8 @@ public:
     void run(Step step, size_t part, Poll* poll) noexcept;
     // After the last step; the state has the trie from then on. False without memory, then or before, or if a node is missing.
     [[nodiscard]] bool root(Hash* out, Poll* poll) noexcept;
+    // All of it, when it is open, on this thread.
+    [[nodiscard]] bool make(Hash* out, Poll* poll) noexcept;
     // Which node a partial trie would have needed, of which account's storage (null: of the accounts').
     const shared_trie::MissingNode& missing() const noexcept { return missing_; }
     const Hash* missing_account() const noexcept { return missing_in_storage_ ? &missing_account_ : nullptr; }

@@ -214,6 +214,9 @@ public:
     // Of a state that nobody else uses meanwhile (StateRoot is for the others). False without memory, or when a poll that is
     // given says stop: its `abort` tells. The first root leaves a trie, which later ones bring up to date.
     [[nodiscard]] bool root(Hash* out, Poll* poll = nullptr) noexcept;
+    // The base that holds all that it has itself, if neither it nor a layer over it has a trie: its root is to be made first, so that
+    // all layers over it follow from that one. Null: there is no need.
+    World* base_without_trie() const noexcept;
     // The node of a partial trie that the last such root lacked, if it did, and of which account's storage.
     shared_trie::MissingNode missing_node;
     bool is_missing_in_storage = false;

@@ -65,6 +65,7 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
         cbool release(uint64_t)
         Status apply(const Effects&, cbool deletes_empty)
         cbool root(Hash* out, Poll*)
+        World* base_without_trie()
         MissingNode missing_node
         Hash missing_node_account
         cbool is_missing_in_storage
