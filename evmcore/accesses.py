@@ -211,13 +211,14 @@ class Accesses:
         """
         if not 0 <= first <= last:
             raise ValueError(f"accesses: no piece goes from transaction {first} to before {last}")
-        parts = []
-        for rows in (self.transactions, self.accounts, self.slots):
+
+        def part(rows: np.ndarray) -> np.ndarray:
             numbers = rows["transaction"]
-            part = rows[(numbers >= first) & (numbers < last)].copy()
-            part["transaction"] -= first
-            parts.append(part)
-        return Accesses(*parts, self.codes)
+            kept: np.ndarray = rows[(numbers >= first) & (numbers < last)].copy()
+            kept["transaction"] -= first
+            return kept
+
+        return Accesses(part(self.transactions), part(self.accounts), part(self.slots), self.codes)
 
     def in_order(self, name: str) -> np.ndarray:
         """`accounts` or `slots` by transaction. From now on they can't be changed: a run relies on what it has read."""

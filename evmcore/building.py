@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ._core import BlockResult, State, Transaction, execute_block, ordered_trie_root
 from .block import Block
@@ -133,7 +133,7 @@ class _Builder:
             ommers_hash=keccak256(encode_list(ommer.encode() for ommer in ommers)),
             transactions_root=ordered_trie_root([transaction.raw for transaction in transactions]),
             state_root=result.state_root,
-            receipts_root=result.receipts_root,
+            receipts_root=cast(bytes, result.receipts_root),  # None of partial states alone
             logs_bloom=result.logs_bloom,
             gas_used=result.gas_used,
             withdrawals_root=result.withdrawals_root,
