@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["StateForm", "load_state", "save_state"]
 
 StateForm = Literal["evmcore", "alloc", "anvil"]
-MAGIC = b"evmstate"
 
 _State = TypeVar("_State", bound="State")
 
@@ -44,11 +43,9 @@ def load_state(kind: type[_State], path: str | os.PathLike[str]) -> _State:
     if content[:2] == GZIP_MAGIC:
         content = unpack(content, name, max_json_bytes())
     try:
-        if content[: len(MAGIC)] == MAGIC:
-            return kind.from_bytes(content)
-        if content.lstrip()[:1] != b"{":
-            raise UnusableInput("neither a state's bytes nor JSON")
-        return kind.from_alloc(_accounts(parse_json(content, name)))
+        if content.lstrip()[:1] == b"{":
+            return kind.from_alloc(_accounts(parse_json(content, name)))
+        return kind.from_bytes(content)
     except UnusableInput as error:
         text = str(error)
         raise UnusableInput(text if text.startswith(name) else f"{name}: {text}") from None

@@ -255,6 +255,12 @@ def test_a_block_that_cannot_be_built_leaves_the_state():
         yield from candidates(chain, 300)
         raise KeyError("no more")
 
+    for given, words in (
+        ((None, state), "header: expected Header, got NoneType"),
+        ((template, None), "state: expected State"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            build_block(given[0], [], given[1])
     for offered, error in ((breaks(), KeyError), ([None], (TypeError, UnusableInput)), (5, TypeError)):
         with pytest.raises(error):
             build_block(template, offered, state)

@@ -193,8 +193,8 @@ def test_the_other_forms_are_those_of_their_tools(tmp_path):
 def test_what_is_no_file_of_a_state_is_refused_with_its_path(tmp_path):
     path = tmp_path / "state"
     for content, words in (
-        (b"", "neither a state's bytes nor JSON"),
-        (b"[]", "neither a state's bytes nor JSON"),
+        (b"", "state: it ends too early"),
+        (b"[1, 2, 3, 4]", "state: no state"),
         (b"{", "not JSON"),
         (b'{"accounts": 5}', "accounts: 5 is not an object"),
         (b'{"0x00": 5}', "accounts.0x00: 5 is not an object"),

@@ -40,7 +40,7 @@ struct Twins {
     std::unique_ptr<World> plain;
     std::vector<std::pair<uint64_t, uint64_t>> marks;
 
-    // As whoever writes a State does.
+    // As a State does before it is written.
     World& writer() {
         if (world.use_count() > 1 + static_cast<long>(world->observation_count()))
             world.reset(fork_of(world));
@@ -216,7 +216,7 @@ TEST_CASE("forks are what worlds without layers are") {
     }
 }
 
-TEST_CASE("a chain of forks as long as one likes has few layers, whoever goes first") {
+TEST_CASE("a chain of forks of any length has few layers, in whatever order they go") {
     constexpr unsigned ACCOUNTS = 2000, DEPTH = 10'000;
     std::mt19937_64 random{32};
     auto world = std::make_shared<World>();

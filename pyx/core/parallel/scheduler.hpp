@@ -61,7 +61,7 @@ public:
             const uint32_t window = is_fallback ? 1 : window_.load(std::memory_order_relaxed);
             if (next >= count_ || next - commit_index >= window || (is_fallback && worker != FALLBACK_WORKER))
                 return Claim::WAIT;
-            const uint32_t length = is_fallback ? fallback_length() : 1;
+            const uint32_t length = is_fallback ? tuning.fallback_length : 1;
             *first = next;
             *end = next + (length < count_ - next ? length : count_ - next);
             if (next_.compare_exchange_weak(next, *end, std::memory_order_acq_rel, std::memory_order_acquire))
@@ -119,8 +119,6 @@ private:
     bool is_executed(uint32_t index) const noexcept {
         return index < count_ && steps_[index].load(std::memory_order_acquire) == EXECUTED;
     }
-    uint32_t fallback_length() const noexcept { return tuning.fallback_length; }
-
     static constexpr int32_t UNIT = 1024;  // of abort_average_: one aborted execution
     int32_t abort_limit() const noexcept { return UNIT * abort_memory_ * static_cast<int32_t>(tuning.abort_limit) / 100; }
     static constexpr int FALLBACK_WORKER = 0;  // the caller, whose caches have the block

@@ -279,7 +279,7 @@ private:
     // The base's layer and this one become one. False without memory; then nothing has changed.
     bool take_base() noexcept;
     bool take_all_bases() noexcept;
-    // What forks lie over: this world with its layers merged as far as it is due; the same if it isn't.
+    // The base of new forks: this world with its layers merged as far as it is due; the same if it isn't.
     std::shared_ptr<World> settled(const std::shared_ptr<World>& self, Share share) const noexcept;
     bool is_due() const noexcept;
     // The last trie that a base has kept, and all that has changed since. False: there is none, or no memory.
