@@ -139,7 +139,7 @@ class MissingNode(MissingState):
 
 
 class MissingCode(MissingState):
-    """A witness lacks the code of an account. `.code_hash` is its keccak-256, 32 bytes."""
+    """Of an account's code only the hash is known, and its bytes or length were needed. `.code_hash` is the keccak-256, 32 bytes."""
 
     _is_foreign = True
 

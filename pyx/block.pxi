@@ -35,6 +35,8 @@ cdef Status system_call(Machine* m, BlockJob* job, const Address& contract, Byte
         return give_up(m, m.journal.failure, out)
     request.code = m.journal.read_code(target)
     request.is_delegated = False
+    if m.journal.failure != Status.RUNNING:
+        return give_up(m, m.journal.failure, out)
     if request.code == NULL:
         return Status.BLOCK_SYSTEM_CONTRACT_EMPTY if is_checked else Status.RUNNING
     if m.rules.has_delegation and request.code.is_delegation():

@@ -221,7 +221,11 @@ cdef class _Fetcher:
             get = value.get if hasattr(value, "get") else (lambda field, default: getattr(value, field, default))
             facts.balance = to_word(_quantity(get("balance", 0), "balance"), "balance")
             facts.nonce = to_u64(_quantity(get("nonce", 0), "nonce"), "nonce")
-            code = given_code(get("code", b""))
+            code_hash = get("code_hash", None)
+            if code_hash is not None and get("code", None) is None:
+                facts.code_hash = to_hash_value(code_hash, "code_hash")
+                facts.has_code_hash = from_hash_bytes(facts.code_hash) != _EMPTY_CODE_HASH
+            code = given_code(get("code", b"") if not facts.has_code_hash else b"")
             facts.slots = slots_told(get)
         facts.code = view_bytes(code)
         # No Python code from here on: the account is put whole.

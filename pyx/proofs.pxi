@@ -146,9 +146,7 @@ cdef class _WitnessSource:
         account = decode_leaf(leaf)
         code_hash = from_hash_bytes(account.code_hash)
         code = b"" if code_hash == _EMPTY_CODE_HASH else self.codes.get(code_hash)
-        if code is None:
-            raise errors.MissingCode(address, code_hash)
-        return {"balance": to_int(account.balance), "nonce": account.nonce, "code": code,
+        return {"balance": to_int(account.balance), "nonce": account.nonce, "code": code, "code_hash": code_hash,
                 "storage_root": from_hash_bytes(account.storage_root)}
 
     cdef object slot(self, bytes address, object slot):

@@ -6,7 +6,7 @@ from core.parallel.access_list cimport AccessList
 from core.parallel.access_rows cimport AccountAccess, SlotAccess, TransactionAccess
 from core.parallel.engine cimport Engine
 from core.state.code cimport Code, view_of
-from core.state.effects cimport AccountEffect, Effects, WROTE_CODE, WROTE_NONCE
+from core.state.effects cimport READ_CODE_BYTES, AccountEffect, Effects, WROTE_CODE, WROTE_NONCE
 
 
 cdef tuple read_accesses(Engine* e):
@@ -34,7 +34,7 @@ cdef tuple read_accesses(Engine* e):
             effect = &effects.accounts[k]
             account.transaction = i
             memcpy(account.address, effect.address.bytes, 20)
-            account.reads = effect.reads
+            account.reads = effect.reads & ~<int>READ_CODE_BYTES
             account.writes = effect.writes
             account.nonce = effect.nonce if effect.writes & WROTE_NONCE else 0
             account.code = -1

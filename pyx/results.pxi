@@ -32,6 +32,8 @@ cdef int raise_outcome(Status status, const u256& have, const u256& want, const 
         if tx != NULL and (status == Status.INSUFFICIENT_FUNDS or status == Status.GASLIMIT_PRICE_OVERFLOW):
             wanted = most_cost(tx)
         raise errors.rejection(status_name(status), status_text(status), index=index, have=to_int(have), want=wanted)
+    if status == Status.MISSING_STATE and missing.is_code:
+        raise errors.MissingCode(from_address_bytes(missing.address), to_int(missing.slot).to_bytes(32, "big"))
     if status == Status.MISSING_STATE:
         raise errors.MissingState(from_address_bytes(missing.address), to_int(missing.slot) if missing.is_slot else None,
                                   missing.is_storage)

@@ -103,8 +103,14 @@ cdef class _Rows:
         return (from_address_bytes(record.address),
                 to_int(record.balance) if record.known & KNOWS_BALANCE else None,
                 record.nonce if record.known & KNOWS_NONCE else None,
-                from_view(view_of(record.code)) if record.known & KNOWS_CODE else None,
+                self.code_of(record) if record.known & KNOWS_CODE else None,
                 self.slots.of(record))
+
+    cdef object code_of(self, const AccountRecord* record):
+        """Its bytes; where only the hash is known, that, in a tuple."""
+        if record.code == NULL or record.code.has_bytes():
+            return from_view(view_of(record.code))
+        return (from_hash_bytes(record.code.hash),)
 
     cdef bint is_complete(self, bytes address) except *:
         return not self.world.get().is_strict() or (
@@ -142,7 +148,8 @@ cdef class State:
     source    a function that fetches what a strict state doesn't have; makes the state strict. It gets a list of keys,
               (address, None) for an account and (address, slot) for a slot, and returns a mapping of each key to an
               Account or mapping, or None where there is none, or to the slot's value. It is asked for everything that a
-              block's transactions miss at once, and for what a call seems to miss in a few batches, never by a worker
+              block's transactions miss at once, and for what a call seems to miss in a few batches, never by a worker.
+              A mapping may have `code_hash` in the place of `code`: what needs the code then raises MissingCode
 
     `copy` costs nothing, however large the state is: both share what there is, and each keeps what it writes from then on.
     `snapshot` and `revert` undo in place.
@@ -377,7 +384,7 @@ cdef class State:
 
     def get_code(self, address):
         cdef const AccountRecord* record = self.find(address, KNOWS_CODE)
-        return b"" if record == NULL else from_view(view_of(record.code))
+        return b"" if record == NULL else code_bytes(record[0])
 
     def get_code_hash(self, address):
         """keccak-256 of the code, 32 bytes; of nothing, for an account without code."""
@@ -425,7 +432,7 @@ cdef class State:
         cdef const AccountRecord* record = self.find(address, KNOWS_ACCOUNT)
         if record == NULL or not record.exists:
             return None
-        return _types().Account(to_int(record.balance), record.nonce, from_view(view_of(record.code)),
+        return _types().Account(to_int(record.balance), record.nonce, code_bytes(record[0]),
                                 self.slots_of(held.get(), record), record.other_slots == OtherSlots.NONE)
 
     def addresses(self):
@@ -466,6 +473,8 @@ cdef class State:
             check_often(&count)
             if balance is None or nonce is None or code is None:
                 raise errors.MissingState(address)
+            if isinstance(code, tuple):
+                raise errors.MissingCode(address, code[0])
             yield address, Account(balance, nonce, code, slots, rows.is_complete(address))
 
     def __eq__(self, other):
@@ -683,6 +692,13 @@ cdef extern from *:
     shared_ptr[World] make_world "evmcore_make_world"(cbool is_strict) except +
     shared_ptr[World] own_world "evmcore_own_world"(World* world) except +
     shared_ptr[World] try_own_world "evmcore_try_own_world"(World* world) noexcept nogil
+
+
+cdef bytes code_bytes(const AccountRecord& record):
+    """The account's code; MissingCode where only its hash is known."""
+    if record.code != NULL and not record.code.has_bytes():
+        raise errors.MissingCode(from_address_bytes(record.address), from_hash_bytes(record.code.hash))
+    return from_view(view_of(record.code))
 
 
 cdef bytes given_code(object code):

@@ -208,10 +208,14 @@ cdef Status check_sender(Machine* m, const CTransaction* tx, JournalAccount* sen
             or add_overflow(cost, tx.value, &cost) or not m.journal.can_pay(sender, cost)):
         out.have, out.want = sender.balance, cost
         return Status.INSUFFICIENT_FUNDS
-    code = m.journal.read_code(sender)
-    if code != NULL and not (m.rules.has_delegation and code.is_delegation()):
+    code = m.journal.read_code_or_hash(sender)
+    if code == NULL:
+        return Status.RUNNING
+    if not m.rules.has_delegation:
         return Status.SENDER_NOT_EOA
-    return Status.RUNNING
+    if not m.journal.need_bytes(sender, code):
+        return m.journal.failure
+    return Status.RUNNING if code.is_delegation() else Status.SENDER_NOT_EOA
 
 
 cdef Status warm_up(Machine* m, const CTransaction* tx, JournalAccount* sender) noexcept nogil:
@@ -270,6 +274,8 @@ cdef Status apply_authorizations(Machine* m, const CTransaction* tx) noexcept no
         if m.journal.account(signer) == NULL:
             return m.journal.failure
         code = m.journal.read_code(authority)
+        if m.journal.failure != Status.RUNNING:
+            return m.journal.failure
         if code != NULL and not code.is_delegation():
             continue
         if m.journal.read_nonce(authority) != auth.nonce:
@@ -304,7 +310,7 @@ cdef Status follow_delegation(Machine* m) noexcept nogil:
     m.journal.warm(delegate)
     m.request.is_delegated = True
     m.request.code = m.journal.read_code(delegate)
-    return Status.RUNNING
+    return m.journal.failure
 
 
 cdef Status prepare_message(Machine* m, const CTransaction* tx, JournalAccount* sender) noexcept nogil:
@@ -335,7 +341,7 @@ cdef Status prepare_message(Machine* m, const CTransaction* tx, JournalAccount* 
     request.code = m.journal.read_code(target)
     if m.rules.has_delegation and request.code != NULL and request.code.is_delegation():
         return follow_delegation(m)
-    return Status.RUNNING
+    return m.journal.failure
 
 
 cdef Status run_message(Machine* m, const CTransaction* tx, JournalAccount* sender, int64_t gas,
@@ -419,6 +425,8 @@ cdef Status apply_transaction(Machine* m, const StateView* view, CTransaction* t
     if is_speculative:
         sender.nonce = sender.original.nonce = tx.nonce
     status = check_sender(m, tx, sender, out)
+    if kind_of(status) == Kind.BROKEN:
+        return give_up(m, status, out)
     if status != Status.RUNNING:
         return status
 

@@ -14,6 +14,7 @@ from evmcore import (
     Block,
     ExecutionWitness,
     Header,
+    InvalidTransaction,
     InvalidWitness,
     MissingCode,
     MissingNode,
@@ -136,16 +137,119 @@ def test_a_deletion_needs_the_sibling_that_is_left_alone():
     assert part.root() == state.root()
 
 
-def test_a_code_that_is_not_there_is_named():
-    state = State({ADDRESSES[0]: {"code": STORE}, SENDER: {"balance": 10**18}})
-    proofs = [state.prove(address) for address in (ADDRESSES[0], SENDER, COINBASE)]
-    part = State.from_witness(ExecutionWitness.of_proofs(proofs), state.root())
-    call = Block(Header(number=1, fork="Cancun", gas_limit=10**8, base_fee_per_gas=0),
-                 (Transaction(sender=SENDER, gas_limit=10**5, to=ADDRESSES[0]),))  # fmt: skip
+LOOK = assemble("PUSH 0 CALLDATALOAD DUP1 EXTCODEHASH PUSH 0 SSTORE DUP1 BALANCE PUSH 1 SSTORE PUSH 0 PUSH 0 PUSH 0 "
+                "PUSH 0 PUSH 200 DUP6 PUSH 5000 CALL PUSH 2 SSTORE STOP")  # fmt: skip
+LOOKER = ADDRESSES[1]
+
+
+def with_hidden_code(*codes: bytes) -> tuple[State, State]:
+    """A whole state, and the same without the code of ADDRESSES[0]."""
+    state = State({
+        ADDRESSES[0]: {"code": STORE, "nonce": 7, "balance": 100, "storage": {1: 1}},
+        LOOKER: {"code": LOOK, "balance": 10},
+        SENDER: {"balance": 10**18},
+    })  # fmt: skip
+    addresses = (ADDRESSES[0], LOOKER, SENDER, COINBASE, ADDRESSES[5])
+    proofs = [state.prove(address, range(4)) for address in addresses]
+    return state, State.from_witness(ExecutionWitness.of_proofs(proofs, codes), state.root())
+
+
+def one_call(to: bytes | None, data: bytes = b"", fork: str = "Cancun", **fields) -> Block:
+    header = Header(number=1, fork=fork, gas_limit=10**8, base_fee_per_gas=0, coinbase=COINBASE)
+    fields = {"sender": SENDER, "gas_limit": 10**6, "to": to, "data": data, **fields}
+    return Block(header, (Transaction(**fields),))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_code_that_is_not_there_is_named(workers):
+    _, part = with_hidden_code()
     with pytest.raises(MissingCode) as caught:
-        execute_block(call, part, workers=1)
+        execute_block(one_call(ADDRESSES[0]), part, workers=workers, strategy="optimistic")
     assert (caught.value.address, caught.value.code_hash) == (ADDRESSES[0], keccak256(STORE))
     assert isinstance(caught.value, MissingState)
+    assert part.root() == with_hidden_code()[0].root()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_does_not_need_a_code_works_without_it(workers):
+    state, part = with_hidden_code(LOOK)
+    made = one_call(LOOKER, bytes(12) + ADDRESSES[0])  # the call inside has too little to give
+    expected = execute_block(made, state, workers=workers, strategy="optimistic")
+    result = execute_block(made, part, workers=workers, strategy="optimistic")
+    assert (result.receipts, result.state_root) == (expected.receipts, expected.state_root)
+    assert part.get_storage(LOOKER, 0) == int.from_bytes(keccak256(STORE), "big")
+    assert (part.get_balance(ADDRESSES[0]), part.get_nonce(ADDRESSES[0])) == (100, 7)
+    assert part.get_code_hash(ADDRESSES[0]) == keccak256(STORE)
+    part.set_balance(ADDRESSES[0], 5)
+    state.set_balance(ADDRESSES[0], 5)
+    assert part.root() == state.root() == part.copy().root()
+    for ask in (part.get_code, part.get_account, lambda _: dict(part.items()), lambda _: part.to_alloc()):
+        with pytest.raises(MissingCode) as caught:
+            ask(ADDRESSES[0])
+        assert (caught.value.address, caught.value.code_hash) == (ADDRESSES[0], keccak256(STORE))
+    assert part != state
+    assert part == part.copy()
+
+
+@pytest.mark.parametrize("program", ["EXTCODESIZE", "PUSH 1 PUSH 0 PUSH 0 DUP4 EXTCODECOPY"])
+@pytest.mark.parametrize("is_delegated", [False, True])
+def test_the_bytes_and_the_length_of_a_code_are_needed(program, is_delegated):
+    state, _ = with_hidden_code()
+    reader = assemble(f"PUSH 0 CALLDATALOAD {program} STOP")
+    state.set_code(LOOKER, reader)
+    addresses = (ADDRESSES[0], LOOKER, SENDER, COINBASE, ADDRESSES[5])
+    state.set_code(ADDRESSES[5], b"\xef\x01\x00" + LOOKER)
+    witness = ExecutionWitness.of_proofs(
+        [state.prove(address) for address in addresses], [reader, state.get_code(ADDRESSES[5])]
+    )
+    part = State.from_witness(witness, state.root())
+    made = one_call(ADDRESSES[5] if is_delegated else LOOKER, bytes(12) + ADDRESSES[0], fork="Prague")
+    with pytest.raises(MissingCode) as caught:
+        execute_block(made, part, workers=1, strategy="sequential")
+    assert (caught.value.address, caught.value.code_hash) == (ADDRESSES[0], keccak256(STORE))
+
+
+def test_a_sender_whose_code_is_not_known_is_no_sender_until_it_is():
+    state, part = with_hidden_code()
+    made = one_call(ADDRESSES[9], sender=ADDRESSES[0], nonce=7, max_fee_per_gas=0)
+    for one in (state, part):  # whatever the code is, without delegations its account sends nothing
+        with pytest.raises(InvalidTransaction, match="sender not eoa"):
+            execute_block(made, one, workers=1)
+    prague = one_call(ADDRESSES[9], sender=ADDRESSES[0], nonce=7, fork="Prague")
+    with pytest.raises(MissingCode) as caught:
+        execute_block(prague, part, workers=1)
+    assert caught.value.code_hash == keccak256(STORE)
+
+
+def test_a_code_that_becomes_known_is_kept_beside_its_hash():
+    state, part = with_hidden_code(LOOK)
+    for one in (state, part):
+        execute_block(one_call(LOOKER, bytes(12) + ADDRESSES[0]), one, workers=1)
+        snapshot = one.snapshot()
+        one.set_code(ADDRESSES[5], STORE)
+        assert one.get_code(ADDRESSES[5]) == STORE
+        copy = one.copy()
+        copy.set_code(ADDRESSES[0], STORE)
+        assert copy.get_code(ADDRESSES[0]) == STORE
+        copy.delete_account(ADDRESSES[5])
+        copy.root()
+        one.revert(snapshot)
+    with pytest.raises(MissingCode):
+        part.get_code(ADDRESSES[0])
+    assert part.root() == state.root()
+    part.set_code(ADDRESSES[0], b"")
+    state.set_code(ADDRESSES[0], b"")
+    assert part.root() == state.root()
+
+
+def test_a_source_may_tell_the_hash_of_a_code_alone():
+    state = State({ADDRESSES[0]: {"code": STORE, "balance": 3}})
+    asked = {"code_hash": keccak256(STORE), "balance": 3, "storage_root": bytes(32)}
+    part = State(source=lambda keys: {key: asked if key[0] == ADDRESSES[0] else None for key in keys})
+    part.set_balance(SENDER, 10**18)
+    with pytest.raises(MissingCode):
+        execute_block(one_call(ADDRESSES[0]), part, workers=1)
+    assert part.get_code_hash(ADDRESSES[0]) == state.get_code_hash(ADDRESSES[0])
 
 
 def test_forged_witnesses_are_refused_with_the_node_at_fault():

@@ -33,6 +33,18 @@ struct Code {
     const uint8_t* bytes() const noexcept { return reinterpret_cast<const uint8_t*>(this + 1); }
     ByteView view() const noexcept { return {bytes(), size}; }
 
+    // Of an account's code: whether its bytes are there. An account without code has none of these, so one without bytes is known
+    // by its hash alone.
+    bool has_bytes() const noexcept { return size != 0; }
+    // By which a state keeps it: the hash; of one that is known by its hash alone, the complement, since it may have both.
+    Hash key() const noexcept {
+        Hash key = hash;
+        if (!has_bytes())
+            for (uint8_t& byte : key.bytes)
+                byte = static_cast<uint8_t>(~byte);
+        return key;
+    }
+
     bool is_delegation() const noexcept { return evmcore::is_delegation(view()); }
     Address delegate() const noexcept {
         Address target;

@@ -9,6 +9,7 @@ cdef extern from "core/state/code.hpp" namespace "evmcore" nogil:
         Hash hash
         const uint8_t* bytes()
         ByteView view()
+        cbool has_bytes()
         cbool is_delegation()
         Address delegate()
         const Code* acquire()

@@ -17,6 +17,8 @@ enum ReadBits : uint8_t {
     READ_ALIVE = 16,      // whether it existed and was not empty (EIP-161)
     READ_EXISTS = 32,     // whether it existed at all (before EIP-161)
     READ_COLLISION = 64,  // whether no contract can be made here: it has a nonce, code or storage (EIP-684, EIP-7610)
+    READ_CODE_BYTES =
+        128,  // with READ_CODE: not its hash alone. Decides nothing: for who wants to know what an execution needs
 };
 
 // Bits of AccountEffect::writes.

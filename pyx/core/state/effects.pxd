@@ -9,6 +9,7 @@ from core.tracking.slot_range cimport SlotRange
 cdef extern from "core/state/effects.hpp" namespace "evmcore" nogil:
     cdef enum ReadBits:
         READ_NONCE
+        READ_CODE_BYTES
     cdef enum WriteBits:
         WROTE_NONCE
         WROTE_CODE

@@ -84,6 +84,13 @@ bool Journal::load(JournalAccount* account) noexcept {
     return true;
 }
 
+void Journal::lack_bytes(const Address& address, const Code* code) noexcept {
+    if (failure != Status::RUNNING)
+        return;
+    failure = Status::MISSING_STATE;
+    missing = {address, from_hash(code->hash), false, false, true};
+}
+
 JournalSlot* Journal::peek_slot(JournalAccount* account, const u256& key) noexcept {
     bool inserted;
     JournalSlot** found = slot_index_.insert_or_find(SlotKey{account->id, key}, &inserted);

@@ -136,9 +136,23 @@ public:
         account->reads |= READ_NONCE;
         return account->nonce;
     }
+    // Null: it has none, or there is a `failure`, since only its hash is known.
     const Code* read_code(JournalAccount* account) noexcept {
+        const Code* code = read_code_or_hash(account);
+        return EVMCORE_LIKELY(code == nullptr || need_bytes(account, code)) ? code : nullptr;
+    }
+    // The same where its bytes are not needed, or perhaps not.
+    const Code* read_code_or_hash(JournalAccount* account) noexcept {
         account->reads |= READ_CODE;
         return account->code;
+    }
+    // Whether the bytes of an account's code are there; false: that is the `failure`.
+    bool need_bytes(JournalAccount* account, const Code* code) noexcept {
+        account->reads |= READ_CODE_BYTES;
+        if (EVMCORE_LIKELY(code->has_bytes()))
+            return true;
+        lack_bytes(account->address, code);
+        return false;
     }
     bool read_alive(JournalAccount* account) noexcept {
         account->reads |= READ_ALIVE;
@@ -236,6 +250,7 @@ private:
         if (failure == Status::RUNNING)
             failure = is_full ? limit : Status::OUT_OF_MEMORY;
     }
+    EVMCORE_NOINLINE void lack_bytes(const Address& address, const Code* code) noexcept;
     bool load(JournalAccount* account) noexcept;
     bool load(JournalSlot* slot) noexcept;
 

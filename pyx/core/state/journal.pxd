@@ -40,6 +40,8 @@ cdef extern from "core/state/journal.hpp" namespace "evmcore" nogil:
         cbool can_pay(JournalAccount*, const u256&)
         uint64_t read_nonce(JournalAccount*)
         const Code* read_code(JournalAccount*)
+        const Code* read_code_or_hash(JournalAccount*)
+        cbool need_bytes(JournalAccount*, const Code*)
         cbool read_alive(JournalAccount*)
         cbool read_exists(JournalAccount*)
         cbool read_collision(JournalAccount*)

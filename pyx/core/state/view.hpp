@@ -46,6 +46,7 @@ struct MissingKey {
     u256 slot;
     bool is_slot = false;
     bool is_storage = false;  // whether the account has any slot that is not zero
+    bool is_code = false;     // the bytes of its code, whose hash is in `slot`
 };
 
 }  // namespace evmcore

@@ -19,3 +19,4 @@ cdef extern from "core/state/view.hpp" namespace "evmcore" nogil:
         u256 slot
         cbool is_slot
         cbool is_storage
+        cbool is_code

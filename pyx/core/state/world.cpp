@@ -157,12 +157,13 @@ Status World::set_nonce(const Address& address, uint64_t nonce) noexcept {
 }
 
 const Code* World::keep(const Code* code) noexcept {
-    if (const Code* kept = find_code(code->hash))
+    const Hash key = code->key();
+    if (const Code* kept = find_code(key))
         return kept;
-    if (has_checkpoints() && !new_codes_.push_back(code->hash))
+    if (has_checkpoints() && !new_codes_.push_back(key))
         return nullptr;
     bool inserted;
-    KeptCode* kept = codes_.insert_or_find(code->hash, &inserted);
+    KeptCode* kept = codes_.insert_or_find(key, &inserted);
     if (kept == nullptr) {
         if (has_checkpoints())
             new_codes_.pop_back();
@@ -176,11 +177,12 @@ void World::use_code(AccountRecord* record, const Code* kept) noexcept {
     if (record->code == kept)
         return;
     if (record->code != nullptr) {
-        KeptCode* old = codes_.find(record->code->hash);
-        if (old != nullptr && --old->users == 0)                // else a base keeps it
-            (void)unused_codes_.push_back(record->code->hash);  // without memory it stays until the state is compacted
+        const Hash key = record->code->key();
+        KeptCode* old = codes_.find(key);
+        if (old != nullptr && --old->users == 0)  // else a base keeps it
+            (void)unused_codes_.push_back(key);   // without memory it stays until the state is compacted
     }
-    if (KeptCode* own = kept != nullptr ? codes_.find(kept->hash) : nullptr)
+    if (KeptCode* own = kept != nullptr ? codes_.find(kept->key()) : nullptr)
         ++own->users;
     record->code = kept;
 }
@@ -209,6 +211,16 @@ Status World::set_code(AccountRecord* record, ByteView bytes) noexcept {
     const Status status = set_code(record, code);
     if (code != nullptr)
         code->release();
+    return status;
+}
+
+Status World::set_code_hash(AccountRecord* record, const Hash& hash) noexcept {
+    const Code* known = find_code(hash);
+    const Code* code = known != nullptr ? known->acquire() : Code::create({}, &hash);
+    if (code == nullptr)
+        return Status::OUT_OF_MEMORY;
+    const Status status = set_code(record, code);
+    code->release();
     return status;
 }
 
@@ -308,7 +320,7 @@ Status World::learn(const Address& address, const AccountFacts& facts) noexcept 
     if (record == nullptr)
         return Status::OUT_OF_MEMORY;
     if (!knows(*record, KNOWS_CODE)) {
-        const Status status = set_code(record, facts.code);
+        const Status status = facts.has_code_hash ? set_code_hash(record, facts.code_hash) : set_code(record, facts.code);
         if (status != Status::RUNNING)
             return status;
     }

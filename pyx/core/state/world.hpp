@@ -35,6 +35,8 @@ struct AccountFacts {
     u256 balance;
     uint64_t nonce = 0;
     ByteView code;
+    bool has_code_hash = false;  // which is all that is known of its code, and not that of no code
+    Hash code_hash{};
     OtherSlots slots = OtherSlots::UNKNOWN;
 };
 
@@ -301,6 +303,7 @@ private:
     }
     Status set_code(AccountRecord* record, const Code* code) noexcept;  // takes a reference of its own
     Status set_code(AccountRecord* record, ByteView code) noexcept;
+    Status set_code_hash(AccountRecord* record, const Hash& hash) noexcept;
     const Code* keep(const Code* code) noexcept;
     void use_code(AccountRecord* record, const Code* kept) noexcept;  // null: none
     void take_back(AccountRecord* record, const AccountRecord& saved) noexcept;

@@ -26,6 +26,8 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
         u256 balance
         uint64_t nonce
         ByteView code
+        cbool has_code_hash
+        Hash code_hash
         OtherSlots slots
     cppclass World:
         World(cbool is_strict) except +

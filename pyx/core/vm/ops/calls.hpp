@@ -36,7 +36,8 @@ inline bool follow_delegation(Frame& f, Request& request, Status* status) noexce
     }
     request.is_delegated = true;
     request.code = m.journal.read_code(target);
-    return true;
+    *status = m.journal.failure;
+    return *status == Status::RUNNING;
 }
 
 template <CallKind KIND>
@@ -68,11 +69,14 @@ inline Status call_(Frame& f) noexcept {
     if (callee == nullptr)
         return status;
     request.code_address = callee->address;
-    request.code = journal.read_code(callee);
+    request.code = journal.read_code_or_hash(callee);
     request.is_delegated = false;
-    if (rules.has_delegation && request.code != nullptr && request.code->is_delegation() &&
-        !follow_delegation(f, request, &status))
-        return status;
+    if (rules.has_delegation && request.code != nullptr) {
+        if (!journal.need_bytes(callee, request.code))
+            return journal.failure;
+        if (request.code->is_delegation() && !follow_delegation(f, request, &status))
+            return status;
+    }
 
     if (has_value && !f.charge(parameter::call_value_gas))
         return Status::OUT_OF_GAS;
@@ -96,6 +100,8 @@ inline Status call_(Frame& f) noexcept {
         request.gas += parameter::call_stipend_gas;
     if (f.depth + 1 > parameter::call_depth_limit || (has_value && !journal.can_pay(f.self, value)))
         return refuse(f, request.gas);
+    if (!rules.has_delegation && request.code != nullptr && !journal.need_bytes(callee, request.code))
+        return journal.failure;
 
     request.is_create = false;
     request.is_static = f.is_static || KIND == CallKind::STATICCALL;

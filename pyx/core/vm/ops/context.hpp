@@ -107,7 +107,7 @@ inline Status extcodesize(Frame& f) noexcept {
     if (account == nullptr)
         return status;
     f.top() = u256{view_of(f.machine->journal.read_code(account)).size};
-    return Status::RUNNING;
+    return f.machine->journal.failure;
 }
 
 inline Status extcodehash(Frame& f) noexcept {  // EIP-1052
@@ -117,7 +117,7 @@ inline Status extcodehash(Frame& f) noexcept {  // EIP-1052
     if (account == nullptr)
         return status;
     // An account with code is alive whatever its balance: only without code does the answer hang on more.
-    const Code* code = journal.read_code(account);
+    const Code* code = journal.read_code_or_hash(account);
     f.top() = code != nullptr ? from_hash(code->hash) : journal.read_alive(account) ? from_hash(EMPTY_KECCAK) : u256{};
     return Status::RUNNING;
 }
@@ -127,7 +127,10 @@ inline Status extcodecopy(Frame& f) noexcept {
     JournalAccount* account = access_account(f, f.pop(), &status);
     if (account == nullptr)
         return status;
-    return copy_to_memory(f, view_of(f.machine->journal.read_code(account)));
+    const Code* code = f.machine->journal.read_code(account);
+    if (code == nullptr && f.machine->journal.failure != Status::RUNNING)
+        return f.machine->journal.failure;
+    return copy_to_memory(f, view_of(code));
 }
 
 }  // namespace evmcore::op
