@@ -16,6 +16,7 @@ from ._core import (
     TRANSACTION_TYPES,
     BlockHashes,
     BlockResult,
+    Changes,
     State,
     Transaction,
     auto_history,
@@ -50,6 +51,7 @@ from .errors import (
     MissingState,
     PrecompileUnavailable,
     ResourceLimit,
+    StateDiffers,
     UnusableInput,
 )
 from .pieces import Piece, join_pieces
@@ -91,6 +93,7 @@ __all__ = [
     "BlockStatistics",
     "BlockSummary",
     "CallResult",
+    "Changes",
     "CodeCacheInfo",
     "DecodeError",
     "EvmError",
@@ -113,6 +116,7 @@ __all__ = [
     "ResourceLimit",
     "Skipped",
     "State",
+    "StateDiffers",
     "StorageProof",
     "Strategy",
     "Tracer",

@@ -23,6 +23,7 @@ __all__ = [
     "MissingState",
     "PrecompileUnavailable",
     "ResourceLimit",
+    "StateDiffers",
     "UnusableInput",
     "not_rlp",
     "rejection",
@@ -183,6 +184,31 @@ class AccessesDiffer(EvmError):
 
     def __str__(self) -> str:
         return f"transaction {self.index}: its writes are not those of the given accesses"
+
+
+class StateDiffers(EvmError):
+    """Changes can't be applied: the state isn't the one before them, and is as it was.
+
+    address      of the account, 20 bytes
+    field        "existence", "balance", "nonce", "code hash", "slot", or "slot count" of a storage that goes
+    have, want   the state's value and that of the changes; hashes are bytes
+    slot         its key, an int; None where the field isn't a slot
+    """
+
+    def __init__(
+        self, address: bytes, field: str, have: int | bytes, want: int | bytes, slot: int | None = None
+    ) -> None:
+        super().__init__(address, field, have, want, slot)
+        self.address = address
+        self.field = field
+        self.have = have
+        self.want = want
+        self.slot = slot
+
+    def __str__(self) -> str:
+        field = self.field if self.slot is None else f"slot {self.slot:#x}"
+        have, want = (f"0x{value.hex()}" if isinstance(value, bytes) else value for value in (self.have, self.want))
+        return f"account 0x{self.address.hex()}, {field}: the state has {have}, the changes were made on {want}"
 
 
 class ResourceLimit(EvmError):

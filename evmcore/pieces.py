@@ -119,6 +119,7 @@ def join_pieces(block: Block, results: Sequence[BlockResult]) -> BlockResult:
         "requests_hash": last.requests_hash,
         "state_root": last.state_root,
         "accesses": None,
+        "changes": None,
         "piece": None,
         "deposits": None if last.deposits is None else b"".join(result.deposits or b"" for result in results),
     }

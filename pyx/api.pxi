@@ -8,6 +8,7 @@ from core.crypto.native_library cimport c_native_symbols, c_set_native_symbol, N
 from core.math.u256 cimport to_big_endian
 from core.precompiles.precompiles cimport find_precompile, Precompile
 from core.rules.rules cimport Fork, Rules, rules_of
+from core.state.changes cimport SlotChange
 from core.state.code cimport Code
 from core.state.journal cimport JournalAccount
 from core.state.view cimport MissingKey, StateView
@@ -37,6 +38,36 @@ def transact(Transaction tx not None, State state not None, header, *, tracer=No
         except errors.MissingState as error:
             fetcher = fetcher_for(state, fetcher, error)
             fetcher.fetch_missing(error, guess_of_transaction(fetcher, tx, header))
+
+
+def _apply_changes(State state not None, Changes changes not None, check):
+    """What State.apply says of a Changes."""
+    cdef _Fetcher fetcher = None
+    cdef bint checks = bool(check)
+    while True:
+        try:
+            write_changes(state, changes, checks)
+            return
+        except errors.MissingState as error:
+            fetcher = fetcher_for(state, fetcher, error)
+            fetcher.fetch_missing(error, unknown_of(state, changed_keys(changes)))
+
+
+cdef set changed_keys(Changes changes):
+    """(address, slot or None) of all that differs."""
+    cdef const SlotChange* slot = changes.core.slots.data()
+    cdef size_t count = 0
+    cdef size_t i
+    cdef uint32_t k
+    keys = set()
+    for i in range(changes.core.accounts.size()):
+        address = from_address_bytes(changes.core.accounts[i].address)
+        keys.add((address, None))
+        for k in range(changes.core.accounts[i].slot_count):
+            keys.add((address, to_int(slot.key)))
+            slot += 1
+            check_often(&count)
+    return keys
 
 
 cdef _Fetcher fetcher_for(State state, _Fetcher fetcher, object error):

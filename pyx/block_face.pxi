@@ -9,7 +9,7 @@ STRATEGIES = ("auto", "sequential", "groups", "optimistic", "recorded", "recorde
 
 
 def execute_block(block, State state not None, *, workers=None, strategy="auto", state_roots=None, record=False, accesses=None,
-                  tracer=None, piece=None):
+                  tracer=None, piece=None, changes=False):
     """Execute a block's transactions on a state, and return what it came to.
 
     block        header, transactions, ommers, withdrawals; senders are recovered if they are not known
@@ -25,6 +25,7 @@ def execute_block(block, State state not None, *, workers=None, strategy="auto",
     piece        a Piece: these transactions alone are executed, `state` is that before them, and the block's begin and end are left
                  out unless the piece has them; `accesses` are the piece's (`Accesses.piece`). None: the whole block
     state_roots  whether receipts before Byzantium get their state root; None: yes, unless the block's own state is partial
+    changes      whether to keep what the block changed of the state, in `BlockResult.changes`: it can't be told later
     return       BlockResult; its `statistics` say how the work went: BlockStatistics
     raise        InvalidTransaction with its index, InvalidBlock, MissingState, MissingBlockHash; the state is then as before
 
@@ -33,8 +34,8 @@ def execute_block(block, State state not None, *, workers=None, strategy="auto",
     """
     if state.source is not None:
         return execute_lazily(block, state, workers=workers, strategy=strategy, state_roots=state_roots, record=record,
-                              accesses=accesses, tracer=tracer, piece=piece)
-    return _execute_block(block, state, workers, strategy, state_roots, record, accesses, tracer, piece)
+                              accesses=accesses, tracer=tracer, piece=piece, changes=changes)
+    return _execute_block(block, state, workers, strategy, state_roots, record, accesses, tracer, piece, changes)
 
 
 def execute_lazily(block, State state not None, **options):
@@ -53,7 +54,7 @@ def execute_lazily(block, State state not None, **options):
         return result
 
 
-def _execute_block(block, State state not None, workers, strategy, state_roots, record, accesses, tracer, piece):
+def _execute_block(block, State state not None, workers, strategy, state_roots, record, accesses, tracer, piece, changes):
     cdef _Job job = _Job()
     cdef BlockJob* core = &job.job
     cdef _StateUse use
@@ -152,6 +153,8 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
                       None if core.failed_index == SIZE_MAX else core.failed_index + job.first, buyer)
     result = BlockResult(job)
     result.withdrawals = withdrawals
+    if changes:
+        result.made["changes"] = Changes.since(use.world, use.checkpoint)
     gas_used = result.gas_used
     job.observed.open(use.state.world)  # without memory the result is whole but for its state root
     result.told = {

@@ -635,6 +635,20 @@ cdef class State:
         cdef Address key = to_address_value(address, "address")
         raise_status(self.writer().set_other_slots(key, OtherSlots.NONE if complete else OtherSlots.UNKNOWN))
 
+    def apply(self, changes, *, check=True):
+        """Apply Changes: afterwards the state is the one after them. All or nothing.
+
+        check   whether each value before them must be the state's; False: set the values after them, whatever there was
+        raise   StateDiffers, which names the account, the field and both values; MissingState
+        """
+        from evmcore.applying import apply_to
+        apply_to(self, changes, check)
+
+    def changes_since(self, snapshot):
+        """The Changes since a snapshot, which stays: O(what was written since)."""
+        from evmcore.applying import changes_since
+        return changes_since(self, snapshot)
+
     def snapshot(self):
         """A number to go back to with `revert`. Snapshots nest: reverting to one forgets the later ones.
 

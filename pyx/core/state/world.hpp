@@ -11,6 +11,7 @@
 #include <mutex>
 
 #include "../base/vector.hpp"
+#include "changes.hpp"
 #include "effects.hpp"
 #include "journal.hpp"
 #include "kept_trie.hpp"
@@ -138,6 +139,13 @@ public:
     uint32_t observation_count() const noexcept { return holders_.load(std::memory_order_relaxed); }
     bool has_changed_since(const Observation* observation) const noexcept;
     World* restored(const Observation* observation) const noexcept;
+
+    // What differs from the state at an open checkpoint: O(what was written since), and one pass over all slots if an account that
+    // had slots was destroyed. False without memory or such a checkpoint, or when a poll that is given says stop.
+    [[nodiscard]] bool changes_since(uint64_t checkpoint, Poll* poll, StateChanges* out) const noexcept;
+    // Sets all values after the changes. `checks`: if those before them are the state's. INTERNAL: one isn't, as `mismatch` tells,
+    // which also names what is MISSING_STATE. The caller holds a checkpoint, to which it goes back if this isn't RUNNING.
+    Status apply_changes(const StateChanges& changes, bool checks, Poll* poll, ChangeMismatch* mismatch) noexcept;
 
     // Whether a transaction that saw `effects` would run the same on this state.
     bool is_valid(const Effects& effects) const noexcept;

@@ -5,6 +5,7 @@ from libcpp.memory cimport shared_ptr
 from core.base.poll cimport AtomicU64, Poll
 from core.base.status cimport Status
 from core.base.types cimport Address, ByteView, Hash, u256
+from core.state.changes cimport ChangeMismatch, StateChanges
 from core.state.code cimport Code
 from core.state.effects cimport Effects
 from core.state.shared_trie cimport MissingNode, Ref
@@ -61,11 +62,14 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
         Status create(const Address&)
         Status destroy(const Address&)
         cbool has_checkpoints()
+        cbool has_checkpoint(uint64_t)
         size_t checkpoint_count()
         uint64_t checkpoint()
         cbool revert(uint64_t)
         cbool release(uint64_t)
         Status apply(const Effects&, cbool deletes_empty)
+        cbool changes_since(uint64_t checkpoint, Poll*, StateChanges* out)
+        Status apply_changes(const StateChanges&, cbool checks, Poll*, ChangeMismatch*)
         cbool root(Hash* out, Poll*)
         World* base_without_trie()
         MissingNode missing_node
