@@ -45,7 +45,6 @@ public:
 
     bool at_end() const noexcept { return at_ == end_; }
     size_t remaining_bytes() const noexcept { return static_cast<size_t>(end_ - at_); }
-    bool next_is_list() const noexcept { return at_ != end_ && *at_ >= 0xc0; }
 
     Status next(RlpItem* item) noexcept {
         const Status status = peek(item);
@@ -128,7 +127,6 @@ Status open_rlp_item(ByteView whole, RlpItem* out) noexcept;
 // ---------------------------------------------------------------------------------------------------- writing
 
 // The parts below write at a pointer and return the one past; the room needed is told by the `…_size` functions.
-constexpr size_t RLP_MAX_HEADER_BYTES = 9;
 
 inline size_t rlp_header_size(size_t payload_bytes) noexcept {
     return payload_bytes < 56 ? 1 : 1 + byte_length(static_cast<uint64_t>(payload_bytes));

@@ -95,10 +95,9 @@ static_assert(MODULUS == derive::polynomial(36, 36, 24, 6, 1));
 static_assert(GROUP_ORDER == derive::polynomial(36, 36, 18, 6, 1));
 static_assert(MODULUS.limb[0] * MODULUS_INVERSE == ~uint64_t{0});
 
-// Montgomery's powers of 2^256 modulo p: one, the factor that brings a plain number in, and the one for inverses.
+// Montgomery's powers of 2^256 modulo p: one, and the factor that brings a plain number in.
 constexpr Fp ONE = derive::power_of_two(256);
 constexpr Fp TO_MONTGOMERY = derive::power_of_two(512);
-constexpr Fp INVERSE_TO_MONTGOMERY = derive::power_of_two(768);
 
 constexpr Fp from_small(uint64_t value) noexcept { return derive::multiply(Fp{{value, 0, 0, 0}}, TO_MONTGOMERY); }
 

@@ -137,9 +137,6 @@ EVMCORE_INLINE bool signed_less(const u256& a, const u256& b) noexcept {
     return u256{a.limb[0], a.limb[1], a.limb[2], a.limb[3] ^ SIGN} < u256{b.limb[0], b.limb[1], b.limb[2], b.limb[3] ^ SIGN};
 }
 
-// The number if it fits 64 bits, else 2^64 - 1: enough for any gas, size or offset that can be paid for.
-EVMCORE_INLINE uint64_t saturate_u64(const u256& x) noexcept { return x.fits_u64() ? x.limb[0] : ~uint64_t{0}; }
-
 // --- Bits --------------------------------------------------------------------------------------------------------
 
 EVMCORE_INLINE constexpr u256 operator&(const u256& a, const u256& b) noexcept {
@@ -188,9 +185,6 @@ EVMCORE_INLINE uint64_t sign_fill(const u256& x) noexcept {
 }
 
 EVMCORE_INLINE u256 shift_right(const u256& x, unsigned count) noexcept { return shift_right_filling(x, count, 0); }
-EVMCORE_INLINE u256 arithmetic_shift_right(const u256& x, unsigned count) noexcept {
-    return shift_right_filling(x, count, sign_fill(x));
-}
 
 // SHL, SHR, SAR (EIP-145): the count is a word, and from 256 on everything has been shifted out.
 EVMCORE_INLINE bool is_shift_count(const u256& count) noexcept { return count.fits_u64() && count.limb[0] < 256; }

@@ -15,8 +15,6 @@
 
 namespace evmcore {
 
-constexpr uint32_t NO_TRANSACTION = UINT32_MAX;
-
 struct AccountVersion {
     uint32_t transaction;
     const AccountEffect* effect;

@@ -17,13 +17,6 @@ namespace evmcore {
 [[nodiscard]] bool trie_root_of_sorted(const Hash* keys, const ByteView* values, size_t n, Hash* root,
                                        Poll* poll = nullptr) noexcept;
 
-// The same in parts: how a parent at `depth` - 1 names the node over keys that begin with the same `depth` nibbles, of which
-// there is one at least; and the root over keys that don't all begin with the same nibble, from the sixteen names at depth 1
-// (size 0: no keys).
-[[nodiscard]] bool trie_reference_of_sorted(const Hash* keys, const ByteView* values, size_t n, size_t depth,
-                                            trie_node::Reference* reference, Poll* poll = nullptr) noexcept;
-Hash trie_root_of_children(const trie_node::Reference children[trie_node::CHILDREN]) noexcept;
-
 // A trie in memory. Keys have any length up to MAX_KEY_BYTES and one may be the beginning of another. Each node keeps its
 // reference until something below it changes, so the root after k changes costs about k · log(n) hashes. Nodes are
 // indices into pools: a copy of the trie is a copy of four arrays, and freed nodes are used again.

@@ -23,31 +23,24 @@ class SortedRoot {
 public:
     SortedRoot(const Items& items, Poll* poll) noexcept : items_{items}, poll_{poll} {}
 
-    // Both are false without memory.
+    // False without memory.
     bool root(Hash* out) noexcept {
-        Reference top;
-        *out = EMPTY_TRIE_ROOT;
-        if (items_.count() == 0)
-            return true;
-        if (!reference(0, &top))
-            return false;
-        *out = hash_of_node(top);
-        return true;
-    }
-
-    // How a parent names the node over all keys, which begin with the same `depth` nibbles. There is one key at least.
-    bool reference(size_t depth, Reference* top) noexcept {
         const size_t n = items_.count();
+        *out = EMPTY_TRIE_ROOT;
+        if (n == 0)
+            return true;
         if (!leaves_.resize(n))
             return false;
-        hash_leaves(depth);
+        hash_leaves();
         if (!hasher_.ok())
             return false;
+        Reference top;
         if (n == 1)
-            *top = leaves_[0];
+            top = leaves_[0];
         else
-            node(0, n, depth, top);
+            node(0, n, 0, &top);
         hasher_.flush();
+        *out = hash_of_node(top);
         return true;
     }
 
@@ -61,9 +54,9 @@ private:
         return first_difference(items_.key(i), items_.key(j), from, end);
     }
 
-    void hash_leaves(size_t depth) noexcept {
+    void hash_leaves() noexcept {
         const size_t n = items_.count();
-        size_t shared_before = depth;  // with the key before, plus the nibble that chooses
+        size_t shared_before = 0;  // with the key before, plus the nibble that chooses
         for (size_t i = 0; i < n && !should_stop(); ++i) {
             const size_t shared_after = i + 1 < n ? common_prefix(i, i + 1, 0) + 1 : 0;
             const size_t begin = shared_before > shared_after ? shared_before : shared_after;
@@ -195,25 +188,6 @@ bool ordered_trie_root(const ByteView* items, size_t n, Hash* root, Poll* poll) 
 bool trie_root_of_sorted(const Hash* keys, const ByteView* values, size_t n, Hash* root, Poll* poll) noexcept {
     const HashedItems hashed{keys, values, n};
     return SortedRoot<HashedItems>{hashed, poll}.root(root);
-}
-
-bool trie_reference_of_sorted(const Hash* keys, const ByteView* values, size_t n, size_t depth, Reference* reference,
-                              Poll* poll) noexcept {
-    const HashedItems hashed{keys, values, n};
-    return SortedRoot<HashedItems>{hashed, poll}.reference(depth, reference);
-}
-
-Hash trie_root_of_children(const Reference children[CHILDREN]) noexcept {
-    const Reference* named[CHILDREN];
-    for (unsigned i = 0; i < CHILDREN; ++i)
-        named[i] = children[i].size != 0 ? &children[i] : nullptr;
-    const size_t payload = branch_payload(named, {});
-    Reference top;
-    Hasher hasher;
-    put_branch(hasher.room(rlp_header_size(payload) + payload), named, {}, payload);
-    hasher.submit(&top);
-    hasher.flush();
-    return hash_of_node(top);
 }
 
 }  // namespace evmcore
