@@ -18,6 +18,7 @@ import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 from Cython import __version__ as cython_version
 from Cython.Build import cythonize
@@ -27,6 +28,7 @@ from setuptools.command.build_ext import build_ext
 ROOT = Path(__file__).resolve().parent
 MODULE = "pyx/_core.pyx"
 INTERPRETER = "pyx/core/vm/interpreter.cpp"
+STANDARD_HEADERS = "pyx/core/base/standard.hpp"
 DEBUG = os.environ.get("EVMCORE_DEBUG", "") not in ("", "0")
 SANITIZE = os.environ.get("EVMCORE_SANITIZE", "")
 
@@ -41,12 +43,16 @@ elif SANITIZE:
     # At -O3 the checks would take a quarter of an hour to compile.
     COMMON_FLAGS += ["-O1", "-g1", "-DNDEBUG"]
 else:
-    COMMON_FLAGS += ["-O3", "-DNDEBUG", "-g0"]
+    COMMON_FLAGS += ["-DNDEBUG", "-g0"]
 if SANITIZE:
     COMMON_FLAGS += [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all"]
 CORE_FLAGS = ["-fno-exceptions", "-fno-rtti", "-Wall"]
 # The generated module: Cython turns C++ exceptions into Python's, and its helpers are not free of warnings.
 MODULE_FLAGS = ["-Wno-unused-function", "-Wno-cpp", "-Wno-sign-compare"]
+if not DEBUG and not SANITIZE:
+    CORE_FLAGS.append("-O3")
+    # Its hot loops are the core's: at -O3 it takes twice as long to compile, and a block as many instructions.
+    MODULE_FLAGS.append("-O1")
 # gcc merges the indirect jumps of threaded code into one, and the branch predictor then sees one jump for all opcodes;
 # and it would pack program counter and stack pointer into one vector register, a detour at every instruction.
 GCC_INTERPRETER_FLAGS = ["-fno-gcse", "--param=max-goto-duplication-insns=64", "-fno-tree-slp-vectorize"]
@@ -159,6 +165,7 @@ class BuildCore(build_ext):
         compiler = self.compiler
         link_base = getattr(compiler, "compiler_so_cxx", None) or compiler.compiler_so
         gcc = is_gcc(link_base[:1])
+        one_at_a_time = Lock()
         keeps_lines = DEBUG or bool(SANITIZE)  # debuggers, sanitizers and assertions speak of them
 
         def flags_of(source: str) -> list[str]:
@@ -166,6 +173,18 @@ class BuildCore(build_ext):
             if own is MODULE_FLAGS and SANITIZE and not gcc:
                 own = MODULE_FLAGS + CLANG_SANITIZED_MODULE_FLAGS
             return COMMON_FLAGS + own + (GCC_INTERPRETER_FLAGS if gcc and source == INTERPRETER else [])
+
+        def precompiled(flags: list[str], folder: str) -> list[str]:
+            """The flags by which gcc takes the standard library's headers from where it has read them already."""
+            text = Path(STANDARD_HEADERS).read_bytes()
+            header = Path(folder, hashlib.sha256(text).hexdigest()[:12], "standard.hpp")
+            with one_at_a_time:
+                if not header.exists():
+                    header.parent.mkdir(parents=True, exist_ok=True)
+                    command = [*link_base, *flags, "-x", "c++-header", STANDARD_HEADERS, "-o", f"{header}.gch"]
+                    subprocess.run(command, check=True)
+                    header.write_bytes(text)
+            return ["-include", str(header)]
 
         def compile_one(source: str) -> str:
             flags = flags_of(source)
@@ -178,6 +197,8 @@ class BuildCore(build_ext):
                 return object_name
             for suffix in (".o", ".d", ".sha256"):
                 object_file.with_suffix(suffix).unlink(missing_ok=True)
+            if gcc and flags == COMMON_FLAGS + CORE_FLAGS:
+                flags = flags + precompiled(flags, folder)
             began = now_of(object_file.with_suffix(".began"))
             compiler.compile(
                 [source],

@@ -19,10 +19,6 @@ from core.vm.frame cimport BlockContext, create_address, Machine, Request
 from core.vm.outcome cimport Outcome, take_logs
 
 
-cdef extern from "<algorithm>" nogil:
-    int64_t count_bytes "std::count"(const uint8_t* first, const uint8_t* last, uint8_t byte)
-
-
 cdef enum:
     TYPE_BLOB = 3
     TYPE_SET_CODE = 4
@@ -76,7 +72,7 @@ cdef IntrinsicGas intrinsic_gas(const CTransaction* tx, const Rules* rules) noex
     """What a transaction costs before it runs, and the least it costs in all (EIP-7623)."""
     cdef IntrinsicGas cost
     cdef int64_t size = <int64_t>tx.data.size()
-    cdef int64_t zeros = count_bytes(tx.data.data(), tx.data.data() + size, 0)
+    cdef int64_t zeros = <int64_t>tx.zero_data_bytes()
     cdef int64_t nonzeros = size - zeros
     cost.gas = (transaction_gas + zeros * rules.calldata_zero_gas + nonzeros * rules.calldata_nonzero_gas
                 + <int64_t>tx.access_list.size() * access_list_address_gas

@@ -57,6 +57,6 @@ def test_a_dead_name_is_found():
     sources = {
         Path("a.hpp"): "struct A {\n    u64 alive;\n    u64 dead_member;\n    bool dead_function(int x) const;\n};\n"
         "inline constexpr std::size_t DEAD_CONSTANT = 1;\n",
-        Path("a.cpp"): "u64 sum(A& a) { return a.alive; }\nbool A::dead_function(int x) const {\n    return sum(x);\n}\n",
+        Path("a.cpp"): "u64 sum(A& a) { return a.alive; }\nbool A::dead_function(int x) const {\n    return x;\n}\n",
     }
     assert dead_names(sources) == ["a.hpp: dead_member", "a.hpp: dead_function", "a.hpp: DEAD_CONSTANT"]

@@ -84,6 +84,9 @@ struct Transaction {
         sender = recovered;
         __atomic_store_n(&has_sender, 1, __ATOMIC_RELEASE);
     }
+
+    // How many bytes of the call data are zero: they cost less gas.
+    size_t zero_data_bytes() const noexcept;
 };
 
 // What all rows know of a field, and where its value is.

@@ -24,6 +24,7 @@ cdef extern from "core/base/transaction.hpp" namespace "evmcore" nogil:
         uint8_t has_sender
         cbool knows_sender()
         void set_sender(const Address&)
+        size_t zero_data_bytes()
         uint8_t y_parity
         uint64_t nonce
         uint64_t gas_limit
