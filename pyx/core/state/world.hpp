@@ -126,6 +126,7 @@ public:
     // ever given twice, so a stale or foreign one is no checkpoint. 0: there was no memory.
     bool has_checkpoints() const noexcept { return !checkpoints_.empty(); }
     size_t checkpoint_count() const noexcept { return checkpoints_.size(); }
+    bool has_checkpoint(uint64_t number) const noexcept { return find_checkpoint(number) != checkpoints_.size(); }
     uint64_t checkpoint() noexcept;
     bool revert(uint64_t number) noexcept;   // false: no such checkpoint
     bool release(uint64_t number) noexcept;  // keeps the changes, forgets this and later checkpoints
