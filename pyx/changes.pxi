@@ -1,10 +1,13 @@
 # Floor 8: what differs between two states, as Python sees it.
 from core.base.status cimport Status
+from core.base.types cimport Bytes, ByteView
 from core.math.u256 cimport to_big_endian
 from core.state.changes cimport (
     AccountChange, CHANGE_BALANCE, CHANGE_EXISTENCE, CHANGE_NONCE, CHANGE_NONE, CHANGE_SLOT, CHANGE_SLOT_COUNT, ChangeField,
     ChangeMismatch, SlotChange, StateChanges)
+from core.state.changes_codec cimport decode_changes, encode_changes
 from core.state.code cimport view_of
+from core.state.flat_codec cimport DecodedState
 from core.state.world cimport World
 
 cdef extern from *:
@@ -39,6 +42,7 @@ cdef extern from *:
         uint8_t after[32]
 
 
+@cython.final
 cdef class Changes:
     """What differs between two states: accounts and slots with the values before and after. Frozen.
 
@@ -64,6 +68,42 @@ cdef class Changes:
         lease.finish_whole("the changes of a state")
         or_memory_error(is_done)
         return self
+
+    def encode(self):
+        """The changes as bytes: flat, each code once, the same for equal changes (core/state/changes_codec.hpp)."""
+        cdef Bytes encoded
+        cdef _Lease lease = lease_signals()
+        cdef cbool is_done
+        with nogil:
+            is_done = encode_changes(self.core, lease.poll, &encoded)
+        lease.finish_whole("the encoding of changes")
+        or_memory_error(is_done)
+        return from_bytes(encoded)
+
+    @classmethod
+    def decode(cls, encoded):
+        """The changes of such bytes, of which nothing is taken for granted.
+
+        raise   UnusableInput, which says what is wrong, and at which byte
+        """
+        cdef bytes data = to_data(encoded, "changes")
+        cdef ByteView view = view_bytes(data)
+        cdef DecodedState result
+        cdef size_t most_code_bytes = <size_t>MAX_GIVEN_CODE_BYTES
+        cdef Changes made = Changes.__new__(Changes)
+        cdef StateChanges* core = &made.core
+        cdef _Lease lease = lease_signals()
+        cdef cbool is_done
+        with nogil:
+            is_done = decode_changes(view, most_code_bytes, lease.poll, core, &result)
+        lease.finish_whole("the decoding of changes")
+        if not is_done and result.fault != NULL:
+            raise errors.UnusableInput(f"changes: {result.fault.decode()}, at byte {result.offset} of {len(data)}")
+        or_memory_error(is_done)
+        return made
+
+    def __reduce__(self):
+        return Changes.decode, (self.encode(),)
 
     @property
     def accounts(self):

@@ -1,6 +1,7 @@
 # Floor 8: a state as bytes, for files and pickles.
 from core.base.types cimport Bytes, ByteView
-from core.state.state_codec cimport decode_state, DecodedState, encode_state
+from core.state.flat_codec cimport DecodedState
+from core.state.state_codec cimport decode_state, encode_state
 from core.state.world cimport World
 
 

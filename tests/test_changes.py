@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import pickle
 import random
 from dataclasses import replace
 
@@ -19,6 +22,7 @@ from evmcore import (
     State,
     StateDiffers,
     Transaction,
+    UnusableInput,
     Withdrawal,
     assemble,
     execute_block,
@@ -47,6 +51,9 @@ def leads(changes: Changes, before: State, after: State) -> None:
     assert there == before
     assert there.root() == before.root()
     assert changes.inverse().inverse() == changes
+    for each in (changes, changes.inverse()):
+        assert Changes.decode(each.encode()) == each
+        assert Changes.decode(each.encode()).encode() == each.encode()
 
 
 def executed(block: Block, state: State, **options) -> Changes:
@@ -382,3 +389,107 @@ def test_changes_last_when_the_states_are_gone():
     del state
     assert all(keccak256(code) == name for name, code in changes.codes.items())
     assert len(changes.codes) == 25
+
+
+def some_changes() -> Changes:
+    block, state = block_of(
+        (CONTRACT, assemble(f"PUSH1 8 PUSH1 1 SSTORE PUSH20 0x{BOB.hex()} SELFDESTRUCT")), fork="London", value=3
+    )
+    state.set_storage(CONTRACT, 2**255, 7)
+    number_ = state.snapshot()
+    execute_block(block, state)
+    state.set_code(OTHER, b"\x05" * 3)
+    state.set_storage(OTHER, 1, 1)
+    return state.changes_since(number_)
+
+
+def fault(encoded: bytes) -> str:
+    with pytest.raises(UnusableInput) as caught:
+        Changes.decode(encoded)
+    return str(caught.value)
+
+
+def test_they_pickle_and_copy_as_their_bytes():
+    changes = some_changes()
+    again = pickle.loads(pickle.dumps(changes))
+    assert again == changes
+    assert again.codes == changes.codes
+    assert np.array_equal(again.accounts, changes.accounts)
+    assert np.array_equal(again.slots, changes.slots)
+    assert len(pickle.dumps(changes)) < len(changes.encode()) + 100
+    assert copy.deepcopy(changes) == changes == copy.copy(changes)
+    assert Changes.decode(Changes().encode()) == Changes()
+    assert not Changes()
+    assert changes != Changes()
+    assert changes != None  # noqa: E711
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_forged_bytes_are_refused_or_are_changes(seed):
+    encoded = some_changes().encode()
+    chance = random.Random(seed)
+    for end in range(len(encoded)):
+        fault(encoded[:end])
+    fault(encoded + b"\0")
+    for _ in range(3000):
+        forged = bytearray(encoded)
+        for _ in range(chance.choice((1, 1, 2, 5))):
+            forged[chance.randrange(len(forged))] = chance.choice((0, 1, 2, 0x7F, 0x80, 0xFF, chance.randrange(256)))
+        try:
+            changes = Changes.decode(forged)
+        except UnusableInput:
+            continue
+        assert changes.encode() == forged
+        assert len(changes.accounts) <= len(forged)
+        with contextlib.suppress(StateDiffers):
+            State().apply(changes, check=chance.random() < 0.5)
+        with contextlib.suppress(ValueError):
+            assert changes.inverse().inverse() == changes
+
+
+HEAD = b"evmdelta\x01"
+ROW = bytes(20)
+
+
+@pytest.mark.parametrize(
+    ("encoded", "reason"),
+    [
+        (b"", "it ends too early, at byte 0 of 0"),
+        (b"evmstate\x01", "no changes"),
+        (b"evmdelta\x02", "a version of the format that isn't known"),
+        (HEAD + b"\xff" * 9 + b"\x01", "it counts more than it has room for"),
+        (HEAD + b"\x00" + b"\xff\xff\xff\x7f", "it counts more than it has room for"),
+        (HEAD + b"\x01\xff\xff\xff\xff\x0f\x01", "more bytes than are taken"),
+        (HEAD + b"\x01\x00" + keccak256(b"") + b"\x00", "the hash of no code"),
+        (HEAD + b"\x02\x01\x01\x01\x01\x00", "codes that don't ascend"),
+        (HEAD + b"\x01\x01\x01\x00", "a code that no account has"),
+        (HEAD + b"\x00\x01" + ROW + b"\x02\x00\x00\x01", "a code that isn't there"),
+        (HEAD + b"\x00\x01" + ROW + b"\x0e\x00\x00\x00", "no fate of a storage"),
+        (HEAD + b"\x00\x01" + ROW + b"\x12\x01\x00\x00", "values where there is no account"),
+        (HEAD + b"\x00\x01" + ROW + b"\x13\x01\x05\x00\x00\x01\x05", "a value that doesn't change"),
+        (HEAD + b"\x00\x01" + ROW + b"\x03\x00\x00\x00", "an account that doesn't change"),
+        (HEAD + b"\x00\x01" + ROW + b"\x83\x00\x00\x00\x00", "an account with no slots"),
+        (HEAD + b"\x00\x01" + ROW + b"\x83\x00\x00\x00\x01\x00\x01\x05\x01\x05", "a slot that doesn't change"),
+        (HEAD + b"\x00\x01" + ROW + b"\x81\x00\x00\x00\x01\x00\x00\x01\x05", "a slot of an account that doesn't exist"),
+        (HEAD + b"\x00\x01" + ROW + b"\x83\x00\x00\x00\x02" + b"\x01\x05\x00\x01\x01" * 2, "slots that don't ascend"),
+        (HEAD + b"\x00\x02" + (ROW + b"\x02\x00\x00\x00") * 2, "accounts that don't ascend"),
+        (HEAD + b"\x00\x01" + ROW + b"\x02\x02\x00\x01\x00\x00", "begins with a zero byte"),
+        (HEAD + b"\x00\x00\x00", "bytes after its end"),
+    ],
+)
+def test_what_is_no_encoding_of_changes_is_refused_with_its_place(encoded, reason):
+    assert reason in fault(encoded)
+
+
+@pytest.mark.parametrize("hostile", [None, 5, "x", [], object()], ids=lambda value: type(value).__name__)
+def test_what_is_no_bytes_is_refused(hostile):
+    with pytest.raises((TypeError, ValueError)):
+        Changes.decode(hostile)
+
+
+def test_a_result_pickles_with_its_changes():
+    block = Block.load(EXAMPLE_FILE)
+    result = execute_block(block, block.pre_state.copy(), changes=True)
+    assert pickle.loads(pickle.dumps(result)).changes == result.changes
+    result = execute_block(block, block.pre_state.copy())
+    assert pickle.loads(pickle.dumps(result)).changes is None

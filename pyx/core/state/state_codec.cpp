@@ -4,29 +4,12 @@
 #include <algorithm>
 
 #include "../base/polled_sort.hpp"
-#include "../math/u256.hpp"
 
 namespace evmcore {
 
 namespace {
 
 constexpr uint8_t MAGIC[9] = {'e', 'v', 'm', 's', 't', 'a', 't', 'e', 1};
-
-bool put_count(uint64_t count, Bytes* out) noexcept {
-    for (; count >= 0x80; count >>= 7)
-        if (!out->push_back(static_cast<uint8_t>(count | 0x80)))
-            return false;
-    return out->push_back(static_cast<uint8_t>(count));
-}
-
-bool put_number(const u256& number, Bytes* out) noexcept {
-    uint8_t word[32];
-    to_big_endian(number, word);
-    size_t first = 0;
-    while (first < 32 && word[first] == 0)
-        ++first;
-    return out->push_back(static_cast<uint8_t>(32 - first)) && out->append(word + first, 32 - first);
-}
 
 // Each code of the accounts once, by hash.
 bool list_codes(const World& world, const Vector<uint32_t>& accounts, Poll* poll, Vector<const Code*>* codes) noexcept {
@@ -43,66 +26,6 @@ bool list_codes(const World& world, const Vector<uint32_t>& accounts, Poll* poll
     return codes->resize(static_cast<size_t>(end - codes->begin()));
 }
 
-class Reader {
-public:
-    Reader(ByteView bytes, DecodedState* result) noexcept : bytes_{bytes}, result_{*result} {}
-
-    bool is_at_end() const noexcept { return at_ == bytes_.size; }
-    size_t left() const noexcept { return bytes_.size - at_; }
-    bool fail(const char* fault) noexcept {
-        result_.fault = fault;
-        result_.offset = item_;
-        return false;
-    }
-    bool take(size_t size, const uint8_t** out) noexcept {
-        if (size > left())
-            return fail("it ends too early");
-        *out = bytes_.data + at_;
-        at_ += size;
-        return true;
-    }
-    bool count(uint64_t* out) noexcept {
-        item_ = at_;
-        *out = 0;
-        for (unsigned shift = 0;; shift += 7) {
-            const uint8_t* byte;
-            if (!take(1, &byte))
-                return false;
-            const uint64_t bits = *byte & 0x7f;
-            if (shift > 63 || (shift == 63 && bits > 1))
-                return fail("a count of more than 64 bits");
-            *out |= bits << shift;
-            if (*byte < 0x80)
-                return (*byte != 0 || shift == 0) || fail("a count that ends with a zero byte");
-        }
-    }
-    // Of items that take `least` bytes each, so that no count asks for more memory than a file has bytes.
-    bool count_of(size_t least, uint64_t* out) noexcept {
-        return count(out) && (*out <= left() / least || fail("it counts more than it has room for"));
-    }
-    bool number(u256* out) noexcept {
-        item_ = at_;
-        const uint8_t* size;
-        const uint8_t* digits;
-        if (!take(1, &size))
-            return false;
-        if (*size > 32)
-            return fail("a number of more than 32 bytes");
-        if (!take(*size, &digits))
-            return false;
-        if (*size != 0 && digits[0] == 0)
-            return fail("a number that begins with a zero byte");
-        *out = from_big_endian(digits, *size);
-        return true;
-    }
-
-private:
-    ByteView bytes_;
-    DecodedState& result_;
-    size_t at_ = 0;
-    size_t item_ = 0;  // where what is being read begins
-};
-
 constexpr size_t LEAST_ACCOUNT_BYTES = 24;
 constexpr size_t LEAST_SLOT_BYTES = 3;  // the key may be none, the value is one at least
 constexpr size_t LEAST_CODE_BYTES = 2;
@@ -112,7 +35,7 @@ struct CodeOf {
     bool is_used = false;
 };
 
-bool read_codes(Reader* reader, size_t most_bytes, Poll* poll, Vector<CodeOf>* codes) noexcept {
+bool read_codes(FlatReader* reader, size_t most_bytes, Poll* poll, Vector<CodeOf>* codes) noexcept {
     uint64_t count, size;
     Hash before{}, hash{};
     if (!reader->count_of(LEAST_CODE_BYTES, &count))
@@ -138,7 +61,7 @@ bool read_codes(Reader* reader, size_t most_bytes, Poll* poll, Vector<CodeOf>* c
 
 bool is_done(Status status) noexcept { return status == Status::RUNNING; }
 
-bool read_account(Reader* reader, const Address& address, Vector<CodeOf>* codes, Poll* poll, World* world) noexcept {
+bool read_account(FlatReader* reader, const Address& address, Vector<CodeOf>* codes, Poll* poll, World* world) noexcept {
     u256 balance, key, value, before;
     uint64_t nonce, code, slots;
     if (!reader->number(&balance) || !reader->count(&nonce) || !reader->count(&code))
@@ -213,7 +136,7 @@ bool encode_state(const World& world, Poll* poll, Bytes* out) noexcept {
 }
 
 bool decode_state(ByteView bytes, size_t most_code_bytes, Poll* poll, World* world, DecodedState* result) noexcept {
-    Reader reader{bytes, result};
+    FlatReader reader{bytes, result};
     Vector<CodeOf> codes;
     const uint8_t* read;
     uint64_t count;

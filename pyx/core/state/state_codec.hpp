@@ -4,12 +4,10 @@
 //                  accounts: count, then of each, ascending by address:
 //                      20 bytes   number balance   count nonce   count code (0: none, n: the nth)   count slots
 //                      of each slot, ascending by key: number key   number value, not zero
-//   count          LEB128: seven bits a byte, the lowest first, no zero byte at the end
-//   number         how many bytes, then these: big-endian, no zero byte at the beginning
-//
-// Depends on slot_table and world.
+// Counts and numbers are those of flat_codec.hpp. Depends on slot_table and world.
 #pragma once
 
+#include "flat_codec.hpp"
 #include "slot_table.hpp"
 
 namespace evmcore {
@@ -17,10 +15,6 @@ namespace evmcore {
 // The world must not change meanwhile. False without memory, or when a poll that is given says stop: its `abort` tells.
 [[nodiscard]] bool encode_state(const World& world, Poll* poll, Bytes* out) noexcept;
 
-struct DecodedState {
-    const char* fault = nullptr;  // what is wrong with the bytes; null with false: no memory, or stopped
-    size_t offset = 0;            // of the item that is
-};
 // Adds what the bytes say to an empty world. `most_code_bytes`: a code with more is at fault.
 [[nodiscard]] bool decode_state(ByteView bytes, size_t most_code_bytes, Poll* poll, World* world,
                                 DecodedState* result) noexcept;
