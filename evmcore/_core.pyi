@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
-from typing import IO, Any, NamedTuple, Protocol, final
+from typing import IO, Any, NamedTuple, Protocol, TypeVar, final
 
 import numpy as np
 from typing_extensions import Self, disjoint_base
@@ -17,6 +17,8 @@ from .state_files import StateForm
 from .statistics import BlockStatistics, Strategy
 from .tracing import Tracer
 from .witness import ExecutionWitness
+
+_Result = TypeVar("_Result")
 
 class Opcode(NamedTuple):
     number: int
@@ -395,6 +397,7 @@ def code_cache_figures() -> tuple[int, int, int, int, int]: ...
 def set_code_cache_limit(limit_bytes: int) -> None: ...
 def keccak256(data: _Data) -> bytes: ...
 def check_trie_proof(root: _Data, key: bytes, nodes: Iterable[_Data], *, slot: int | None = None) -> bytes | None: ...
+def all_or_nothing(state: State, call: Callable[[], _Result]) -> _Result: ...
 def ordered_trie_root(items: Iterable[_Data]) -> bytes: ...
 def withdrawals_root(withdrawals: Iterable[Withdrawal]) -> bytes: ...
 

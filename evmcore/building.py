@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 
-from ._core import PARAMETERS, BlockResult, State, Transaction, execute_block, ordered_trie_root
+from ._core import PARAMETERS, BlockResult, State, Transaction, all_or_nothing, execute_block, ordered_trie_root
 from .block import Block
 from .errors import InvalidBlock, InvalidTransaction
 from .header import Header, Withdrawal
@@ -73,8 +73,8 @@ def build_block(
         if not isinstance(value, kind):
             raise TypeError(f"{name}: expected {kind.__name__}, got {type(value).__name__}")
     builder = _Builder(header, state, workers, strategy)
-    snapshot = state.snapshot()
-    try:
+
+    def build() -> tuple[Block, BlockResult]:
         builder.begin()
         candidates = enumerate(transactions)
         while not builder.is_full and (deadline is None or time.monotonic() < deadline):
@@ -82,11 +82,9 @@ def build_block(
             if not batch:
                 break
             builder.add(batch)
-        block, result = builder.end(tuple(ommers), None if withdrawals is None else tuple(withdrawals))
-    except BaseException:
-        state.revert(snapshot)
-        raise
-    state.release(snapshot)
+        return builder.end(tuple(ommers), None if withdrawals is None else tuple(withdrawals))
+
+    block, result = all_or_nothing(state, build)
     return block, result, tuple(sorted(builder.skipped, key=lambda skipped: skipped.index))
 
 
@@ -157,27 +155,25 @@ class _Builder:
         first = len(self.transactions)
         piece = Piece.after(self.results[-1], first + len(batch))
         transactions = [transaction for _, transaction in batch]
-        snapshot = self.state.snapshot()
-        try:
+
+        def execute() -> BlockResult:
             result = self._execute(transactions, piece)
             result.deposits  # noqa: B018  raises InvalidBlock
+            return result
+
+        try:
+            result = all_or_nothing(self.state, execute)
         except InvalidTransaction as error:
-            self.state.revert(snapshot)
             if error.index is None:
                 raise
             return error.index - first, error
         except InvalidBlock as error:
-            self.state.revert(snapshot)
             if len(batch) == 1:
                 return 0, error
             half = len(batch) // 2
             self.add(batch[:half])
             self.add(batch[half:])
             return None
-        except BaseException:
-            self.state.revert(snapshot)
-            raise
-        self.state.release(snapshot)
         self.transactions += transactions
         self.results.append(result)
         return None

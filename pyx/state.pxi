@@ -666,7 +666,11 @@ cdef class State:
         number = self.world.get().checkpoint()
         if number == 0:
             raise MemoryError("the state could not grow")
-        return number
+        try:
+            return number
+        except MemoryError:  # of the int
+            self.world.get().release(number)
+            raise
 
     def revert(self, snapshot):
         """Undo everything since the snapshot, which is then gone."""

@@ -78,3 +78,18 @@ cdef _StateUse use_to_fetch(State state, const char* user):
     use.state = state
     state.fetch = user
     return use
+
+
+def all_or_nothing(State state not None, call):
+    """What `call()` returns; where it raises, the state is as before.
+
+    No signal comes between the snapshot and the call, or between the call and the end: handlers run in Python code alone.
+    """
+    number = state.snapshot()
+    try:
+        result = call()
+    except BaseException:
+        state.revert(number)
+        raise
+    state.release(number)
+    return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import pickle
 import random
+import sys
 import time
 from dataclasses import replace
 
@@ -27,6 +28,7 @@ from evmcore import (
     execute_block,
     join_pieces,
 )
+from evmcore._core import probe_checkpoints
 from evmcore.errors import UnusableInput
 
 MAINNET = sorted((SHARED / "mainnet-blocks").glob("*.json.gz"))
@@ -271,6 +273,48 @@ def test_a_block_that_cannot_be_built_leaves_the_state():
     with pytest.raises(InvalidBlock):
         build_block(template, candidates(chain, 3), state)
     assert state == before
+
+
+def raised_before_instruction(n, call):
+    """Call it and raise before the n-th instruction of Python code of building.py; whether it had as many."""
+    seen = 0
+
+    def trace(frame, event, argument):
+        nonlocal seen
+        if not frame.f_code.co_filename.endswith("building.py"):
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            seen += 1
+            if seen == n:
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def test_a_signal_at_any_instruction_leaves_no_snapshot_open():
+    chain = new_chain("Prague")
+    template, offered = template_of(chain), candidates(chain, 3)
+    offered.insert(1, offered[0])
+    before = chain.state_of(chain.head)
+    state = before.copy()
+    for n in itertools.count(1):
+        was_raised = raised_before_instruction(n, lambda: build_block(template, offered, state, workers=1))
+        assert probe_checkpoints(state) == 0, n
+        if not was_raised:
+            break
+        if state != before:  # it had been built when the signal came
+            state = before.copy()
+    assert n > 300
 
 
 DEPOSIT_CONTRACT = bytes.fromhex("00000000219ab540356cbb839cbe05303d7705fa")
