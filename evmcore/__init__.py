@@ -72,7 +72,7 @@ from .types import (
     Withdrawal,
     to_address,
 )
-from .witness import ExecutionWitness
+from .witness import ExecutionWitness, execute_stateless
 
 if TYPE_CHECKING:
     from .accesses import Accesses
@@ -131,6 +131,7 @@ __all__ = [
     "code_cache_info",
     "disassemble",
     "execute_block",
+    "execute_stateless",
     "fork_includes",
     "fork_index",
     "fork_name",

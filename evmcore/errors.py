@@ -224,15 +224,17 @@ class UnusableInput(EvmError, ValueError):
 
 
 class InvalidWitness(EvmError, ValueError):
-    """Nodes that are no part of the trie. `.node` is the hash of the one at fault, 32 bytes."""
+    """Nodes that are no part of the trie, or headers that don't lead to the block. `.node` is the hash of the one at fault, 32 bytes,
+    `.kind` "node" or "header"."""
 
-    def __init__(self, fault: str, node: bytes) -> None:
-        super().__init__(fault, node)
+    def __init__(self, fault: str, node: bytes, kind: str = "node") -> None:
+        super().__init__(fault, node, kind)
         self.fault = fault
         self.node = node
+        self.kind = kind
 
     def __str__(self) -> str:
-        return f"witness, node 0x{self.node.hex()}: {self.fault}"
+        return f"witness, {self.kind} 0x{self.node.hex()}: {self.fault}"
 
 
 class InvalidProof(EvmError, ValueError):

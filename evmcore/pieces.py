@@ -122,6 +122,7 @@ def join_pieces(block: Block, results: Sequence[BlockResult]) -> BlockResult:
         "changes": None,
         "piece": None,
         "deposits": None if last.deposits is None else b"".join(result.deposits or b"" for result in results),
+        "witness": None,
     }
     every = [result.statistics for result in results]
     strategies = {statistics.strategy for statistics in every}

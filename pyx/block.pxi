@@ -33,6 +33,8 @@ cdef Status system_call(Machine* m, BlockJob* job, const Address& contract, Byte
     target = m.journal.account(contract)
     if target == NULL:
         return give_up(m, m.journal.failure, out)
+    if job.witness != NULL and not job.witness.add_account(contract):
+        return Status.OUT_OF_MEMORY
     request.code = m.journal.read_code(target)
     request.is_delegated = False
     if m.journal.failure != Status.RUNNING:
@@ -65,6 +67,8 @@ cdef Status system_call(Machine* m, BlockJob* job, const Address& contract, Byte
         return Status.BLOCK_SYSTEM_CALL_FAILED
     if not m.journal.extract(&job.system_effects):
         return Status.OUT_OF_MEMORY
+    if job.witness != NULL and not job.witness.add(job.system_effects):
+        return Status.OUT_OF_MEMORY
     return job.world.apply(job.system_effects, job.rules.deletes_empty_accounts)
 
 
@@ -81,7 +85,10 @@ cdef Status begin_block(Machine* m, BlockJob* job, Outcome* out) noexcept nogil:
 cdef Status commit(BlockJob* job, size_t i, Poll* poll) noexcept nogil:
     """Apply the effects of transaction i and count its gas."""
     cdef Outcome* out = &job.outcomes[i]
-    cdef Status status = job.world.apply(out.effects, job.rules.deletes_empty_accounts)
+    cdef Status status
+    if job.witness != NULL and not job.witness.add(out.effects):
+        return Status.OUT_OF_MEMORY
+    status = job.world.apply(out.effects, job.rules.deletes_empty_accounts)
     if status != Status.RUNNING:
         out.missing = MissingKey()
         out.missing.address = job.context.coinbase  # the one account that is credited unseen
@@ -91,6 +98,8 @@ cdef Status commit(BlockJob* job, size_t i, Poll* poll) noexcept nogil:
         out.has_state_root = True
         if not job.world.root(&out.state_root, poll):
             return Status.ABORTED if poll != NULL and poll.abort.load() else Status.OUT_OF_MEMORY
+        if job.witness != NULL and not job.witness.add_trie_of(job.world[0]):
+            return Status.OUT_OF_MEMORY
     return Status.RUNNING
 
 
@@ -125,6 +134,8 @@ cdef Status add_balance(BlockJob* job, const Address& address, const u256& amoun
     """Credit outside any transaction. An empty account that nothing reaches goes, as any touched one does."""
     cdef AccountState account
     cdef Status status = job.world.account(address, &account)
+    if job.witness != NULL and not job.witness.add_account(address):
+        return Status.OUT_OF_MEMORY
     if status != Status.RUNNING:
         out.missing = MissingKey()
         out.missing.address = address

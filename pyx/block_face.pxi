@@ -9,7 +9,7 @@ STRATEGIES = ("auto", "sequential", "groups", "optimistic", "recorded", "recorde
 
 
 def execute_block(block, State state not None, *, workers=None, strategy="auto", state_roots=None, record=False, accesses=None,
-                  tracer=None, piece=None, changes=False):
+                  tracer=None, piece=None, changes=False, witness=False, ancestors=None):
     """Execute a block's transactions on a state, and return what it came to.
 
     block        header, transactions, ommers, withdrawals; senders are recovered if they are not known
@@ -26,6 +26,10 @@ def execute_block(block, State state not None, *, workers=None, strategy="auto",
                  out unless the piece has them; `accesses` are the piece's (`Accesses.piece`). None: the whole block
     state_roots  whether receipts before Byzantium get their state root; None: yes, unless the block's own state is partial
     changes      whether to keep what the block changed of the state, in `BlockResult.changes`: it can't be told later
+    witness      whether `BlockResult.witness` is to be what of the state before the block its execution needs: an ExecutionWitness, the
+                 same with any strategy. The state is whole, or came from a witness; its root, before and after, is made for it
+    ancestors    headers, as Header or RLP, from the oldest to the parent: for the witness, which gets the parent and as many more as
+                 BLOCKHASH asks for. None: the witness has no headers
     return       BlockResult; its `statistics` say how the work went: BlockStatistics
     raise        InvalidTransaction with its index, InvalidBlock, MissingState, MissingBlockHash; the state is then as before
 
@@ -34,8 +38,10 @@ def execute_block(block, State state not None, *, workers=None, strategy="auto",
     """
     if state.source is not None:
         return execute_lazily(block, state, workers=workers, strategy=strategy, state_roots=state_roots, record=record,
-                              accesses=accesses, tracer=tracer, piece=piece, changes=changes)
-    return _execute_block(block, state, workers, strategy, state_roots, record, accesses, tracer, piece, changes)
+                              accesses=accesses, tracer=tracer, piece=piece, changes=changes, witness=witness,
+                              ancestors=ancestors)
+    return _execute_block(block, state, workers, strategy, state_roots, record, accesses, tracer, piece, changes, witness,
+                          ancestors)
 
 
 def execute_lazily(block, State state not None, **options):
@@ -54,7 +60,8 @@ def execute_lazily(block, State state not None, **options):
         return result
 
 
-def _execute_block(block, State state not None, workers, strategy, state_roots, record, accesses, tracer, piece, changes):
+def _execute_block(block, State state not None, workers, strategy, state_roots, record, accesses, tracer, piece, changes,
+                   witness, ancestors):
     cdef _Job job = _Job()
     cdef BlockJob* core = &job.job
     cdef _StateUse use
@@ -76,6 +83,13 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
     job.transactions = tuple(block.transactions)
     if piece is not None:
         open_piece(job, piece)
+    if ancestors is not None:
+        from evmcore.witness import Ancestors
+        ancestors = Ancestors.of(header, ancestors)
+    if not isinstance(witness, bool):
+        raise TypeError(f"witness: expected a bool, got {type(witness).__name__}")
+    if witness:
+        want_witness(job, state)
     for tx in job.transactions:
         append_to(core.transactions, core_transaction(tx))
         check_often(&count)
@@ -121,6 +135,8 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
         known = _AccessList.of(accesses, <uint32_t>core.transactions.size())
     use = use_to_write(state, "execute_block")
     core.world = use.world
+    if core.witness != NULL:
+        begin_witness(job, use.world, worker_count)
     started = evmcore_seconds()
     if native is not None:
         status = run_traced(job, tracer, native)
@@ -131,6 +147,7 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
         if status == Status.ACCESSES_DIFFER and strategy == "recorded-hint":
             notes = job.notes
             use.rewind()
+            job.witness.begin_again()
             status = run_with_room(job, worker_count, record, use)
             job.notes["mismatch"] = notes["mismatch"]
         elif record:
@@ -140,6 +157,7 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
         if status == Status.OUT_OF_MEMORY and not record:
             # The block writes more cells than speculation may hold; in order it needs none of them.
             use.rewind()
+            job.witness.begin_again()
             strategy = "sequential"
             status = job.run_sequentially(machines)
     else:
@@ -177,9 +195,12 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
         from evmcore.accesses import Accesses
         result.made["accesses"] = job.accesses[0] if len(job.accesses) == 1 else Accesses.from_rows(*job.accesses)
         job.accesses = None
-    if isinstance(state.source, _WitnessSource):
+    result.is_of_witness = isinstance(state.source, _WitnessSource)
+    if core.witness != NULL:
+        result.made["witness"] = finish_witness(job, use.world, worker_count, ancestors, result.made)
+        job.observed.close()
+    elif result.is_of_witness:
         # At once: what is learned of the state later can't be told from what changes later.
-        result.is_of_witness = True
         try:
             result.made["state_root"] = from_hash_bytes(make_state_root(use.world, False, worker_count))
             job.observed.close()
@@ -219,6 +240,7 @@ cdef Status run_with_room(_Job job, int workers, bint record, _StateUse use) exc
         if status != Status.OUT_OF_MEMORY or job.had_all_room:
             break
         use.rewind()
+        job.witness.begin_again()
         status = job.run_optimistically(workers, record, room)
     return status
 

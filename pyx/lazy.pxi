@@ -153,6 +153,7 @@ cdef class _Fetcher:
     cdef readonly long keys
     cdef size_t reached           # ProbingView
     cdef bint is_tired            # of guesses: the source has none of what was guessed
+    cdef set beyond               # keys that a witness doesn't have; None: one that is wanted is an error
 
     def __cinit__(self, State state not None):
         self.state = state
@@ -167,7 +168,10 @@ cdef class _Fetcher:
         self.batches += 1
         self.keys += len(keys)
         try:
-            answers = self.ask(keys)
+            if self.beyond is not None and isinstance(self.state.source, _WitnessSource):
+                keys, answers = self.ask_witness(keys)
+            else:
+                answers = self.ask(keys)
         except (LookupError, errors.EvmError):
             if len(keys) == len(wanted):
                 raise
@@ -180,6 +184,16 @@ cdef class _Fetcher:
             elif key in wanted:
                 raise errors.MissingState(key[0], key[1])
             check_often(&count)
+
+    cdef tuple ask_witness(self, list wanted):
+        """The keys that a witness has, and its answers. What a block names, or seems to need, need not be in it."""
+        answers = {}
+        for key in wanted:
+            try:
+                answers.update(self.ask([key]))
+            except errors.MissingNode:
+                self.beyond.add(key)
+        return list(answers), answers
 
     cdef object ask(self, list wanted):
         """The source's answer. It may read the state meanwhile, and others may; nobody changes it."""
@@ -310,6 +324,7 @@ def prefetch(block, State state not None, *, workers=None, accesses=None):
     cdef int count = worker_count_of(workers)
     if state.source is None:
         raise ValueError("state: it has no source to fetch from")
+    fetcher.beyond = set()
     recover_senders(block.transactions, fork=block.header.fork, workers=count)
     wanted = known_keys(block, state)
     if accesses is not None:
@@ -352,6 +367,7 @@ def prefetch(block, State state not None, *, workers=None, accesses=None):
             for k in range(probe.views[i].missing.size()):
                 wanted.add(key_of(probe.views[i].missing[k]))
                 check_often(&seen)
+        wanted -= fetcher.beyond
         if not wanted:
             break
     return fetcher.batches, fetcher.keys

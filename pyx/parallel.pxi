@@ -18,6 +18,7 @@ from core.parallel.schedule_point cimport schedule_controller, ScheduleControlle
 from core.parallel.tuning cimport set_tuning_value, TUNING_ROW_COUNT, tuning_rows, tuning_value
 from core.state.observation cimport ObservedWorld
 from core.state.view cimport StateView
+from core.state.witness cimport WitnessRecord
 from core.state.world cimport World
 from core.vm.block_job cimport BlockJob
 from core.vm.execution_counts cimport ExecutionCounts
@@ -71,6 +72,7 @@ cdef class _Job:
     cdef size_t first             # transaction, in the block
     cdef shared_ptr[World] world  # that a call reads
     cdef BlockHashes block_hashes
+    cdef WitnessRecord witness
     cdef ObservedWorld observed   # the state after the block, for its result
     cdef dict notes
     cdef tuple accesses

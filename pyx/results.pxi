@@ -111,7 +111,7 @@ cdef class BlockResult:
     CONSENSUS = ("receipts", "gas_used", "blob_gas_used", "logs_bloom", "receipts_root", "transactions_root",
                  "withdrawals_root", "requests", "requests_hash", "state_root")
 
-    KEPT = ("accesses", "changes", "piece", "deposits")  # beside these, when a result is pickled
+    KEPT = ("accesses", "changes", "piece", "deposits", "witness")  # beside these, when a result is pickled
 
     def __reduce__(self):
         made = {name: getattr(self, name) for name in (*self.CONSENSUS, *self.KEPT)}
@@ -282,6 +282,11 @@ cdef class BlockResult:
     def changes(self):
         """Changes: accounts and slots that the block changed, before and after; None unless it was executed with `changes=True`."""
         return self.made.get("changes")
+
+    @property
+    def witness(self):
+        """The ExecutionWitness of the block; None unless it was executed with `witness=True`."""
+        return self.made.get("witness")
 
     @property
     def piece(self):

@@ -155,6 +155,9 @@ private:
         schedule_point(SchedulePoint::COMMIT);
         if (engine_.records)
             engine_.trace_dependencies(i);
+        WitnessRecord* const witness = engine_.job->witness;
+        if (witness != nullptr && !witness->add(outcome(i).effects))
+            return Status::OUT_OF_MEMORY;
         if (!engine_.memory.commit(i, &outcome(i).effects, &worker_.arena))
             return Status::OUT_OF_MEMORY;
         engine_.job->count_in(&outcome(i));

@@ -54,7 +54,8 @@ struct RecordedExecution {
         outcome.status = engine.hooks->apply(&worker->machine, &job, i, &view, ApplyMode::EXACT_WITHOUT_ROOM);
         ++worker->counts.executions;
         agrees[i] = is_result(outcome.status) && bound.matches(i, outcome.effects);
-        worker->machine.spare_effects.close(&outcome.effects);
+        if (job.witness == nullptr)
+            worker->machine.spare_effects.close(&outcome.effects);
         if (agrees[i])
             return;
         uint32_t known = first_wrong.load(std::memory_order_relaxed);
@@ -88,6 +89,8 @@ struct RecordedExecution {
                 return job.fail(status, i);
             if (!agrees[i])
                 return job.fail(Status::ACCESSES_DIFFER, i);
+            if (job.witness != nullptr && !job.witness->add(outcome.effects))
+                return Status::OUT_OF_MEMORY;
             job.count_in(&outcome);
         }
         const Status status = bound.flush(job.world);

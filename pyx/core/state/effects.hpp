@@ -17,8 +17,8 @@ enum ReadBits : uint8_t {
     READ_ALIVE = 16,      // whether it existed and was not empty (EIP-161)
     READ_EXISTS = 32,     // whether it existed at all (before EIP-161)
     READ_COLLISION = 64,  // whether no contract can be made here: it has a nonce, code or storage (EIP-684, EIP-7610)
-    READ_CODE_BYTES =
-        128,  // with READ_CODE: not its hash alone. Decides nothing: for who wants to know what an execution needs
+    // With READ_CODE: not its hash alone. Decides nothing, but that a witness has to have them.
+    READ_CODE_BYTES = 128,
 };
 
 // Bits of AccountEffect::writes.
@@ -137,6 +137,7 @@ struct Effects {
     Vector<AccountEffect> accounts;
     Vector<SlotEffect> slots;
     Vector<SlotRange> ranges;
+    uint64_t oldest_block = UINT64_MAX;  // whose hash was asked for; UINT64_MAX: none was
 
     // Whether the execution validates with this value of the slot.
     bool admits(const SlotEffect& slot, const u256& now) const noexcept {
@@ -160,6 +161,7 @@ struct Effects {
         accounts.swap(other->accounts);
         slots.swap(other->slots);
         ranges.swap(other->ranges);
+        std::swap(oldest_block, other->oldest_block);
     }
 };
 

@@ -22,6 +22,7 @@ void Journal::begin(const StateView* view) noexcept {
     topics.clear();
     log_data.clear();
     refund = 0;
+    oldest_block = UINT64_MAX;
     for (const Code* code : codes_)
         code->release();
     codes_.clear();
@@ -302,6 +303,7 @@ void Journal::revert(const Snapshot& snapshot) noexcept {
 
 bool Journal::extract(Effects* effects) noexcept {
     effects->clear();
+    effects->oldest_block = oldest_block;
     // Each account has one effect at the most: `effect_of` finds room.
     if (!effects->accounts.reserve(accounts_.size()) || !places_.fill(accounts_.size(), UINT32_MAX))
         return false;

@@ -205,6 +205,8 @@ public:
         return false;
     }
     int64_t refund = 0;  // may be below zero within a frame (EIP-2200, EIP-3529)
+    // Whose hash was asked for, by a frame that was reverted, too; UINT64_MAX: none was.
+    uint64_t oldest_block = UINT64_MAX;
 
     Snapshot snapshot() const noexcept { return {undo_.size(), logs.size(), topics.size(), log_data.size(), refund}; }
     void revert(const Snapshot& snapshot) noexcept;

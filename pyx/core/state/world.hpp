@@ -231,6 +231,8 @@ public:
     shared_trie::MissingNode missing_node;
     bool is_missing_in_storage = false;
     Hash missing_node_account{};
+    // The trie as of now, where a root was made and nothing has changed since; false: it isn't.
+    bool current_trie(shared_trie::Ref* trie) const noexcept { return kept_.current(trie); }
     // Of a strict state that knows nothing yet: what it doesn't know is as this trie has it.
     void set_partial_trie(const shared_trie::Ref& trie) noexcept { kept_.set_partial(trie.share()); }
     size_t size_bytes() const noexcept;

@@ -2,6 +2,7 @@
 // Filled under the GIL, then owned by the block procedure until it ends.
 #pragma once
 
+#include "../state/witness.hpp"
 #include "../state/world.hpp"
 #include "block_hashes.hpp"
 #include "execution_counts.hpp"
@@ -101,6 +102,8 @@ struct BlockJob {
     bool begins = true, ends = true;
     BlockRoom room_before;
     Bytes deposits_before;
+
+    WitnessRecord* witness = nullptr;  // borrowed; null: nobody wants one
 
     OutcomeList outcomes;
     Effects system_effects;

@@ -8,6 +8,7 @@ from core.base.vector cimport Vector
 from core.rules.rules cimport Rules
 from core.state.effects cimport Effects
 from core.state.view cimport MissingKey
+from core.state.witness cimport WitnessRecord
 from core.state.world cimport World
 from core.vm.block_hashes cimport KnownBlockHashes
 from core.vm.execution_counts cimport ExecutionCounts
@@ -47,6 +48,7 @@ cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
         cbool ends
         BlockRoom room_before
         Bytes deposits_before
+        WitnessRecord* witness
         OutcomeList outcomes
         Effects system_effects
         BlockRoom room

@@ -60,6 +60,7 @@ inline Status blockhash(Frame& f) noexcept {
         f.machine->missing_block_number = wanted;
         return Status::MISSING_BLOCK_HASH;
     }
+    f.machine->journal.oldest_block = std::min(f.machine->journal.oldest_block, wanted);
     f.push(from_hash(hash));
     return Status::RUNNING;
 }
