@@ -73,8 +73,11 @@ inline size_t reference_size(const Reference& reference) noexcept {
 }
 
 inline uint8_t* put_reference(uint8_t* out, const Reference& reference) noexcept {
-    if (reference.size == Reference::HASHED)
+    if (reference.size == Reference::HASHED) {  // nearly all are: their size is known, so that no function is called
         *out++ = 0xa0;
+        std::memcpy(out, reference.bytes, Reference::HASHED);
+        return out + Reference::HASHED;
+    }
     std::memcpy(out, reference.bytes, reference.size);
     return out + reference.size;
 }
