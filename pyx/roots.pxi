@@ -191,6 +191,9 @@ cdef Hash make_state_root(World* world, bint is_alone, int workers) except *:
 cdef int run_state_root(_StateRoot made, Hash* root, int workers) except -1:
     cdef StateRootJob job
     cdef cbool is_made = False
+    if made.root.is_known():
+        or_memory_error(made.root.root(root, NULL))
+        return 0
     cdef _Lease lease
     cdef int step
     if workers > 1 and made.root.work() >= PARALLEL_MIN_CELLS:

@@ -45,6 +45,8 @@ public:
     // First. `is_alone`: hardly anybody else will ask for the root of this state until this one is made. While one is made for
     // others, this one is not kept.
     void open(bool is_alone) noexcept;
+    // Nothing has changed since the state's trie was made: there are no steps, and `root` can be called at once.
+    bool is_known() const noexcept { return is_known_; }
     // How many cells there are to look at: none, if the root is known.
     size_t work() const noexcept;
     // Readies a step, when the one before is done: how many parts it has. Once it has failed, there is nothing to do.

@@ -19,6 +19,7 @@ cdef extern from "core/state/state_root.hpp" namespace "evmcore" nogil:
     cppclass StateRoot:
         StateRoot(World*) except +
         void open(cbool is_alone)
+        cbool is_known()
         size_t work()
         size_t begin(RootStep, Poll*)
         void run(RootStep, size_t part, Poll*)
