@@ -164,6 +164,7 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
         status = job.run_sequentially(machines)
     started = evmcore_seconds() - started
     if status != Status.RUNNING:
+        check_local(use.world)
         raise_missing_node(use.world)
         if core.failed_index < core.transactions.size():
             buyer = core.transactions[core.failed_index]
@@ -199,13 +200,15 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
     if core.witness != NULL:
         result.made["witness"] = finish_witness(job, use.world, worker_count, ancestors, result.made)
         job.observed.close()
-    elif result.is_of_witness:
+    elif result.is_of_witness or use.world.local() != NULL:
         # At once: what is learned of the state later can't be told from what changes later.
         try:
             result.made["state_root"] = from_hash_bytes(make_state_root(use.world, False, worker_count))
             job.observed.close()
         except errors.MissingNode:
-            pass  # for who asks for it
+            if use.world.local() != NULL:
+                raise
+            # for who asks for it
     use.keep()
     return result
 

@@ -5,10 +5,11 @@ from core.base.status cimport Status
 from core.base.types cimport Address, Hash, u256
 from core.base.vector cimport Vector
 from core.parallel.engine_cache cimport process_generation
-from core.state.code cimport Code, hash_of, view_of
+from core.state.code cimport hash_of, view_of
 from core.state.slot_table cimport SlotTable, sort_accounts
+from core.state.view cimport AccountState
 from core.state.stored cimport KNOWS_ACCOUNT, KNOWS_BALANCE, KNOWS_CODE, KNOWS_EXISTENCE, KNOWS_NONCE, OtherSlots
-from core.state.world cimport AccountRecord, World
+from core.state.world cimport AccountRecord, state_of, World
 
 
 cdef int raise_status(Status status) except -1:
@@ -228,6 +229,24 @@ cdef class State:
         made.writer().set_partial_trie(source.trie)
         return made
 
+    @classmethod
+    def from_local(cls, source, state_root):
+        """A state over a database on this machine: what it doesn't hold is read there by the workers, at once and without the GIL.
+
+        source      a capsule "evmcore.LocalSource" (pyx/core/state/local_source.hpp); held as long as the state and its copies are
+        state_root  32 bytes, of the source's trie: roots follow from its nodes
+
+        What it holds is what it was written. EvmError if the source fails; MissingNode if it lacks a node.
+        """
+        cdef State made = cls(strict=True)
+        open_local(made.writer(), source, state_root)
+        return made
+
+    @property
+    def is_local(self):
+        """Whether it is read from a database (`from_local`)."""
+        return self.world.get().local() != NULL
+
     @property
     def is_strict(self):
         return self.world.get().is_strict()
@@ -368,31 +387,42 @@ cdef class State:
             raise errors.MissingState(from_address_bytes(key))
         return record
 
+    cdef AccountState told(self, object address, int fields) except *:
+        """The account, with these fields (KnownBits) known; the code is borrowed until Python code may run again."""
+        cdef AccountState account
+        cdef const AccountRecord* record
+        cdef World* world = self.reader()
+        cdef Address key
+        if world.local() == NULL:
+            record = self.find(address, fields)
+            return account if record == NULL else state_of(record[0])
+        key = to_address_value(address, "address")
+        if world.account(key, &account) != Status.RUNNING:
+            check_local(world)
+            raise MemoryError("an account of the state's source")
+        return account
+
     def exists(self, address):
         """Whether there is an account, maybe an empty one."""
-        cdef const AccountRecord* record = self.find(address, KNOWS_EXISTENCE)
-        return record != NULL and record.exists
+        return self.told(address, KNOWS_EXISTENCE).exists
 
     def get_balance(self, address):
         """Balance in wei; 0 for an account that doesn't exist."""
-        cdef const AccountRecord* record = self.find(address, KNOWS_BALANCE)
-        return 0 if record == NULL else to_int(record.balance)
+        return to_int(self.told(address, KNOWS_BALANCE).balance)
 
     def get_nonce(self, address):
-        cdef const AccountRecord* record = self.find(address, KNOWS_NONCE)
-        return 0 if record == NULL else record.nonce
+        return self.told(address, KNOWS_NONCE).nonce
 
     def get_code(self, address):
-        cdef const AccountRecord* record = self.find(address, KNOWS_CODE)
+        cdef const AccountRecord* record
+        if self.is_local:
+            return from_view(view_of(self.told(address, KNOWS_CODE).code))
+        record = self.find(address, KNOWS_CODE)
         return b"" if record == NULL else code_bytes(record[0])
 
     def get_code_hash(self, address):
         """keccak-256 of the code, 32 bytes; of nothing, for an account without code."""
-        cdef const AccountRecord* record = self.find(address, KNOWS_CODE)
-        cdef const Code* code = NULL
-        if record != NULL:
-            code = record.code
-        return from_hash_bytes(hash_of(code))
+        return from_hash_bytes(hash_of(self.told(address, KNOWS_CODE).code))
 
     def get_storage(self, address, slot):
         """The value of a slot, an int; 0 for one that was never written."""
@@ -400,13 +430,18 @@ cdef class State:
         cdef u256 word = to_word(_quantity(slot, "slot"), "slot")
         cdef u256 value
         if self.reader().slot(key, word, &value) != Status.RUNNING:
+            check_local(self.world.get())
             raise errors.MissingState(from_address_bytes(key), to_int(word))
         return to_int(value)
 
     def storage(self, address):
         """All slots that are not zero, as a dict of int to int; of a strict state, those that it has."""
         cdef shared_ptr[World] held = self.shared()
-        cdef const AccountRecord* record = self.find(address, 0)
+        cdef const AccountRecord* record
+        if self.is_local:
+            record = held.get().find(to_address_value(address, "address"))
+        else:
+            record = self.find(address, 0)
         return {} if record == NULL else self.slots_of(held.get(), record)
 
     cdef dict slots_of(self, World* world, const AccountRecord* record):
@@ -429,7 +464,18 @@ cdef class State:
     def get_account(self, address):
         """The Account, with its storage, as far as the state has it; None if it doesn't exist."""
         cdef shared_ptr[World] held = self.shared()
-        cdef const AccountRecord* record = self.find(address, KNOWS_ACCOUNT)
+        cdef const AccountRecord* record
+        cdef AccountState account
+        if self.is_local:
+            account = self.told(address, KNOWS_ACCOUNT)
+            if not account.exists:
+                return None
+            record = held.get().find(to_address_value(address, "address"))
+            code = from_view(view_of(account.code))
+            return _types().Account(to_int(account.balance), account.nonce, code,
+                                    {} if record == NULL else self.slots_of(held.get(), record),
+                                    not account.has_storage if record == NULL else record.other_slots == OtherSlots.NONE)
+        record = self.find(address, KNOWS_ACCOUNT)
         if record == NULL or not record.exists:
             return None
         return _types().Account(to_int(record.balance), record.nonce, code_bytes(record[0]),
@@ -457,6 +503,8 @@ cdef class State:
     def __contains__(self, address):
         cdef Address key = to_address_value(address, "address")
         cdef const AccountRecord* record = self.reader().find(key)
+        if record == NULL and self.is_local:
+            return self.exists(address)
         return record != NULL and record.exists
 
     def items(self):
@@ -519,6 +567,19 @@ cdef class State:
         cdef Hash root
         run_state_root(made, &root, count)
         return prove_account(made.root.trie().get(), key, wanted)
+
+    def unsaved_nodes(self, *, workers=None):
+        """What its trie has that its local source lacks, as rows for a database (pyx/core/state/trie_rows.hpp): bytes.
+
+        Of a state without a source all nodes. Storage that was wiped has rows of what it holds now; the rows of its earlier life are
+        to be removed before.
+        """
+        cdef shared_ptr[World] world = self.shared()
+        cdef int count = worker_count_of(workers)
+        cdef _StateRoot made = _StateRoot.of(world.get(), is_held_twice(world), count)
+        cdef Hash root
+        run_state_root(made, &root, count)
+        return rows_of_trie(world.get(), made)
 
     def to_alloc(self):
         """geth's alloc form: address to {balance, nonce, code, storage}, hex strings, defaults left out."""
@@ -598,7 +659,7 @@ cdef class State:
             append_to(words, to_word(_quantity(value, "value"), "value"))
             check_often(&count)
         other_slots = OtherSlots.NONE
-        if self.is_strict and not get("is_storage_complete", False):
+        if self.is_strict and not self.is_local and not get("is_storage_complete", False):
             other_slots = slots_told(get)
         world = self.writer()
         checkpoint = world.checkpoint()

@@ -74,7 +74,7 @@ Status BoundAccessList::slot(uint32_t i, const Address& address, uint32_t place,
         *out = SlotState{};
         return Status::RUNNING;
     }
-    return base_->slot(place != NO_PLACE ? &base_->record(place) : base_->find(address), key, out);
+    return base_->slot(place != NO_PLACE ? &base_->record(place) : base_->find(address), address, key, out);
 }
 
 bool BoundAccessList::matches(uint32_t i, const Effects& effects) const noexcept {
@@ -136,6 +136,8 @@ Status BoundAccessList::flush(World* base) const noexcept {
         AccountState state;
         if (places[k] != NO_PLACE)
             state = base->state_at(places[k]);
+        else if (base->local() != nullptr && base->account(accounts[k].address, &state) != Status::RUNNING)
+            return Status::VIEW_FAILED;
         apply(&last, false, &state);
         const bool is_wiped = last.wiped_by >= 0;
         const Status status =

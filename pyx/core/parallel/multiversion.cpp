@@ -48,7 +48,7 @@ Status MultiVersionMemory::slot(uint32_t i, const Address& address, uint32_t pla
     const AccountRecord* record = place != NO_PLACE ? &base_->record(place) : nullptr;
     VersionedAccount* account = entry_at(place, address);
     if (account == nullptr)
-        return base_->slot(record, key, out);
+        return base_->slot(record, address, key, out);
     int64_t wiped_by = -1;
     // Acquire: a wipe that was written before this execution began is seen here.
     if (has_wipes_.load(std::memory_order_acquire)) {
@@ -75,7 +75,7 @@ Status MultiVersionMemory::slot(uint32_t i, const Address& address, uint32_t pla
     }
     if (wiped_by >= 0 || out->stored == nullptr) {
         out->value = u256{};
-        return wiped_by >= 0 ? Status::RUNNING : base_->absent_slot(record);
+        return wiped_by >= 0 ? Status::RUNNING : base_->unheld_slot(record, address, key, &out->value);
     }
     out->value = out->stored->value;
     return Status::RUNNING;
@@ -86,6 +86,10 @@ VersionedAccount* MultiVersionMemory::add_entry(AccountEffect* effect, VersionAr
         return effect->entry;
     // A strict base state that doesn't know the account: a blind credit of the beneficiary. `flush` will refuse it.
     const uint32_t place = effect->place != NO_PLACE ? effect->place : base_->place_of(effect->address);
+    AccountState unheld;
+    const bool is_local = place == NO_PLACE && base_->local() != nullptr;
+    if (is_local && base_->account(effect->address, &unheld) != Status::RUNNING)
+        return nullptr;
     const auto make = [&]() -> VersionedAccount* {
         VersionedAccount* entry = arena->accounts.size() < cells_ ? arena->accounts.add() : nullptr;
         if (entry == nullptr)
@@ -94,6 +98,8 @@ VersionedAccount* MultiVersionMemory::add_entry(AccountEffect* effect, VersionAr
         entry->place = place;
         if (place != NO_PLACE)
             entry->committed = base_->state_at(place);
+        else if (is_local)
+            entry->committed = unheld;
         return entry;
     };
     if (place == NO_PLACE || !attaches_)
@@ -110,14 +116,19 @@ VersionedSlot* MultiVersionMemory::add_entry(SlotEffect* effect, const Versioned
     if (effect->entry != nullptr)
         return effect->entry;
     const StoredSlot* stored = effect->stored != nullptr ? effect->stored : stored_of(account, effect->key);
+    u256 unheld;
+    if (stored == nullptr && base_->local() != nullptr) {
+        const AccountRecord* record = account->place != NO_PLACE ? &base_->record(account->place) : nullptr;
+        if (base_->unheld_slot(record, account->key, effect->key, &unheld) != Status::RUNNING)
+            return nullptr;
+    }
     const auto make = [&]() -> VersionedSlot* {
         VersionedSlot* entry = arena->slots.size() < cells_ ? arena->slots.add() : nullptr;
         if (entry == nullptr)
             return nullptr;
         entry->key = {account, effect->key};
         entry->stored = stored;
-        if (stored != nullptr)
-            entry->committed = stored->value;
+        entry->committed = stored != nullptr ? stored->value : unheld;
         return entry;
     };
     if (stored == nullptr || !attaches_)
@@ -224,7 +235,11 @@ bool MultiVersionMemory::validate(Effects* effects, ExecutionCounts* counts) noe
                           ((effect.writes & WROTE_BALANCE) || (effect.reads & READ_BALANCE_MINIMUM));
         } else if (effect.reads & READ_NONCE) {
             // No transaction wrote it, but a sender's nonce may be what its transaction says, and not what the base state does.
-            const AccountState state = effect.place != NO_PLACE ? base_->state_at(effect.place) : AccountState{};
+            AccountState state;
+            if (effect.place != NO_PLACE)
+                state = base_->state_at(effect.place);
+            else if (base_->local() != nullptr && base_->account(effect.address, &state) != Status::RUNNING)
+                return false;
             if (!still_holds(effect, state))
                 return false;
         }

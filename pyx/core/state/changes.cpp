@@ -166,8 +166,8 @@ bool World::changes_since(uint64_t checkpoint, Poll* poll, StateChanges* out) co
     FlatMap<SlotKey, u256, SeededHash> earlier;
     if (!earlier.reserve(new_slots_.size() - from.new_slots_size + slot_undo_.size() - from.slot_undo_size))
         return false;
-    for (size_t i = from.new_slots_size; i < new_slots_.size(); ++i)
-        *earlier.insert_or_find(new_slots_[i], &inserted) = u256{};  // there is room
+    for (size_t i = from.new_slots_size; local_ == nullptr && i < new_slots_.size(); ++i)
+        *earlier.insert_or_find(new_slots_[i], &inserted) = u256{};  // there is room; a local state's were read, then written
     for (size_t i = from.slot_undo_size; i < slot_undo_.size(); ++i) {
         u256* value = earlier.insert_or_find(slot_undo_[i].key, &inserted);
         if (inserted)
@@ -328,7 +328,7 @@ Status World::apply_changes(const StateChanges& changes, bool checks, Poll* poll
             const uint32_t have = state.place != NO_PLACE ? record(state.place).slot_count : 0;
             const bool is_whole =
                 change.storage == StorageFate::CLEARED || (change.storage == StorageFate::KEPT && !after.exists);
-            if (is_whole && have != count)
+            if (is_whole && local_ == nullptr && have != count)
                 return differs(ChangeMismatch::SLOT_COUNT, u256{have}, u256{count});
         }
         const bool is_wiped = change.storage != StorageFate::KEPT || (!after.exists && state.has_storage);

@@ -57,6 +57,7 @@ World* World::fork(const std::shared_ptr<World>& world, Share share) noexcept {
     auto* fork = new (std::nothrow) World(world->is_strict_);
     if (fork == nullptr)
         return nullptr;
+    fork->local_ = world->local_;
     fork->base_ = world->settled(world, share);
     const World& base = *fork->base_;
     fork->first_place_ = static_cast<uint32_t>(base.account_count());

@@ -124,7 +124,8 @@ size_t StateRoot::begin(Step step, Poll* poll) noexcept {
         if (step == KEYS)
             note(!is_whole_ || list_accounts());
         else
-            note(step == STORAGE ? (is_whole_ ? order_all_slots() : order_slots(poll)) && part_storage() : fill_shelves());
+            note(step == STORAGE ? (is_whole_ ? order_all_slots() : order_slots(poll)) && part_storage() && expand(poll)
+                                 : fill_shelves());
     }
     if (has_failed_)
         return 0;
@@ -293,6 +294,30 @@ bool StateRoot::part_storage() noexcept {
     return values_.resize(storage_parts_.size());
 }
 
+bool StateRoot::expand(Poll* poll) noexcept {
+    LocalReads* local = world_->local();
+    if (is_whole_ || local == nullptr)
+        return true;
+    Vector<Hash> keys;
+    if (!keys.reserve(accounts_.size()))
+        return false;
+    for (size_t i = 0; i < accounts_.size(); ++i)
+        (void)keys.push_back(accounts_[i].key);  // there is room
+    if (!sort_polled(keys.begin(), keys.size(), [](const Hash& a, const Hash& b) { return a < b; }, poll))
+        return false;
+    Writer writer;
+    read_from_source(&writer, nullptr);
+    trie_ = writer.expand(std::move(trie_), keys.begin(), keys.end());
+    if (writer.missing.is_missing)
+        note_missing(writer.missing, nullptr);
+    return !writer.failed();
+}
+
+void StateRoot::read_from_source(Writer* writer, const Hash* account) const noexcept {
+    if (world_->local() != nullptr)
+        writer->read_from(world_->local()->nodes(), account);
+}
+
 const Leaf* StateRoot::leaf_of(const Account& account) noexcept {
     MissingNode missing;
     const Leaf* leaf = is_whole_ ? nullptr : shared_trie::find(trie_.get(), account.key, &missing);
@@ -326,6 +351,7 @@ bool StateRoot::update_storage(Account* account, const Leaf* leaf, Writer* write
         }
         (void)changes.push_back({(*slot)->key, {bytes.data() + begin, bytes.size() - begin}});
     }
+    read_from_source(writer, &account->key);
     account->storage = writer->update(std::move(before), changes.begin(), changes.end());
     if (writer->missing.is_missing)
         note_missing(writer->missing, &account->key);
@@ -434,6 +460,7 @@ bool StateRoot::make_shelf(size_t part, Poll* poll) noexcept {
         (void)changes.push_back({account.key, value, account.storage.get()});  // there is room
     }
     Writer writer{poll};
+    read_from_source(&writer, nullptr);
     Ref* trie = is_split_ ? &children_[part] : &trie_;
     *trie = writer.update(std::move(*trie), changes.begin(), changes.end(), is_split_ ? 1 : 0);
     if (writer.missing.is_missing)
@@ -447,6 +474,7 @@ bool StateRoot::root(Hash* out, Poll* poll) noexcept {
             return false;
         if (is_split_) {
             Writer writer;
+            read_from_source(&writer, nullptr);
             const uint8_t none = 0;
             trie_ = writer.join(children_, &none, 0);
             if (writer.missing.is_missing)

@@ -139,7 +139,7 @@ Ref Writer::copy_leaf(const Leaf* old, unsigned depth) noexcept {
     auto* leaf = static_cast<Leaf*>(allocate(sizeof(Leaf) + tail));
     if (leaf == nullptr)
         return {};
-    init(leaf, NodeKind::LEAF, depth, old->flags);
+    init(leaf, NodeKind::LEAF, depth, old->flags & ~static_cast<unsigned>(IS_STORED));
     std::memcpy(leaf->key, old->key, 32);
     std::memcpy(leaf->tail(), old->tail(), tail);
     Ref::share(leaf->storage()).take();
@@ -199,6 +199,7 @@ Ref Writer::begin_at(Ref node, const uint8_t* key, unsigned depth) noexcept {
             return copy_leaf(as_leaf(node.get()), depth);
         const_cast<Node*>(node.get())->depth = static_cast<uint8_t>(depth);
         const_cast<Node*>(node.get())->reference.size = 0;
+        const_cast<Node*>(node.get())->flags &= static_cast<uint8_t>(~IS_STORED);
         return node;
     case NodeKind::EXTENSION: {
         const Extension* old = as_extension(node.get());
@@ -224,10 +225,9 @@ Ref Writer::join(Ref children[CHILDREN], const uint8_t* key, unsigned depth) noe
     uint8_t path[32] = {};
     std::memcpy(path, key, (depth + 1) / 2);
     path[depth / 2] = static_cast<uint8_t>(depth & 1 ? (path[depth / 2] & 0xf0) | last : last << 4);
-    if (children[last]->kind == NodeKind::UNKNOWN) {
-        missing.set(children[last].get(), path, depth + 1);
+    children[last] = known(std::move(children[last]), path, depth + 1);
+    if (failed())
         return {};
-    }
     return begin_at(std::move(children[last]), path, depth);
 }
 
@@ -242,8 +242,8 @@ Ref Writer::update(Ref old, const Change* first, const Change* last, unsigned de
         return update_extension(std::move(old), first, last, depth);
     if (old->kind == NodeKind::BRANCH)
         return update_branch(std::move(old), first, last, depth);
-    missing.set(old.get(), first->key.bytes, depth);
-    return old;
+    old = known(std::move(old), first->key.bytes, depth);
+    return failed() ? std::move(old) : update(std::move(old), first, last, depth);
 }
 
 // A trie of the changes and of one leaf, if there is one.
@@ -403,8 +403,10 @@ Ref Writer::update_branch(Ref old, const Change* first, const Change* last, unsi
             if (nibbles >> i & 1 && own->has(i))
                 own->children()[own->place_of(i)] = children[i].take();
         own->units = units;
-        if (is_changed)
+        if (is_changed) {
             own->reference.size = 0;
+            own->flags &= static_cast<uint8_t>(~IS_STORED);
+        }
         return old;
     }
     for (unsigned i = 0; i < CHILDREN; ++i)

@@ -25,6 +25,7 @@ enum class NodeKind : uint8_t { LEAF, EXTENSION, BRANCH, UNKNOWN };
 enum NodeFlags : uint8_t {
     HAS_STORAGE = 1,  // leaf: the root node of the account's storage lies before the value
     ENDS_EMPTY = 2,   // leaf: the value's last 66 bytes are those of an account without storage and code, and are not kept
+    IS_STORED = 4,    // it came from a NodeSource and is as it is there, where it is
 };
 
 struct Node {
@@ -142,14 +143,28 @@ struct MissingNode {
     void set(const Node* node, const uint8_t* key, unsigned depth) noexcept;
 };
 
+// Where nodes are of which only the hash is known. `read` gives the RLP of a node, by its place, to any thread; false: it isn't there, or
+// there is no memory. `account`: in whose storage trie; null: in the accounts'.
+struct NodeSource {
+    void* context = nullptr;
+    bool (*read)(void* context, const Hash* account, const uint8_t* path, unsigned depth, Bytes* out) noexcept = nullptr;
+};
+
 // Makes new tries out of old ones, in one thread. Once it has failed all that it gives is of no use but to be let go.
 class Writer {
 public:
     explicit Writer(Poll* poll = nullptr) noexcept : poll_{poll} {}
+    // Nodes that it needs are read from there. `account`: whose storage is written; null: the accounts' trie.
+    void read_from(const NodeSource& source, const Hash* account) noexcept {
+        source_ = source;
+        account_ = account;
+    }
 
     // The trie `old` with the changes [first, last), whose keys ascend and share their first `depth` nibbles, below which the
     // trie lies. It takes over nodes that nobody else holds: who wants to keep the old trie shares it first.
     Ref update(Ref old, const Change* first, const Change* last, unsigned depth = 0) noexcept;
+    // The same trie, in which the nodes on the ways to these keys are known: they ascend and share their first `depth` nibbles.
+    Ref expand(Ref old, const Hash* first, const Hash* last, unsigned depth = 0) noexcept;
     // The node at `depth` of a trie with these below it; `key` has the nibbles before.
     Ref join(Ref children[CHILDREN], const uint8_t* key, unsigned depth) noexcept;
 
@@ -170,9 +185,13 @@ private:
     Ref begin_at(Ref node, const uint8_t* key, unsigned depth) noexcept;
     Ref make_branch(Ref children[CHILDREN], unsigned depth) noexcept;
     Ref copy_leaf(const Leaf* leaf, unsigned depth) noexcept;
+    // The node itself, if only its hash was known; what fails is in `missing`. The key leads to it.
+    Ref known(Ref node, const uint8_t* key, unsigned depth) noexcept;
     void* allocate(size_t size) noexcept;
 
     Poll* poll_;
+    NodeSource source_;
+    const Hash* account_ = nullptr;
 };
 
 // A branch's children, or those of the empty trie; taken out of it if nobody else holds it.
@@ -195,6 +214,9 @@ const Leaf* find(const Node* root, const Hash& key, MissingNode* missing) noexce
 [[nodiscard]] bool value_of(const Leaf* leaf, Bytes* out) noexcept;  // the same
 
 size_t size_bytes(const Node* root) noexcept;
+
+// The trie of which only the root's hash is known, to be read from a source. False without memory.
+[[nodiscard]] bool make_unknown_root(const Hash& hash, Ref* out) noexcept;
 
 // What ENDS_EMPTY stands for: the RLP of an empty storage's root and of the hash of no code.
 constexpr size_t EMPTY_END_BYTES = 66;

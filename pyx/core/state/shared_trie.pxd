@@ -20,4 +20,5 @@ cdef extern from "core/state/shared_trie.hpp" namespace "evmcore::shared_trie" n
     const Leaf* find_leaf "evmcore::shared_trie::find"(const Node* root, const Hash& key, MissingNode* missing)
     cbool prove_key "evmcore::shared_trie::prove"(const Node* root, const Hash& key, Vector[Bytes]* nodes, MissingNode* missing)
     cbool leaf_value "evmcore::shared_trie::value_of"(const Leaf* leaf, Bytes* out)
+    cbool make_unknown_root "evmcore::shared_trie::make_unknown_root"(const Hash& hash, Ref* out)
     Hash trie_root_hash "evmcore::shared_trie::root_hash"(const Node* root)

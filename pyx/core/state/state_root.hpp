@@ -90,6 +90,8 @@ private:
     bool order_slots(Poll* poll) noexcept;
     bool order_all_slots() noexcept;
     bool part_storage() noexcept;
+    bool expand(Poll* poll) noexcept;  // of a local state's trie: the ways to the accounts
+    void read_from_source(shared_trie::Writer* writer, const Hash* account) const noexcept;
     bool fill_shelves() noexcept;
     bool hash_slots(size_t part) noexcept;
     void hash_addresses(size_t part) noexcept;

@@ -211,6 +211,22 @@ bool PartialTrie::build(const Hash& root, Ref* out) noexcept {
     return !has_failed();
 }
 
+Ref PartialTrie::one(ByteView bytes, const Hash& hash, const uint8_t* path, unsigned depth, bool is_storage) noexcept {
+    uint8_t own[32] = {};
+    std::memcpy(own, path, (depth + 1) / 2);
+    if (depth & 1)
+        own[depth / 2] &= 0xf0;
+    current_ = hash;
+    Ref made = node(bytes, own, depth, is_storage);
+    if (has_failed())
+        return {};
+    auto* kept = const_cast<Node*>(made.get());
+    std::memcpy(kept->reference.bytes, hash.bytes, 32);
+    kept->reference.size = Reference::HASHED;
+    kept->flags |= IS_STORED;
+    return made;
+}
+
 Ref PartialTrie::by_hash(const Hash& hash, uint8_t* path, unsigned depth, bool is_storage) noexcept {
     Given* given = given_.find(hash);
     if (given == nullptr)

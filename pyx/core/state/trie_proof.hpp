@@ -42,6 +42,8 @@ public:
     [[nodiscard]] bool add(ByteView node) noexcept;
     // False: `fault` says what is wrong, or nothing where there was no memory.
     bool build(const Hash& root, shared_trie::Ref* out) noexcept;
+    // One node, that a source has at this place, and which has that hash; all below is known by its hash. Null: it is none, or no memory.
+    shared_trie::Ref one(ByteView node, const Hash& hash, const uint8_t* path, unsigned depth, bool is_storage) noexcept;
 
     const char* fault = nullptr;
     Hash fault_node{};

@@ -10,6 +10,7 @@ cdef extern from "core/state/view.hpp" namespace "evmcore" nogil:
         uint64_t nonce
         const Code* code
         cbool exists
+        cbool has_storage
         cbool is_tracked
     cppclass StateView:
         void* context

@@ -26,6 +26,7 @@ World* World::clone(bool has_undo) const noexcept {
         if (kept.users == 0 && !has_undo)
             (void)copy->unused_codes_.push_back(hash);  // without memory it stays until the state is compacted
     });
+    copy->local_ = local_;
     copy->base_ = base_;
     copy->first_place_ = first_place_;
     copy->base_slots_ = base_slots_;
@@ -47,6 +48,8 @@ bool World::copy_undo(const World& other) noexcept {
 Status World::account(const Address& address, AccountState* out) const noexcept {
     const uint32_t place = place_of(address);
     if (place == NO_PLACE) {
+        if (local_ != nullptr)
+            return local_->account(address, out);
         *out = AccountState{};
         return is_strict_ ? Status::MISSING_STATE : Status::RUNNING;
     }
@@ -55,12 +58,12 @@ Status World::account(const Address& address, AccountState* out) const noexcept 
 
 Status World::slot(const Address& address, const u256& key, u256* out) const noexcept {
     SlotState state;
-    const Status status = slot(find(address), key, &state);
+    const Status status = slot(find(address), address, key, &state);
     *out = state.value;
     return status;
 }
 
-Status World::slot(const AccountRecord* record, const u256& key, SlotState* out) const noexcept {
+Status World::slot(const AccountRecord* record, const Address& address, const u256& key, SlotState* out) const noexcept {
     if (record != nullptr) {
         const StoredSlot* found = slot_of(*record, key);
         if (found != nullptr) {
@@ -68,8 +71,8 @@ Status World::slot(const AccountRecord* record, const u256& key, SlotState* out)
             return Status::RUNNING;
         }
     }
-    *out = SlotState{};
-    return absent_slot(record);
+    out->stored = nullptr;
+    return unheld_slot(record, address, key, &out->value);
 }
 
 StateView World::view() const noexcept {
@@ -80,7 +83,7 @@ StateView World::view() const noexcept {
     };
     view.slot = [](void* context, const Address& address, uint32_t place, const u256& key, SlotState* out) noexcept {
         const auto* world = static_cast<const World*>(context);
-        return world->slot(place != NO_PLACE ? &world->record(place) : world->find(address), key, out);
+        return world->slot(place != NO_PLACE ? &world->record(place) : world->find(address), address, key, out);
     };
     return view;
 }
@@ -112,7 +115,28 @@ AccountRecord* World::add_record(const Address& address) noexcept {
     }
     *place = static_cast<uint32_t>(account_count() - 1);
     ++next_storage_id_;
+    if (local_ != nullptr && !fill_record(&records_.back())) {
+        index_.erase(address);
+        records_.pop_back();
+        return nullptr;
+    }
     return &records_.back();
+}
+
+bool World::fill_record(AccountRecord* record) noexcept {
+    AccountState state;
+    if (local_->account(record->address, &state) != Status::RUNNING)
+        return false;
+    const Code* code = state.code != nullptr ? keep(state.code) : nullptr;
+    if (code == nullptr && state.code != nullptr)
+        return false;
+    use_code(record, code);
+    set_exists(record, state.exists);
+    record->balance = state.balance;
+    record->nonce = state.nonce;
+    record->known = KNOWS_ACCOUNT;
+    record->other_slots = state.has_storage ? OtherSlots::SOME : OtherSlots::NONE;
+    return true;
 }
 
 AccountRecord* World::edit_at(uint32_t place) noexcept {
@@ -253,6 +277,19 @@ Status World::write_slot(AccountRecord* record, const u256& key, const u256& val
         slots_.erase(slot_key);
         return Status::OUT_OF_MEMORY;
     }
+    if (local_ != nullptr) {
+        u256 before;
+        if (unheld_slot(record, record->address, key, &before) != Status::RUNNING) {
+            slots_.erase(slot_key);
+            if (has_checkpoints())
+                new_slots_.pop_back();
+            return Status::OUT_OF_MEMORY;  // or the source has failed
+        }
+        stored->value = before;
+        record->slot_count += !before.is_zero();
+        live_slots_ += !before.is_zero();
+        return replace_slot(record, key, stored, value);
+    }
     see(slot_key, u256{});
     record->slot_count += !value.is_zero();
     live_slots_ += !value.is_zero();
@@ -281,7 +318,7 @@ Status World::set_slot(const Address& address, const u256& key, const u256& valu
         return status;
     set_exists(record, true);
     // It may have been the last one of those that only the source knows.
-    if (value.is_zero() && record->other_slots == OtherSlots::SOME)
+    if (value.is_zero() && record->other_slots == OtherSlots::SOME && local_ == nullptr)
         record->other_slots = OtherSlots::UNKNOWN;
     return status;
 }
@@ -310,7 +347,7 @@ Status World::set_other_slots(const Address& address, OtherSlots slots) noexcept
     AccountRecord* record = edit(address);
     if (record == nullptr)
         return Status::OUT_OF_MEMORY;
-    if (is_strict_)
+    if (is_strict_ && local_ == nullptr)
         record->other_slots = slots;
     return Status::RUNNING;
 }
@@ -338,7 +375,7 @@ Status World::learn(const Address& address, const AccountFacts& facts) noexcept 
 
 Status World::learn_slot(const Address& address, const u256& key, const u256& value) noexcept {
     SlotState state;
-    if (slot(find(address), key, &state) == Status::RUNNING)
+    if (slot(find(address), address, key, &state) == Status::RUNNING)
         return Status::RUNNING;
     return write_slot(edit(address), key, value);
 }
@@ -360,7 +397,7 @@ bool World::is_valid(const Effects& effects) const noexcept {
 }
 
 Status World::put(const Address& address, const AccountState& state, bool is_wiped) noexcept {
-    if (is_strict_ && find(address) == nullptr)
+    if (is_strict_ && local_ == nullptr && find(address) == nullptr)
         return Status::MISSING_STATE;
     return replace(edit(address), state, is_wiped);
 }
@@ -405,6 +442,8 @@ Status World::apply(const Effects& effects, bool deletes_empty) noexcept {
             const bool is_wiped = apply_effect(&state, effect, deletes_empty);
             status = put_at(place, state, is_wiped);
         } else {
+            if (local_ != nullptr && (status = account(effect.address, &state)) != Status::RUNNING)
+                return status;
             const bool is_wiped = apply_effect(&state, effect, deletes_empty);
             status = put(effect.address, state, is_wiped);
         }

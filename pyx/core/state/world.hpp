@@ -15,6 +15,7 @@
 #include "effects.hpp"
 #include "journal.hpp"
 #include "kept_trie.hpp"
+#include "local_reads.hpp"
 #include "observation.hpp"
 
 namespace evmcore {
@@ -89,7 +90,8 @@ public:
     // Reads, as a StateView answers them; MISSING_STATE where a strict state doesn't know all of it.
     Status account(const Address& address, AccountState* out) const noexcept;
     Status slot(const Address& address, const u256& key, u256* out) const noexcept;
-    Status slot(const AccountRecord* record, const u256& key, SlotState* out) const noexcept;  // null: of none that is there
+    // `record` of that account; null: there is none.
+    Status slot(const AccountRecord* record, const Address& address, const u256& key, SlotState* out) const noexcept;
     StateView view() const noexcept;
 
     // Asks for the memory where an account is looked up.
@@ -187,6 +189,19 @@ public:
     }
     const StoredSlot* slot_of(const AccountRecord& record, const u256& key) const noexcept {
         return stored(SlotKey{record.storage_id, key});
+    }
+    // A local state: what it doesn't hold is read from a source, by whoever needs it. Its records are complete but for their slots.
+    // Null: it isn't one. Of a strict state that knows nothing yet.
+    LocalReads* local() const noexcept { return local_.get(); }
+    void set_local(std::shared_ptr<LocalReads> local) noexcept { local_ = std::move(local); }
+    // A slot that the state doesn't hold: zero, or as its source has it, or missing.
+    Status unheld_slot(const AccountRecord* record, const Address& address, const u256& key, u256* out) const noexcept {
+        *out = u256{};
+        if (local_ == nullptr) [[likely]]
+            return absent_slot(record);
+        if (record != nullptr && record->other_slots == OtherSlots::NONE)
+            return Status::RUNNING;
+        return local_->slot(address, key, out);
     }
     // What is known of a slot that isn't there: it is zero, or missing.
     Status absent_slot(const AccountRecord* record) const noexcept {
@@ -302,6 +317,7 @@ private:
     AccountRecord* edit(const Address& address) noexcept;
     AccountRecord* edit_at(uint32_t place) noexcept;
     AccountRecord* add_record(const Address& address) noexcept;
+    bool fill_record(AccountRecord* record) noexcept;  // of a local state, from its source
     Status replace(AccountRecord* record, const AccountState& state, bool is_wiped) noexcept;
     Status replace_slot(AccountRecord* record, const u256& key, StoredSlot* stored, const u256& value) noexcept;
     Status write_slot(AccountRecord* record, const u256& key, const u256& value) noexcept;
@@ -348,6 +364,7 @@ private:
     static constexpr size_t SPARE_UNDO_BYTES = size_t{1} << 20;
 
     bool is_strict_;
+    std::shared_ptr<LocalReads> local_;
     uint32_t next_storage_id_ = 1;
     std::shared_ptr<World> base_;                   // frozen; null: all is here
     uint32_t first_place_ = 0;                      // those below are the base's

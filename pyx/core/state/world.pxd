@@ -8,6 +8,7 @@ from core.base.types cimport Address, ByteView, Hash, u256
 from core.state.changes cimport ChangeMismatch, StateChanges
 from core.state.code cimport Code
 from core.state.effects cimport Effects
+from core.state.local_reads cimport LocalReads
 from core.state.shared_trie cimport MissingNode, Ref
 from core.state.stored cimport OtherSlots
 from core.state.view cimport AccountState, StateView
@@ -22,6 +23,7 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
         cbool exists
         uint8_t known
         OtherSlots other_slots
+    AccountState state_of(const AccountRecord&)
     cppclass AccountFacts:
         cbool exists
         u256 balance
@@ -76,4 +78,6 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
         Hash missing_node_account
         cbool is_missing_in_storage
         void set_partial_trie(const Ref&)
+        LocalReads* local()
+        void set_local(shared_ptr[LocalReads])
         size_t size_bytes()
