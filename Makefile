@@ -23,7 +23,7 @@ STYLE_PACKAGES := $(VENV)/.style-packages
 DOCS_PACKAGES := $(VENV)/.docs-packages
 WHEEL_PACKAGES := $(VENV)/.wheel-packages
 BUILT := $(VENV)/.built
-SOURCES := $(shell find pyx -type f \( -name '*.cpp' -o -name '*.hpp' -o -name '*.def' -o -name '*.px*' -o -name '*.pyx' \) ! -name _core.cpp)
+SOURCES := $(shell find pyx -type f \( -name '*.cpp' -o -name '*.hpp' -o -name '*.def' -o -name '*.px*' -o -name '*.pyx' \) ! -name _core.cpp ! -name _mdbx.cpp)
 
 EXAMPLE := evmcore/example/block.json.gz
 MAINNET := ../shared/mainnet-blocks
@@ -90,7 +90,7 @@ style: $(BUILT) $(STYLE_PACKAGES) ## look at the code's form, and at the Python 
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check evmcore tests examples docs/*.py setup.py
 	@$(BIN)/mypy
-	@find pyx/core tests -name '*.hpp' -o -name '*.cpp' | xargs $(BIN)/clang-format --dry-run -Werror
+	@find pyx/core pyx/store tests -name '_mdbx.cpp' -prune -o -name '*.hpp' -o -name '*.cpp' | xargs $(BIN)/clang-format --dry-run -Werror
 
 .PHONY: tidy
 tidy: $(STYLE_PACKAGES) ## look for likely mistakes in the C++ core with clang-tidy (minutes): FILES=… for some
@@ -152,7 +152,7 @@ fuzz: $(TEST_PACKAGES) $(BUILT) ## fuzz decoders and programs with sanitizers, a
 
 .PHONY: clean
 clean: ## remove what was built, and the virtual environment
-	rm -rf $(VENV) build dist evmcore.egg-info evmcore/_core*.so pyx/_core.cpp
+	rm -rf $(VENV) build dist evmcore.egg-info evmcore/_core*.so evmcore/store/_mdbx*.so pyx/_core.cpp pyx/store/_mdbx.cpp
 
 $(CREATED):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "evmcore needs Python 3.10 or newer; PYTHON=… names one" >&2; exit 1; }

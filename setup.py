@@ -1,4 +1,4 @@
-"""Builds the one extension, evmcore._core, from pyx/: everything else about the package is in pyproject.toml.
+"""Builds the extensions, evmcore._core and evmcore.store._mdbx, from pyx/: everything else is in pyproject.toml.
 
 EVMCORE_DEBUG=1              assertions, -O0 -g
 EVMCORE_SANITIZE=LIST        address,undefined or thread: the sanitizers of gcc and clang
@@ -27,6 +27,7 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
 MODULE = "pyx/_core.pyx"
+STORE = "pyx/store/_mdbx.pyx"
 INTERPRETER = "pyx/core/vm/interpreter.cpp"
 STANDARD_HEADERS = "pyx/core/base/standard.hpp"
 DEBUG = os.environ.get("EVMCORE_DEBUG", "") not in ("", "0")
@@ -226,9 +227,15 @@ class BuildCore(build_ext):
 
 
 os.chdir(ROOT)
-CORE_SOURCES = sorted(path.as_posix() for path in Path("pyx/core").rglob("*.cpp"))
+MORE_SOURCES = {
+    "evmcore._core": sorted(path.as_posix() for path in Path("pyx/core").rglob("*.cpp")),
+    "evmcore.store._mdbx": ["pyx/store/database.cpp", "pyx/store/snapshot.cpp"],
+}
 EXTENSIONS = cythonize(
-    [Extension("evmcore._core", [MODULE], include_dirs=["pyx"], language="c++")],
+    [
+        Extension("evmcore._core", [MODULE], include_dirs=["pyx"], language="c++"),
+        Extension("evmcore.store._mdbx", [STORE], include_dirs=["pyx"], language="c++"),
+    ],
     include_path=["pyx"],
     compiler_directives={
         "language_level": 3,
@@ -237,6 +244,6 @@ EXTENSIONS = cythonize(
     },
 )
 for extension in EXTENSIONS:
-    extension.sources += CORE_SOURCES
+    extension.sources += MORE_SOURCES[extension.name]
 
 setup(ext_modules=EXTENSIONS, cmdclass={"build_ext": BuildCore})

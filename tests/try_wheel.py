@@ -26,6 +26,9 @@ IN_WHEEL = (
     "evmcore/*.py",
     "evmcore/_core.*.so",
     "evmcore/_core.pyi",
+    "evmcore/store/*.py",
+    "evmcore/store/_mdbx.*.so",
+    "evmcore/store/_mdbx.pyi",
     "evmcore/py.typed",
     "evmcore/example/block.json.gz",
 )
@@ -37,6 +40,8 @@ IN_SDIST = (
         "pyx/exports.map",
         "pyx/core/rules/forks.def",
         "pyx/core/state/world.pxd",
+        "pyx/store/_mdbx.pyx",
+        "pyx/store/mdbx_symbols.def",
         "evmcore/_core.pyi",
         "evmcore/example/block.json.gz",
     ),
@@ -49,7 +54,7 @@ IN_SDIST = (
     ),
     *("ethereum-tests/README.md", "ethereum-tests/fetch", "ethereum-tests/pin", "ethereum-tests/skips.txt", ".ci/run"),
 )
-NOT_IN_SDIST = ("*/_core.cpp", "*.so", "*.o", "*.pyc", "*/target/*", "*/.git/*")
+NOT_IN_SDIST = ("*/_core.cpp", "*/_mdbx.cpp", "*.so", "*.o", "*.pyc", "*/target/*", "*/.git/*")
 # Fast ones, from each floor; those that need fixtures from outside are skipped.
 TESTS = (
     *(

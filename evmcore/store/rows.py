@@ -1,0 +1,80 @@
+"""Rows of the tables that Python writes, and their keys. Heights are 8 bytes, big-endian, so that rows lie in their order.
+
+headers       height -> hash (32), total difficulty (32, big-endian), the header's RLP
+bodies        height -> RLP of the block without its header: transactions, ommers, maybe withdrawals
+receipts      height -> RLP list of the receipts, each a string as the receipts root is made of them
+hashes        block hash -> height
+transactions  transaction hash -> height, index (4)
+undo          height, piece (4) -> rows of the state as they were before the block (pyx/store/database.hpp)
+accounts, slots, codes, nodes: written by the compiled half
+meta          what the store is and where its head is
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from .. import rlp
+from .._core import State
+from ..block import Block
+from ..receipt import EMPTY_CODE_HASH
+
+__all__ = ["account_rows", "body_of", "height_key", "join_block", "pieces"]
+
+_UNDO_PIECE_BYTES = 1 << 16
+_BATCH = 10_000
+_ACCOUNT = struct.Struct("<20s??B32s32sQQ32s32s")  # evmcore.changes.ACCOUNT_CHANGE_DTYPE
+_SLOT = struct.Struct("<I32s32s32s")  # SLOT_CHANGE_DTYPE
+
+
+def height_key(height: int) -> bytes:
+    """The key of a height."""
+    return height.to_bytes(8, "big")
+
+
+def pieces(undo: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The end of each key, and its piece: values of many pages need room that lies together."""
+    for number, at in enumerate(range(0, len(undo), _UNDO_PIECE_BYTES)):
+        yield number.to_bytes(4, "big"), undo[at : at + _UNDO_PIECE_BYTES]
+
+
+def body_of(block: Block) -> bytes:
+    """The block's RLP without its header."""
+    encoded = block.encode()
+    parts = rlp.read_list(encoded, 0, len(encoded), "block")
+    return rlp.encode_list(encoded[start:end] for start, end in _spans(parts[1:]))
+
+
+def _spans(parts: list[tuple[bool, int, int, int]]) -> Iterator[tuple[int, int]]:
+    for _, start, _, end in parts:
+        yield start, end
+
+
+def join_block(header: bytes, body: bytes) -> bytes:
+    """The block's RLP out of its header's and its body."""
+    parts = rlp.read_list(body, 0, len(body), "body")
+    return rlp.encode_list([header, *(body[start:end] for start, end in _spans(parts))])
+
+
+def account_rows(state: State) -> Iterator[tuple[bytes, int, bytes, int, dict[bytes, bytes]]]:
+    """Accounts of a state in batches, as if all were new: rows and their number, those of slots, codes by hash."""
+    accounts: list[bytes] = []
+    slots: list[bytes] = []
+    codes: dict[bytes, bytes] = {}
+    nothing = bytes(32)
+    for address, account in state.items():
+        if account.code:
+            codes[account.code_hash] = account.code
+        for key, value in account.storage.items():
+            slots.append(_SLOT.pack(len(accounts), key.to_bytes(32, "big"), nothing, value.to_bytes(32, "big")))
+        balance = account.balance.to_bytes(32, "big")
+        accounts.append(
+            _ACCOUNT.pack(
+                address, False, True, 0, nothing, balance, 0, account.nonce, EMPTY_CODE_HASH, account.code_hash
+            )
+        )
+        if len(accounts) + len(slots) >= _BATCH:
+            yield b"".join(accounts), len(accounts), b"".join(slots), len(slots), codes
+            accounts, slots, codes = [], [], {}
+    yield b"".join(accounts), len(accounts), b"".join(slots), len(slots), codes

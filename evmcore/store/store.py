@@ -1,0 +1,504 @@
+"""A chain on disk: the state at its head, its blocks, and what it takes to go back some blocks.
+
+A block is one transaction of libmdbx: all of it is there, durable, or nothing. A store is one process's; any thread may use it, one
+writes at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from .. import rlp
+from .._core import BlockResult, Changes, State, keccak256
+from ..block import Block
+from ..chain.genesis import Genesis
+from ..header import Header
+from . import _mdbx
+from .faults import StoreError, told
+from .libraries import load_mdbx
+from .rows import account_rows, body_of, height_key, join_block, pieces
+
+__all__ = ["Store"]
+
+_NAME = b"evmcore-store"
+_FORM = 1
+_FILE = "mdbx.dat"
+DEFAULT_DEPTH = 128
+DEFAULT_MOST_BYTES = 1 << 40
+
+
+class Store:
+    """A chain's state and blocks in a folder.
+
+    path        of the folder; made if it isn't there
+    genesis     of a new store; of one that is there it has to be the genesis. None: there is a store
+    depth       how many blocks can be taken back, and how old a state can be asked for: an existing store keeps its own unless it is given
+    most_bytes  how large its file may grow; address space, not memory
+    raise       StoreError: it is open already, it is no store or one of a newer form, its genesis is another, its disk is full
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        genesis: Genesis | None = None,
+        depth: int | None = None,
+        most_bytes: int = DEFAULT_MOST_BYTES,
+    ) -> None:
+        if depth is not None and (not isinstance(depth, int) or not 0 <= depth < 2**31):
+            raise ValueError(f"depth: {depth!r} is not a number of blocks")
+        if not isinstance(most_bytes, int) or not 1 << 20 <= most_bytes < 1 << 47:
+            raise ValueError(f"most_bytes: {most_bytes!r} is not between a megabyte and 128 TiB")
+        self.path = os.fsdecode(path)
+        self._lock = threading.RLock()
+        self._head_snapshot: _mdbx.Snapshot | None = None
+        self._database: _mdbx.Database | None = None
+        load_mdbx()
+        self._find_folder(genesis)
+        self._key, self._database = _claim(self.path)
+        try:
+            with told(self.path):
+                if self._database is None:
+                    self._database = _open(self.path, most_bytes)
+                self._read_meta(genesis, depth)
+        except BaseException:
+            self.close()
+            raise
+
+    def _find_folder(self, genesis: Genesis | None) -> None:
+        folder = Path(self.path)
+        try:
+            if folder.is_dir():
+                names = os.listdir(folder)
+                if names and _FILE not in names:
+                    raise StoreError(f"store {self.path}: the folder has other files, and no store")
+                if names:
+                    return
+            elif folder.exists():
+                raise StoreError(f"store {self.path}: not a folder")
+            if genesis is None:
+                raise StoreError(f"store {self.path}: there is none; a new one needs a genesis")
+            folder.mkdir(parents=True, exist_ok=True)
+        except (OSError, ValueError) as error:
+            raise StoreError(f"store {self.path}: {getattr(error, 'strerror', None) or error}") from None
+
+    def _read_meta(self, genesis: Genesis | None, depth: int | None) -> None:
+        snapshot = self._open_snapshot()
+        name, form = snapshot.get("meta", b"name"), snapshot.get("meta", b"form")
+        if name is None and snapshot.entries("meta") == 0:
+            if genesis is None:
+                raise StoreError(f"store {self.path}: it is empty; it needs a genesis")
+            self._write_genesis(genesis, DEFAULT_DEPTH if depth is None else depth)
+            return
+        if name != _NAME or form is None:
+            raise StoreError(f"store {self.path}: its database is no store of evmcore")
+        if int.from_bytes(form, "big") != _FORM:
+            raise StoreError(
+                f"store {self.path}: it has form {int.from_bytes(form, 'big')}, this evmcore reads form {_FORM}"
+            )
+        self._read_head(snapshot)
+        if genesis is not None and self.genesis_hash != genesis.header.hash:
+            raise StoreError(
+                f"store {self.path}: its genesis is 0x{self.genesis_hash.hex()}, not 0x{genesis.header.hash.hex()}"
+            )
+        self.depth = int.from_bytes(_there(snapshot.get("meta", b"depth"), "depth"), "big")
+        if depth is not None and depth != self.depth:
+            with self._writing() as writer:
+                writer.put("meta", b"depth", height_key(depth))
+                self.depth = depth
+                self._prune_undo(writer, self.height)
+
+    def _read_head(self, snapshot: _mdbx.Snapshot) -> None:
+        self.height = int.from_bytes(_there(snapshot.get("meta", b"height"), "height"), "big")
+        self.first_height = int.from_bytes(_there(snapshot.get("meta", b"first"), "first"), "big")
+        self.genesis_hash = _there(snapshot.get("headers", height_key(self.first_height)), "genesis")[:32]
+        self.head_hash = _there(snapshot.get("headers", height_key(self.height)), "head")[:32]
+
+    def _write_genesis(self, genesis: Genesis, depth: int) -> None:
+        header = genesis.header
+        with self._writing() as writer:
+            for accounts, account_count, slots, slot_count, codes in account_rows(genesis.state):
+                writer.put_accounts(accounts, account_count, slots, slot_count)
+                writer.take_undo()
+                for code_hash, code in codes.items():
+                    writer.put("codes", code_hash, code)
+            writer.put_nodes(genesis.state.unsaved_nodes())
+            writer.take_undo()
+            self._put_block(writer, header.number, header, header.difficulty, None, ())
+            writer.put("meta", b"name", _NAME)
+            writer.put("meta", b"form", height_key(_FORM))
+            writer.put("meta", b"first", height_key(header.number))
+            writer.put("meta", b"depth", height_key(depth))
+        self.depth = depth
+        self._read_head(self._open_snapshot())
+
+    # ------------------------------------------------------------ life
+
+    def close(self) -> None:
+        """Let go of the files. Who holds a state still may read it; until it goes the store can't be opened again."""
+        with self._lock:
+            self._head_snapshot = None
+            database, self._database = self._database, None
+            if database is not None:
+                _release(self._key, database)
+            elif hasattr(self, "_key"):
+                _CLAIMED.pop(self._key, None)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_lock"):
+            self.close()
+
+    def __repr__(self) -> str:
+        return f"<Store {self.path}: {'closed' if self._database is None else f'block {self.height}'}>"
+
+    def _opened(self) -> _mdbx.Database:
+        database = self._database
+        if database is None:
+            raise StoreError(f"store {self.path}: it is closed")
+        if not database.is_of_this_process:
+            raise StoreError(f"store {self.path}: it was opened before this process was forked")
+        return database
+
+    def _open_snapshot(self) -> _mdbx.Snapshot:
+        with told(self.path):
+            return _mdbx.Snapshot(self._opened())
+
+    def _snapshot(self) -> _mdbx.Snapshot:
+        """Of the head, shared by all that read it."""
+        with self._lock:
+            self._opened()
+            if self._head_snapshot is None:
+                self._head_snapshot = self._open_snapshot()
+            return self._head_snapshot
+
+    def _writing(self) -> _Writing:
+        return _Writing(self)
+
+    # ------------------------------------------------------------ reading
+
+    @property
+    def oldest_height(self) -> int:
+        """The lowest height whose state can be read, and to which the chain can go back."""
+        return max(self.first_height, self.height - self.depth)
+
+    def state(self, height: int | None = None) -> State:
+        """The state after a block: its own from then on, whatever is committed later. None: the head's.
+
+        What it doesn't hold the workers read from disk. As long as it is held the pages that it may read are kept.
+        raise   StoreError for a height that isn't there, or whose undo rows are pruned
+        """
+        with self._lock, told(self.path):
+            wanted = self._height_of(height)
+            if wanted < self.oldest_height:
+                raise StoreError(f"store {self.path}: states go back to height {self.oldest_height}, not to {wanted}")
+            snapshot = self._snapshot()
+            root = self.header(wanted).state_root
+            if wanted != self.height:
+                snapshot = self._open_snapshot()
+                for later in range(self.height, wanted, -1):
+                    if not snapshot.take_back(_undo_of(snapshot, later)):
+                        raise StoreError(f"store {self.path}: the undo rows of block {later} are damaged")
+            return State.from_local(snapshot.source(), root)
+
+    def _height_of(self, height: int | None) -> int:
+        if height is None:
+            return self.height
+        if not isinstance(height, int) or isinstance(height, bool):
+            raise TypeError(f"height: expected an int, got {type(height).__name__}")
+        if not self.first_height <= height <= self.height:
+            raise StoreError(f"store {self.path}: no block {height}; it has {self.first_height} to {self.height}")
+        return height
+
+    def header(self, height: int | None = None) -> Header:
+        """The header at a height of the chain; None: the head's. Its `fork` and what else is around it are not kept."""
+        return Header.decode(self._header_row(height)[64:])
+
+    def total_difficulty(self, height: int | None = None) -> int:
+        """Of the block at a height and all before it."""
+        return int.from_bytes(self._header_row(height)[32:64], "big")
+
+    def hash_of(self, height: int | None = None) -> bytes:
+        """The hash of the block at a height, 32 bytes."""
+        return self._header_row(height)[:32]
+
+    def height_of(self, block_hash: bytes) -> int | None:
+        """Where a block of the chain is; None: it isn't part of it."""
+        found = self._get("hashes", block_hash)
+        return None if found is None else int.from_bytes(found, "big")
+
+    def block(self, height: int | None = None) -> bytes:
+        """The RLP of the block at a height. StoreError if it is pruned, or the genesis."""
+        with self._lock:
+            wanted = self._height_of(height)
+            body = self._get("bodies", height_key(wanted))
+            if body is None:
+                raise StoreError(f"store {self.path}: block {wanted} has no body any more")
+            return join_block(self._header_row(wanted)[64:], body)
+
+    def receipts(self, height: int | None = None) -> tuple[bytes, ...]:
+        """The receipts of the block at a height, as its receipts root is made of them. StoreError if they are pruned."""
+        wanted = self._height_of(height)
+        found = self._get("receipts", height_key(wanted))
+        if found is None:
+            raise StoreError(f"store {self.path}: block {wanted} has no receipts any more")
+        return tuple(rlp.to_bytes(item, "receipt") for item in rlp.to_list(rlp.decode(found, "receipts"), "receipts"))
+
+    def transaction(self, transaction_hash: bytes) -> tuple[int, int] | None:
+        """(height, index) of a transaction of the chain; None: there is none, or its block is pruned."""
+        found = self._get("transactions", transaction_hash)
+        return None if found is None else (int.from_bytes(found[:8], "big"), int.from_bytes(found[8:], "big"))
+
+    def recent_hashes(self, height: int | None = None, most: int = 256) -> dict[int, bytes]:
+        """The hashes of a block and of those before it: what BLOCKHASH may ask for in the next one."""
+        with self._lock:
+            top = self._height_of(height)
+            return {n: self.hash_of(n) for n in range(top, max(self.first_height, top - most + 1) - 1, -1)}
+
+    def _header_row(self, height: int | None) -> bytes:
+        with self._lock:
+            return _there(self._get("headers", height_key(self._height_of(height))), "header")
+
+    def _get(self, table: str, key: bytes) -> bytes | None:
+        with told(self.path):
+            return self._snapshot().get(table, bytes(key))
+
+    # ------------------------------------------------------------ writing
+
+    def commit(
+        self,
+        block: Block,
+        result: BlockResult,
+        *,
+        on: int | None = None,
+        state: State | None = None,
+        changes: Changes | None = None,
+    ) -> None:
+        """Append a block to the chain: durable when this returns, or not there at all if it raises.
+
+        block    its header is held against the state root alone: what else is right is its executor's to say
+        result   of `execute_block(..., changes=True)` on `state(on)`
+        on       the height of its parent; the blocks above are taken back, in the same transaction. None: the head
+        state    the one that it was executed on, made by `state(on)`; None: the changes are applied to another one
+        changes  of the block, if there are more than the result's
+        raise    StoreError: it isn't its parent's child, the root is another than its header's, the disk is full
+        """
+        with self._lock:
+            self._commit(block, result, on, state, result.changes if changes is None else changes)
+
+    def _commit(
+        self, block: Block, result: BlockResult, on: int | None, state: State | None, changes: Changes | None
+    ) -> None:
+        header = block.header
+        parent = self._height_of(on)
+        if header.number != parent + 1 or header.parent_hash != self.hash_of(parent):
+            raise StoreError(
+                f"store {self.path}: block {header.number} on 0x{header.parent_hash.hex()} is no child of "
+                f"block {parent} 0x{self.hash_of(parent).hex()}"
+            )
+        if changes is None:
+            raise StoreError("store: the result has no changes; execute_block(..., changes=True) keeps them")
+        if state is None:
+            state = self.state(parent)
+            state.apply(changes)
+        root = state.root()
+        if root != header.state_root:
+            raise StoreError(
+                f"store {self.path}: block {header.number} has state root 0x{header.state_root.hex()}, "
+                f"its state 0x{root.hex()}"
+            )
+        nodes = state.unsaved_nodes()
+        difficulty = self.total_difficulty(parent) + header.difficulty
+        with self._writing() as writer:
+            if parent != self.height:
+                self._take_back(writer, parent)
+            accounts = changes.accounts
+            gone = accounts[(accounts["storage"] != 0) | ~accounts["exists"]]
+            for row in gone["address"]:
+                address = row.tobytes()
+                writer.clear_storage(address, keccak256(address))
+            slots = changes.slots
+            writer.put_accounts(_bytes_of(accounts), len(accounts), _bytes_of(slots), len(slots))
+            writer.put_nodes(nodes)
+            for code_hash, code in changes.codes.items():
+                writer.put("codes", code_hash, code)
+            for piece, rows in pieces(writer.take_undo()):
+                writer.put("undo", height_key(header.number) + piece, rows)
+            receipts = tuple(receipt.encode() for receipt in result.receipts)
+            self._put_block(writer, header.number, header, difficulty, block, receipts)
+            self._prune_undo(writer, header.number)
+
+    def _put_block(
+        self,
+        writer: _mdbx.Writer,
+        height: int,
+        header: Header,
+        difficulty: int,
+        block: Block | None,
+        receipts: tuple[bytes, ...],
+    ) -> None:
+        key, block_hash = height_key(height), header.hash
+        writer.put("headers", key, block_hash + difficulty.to_bytes(32, "big") + header.encode())
+        writer.put("hashes", block_hash, key)
+        writer.put("meta", b"height", key)
+        if block is None:
+            return
+        writer.put("bodies", key, body_of(block))
+        writer.put("receipts", key, rlp.encode(list(receipts)))
+        for index, tx in enumerate(block.transactions):
+            writer.put("transactions", tx.hash, key + index.to_bytes(4, "big"))
+
+    def _prune_undo(self, writer: _mdbx.Writer, height: int) -> None:
+        """Undo rows that lead further back than `depth`."""
+        while (first := writer.first("undo")) is not None:
+            if int.from_bytes(first[0][:8], "big") > height - self.depth:
+                return
+            writer.remove("undo", first[0])
+
+    def rewind(self, height: int) -> None:
+        """Take blocks back until the one at this height is the head. StoreError if their undo rows are pruned."""
+        with self._lock, self._writing() as writer:
+            self._take_back(writer, height)
+
+    def _take_back(self, writer: _mdbx.Writer, height: int) -> None:
+        height = self._height_of(height)
+        if height < self.oldest_height:
+            raise StoreError(f"store {self.path}: it can go back to height {self.oldest_height}, not to {height}")
+        for number in range(self.height, height, -1):
+            key = height_key(number)
+            writer.take_back(_undo_of(writer, number))
+            while (first := writer.first("undo", key)) is not None:
+                writer.remove("undo", first[0])
+            body = writer.get("bodies", key)
+            if body is not None:
+                header = _there(writer.get("headers", key), "header")[64:]
+                for tx in Block.decode(join_block(header, body)).transactions:
+                    writer.remove("transactions", tx.hash)
+            writer.remove("hashes", _there(writer.get("headers", key), "header")[:32])
+            for table in ("headers", "bodies", "receipts"):
+                writer.remove(table, key)
+        writer.put("meta", b"height", height_key(height))
+
+    def prune(self, height: int) -> int:
+        """Remove bodies, receipts and transactions of blocks below this height; headers stay. How many blocks had some."""
+        with self._lock, self._writing() as writer:
+            height = self._height_of(height)
+            removed = 0
+            while (first := writer.first("bodies")) is not None:
+                key = first[0]
+                if int.from_bytes(key, "big") >= height:
+                    break
+                header = _there(writer.get("headers", key), "header")[64:]
+                for tx in Block.decode(join_block(header, first[1])).transactions:
+                    writer.remove("transactions", tx.hash)
+                writer.remove("bodies", key)
+                writer.remove("receipts", key)
+                removed += 1
+            return removed
+
+
+class _Writing:
+    """The transaction that writes: committed at the end of a block, or nothing of it is there."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        with told(store.path):
+            self._writer = _mdbx.Writer(store._opened())
+
+    def __enter__(self) -> _mdbx.Writer:
+        self._store._lock.acquire()
+        try:
+            with told(self._store.path):
+                self._writer.begin()
+        except BaseException:
+            self._store._lock.release()
+            raise
+        return self._writer
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        store = self._store
+        try:
+            with told(store.path):
+                if error is not None:
+                    self._writer.abort()
+                    if isinstance(error, _mdbx.DatabaseFault):
+                        raise error
+                    return
+                self._writer.commit()
+            store._head_snapshot = None
+            if hasattr(store, "height"):
+                store._read_head(store._open_snapshot())
+        finally:
+            store._lock.release()
+
+
+def _there(found: bytes | None, what: str) -> bytes:
+    if found is None:
+        raise StoreError(f"store: it lacks its {what}")
+    return found
+
+
+def _undo_of(rows: _mdbx.Snapshot | _mdbx.Writer, height: int) -> bytes:
+    found = []
+    for number in range(2**32):
+        piece = rows.get("undo", height_key(height) + number.to_bytes(4, "big"))
+        if piece is None:
+            break
+        found.append(piece)
+    return b"".join(found)
+
+
+def _bytes_of(rows: np.ndarray) -> memoryview:
+    """A structured array as it lies in memory."""
+    return memoryview(np.ascontiguousarray(rows).tobytes())
+
+
+def _open(path: str, most_bytes: int) -> _mdbx.Database:
+    try:
+        return _mdbx.Database(path, most_bytes)
+    except _mdbx.DatabaseFault as fault:
+        if fault.code == -30798:  # MDBX_NOTFOUND: tables
+            raise StoreError(f"store {path}: its database is no store of evmcore") from None
+        raise
+
+
+# The stores of this process, by device and inode of their folders, which libmdbx can't open twice. None: one is open; a database: it is
+# closed, but for the states that hold it.
+_CLAIMED: dict[tuple[int, int], _mdbx.Database | None] = {}
+_CLAIM_LOCK = threading.Lock()
+
+
+def _claim(path: str) -> tuple[tuple[int, int], _mdbx.Database | None]:
+    """The store's key, and its database where states hold it still."""
+    found = os.stat(path)
+    key = found.st_dev, found.st_ino
+    with _CLAIM_LOCK:
+        if key in _CLAIMED and _CLAIMED[key] is None:
+            raise StoreError(f"store {path}: this process has it open already")
+        database = _CLAIMED.get(key)
+        if database is not None and (database.holders == 1 or not database.is_of_this_process):
+            database = None
+        _CLAIMED[key] = None
+    return key, database
+
+
+def _release(key: tuple[int, int], database: _mdbx.Database) -> None:
+    with _CLAIM_LOCK:
+        if database.holders > 1:
+            _CLAIMED[key] = database
+        else:
+            _CLAIMED.pop(key, None)

@@ -1,0 +1,307 @@
+# cython: language_level=3, binding=True
+# distutils: language = c++
+"""A chain's database in libmdbx, as evmcore.store uses it: Database, Snapshot, Writer.
+
+An extension of its own: the core knows it by nothing but the table of functions that a snapshot gives (core/state/local_source.hpp).
+Faults raise DatabaseFault with libmdbx's number. Reads and writes of a block run without the GIL.
+"""
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
+from libc.stdint cimport uint8_t, uint64_t, uintptr_t
+from libcpp cimport bool as cbool
+from libcpp.memory cimport make_shared, shared_ptr
+from libcpp.string cimport string
+from libcpp.vector cimport vector
+
+
+cdef extern from "<string_view>" namespace "std" nogil:
+    cppclass string_view:
+        string_view()
+        string_view(const char*, size_t)
+        const char* data()
+        size_t size()
+
+
+cdef extern from "core/state/local_source.hpp" nogil:
+    cppclass EvmcoreLocalSource:
+        pass
+    const char* EVMCORE_LOCAL_SOURCE_CAPSULE
+
+
+cdef extern from "store/database.hpp" namespace "evmstore" nogil:
+    cppclass Table:
+        pass
+    int TABLE_COUNT
+    int MDBX_OK
+    int MDBX_NOT_FOUND
+    const char** TABLE_NAMES
+    cbool set_symbol(const char*, void*)
+    vector[string] symbol_names() except +
+    cppclass CDatabase "evmstore::Database":
+        int open(const char* path, uint64_t most_bytes)
+        cbool is_of_this_process()
+        @staticmethod
+        string text_of(int) except +
+        void* env
+    cppclass CSnapshot "evmstore::Snapshot":
+        @staticmethod
+        CSnapshot* open(const shared_ptr[CDatabase]&, int*) except +
+        void release()
+        int get(Table, string_view, string_view*)
+        int entries(Table, uint64_t*)
+        cbool take_back(string_view) except +
+        EvmcoreLocalSource source()
+    cppclass CWriter "evmstore::Writer":
+        CWriter(shared_ptr[CDatabase]) except +
+        int begin()
+        int commit()
+        void abort()
+        int get(Table, string_view, string_view*)
+        int put(Table, string_view, string_view)
+        int remove(Table, string_view)
+        int first(Table, string_view, string*, string*) except +
+        int put_accounts(const uint8_t*, size_t, const uint8_t*, size_t) except +
+        int put_nodes(string_view) except +
+        int clear_storage(string_view, string_view) except +
+        int take_back(string_view) except +
+        string undo
+
+
+cdef extern from *:
+    """
+    // Up to `most` rows from the first that isn't below `from`: (key, value) one after the other.
+    static int evmstore_rows(evmstore::Snapshot* snapshot, evmstore::Table table, std::string from, size_t most,
+                             std::vector<std::string>* out) {
+        return snapshot->scan(table, std::move(from), [&](std::string_view key, std::string_view value) {
+            out->emplace_back(key);
+            out->emplace_back(value);
+            return out->size() < 2 * most;
+        });
+    }
+    static evmstore::Table evmstore_table(int number) { return static_cast<evmstore::Table>(number); }
+    static int evmstore_copy(evmstore::Database* database, const char* path) {
+        return evmstore::mdbx.mdbx_env_copy(database->env, path, 1);  // MDBX_CP_COMPACT
+    }
+    """
+    int rows_of "evmstore_rows"(CSnapshot*, Table, string, size_t, vector[string]*) except + nogil
+    Table table_of "evmstore_table"(int) nogil
+    int copy_of "evmstore_copy"(CDatabase*, const char*) nogil
+
+
+class DatabaseFault(Exception):
+    """`.code` is libmdbx's number, or the system's."""
+
+    def __init__(self, code, text):
+        super().__init__(code, text)
+        self.code = code
+        self.text = text
+
+
+TABLES = tuple([TABLE_NAMES[i].decode() for i in range(TABLE_COUNT)])
+cdef dict _NUMBERS = {name: number for number, name in enumerate(TABLES)}
+
+
+def symbols():
+    """The names of libmdbx's functions that are called."""
+    return [name.decode() for name in symbol_names()]
+
+
+def set_address(name, address):
+    """Give a function its address, before the first database is opened."""
+    if not set_symbol(name.encode(), <void*><uintptr_t>address):
+        raise ValueError(f"no symbol {name!r}")
+
+
+cdef Table number_of(str table) except *:
+    return table_of(<int>_NUMBERS[table])
+
+
+cdef string_view view(bytes data):
+    return string_view(PyBytes_AS_STRING(data), <size_t>PyBytes_GET_SIZE(data))
+
+
+cdef bytes bytes_of(string_view found):
+    return PyBytes_FromStringAndSize(found.data(), <Py_ssize_t>found.size())
+
+
+cdef int check(int code) except -1:
+    if code != MDBX_OK:
+        raise DatabaseFault(code, CDatabase.text_of(code).decode("utf-8", "replace"))
+    return 0
+
+
+cdef class Database:
+    """An open database; an empty one gets its tables. Closed when its snapshots and writers are gone, too."""
+    cdef shared_ptr[CDatabase] core
+
+    def __init__(self, str path not None, uint64_t most_bytes):
+        cdef shared_ptr[CDatabase] made = make_shared[CDatabase]()
+        cdef bytes name = path.encode("utf-8", "surrogateescape")
+        cdef const char* text = name
+        cdef int code
+        with nogil:
+            code = made.get().open(text, most_bytes)
+        check(code)
+        self.core = made
+
+    @property
+    def is_of_this_process(self):
+        """Whether it was opened in this process, not in one that it was forked from."""
+        return self.core.get().is_of_this_process()
+
+    @property
+    def holders(self):
+        """How many hold it open: this, its snapshots, its writers."""
+        return self.core.use_count()
+
+    def copy_to(self, str path not None):
+        """Write a compacted copy to a file that isn't there yet."""
+        cdef bytes name = path.encode("utf-8", "surrogateescape")
+        cdef const char* text = name
+        cdef int code
+        with nogil:
+            code = copy_of(self.core.get(), text)
+        check(code)
+
+
+cdef void free_capsule(object capsule) noexcept:
+    cdef EvmcoreLocalSource* table = <EvmcoreLocalSource*>PyCapsule_GetPointer(capsule, EVMCORE_LOCAL_SOURCE_CAPSULE)
+    del table
+
+
+cdef class Snapshot:
+    """A database as it is now, whatever is written later. Any thread may read it."""
+    cdef CSnapshot* core
+
+    def __cinit__(self, Database database not None):
+        cdef int code = 0
+        self.core = CSnapshot.open(database.core, &code)
+        check(code)
+
+    def __dealloc__(self):
+        if self.core != NULL:
+            self.core.release()
+
+    def get(self, str table not None, bytes key not None):
+        """The value of a key; None: there is none."""
+        cdef string_view found
+        cdef int code = self.core.get(number_of(table), view(key), &found)
+        if code == MDBX_NOT_FOUND:
+            return None
+        check(code)
+        return bytes_of(found)
+
+    def rows(self, str table not None, bytes start=b"", size_t most=1000):
+        """[(key, value)] of up to `most` rows, ascending, from the first whose key isn't below `start`."""
+        cdef vector[string] found
+        cdef Table number = number_of(table)
+        cdef string begin = start
+        cdef int code
+        cdef size_t i
+        with nogil:
+            code = rows_of(self.core, number, begin, most, &found)
+        check(code)
+        return [(bytes_of(string_view(found[i].data(), found[i].size())),
+                 bytes_of(string_view(found[i + 1].data(), found[i + 1].size()))) for i in range(0, found.size(), 2)]
+
+    def entries(self, str table not None):
+        """How many rows a table has."""
+        cdef uint64_t count = 0
+        check(self.core.entries(number_of(table), &count))
+        return count
+
+    def take_back(self, bytes undo not None):
+        """Read as before a block, whose undo rows these are: the newest block's first. Before anybody else reads it. False: they are none."""
+        return self.core.take_back(view(undo))
+
+    def source(self):
+        """The capsule that `State.from_local` takes; whoever has it still has to hold the snapshot until then."""
+        cdef EvmcoreLocalSource* table = new EvmcoreLocalSource()
+        table[0] = self.core.source()
+        return PyCapsule_New(<void*>table, EVMCORE_LOCAL_SOURCE_CAPSULE, free_capsule)
+
+
+cdef class Writer:
+    """The one transaction that writes, from `begin` to `commit` or `abort`. One thread's."""
+    cdef CWriter* core
+
+    def __cinit__(self, Database database not None):
+        self.core = new CWriter(database.core)
+
+    def __dealloc__(self):
+        del self.core
+
+    def begin(self):
+        cdef int code
+        with nogil:
+            code = self.core.begin()
+        check(code)
+
+    def commit(self):
+        """Durable when it returns; nothing of it is there if it raises."""
+        cdef int code
+        with nogil:
+            code = self.core.commit()
+        check(code)
+
+    def abort(self):
+        self.core.abort()
+
+    def get(self, str table not None, bytes key not None):
+        cdef string_view found
+        cdef int code = self.core.get(number_of(table), view(key), &found)
+        if code == MDBX_NOT_FOUND:
+            return None
+        check(code)
+        return bytes_of(found)
+
+    def put(self, str table not None, bytes key not None, bytes value not None):
+        check(self.core.put(number_of(table), view(key), view(value)))
+
+    def remove(self, str table not None, bytes key not None):
+        check(self.core.remove(number_of(table), view(key)))
+
+    def first(self, str table not None, bytes start=b""):
+        """(key, value) of the first row whose key isn't below `start`; None: there is none."""
+        cdef string key
+        cdef string value
+        cdef int code = self.core.first(number_of(table), view(start), &key, &value)
+        if code == MDBX_NOT_FOUND:
+            return None
+        check(code)
+        return bytes_of(string_view(key.data(), key.size())), bytes_of(string_view(value.data(), value.size()))
+
+    def put_accounts(self, const uint8_t[::1] accounts, size_t account_count, const uint8_t[::1] slots, size_t slot_count):
+        """The values after changes: rows of `Changes.accounts` and `.slots`. What was there goes to `undo`."""
+        cdef int code
+        cdef const uint8_t* first = &accounts[0] if account_count else NULL
+        cdef const uint8_t* second = &slots[0] if slot_count else NULL
+        with nogil:
+            code = self.core.put_accounts(first, account_count, second, slot_count)
+        check(code)
+
+    def put_nodes(self, bytes rows not None):
+        """`State.unsaved_nodes`. What was there goes to `undo`."""
+        cdef string_view given = view(rows)
+        cdef int code
+        with nogil:
+            code = self.core.put_nodes(given)
+        check(code)
+
+    def clear_storage(self, bytes address not None, bytes hashed_address not None):
+        """Remove an account's slots and the nodes of their trie; they go to `undo`."""
+        check(self.core.clear_storage(view(address), view(hashed_address)))
+
+    def take_back(self, bytes undo not None):
+        """Put back what was there before a block."""
+        cdef string_view given = view(undo)
+        cdef int code
+        with nogil:
+            code = self.core.take_back(given)
+        check(code)
+
+    def take_undo(self):
+        """The undo rows noted so far, which are then forgotten."""
+        cdef bytes noted = bytes_of(string_view(self.core.undo.data(), self.core.undo.size()))
+        self.core.undo.clear()
+        return noted

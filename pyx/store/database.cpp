@@ -1,0 +1,353 @@
+// Opening a database, and the transaction that writes.
+#include "database.hpp"
+
+#include <cstring>
+#include <unistd.h>
+
+namespace evmstore {
+
+MdbxLibrary mdbx;
+
+namespace {
+
+// Of mdbx.h.
+constexpr int OPTION_MAX_DB = 0, OPTION_MAX_READERS = 1;
+constexpr int NO_STICKY_THREADS = 0x200000, EXCLUSIVE = 0x400000, NO_READ_AHEAD = 0x800000, LIFO_RECLAIM = 0x4000000;
+constexpr int TABLE_CREATE = 0x40000;
+constexpr uint32_t MAIN_TABLE = 1;  // of the other tables' names
+constexpr int SET_RANGE = 17;
+constexpr int CORRUPTED = -30796;
+
+constexpr unsigned READERS = 4096;
+constexpr intptr_t GROWTH_BYTES = intptr_t{16} << 20;
+
+const uint8_t EMPTY_CODE_HASH[32] = {0xc5, 0xd2, 0x46, 0x01, 0x86, 0xf7, 0x23, 0x3c, 0x92, 0x7e, 0x7d,
+                                     0xb2, 0xdc, 0xc7, 0x03, 0xc0, 0xe5, 0x00, 0xb6, 0x53, 0xca, 0x82,
+                                     0x27, 0x3b, 0x7b, 0xfa, 0xd8, 0x04, 0x5d, 0x85, 0xa4, 0x70};
+constexpr uint8_t HAS_CODE = 1, HAS_STORAGE = 2;
+
+MdbxBytes bytes_of(std::string_view view) noexcept { return {view.data(), view.size()}; }
+std::string_view view_of(const MdbxBytes& bytes) noexcept { return {static_cast<const char*>(bytes.data), bytes.size}; }
+
+void append_number(std::string* out, const uint8_t* big_endian, size_t size) {
+    while (size != 0 && *big_endian == 0)
+        ++big_endian, --size;
+    out->push_back(static_cast<char>(size));
+    out->append(reinterpret_cast<const char*>(big_endian), size);
+}
+
+bool read_number(std::string_view* from, uint8_t* out, size_t size) noexcept {
+    std::memset(out, 0, size);
+    if (from->empty() || static_cast<uint8_t>((*from)[0]) > size || from->size() < 1 + static_cast<size_t>((*from)[0]))
+        return false;
+    const auto count = static_cast<size_t>((*from)[0]);
+    std::memcpy(out + size - count, from->data() + 1, count);
+    from->remove_prefix(1 + count);
+    return true;
+}
+
+}  // namespace
+
+const char* const TABLE_NAMES[TABLE_COUNT] = {"meta",   "accounts", "slots",  "codes",        "nodes", "headers",
+                                              "bodies", "receipts", "hashes", "transactions", "undo"};
+
+bool set_symbol(const char* name, void* address) noexcept {
+#define MDBX_SYMBOL(NAME, RETURN, PARAMETERS)                        \
+    if (std::strcmp(name, #NAME) == 0) {                             \
+        mdbx.NAME = reinterpret_cast<RETURN(*) PARAMETERS>(address); \
+        return true;                                                 \
+    }
+#include "mdbx_symbols.def"
+#undef MDBX_SYMBOL
+    return false;
+}
+
+std::vector<std::string> symbol_names() {
+    return {
+#define MDBX_SYMBOL(NAME, RETURN, PARAMETERS) #NAME,
+#include "mdbx_symbols.def"
+#undef MDBX_SYMBOL
+    };
+}
+
+std::string encode_account(const uint8_t balance[32], uint64_t nonce, const uint8_t* code_hash, bool has_storage) {
+    uint8_t number[8];
+    for (int i = 0; i < 8; ++i)
+        number[i] = static_cast<uint8_t>(nonce >> (56 - 8 * i));
+    std::string row(1, static_cast<char>((code_hash != nullptr ? HAS_CODE : 0) | (has_storage ? HAS_STORAGE : 0)));
+    append_number(&row, number, 8);
+    append_number(&row, balance, 32);
+    if (code_hash != nullptr)
+        row.append(reinterpret_cast<const char*>(code_hash), 32);
+    return row;
+}
+
+bool decode_account(std::string_view row, EvmcoreLocalAccount* out) noexcept {
+    uint8_t number[8];
+    if (row.empty())
+        return false;
+    const auto flags = static_cast<uint8_t>(row[0]);
+    row.remove_prefix(1);
+    if (!read_number(&row, number, 8) || !read_number(&row, out->balance, 32))
+        return false;
+    out->nonce = 0;
+    for (const uint8_t byte : number)
+        out->nonce = out->nonce << 8 | byte;
+    out->has_code = flags & HAS_CODE;
+    out->has_storage = (flags & HAS_STORAGE) != 0;
+    if (row.size() != (out->has_code ? 32 : 0))
+        return false;
+    std::memcpy(out->code_hash, row.data(), row.size());
+    return true;
+}
+
+// ------------------------------------------------------------------------------------ the database
+
+bool Database::is_of_this_process() const noexcept { return process_ == getpid(); }
+
+Database::~Database() {
+    if (env != nullptr && is_of_this_process())
+        mdbx.mdbx_env_close_ex(env, false);
+}
+
+std::string Database::text_of(int code) {
+    char text[256] = {};
+    return mdbx.mdbx_strerror_r(code, text, sizeof text);
+}
+
+int Database::open(const char* path, uint64_t most_bytes) {
+    process_ = getpid();
+    int code = mdbx.mdbx_env_create(&env);
+    if (code != MDBX_OK) {
+        env = nullptr;
+        return code;
+    }
+    if ((code = mdbx.mdbx_env_set_option(env, OPTION_MAX_DB, TABLE_COUNT)) != MDBX_OK ||
+        (code = mdbx.mdbx_env_set_option(env, OPTION_MAX_READERS, READERS)) != MDBX_OK ||
+        (code = mdbx.mdbx_env_set_geometry(env, -1, -1, static_cast<intptr_t>(most_bytes), GROWTH_BYTES, -1, -1)) != MDBX_OK ||
+        (code = mdbx.mdbx_env_open(env, path, NO_STICKY_THREADS | EXCLUSIVE | NO_READ_AHEAD | LIFO_RECLAIM, 0644)) != MDBX_OK)
+        return code;
+    void* txn = nullptr;
+    if ((code = mdbx.mdbx_txn_begin_ex(env, nullptr, 0, &txn, nullptr)) != MDBX_OK)
+        return code;
+    MdbxStat names{};
+    code = mdbx.mdbx_dbi_stat(txn, MAIN_TABLE, &names, sizeof names);
+    for (unsigned i = 0; i < TABLE_COUNT; ++i)
+        if (code != MDBX_OK ||
+            (code = mdbx.mdbx_dbi_open(txn, TABLE_NAMES[i], names.entries == 0 ? TABLE_CREATE : 0, &tables[i])) != MDBX_OK) {
+            mdbx.mdbx_txn_abort(txn);
+            return code;
+        }
+    return mdbx.mdbx_txn_commit_ex(txn, nullptr);
+}
+
+// ------------------------------------------------------------------------------------ writing
+
+int Writer::begin() { return mdbx.mdbx_txn_begin_ex(database_->env, nullptr, 0, &txn_, nullptr); }
+
+int Writer::commit() {
+    void* txn = txn_;
+    txn_ = nullptr;
+    return mdbx.mdbx_txn_commit_ex(txn, nullptr);  // it is gone, whatever this says
+}
+
+void Writer::abort() noexcept {
+    if (txn_ != nullptr && database_->is_of_this_process())
+        mdbx.mdbx_txn_abort(txn_);
+    txn_ = nullptr;
+}
+
+int Writer::get(Table table, std::string_view key, std::string_view* out) {
+    const MdbxBytes name = bytes_of(key);
+    MdbxBytes data{};
+    const int code = mdbx.mdbx_get(txn_, database_->tables[table], &name, &data);
+    *out = code == MDBX_OK ? view_of(data) : std::string_view{};
+    return code;
+}
+
+int Writer::put(Table table, std::string_view key, std::string_view value) {
+    const MdbxBytes name = bytes_of(key);
+    MdbxBytes data = bytes_of(value);
+    return mdbx.mdbx_put(txn_, database_->tables[table], &name, &data, 0);
+}
+
+int Writer::remove(Table table, std::string_view key) {
+    const MdbxBytes name = bytes_of(key);
+    const int code = mdbx.mdbx_del(txn_, database_->tables[table], &name, nullptr);
+    return code == MDBX_NOT_FOUND ? MDBX_OK : code;
+}
+
+int Writer::first(Table table, std::string_view from, std::string* key, std::string* value) {
+    void* cursor = nullptr;
+    int code = mdbx.mdbx_cursor_open(txn_, database_->tables[table], &cursor);
+    if (code != MDBX_OK)
+        return code;
+    MdbxBytes name = bytes_of(from);
+    MdbxBytes data{};
+    code = mdbx.mdbx_cursor_get(cursor, &name, &data, SET_RANGE);
+    if (code == MDBX_OK) {
+        key->assign(view_of(name));
+        value->assign(view_of(data));
+    }
+    mdbx.mdbx_cursor_close(cursor);
+    return code;
+}
+
+void Writer::note(Table table, std::string_view key, bool is_there, std::string_view value) {
+    const auto size = is_there ? static_cast<uint32_t>(value.size()) : UINT32_MAX;
+    undo.push_back(static_cast<char>(table));
+    undo.push_back(static_cast<char>(key.size()));
+    undo.append(key);
+    undo.append(reinterpret_cast<const char*>(&size), 4);  // little-endian, as all machines are that this runs on
+    undo.append(value);
+}
+
+int Writer::change(Table table, std::string_view key, std::string_view value) {
+    std::string_view old;
+    int code = get(table, key, &old);
+    if (code != MDBX_OK && code != MDBX_NOT_FOUND)
+        return code;
+    const bool is_there = code == MDBX_OK;
+    if (is_there == !value.empty() && old == value)
+        return MDBX_OK;
+    note(table, key, is_there, old);
+    return value.empty() ? remove(table, key) : put(table, key, value);
+}
+
+int Writer::remove_with(Table table, std::string_view prefix) {
+    void* cursor = nullptr;
+    int code = mdbx.mdbx_cursor_open(txn_, database_->tables[table], &cursor);
+    if (code != MDBX_OK)
+        return code;
+    MdbxBytes name = bytes_of(prefix);
+    MdbxBytes data{};
+    for (code = mdbx.mdbx_cursor_get(cursor, &name, &data, SET_RANGE); code == MDBX_OK;
+         code = mdbx.mdbx_cursor_get(cursor, &name, &data, SET_RANGE)) {
+        const std::string key{view_of(name)};
+        if (key.compare(0, prefix.size(), prefix) != 0)
+            break;
+        note(table, key, true, view_of(data));
+        if ((code = mdbx.mdbx_cursor_del(cursor, 0)) != MDBX_OK)
+            break;
+        name = bytes_of(prefix);
+    }
+    mdbx.mdbx_cursor_close(cursor);
+    return code == MDBX_NOT_FOUND ? MDBX_OK : code;
+}
+
+int Writer::has_slots(std::string_view address, bool* out) {
+    std::string key, value;
+    const int code = first(SLOTS, address, &key, &value);
+    *out = code == MDBX_OK && key.compare(0, address.size(), address) == 0;
+    return code == MDBX_NOT_FOUND ? MDBX_OK : code;
+}
+
+int Writer::clear_storage(std::string_view address, std::string_view hashed_address) {
+    const int code = remove_with(SLOTS, address);
+    return code != MDBX_OK ? code : remove_with(NODES, std::string(1, '\1').append(hashed_address));
+}
+
+namespace {
+
+struct __attribute__((packed)) AccountRow {  // evmcore.changes.ACCOUNT_CHANGE_DTYPE
+    uint8_t address[20], existed, exists, storage;
+    uint8_t balance_before[32], balance_after[32];
+    uint64_t nonce_before, nonce_after;
+    uint8_t code_hash_before[32], code_hash_after[32];
+};
+struct __attribute__((packed)) SlotRow {  // SLOT_CHANGE_DTYPE
+    uint32_t account;
+    uint8_t key[32], before[32], after[32];
+};
+
+std::string_view text(const uint8_t* bytes, size_t size) noexcept { return {reinterpret_cast<const char*>(bytes), size}; }
+
+}  // namespace
+
+int Writer::put_accounts(const uint8_t* accounts, size_t account_count, const uint8_t* slots, size_t slot_count) {
+    const auto* account = reinterpret_cast<const AccountRow*>(accounts);
+    const auto* slot = reinterpret_cast<const SlotRow*>(slots);
+    const SlotRow* const slots_end = slot + slot_count;
+    int code = MDBX_OK;
+    for (size_t i = 0; i < account_count; ++i, ++account) {
+        const std::string_view address = text(account->address, 20);
+        bool has_storage = false;
+        std::string_view old;
+        code = get(ACCOUNTS, address, &old);
+        if (code != MDBX_OK && code != MDBX_NOT_FOUND)
+            return code;
+        EvmcoreLocalAccount before{};
+        if (code == MDBX_OK && !decode_account(old, &before))
+            return CORRUPTED;
+        has_storage = before.has_storage != 0;
+        bool is_touched = account->storage != 0;
+        for (; slot != slots_end && slot->account == i; ++slot) {
+            is_touched = true;
+            if (account->exists == 0)
+                continue;  // cleared
+            char key[52];
+            std::memcpy(key, account->address, 20);
+            std::memcpy(key + 20, slot->key, 32);
+            size_t zeros = 0;
+            while (zeros < 32 && slot->after[zeros] == 0)
+                ++zeros;
+            if ((code = change(SLOTS, {key, 52}, text(slot->after + zeros, 32 - zeros))) != MDBX_OK)
+                return code;
+        }
+        if (account->exists == 0) {
+            if ((code = change(ACCOUNTS, address, {})) != MDBX_OK)
+                return code;
+            continue;
+        }
+        if (is_touched && (code = has_slots(address, &has_storage)) != MDBX_OK)
+            return code;
+        const bool has_code = std::memcmp(account->code_hash_after, EMPTY_CODE_HASH, 32) != 0;
+        const std::string row = encode_account(account->balance_after, account->nonce_after,
+                                               has_code ? account->code_hash_after : nullptr, has_storage);
+        if ((code = change(ACCOUNTS, address, row)) != MDBX_OK)
+            return code;
+    }
+    return MDBX_OK;
+}
+
+int Writer::put_nodes(std::string_view rows) {
+    while (!rows.empty()) {
+        const size_t owner = rows[0] != 0 ? 32 : 0;
+        if (rows.size() < 2 + owner)
+            return CORRUPTED;
+        const size_t key_size = 2 + owner + (static_cast<uint8_t>(rows[1 + owner]) + 1) / 2;
+        uint32_t size;
+        if (rows.size() < key_size + 4)
+            return CORRUPTED;
+        std::memcpy(&size, rows.data() + key_size, 4);
+        if (rows.size() - key_size - 4 < size)
+            return CORRUPTED;
+        const int code = change(NODES, rows.substr(0, key_size), rows.substr(key_size + 4, size));
+        if (code != MDBX_OK)
+            return code;
+        rows.remove_prefix(key_size + 4 + size);
+    }
+    return MDBX_OK;
+}
+
+int Writer::take_back(std::string_view undo_rows) {
+    struct Row {
+        Table table;
+        std::string_view key, value;
+        bool is_there;
+    };
+    std::vector<Row> rows;
+    if (!for_each_undo(undo_rows, [&](Table table, std::string_view key, bool is_there, std::string_view value) {
+            rows.push_back({table, key, value, is_there});
+        }))
+        return CORRUPTED;
+    for (size_t i = rows.size(); i-- > 0;) {
+        const Row& row = rows[i];
+        const int code = row.is_there ? put(row.table, row.key, row.value) : remove(row.table, row.key);
+        if (code != MDBX_OK)
+            return code;
+    }
+    return MDBX_OK;
+}
+
+}  // namespace evmstore

@@ -1,0 +1,191 @@
+// A database of libmdbx that holds a chain's state: its tables, snapshots that states read (core/state/local_source.hpp), and the one
+// transaction at a time that writes. The library's functions are found by evmcore/store/libraries.py before the first use.
+// Any thread may read a snapshot; one thread at a time writes.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "../core/state/local_source.hpp"
+
+namespace evmstore {
+
+struct MdbxBytes {  // MDBX_val
+    const void* data;
+    size_t size;
+};
+
+struct MdbxStat {  // MDBX_stat
+    uint32_t page_size, depth;
+    uint64_t branch_pages, leaf_pages, overflow_pages, entries, last_txn;
+};
+
+struct MdbxLibrary {
+#define MDBX_SYMBOL(NAME, RETURN, PARAMETERS) RETURN(*NAME) PARAMETERS = nullptr;
+#include "mdbx_symbols.def"
+#undef MDBX_SYMBOL
+};
+extern MdbxLibrary mdbx;
+// Sets one function; false: there is none of that name. Before the first use.
+bool set_symbol(const char* name, void* address) noexcept;
+std::vector<std::string> symbol_names();
+
+// What libmdbx answers, of mdbx.h.
+constexpr int MDBX_OK = 0, MDBX_NOT_FOUND = -30798;
+
+enum Table : uint8_t {
+    META,
+    ACCOUNTS,
+    SLOTS,
+    CODES,
+    NODES,
+    HEADERS,
+    BODIES,
+    RECEIPTS,
+    HASHES,
+    TRANSACTIONS,
+    UNDO,
+    TABLE_COUNT
+};
+extern const char* const TABLE_NAMES[TABLE_COUNT];
+
+// An open database. Held by its snapshots and its transaction; closed when the last of them is gone.
+class Database {
+public:
+    Database() = default;
+    Database(const Database&) = delete;
+    Database& operator=(const Database&) = delete;
+    ~Database();
+
+    // MDBX_OK, or an answer that `text_of` explains: MDBX_NOT_FOUND where tables are missing and others are there. An empty one gets them.
+    int open(const char* path, uint64_t most_bytes);
+    static std::string text_of(int code);
+    bool is_of_this_process() const noexcept;
+
+    void* env = nullptr;
+    uint32_t tables[TABLE_COUNT] = {};
+
+private:
+    long process_ = 0;
+};
+
+using Rows = std::unordered_map<std::string, std::string>;
+
+// The database as it was when this was made. Readers use transactions of one age, one each at a time.
+class Snapshot {
+public:
+    // Null: `code` says why.
+    static Snapshot* open(const std::shared_ptr<Database>& database, int* code);
+
+    void acquire() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+    void release() noexcept {
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+            delete this;
+    }
+
+    // MDBX_OK, MDBX_NOT_FOUND, or a fault. The data stays where it is as long as the snapshot.
+    int get(Table table, std::string_view key, std::string_view* out) noexcept;
+    // Calls visit(key, value) from the first key that isn't below `from`, until it says false. Of the database as it was then, whatever
+    // is taken back.
+    int scan(Table table, std::string from, const std::function<bool(std::string_view, std::string_view)>& visit);
+    int entries(Table table, uint64_t* out) noexcept;
+
+    // Takes the changes of a block back, for those who read this: of the newest block first, and before anybody reads. False: these are
+    // no undo rows.
+    bool take_back(std::string_view undo);
+
+    EvmcoreLocalSource source() noexcept;
+    void note(const char* what, int code) noexcept;  // a fault
+    const std::shared_ptr<Database>& database() const noexcept { return database_; }
+
+private:
+    friend class Reader;
+    explicit Snapshot(std::shared_ptr<Database> database) noexcept : database_{std::move(database)} {}
+    ~Snapshot();
+    void* take_reader(int* code) noexcept;
+    void give_back(void* reader) noexcept;
+
+    static constexpr unsigned READERS_MOST = 64;
+
+    std::shared_ptr<Database> database_;
+    std::atomic<uint32_t> references_{1};
+    std::atomic<void*> readers_[READERS_MOST] = {};  // that nobody uses
+    std::mutex mutex_;                               // over the next three
+    unsigned reader_count_ = 0;
+    bool is_newest_ = true;  // as far as is known: another reader would have its age
+    char fault_[256] = {};
+    uint64_t age_ = 0;
+    Rows earlier_[TABLE_COUNT];  // rows as they were before the blocks that are taken back; "": none
+    bool has_earlier_ = false;
+};
+
+// The transaction that writes. What it changes of the state is noted in `undo`, row by row.
+class Writer {
+public:
+    explicit Writer(std::shared_ptr<Database> database) noexcept : database_{std::move(database)} {}
+    Writer(const Writer&) = delete;
+    Writer& operator=(const Writer&) = delete;
+    ~Writer() { abort(); }
+
+    int begin();
+    int commit();  // durable once it has answered
+    void abort() noexcept;
+
+    int get(Table table, std::string_view key, std::string_view* out);
+    int put(Table table, std::string_view key, std::string_view value);
+    int remove(Table table, std::string_view key);
+    int first(Table table, std::string_view from, std::string* key, std::string* value);  // that isn't below `from`
+
+    // Of a block, all noted in `undo`. Rows of Changes.accounts and .slots (evmcore.changes), packed.
+    int put_accounts(const uint8_t* accounts, size_t account_count, const uint8_t* slots, size_t slot_count);
+    int put_nodes(std::string_view rows);  // trie_rows.hpp
+    int clear_storage(std::string_view address, std::string_view hashed_address);
+    int take_back(std::string_view undo);
+
+    std::string undo;
+
+private:
+    int change(Table table, std::string_view key, std::string_view value);  // "": no row
+    int remove_with(Table table, std::string_view prefix);
+    int has_slots(std::string_view address, bool* out);
+    void note(Table table, std::string_view key, bool is_there, std::string_view value);
+
+    std::shared_ptr<Database> database_;
+    void* txn_ = nullptr;
+};
+
+// An account's row: flags (1: code, 2: storage), size and bytes of nonce and of balance, big-endian, and the code's hash if it has one.
+std::string encode_account(const uint8_t balance[32], uint64_t nonce, const uint8_t* code_hash, bool has_storage);
+bool decode_account(std::string_view row, EvmcoreLocalAccount* out) noexcept;
+
+// Visits (table, key, is_there, value) of undo rows, in the order in which they were noted; false: they are none.
+template <class Visit>
+bool for_each_undo(std::string_view undo, Visit visit) {
+    while (!undo.empty()) {
+        if (undo.size() < 2)
+            return false;
+        const auto table = static_cast<uint8_t>(undo[0]);
+        const size_t key_size = static_cast<uint8_t>(undo[1]);
+        uint32_t size;
+        if (table >= TABLE_COUNT || undo.size() < 2 + key_size + 4)
+            return false;
+        std::memcpy(&size, undo.data() + 2 + key_size, 4);
+        const bool is_there = size != UINT32_MAX;
+        const size_t value_size = is_there ? size : 0;
+        if (undo.size() - 2 - key_size - 4 < value_size)
+            return false;
+        visit(static_cast<Table>(table), undo.substr(2, key_size), is_there, undo.substr(2 + key_size + 4, value_size));
+        undo.remove_prefix(2 + key_size + 4 + value_size);
+    }
+    return true;
+}
+
+}  // namespace evmstore
