@@ -80,14 +80,14 @@ cdef _StateUse use_to_fetch(State state, const char* user):
     return use
 
 
-def all_or_nothing(State state not None, call):
-    """What `call()` returns; where it raises, the state is as before.
+def all_or_nothing(State state not None, procedure):
+    """What `procedure()` returns; where it raises, the state is as before.
 
-    No signal comes between the snapshot and the call, or between the call and the end: handlers run in Python code alone.
+    No signal comes between the snapshot and the procedure, or between the procedure and the end: handlers run in Python code alone.
     """
     number = state.snapshot()
     try:
-        result = call()
+        result = procedure()
     except BaseException:
         state.revert(number)
         raise
