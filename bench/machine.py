@@ -39,9 +39,13 @@ def compiler() -> str:
 def flags() -> str:
     """The flags of a normal build, as setup.py has them."""
     text = (ROOT / "setup.py").read_text()
-    found = re.findall(r"^\s*COMMON_FLAGS (?:\+?)= (\[.*)$", text, re.MULTILINE)
-    listed = [flag for line in found if "-O0" not in line for flag in re.findall(r'"(-[^"]+)"', line)]
-    return " ".join(flag for flag in listed if flag.startswith(("-O", "-std", "-m")))
+    standard, core, module = (
+        re.search(pattern, text)
+        for pattern in (r'"(-std=[^"]+)"', r'CORE_FLAGS\.append\("(-O.)"\)', r'MODULE_FLAGS\.append\("(-O.)"\)')
+    )
+    if not (standard and core and module):
+        raise RuntimeError("setup.py says its flags in another way")
+    return f"{standard[1]}, core {core[1]}, module {module[1]}"
 
 
 def commit() -> str:
