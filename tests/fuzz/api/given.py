@@ -54,6 +54,32 @@ ODD = (
 )  # fmt: skip
 
 
+def altered(data, seed):
+    """Bytes of which a few are others, or gone, or there twice."""
+    chance = random.Random(seed)
+    data = bytearray(data)
+    for _ in range(chance.randint(1, 3)):
+        at = chance.randrange(len(data) + 1)
+        piece = data[at : at + chance.choice((1, 1, 8, 32))]
+        data[at : at + len(piece)] = chance.choice(
+            (b"", piece * 2, bytes(len(piece)), chance.randbytes(len(piece)), bytes([255]) * len(piece))
+        )
+    return bytes(data)
+
+
+def altered_items(items, seed):
+    """Some bytes of which one is altered, gone, there twice or elsewhere."""
+    chance = random.Random(seed)
+    items = list(items)
+    if items:
+        at = chance.randrange(len(items))
+        one = items.pop(at)
+        items[at:at] = chance.choice(([], [one, one], [altered(one, seed)], [b""]))
+        if chance.random() < 0.3:
+            chance.shuffle(items)
+    return items
+
+
 def changed(value, seed, times=1):
     """A JSON value with something odd in some places, or without what was there, or with it twice."""
     chance = random.Random(seed)

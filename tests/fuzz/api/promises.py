@@ -11,10 +11,13 @@ import operator
 import pickle
 import random
 import time
+from dataclasses import replace
 
 from evmcore import (
     BlockResult,
+    Changes,
     EvmError,
+    Header,
     InvalidBlock,
     InvalidTransaction,
     MissingState,
@@ -23,6 +26,7 @@ from evmcore import (
     assemble,
     call,
     execute_block,
+    execute_stateless,
     transact,
 )
 
@@ -266,3 +270,32 @@ def few_threads(thunk, most=260):
     """Calls leave no more threads behind than the largest number of workers."""
     thunk()
     assert threads_now() < most, f"{threads_now()} threads stay"
+
+
+def changes_of(block, state):
+    return execute_block(block, state.copy(), changes=True).changes
+
+
+def applied(block, state, workers=1):
+    """A block's changes, applied to the state before it, give the state after it; undone, the one before."""
+    after, other = state.copy(), state.copy()
+    result = execute_block(block, after, workers=workers, changes=True)
+    changes = Changes.decode(result.changes.encode())
+    assert changes == result.changes, "changes don't come back from their bytes"
+    root = other.root()
+    other.apply(changes)
+    assert other.root() == after.root(), "a block's changes give another state than the block"
+    other.apply(changes.inverse())
+    assert other.root() == root, "the inverse of a block's changes doesn't undo them"
+
+
+def stateless(block, state, workers=1, how=None):
+    """On its witness alone a block comes to the same. `how` may change the witness: the same then, or an error."""
+    parent = Header(number=block.header.number - 1, state_root=state.root(), fork="Frontier")
+    block = replace(block, header=replace(block.header, parent_hash=parent.hash, block_hashes={}))
+    after = state.copy()
+    result = execute_block(block, after, workers=workers, witness=True, ancestors=[parent])
+    witness = result.witness if how is None else how(result.witness)
+    other = execute_stateless(block, witness)
+    assert other.state_root == after.root(), "on its witness a block gives another state"
+    assert [one.encode() for one in other.receipts] == [one.encode() for one in result.receipts], "other receipts"

@@ -21,6 +21,7 @@ BEGIN = ("s0 = State(accounts())", MODELLED)
 IMPORTS = """\
 import contextlib, copy, gc, gzip, io, json, operator, os, pickle, random, resource, signal, sys, tempfile, threading, time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 import numpy
 import evmcore
