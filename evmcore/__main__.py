@@ -16,7 +16,7 @@ from . import __version__
 from .errors import EvmError, UnusableInput
 from .tools.output import EXIT_MISMATCH, EXIT_UNUSABLE, complain, write_nowhere
 
-COMMANDS = ("replay", "import", "run", "disasm", "statetest", "blocktest", "txtest", "conformance")
+COMMANDS = ("replay", "import", "witness", "run", "disasm", "statetest", "blocktest", "txtest", "conformance")
 # A command's file in tools/ where it can't be named as the command is.
 MODULES = {"import": "importing"}
 EXIT_INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended

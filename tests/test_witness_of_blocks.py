@@ -8,11 +8,13 @@ from dataclasses import replace
 from random import Random
 
 import pytest
+from chain_builder import grow, new_genesis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evmcore import (
     Block,
+    EvmError,
     ExecutionWitness,
     Header,
     InvalidTransaction,
@@ -31,6 +33,7 @@ from evmcore import (
     execute_stateless,
     keccak256,
 )
+from evmcore.conformance.stateless import StatelessChain, WitnessFault
 
 ACCOUNTS = [bytes([n]) * 20 for n in range(1, 30)]
 SENDERS = [bytes([0x90 + n]) * 20 for n in range(3)]
@@ -126,7 +129,7 @@ def system_contracts(state: State) -> State:
     return state
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from(FORKS))
 def test_a_block_comes_out_the_same_from_its_witness_alone(seed, fork):
     random = Random(seed)
@@ -374,3 +377,29 @@ def test_an_empty_block_needs_nothing_but_its_system_calls():
     rewarded = replace(block, header=replace(block.header, fork="Homestead", base_fee_per_gas=None))
     result = execute_block(rewarded, State({SENDERS[0]: {"balance": 1}}), witness=True)
     assert len(result.witness.state) == 1
+
+
+@pytest.mark.parametrize("network", ["Frontier", "BerlinToLondonAt5", "London", "Cancun", "Prague"])
+@pytest.mark.parametrize("strategy", ["sequential", "optimistic"])
+def test_a_chain_is_imported_from_witnesses_alone(network, strategy):
+    genesis = new_genesis(network)
+    chain = StatelessChain(genesis, workers=2, strategy=strategy)
+    grow(chain, 7)
+    assert chain.head.number == 7
+    assert chain.state_of(chain.head).root() == chain.head.header.state_root
+
+
+def test_a_block_that_differs_from_its_witness_fails_its_test(monkeypatch):
+    chain = StatelessChain(new_genesis("Cancun"))
+    grow(chain, 2)
+    whole = State.from_witness
+
+    def without_codes(witness, root):
+        return whole(replace(witness, state=witness.state[1:]), root)
+
+    monkeypatch.setattr(
+        "evmcore.conformance.stateless.State", type("Less", (), {"from_witness": staticmethod(without_codes)})
+    )
+    with pytest.raises(WitnessFault, match="from the witness alone: "):
+        grow(chain, 1)
+    assert not issubclass(WitnessFault, EvmError)

@@ -21,6 +21,7 @@ from ..statistics import Strategy
 from .discovery import Selection, load_tests
 from .exceptions import is_expected
 from .results import CaseResult
+from .stateless import StatelessChain, WitnessFault
 
 __all__ = ["run_block_test", "run_file"]
 
@@ -47,12 +48,14 @@ def run_file(
     network: str | None = None,
     workers: int | None = None,
     strategy: Strategy | None = None,
+    stateless: bool = False,
 ) -> list[CaseResult]:
     """The tests of a file that are wanted; a file without block tests gives none. Raises UnusableInput.
 
     network   only tests of this one, in any case: a fork, or a transition such as BerlinToLondonAt5
     strategy  as for `execute_block`; None: sequential
     workers   threads to execute a block with; None: 1, or, if there is a strategy, 2 and then 4
+    stateless whether each block is executed again, from its witness alone
     """
     selection = selection or Selection()
     counts = (workers,) if workers is not None else (1,) if strategy is None else _PARALLEL_WORKERS
@@ -68,7 +71,9 @@ def run_file(
             results.append(CaseResult(name, of, 0, False, None, None, path, reason))
             continue
         for count in counts:
-            result = run_block_test(name, test, path, workers=count, strategy=strategy or "sequential")
+            result = run_block_test(
+                name, test, path, workers=count, strategy=strategy or "sequential", stateless=stateless
+            )
             if not result.is_passed:
                 break
         if not result.is_passed and len(counts) > 1:
@@ -87,20 +92,28 @@ def _draft_in(network: str) -> str | None:
 
 
 def run_block_test(
-    name: str, test: Mapping[str, Any], file: str = "", *, workers: int | None = 1, strategy: Strategy = "auto"
+    name: str,
+    test: Mapping[str, Any],
+    file: str = "",
+    *,
+    workers: int | None = 1,
+    strategy: Strategy = "auto",
+    stateless: bool = False,
 ) -> CaseResult:
     """Run one test. Nothing that it holds makes it raise: what is wrong is in the result.
 
     workers, strategy  as for `execute_block`
+    stateless          whether each block is executed again, from its witness alone
     """
     network = str(test.get("network"))
     chain: Chain | None = None
     error_text: str | None = None
     try:
-        chain = Chain(_genesis(test, _schedule(test, network)), workers=workers, strategy=strategy)
+        kind = StatelessChain if stateless else Chain
+        chain = kind(_genesis(test, _schedule(test, network)), workers=workers, strategy=strategy)
         _import_blocks(chain, test["blocks"], network)
         _check_end(chain, test)
-    except _Failure as failure:
+    except (_Failure, WitnessFault) as failure:
         error_text = str(failure)
     except (EvmError, KeyError, TypeError, ValueError, AttributeError) as error:
         error_text = f"{type(error).__name__}: {error}"

@@ -37,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="threads to execute a block with (default: 1; with --strategy, 2 and 4)",
     )
     parser.add_argument(
+        "--stateless", action="store_true", help="execute each block again, from the witness that it makes alone"
+    )
+    parser.add_argument(
         "--strategy", choices=testing.strategies(), metavar="S", help=f"one of {', '.join(testing.strategies())}"
     )
 
@@ -70,6 +73,7 @@ def main(arguments: argparse.Namespace) -> int:
         selection=Selection(fork=fork, names=arguments.run),
         network=network,
         workers=arguments.workers,
+        stateless=arguments.stateless,
         strategy=arguments.strategy or (None if arguments.workers is None else "auto"),
     )
     # The threads are the blocks'; the files go through one process.

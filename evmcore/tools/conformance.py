@@ -29,6 +29,7 @@ EXAMPLES = """\
   evmcore conformance
   EVMCORE_TESTS=~/tests evmcore conformance --suite legacy --workers 8
   evmcore conformance --sample 10 --no-write
+  evmcore conformance --stateless --suite legacy
 
 exit status: 0 all cases pass, 1 one fails, 2 no fixtures, or unusable ones
 """
@@ -62,6 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="run state tests as blocks, and blocks with 2 and 4 threads, against the sequential result",
     )
+    parser.add_argument(
+        "--stateless",
+        action="store_true",
+        help="blockchain tests alone: every block makes its witness and is executed again from that alone; no file is written",
+    )
     parser.add_argument("--no-write", action="store_true", help="print the table and write no file")
     parser.add_argument("--optional", action="store_true", help="where there are no fixtures, say so and exit with 0")
 
@@ -77,6 +83,8 @@ def main(arguments: argparse.Namespace) -> int:
         print(f"{missing}: nothing is run")
         return EXIT_OK
     suites = [suite for suite in suites_of(root) if arguments.suite is None or arguments.suite.search(suite.name)]
+    if arguments.stateless:
+        suites = [suite for suite in suites if suite.kind == "blockchain"]
     selection = Selection(skips=load_skips(project / SKIPS), sample=arguments.sample)
     workers = processors() if arguments.workers is None else arguments.workers
     run_file = partial(
@@ -84,6 +92,7 @@ def main(arguments: argparse.Namespace) -> int:
         kinds=tuple((str(suite.folder), suite.kind) for suite in suites),
         selection=selection,
         strategy=arguments.strategy,
+        stateless=arguments.stateless,
     )
     tally = Tally(tuple(suite.name for suite in suites))
     speed = Speed()
@@ -98,7 +107,10 @@ def main(arguments: argparse.Namespace) -> int:
     print(
         f"{total.passed:,} passed, {total.failed:,} failed, {total.skipped:,} skipped in {seconds:.0f} s, {workers} processes"
     )
-    if not arguments.no_write and arguments.suite is None and arguments.sample == 1 and arguments.strategy is None:
+    is_all = (
+        arguments.suite is None and arguments.sample == 1 and arguments.strategy is None and not arguments.stateless
+    )
+    if not arguments.no_write and is_all:
         how = f"All of it takes {speed.all_seconds / 60:.0f} minutes of one core. {speed.rate()}"
         write_file(project / "conformance.md", conformance_page(tally, COMMAND, how).encode())
         write_between(project / "README.md", readme_section(tally, COMMAND, how))
@@ -131,7 +143,11 @@ def _run_suites(
 
 
 def run_suite_file(
-    path: str, kinds: tuple[tuple[str, str], ...], selection: Selection, strategy: Strategy | None
+    path: str,
+    kinds: tuple[tuple[str, str], ...],
+    selection: Selection,
+    strategy: Strategy | None,
+    stateless: bool = False,
 ) -> list[CaseResult]:
     """The cases of a file of one of the suites, which are given by folder and kind; several run beside each other."""
     kind = next(kind for folder, kind in kinds if path.startswith(folder + os.sep))
@@ -142,7 +158,7 @@ def run_suite_file(
     if kind == "blockchain":
         from ..conformance import block_tests
 
-        return block_tests.run_file(path, selection, strategy=strategy)
+        return block_tests.run_file(path, selection, strategy=strategy, stateless=stateless)
     if strategy is not None:
         from ..conformance import state_blocks
 
