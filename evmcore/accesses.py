@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,9 +15,11 @@ from typing import Any
 import numpy as np
 import orjson
 
+from .access_list import AccountEntry, decode_accesses, encode_accesses, entries_of, rows_of
 from .errors import UnusableInput
 from .files import read_json, write_file
 from .hexadecimal import shown
+from .receipt import keccak256
 
 __all__ = ["ACCOUNT_DTYPE", "SLOT_DTYPE", "TRANSACTION_DTYPE", "Accesses"]
 
@@ -48,6 +49,13 @@ SLOT_DTYPE = np.dtype(
 WROTE_BALANCE, WROTE_NONCE, WROTE_CODE, TOUCHED, CREATED, DESTROYED = 1, 2, 4, 8, 16, 32
 VALUES = WROTE_BALANCE | WROTE_NONCE | WROTE_CODE
 LIFETIMES = {"touched": TOUCHED, "destroyed": DESTROYED}
+_ROWS = {
+    "transactions": TRANSACTION_DTYPE,
+    "accounts": ACCOUNT_DTYPE,
+    "slots": SLOT_DTYPE,
+    "system_accounts": ACCOUNT_DTYPE,
+    "system_slots": SLOT_DTYPE,
+}
 
 
 @dataclass(slots=True)
@@ -58,34 +66,52 @@ class Accesses:
     accounts      ACCOUNT_DTYPE: each account that a transaction read or wrote
     slots         SLOT_DTYPE: each slot that a transaction read or wrote; `value` is the one afterwards
     codes         the codes that were written; `code` of an account row is a place in it, -1 for none
+    system_accounts, system_slots
+                  the same of what the block does outside its transactions: of the system calls before the first one, then of
+                  rewards, withdrawals and system calls after the last one, each taken as one. `transaction` is the block access
+                  index there: 0, or one more than there are transactions
     """
 
     transactions: np.ndarray = field(default_factory=lambda: np.empty(0, TRANSACTION_DTYPE))
     accounts: np.ndarray = field(default_factory=lambda: np.empty(0, ACCOUNT_DTYPE))
     slots: np.ndarray = field(default_factory=lambda: np.empty(0, SLOT_DTYPE))
     codes: tuple[bytes, ...] = ()
+    system_accounts: np.ndarray = field(default_factory=lambda: np.empty(0, ACCOUNT_DTYPE))
+    system_slots: np.ndarray = field(default_factory=lambda: np.empty(0, SLOT_DTYPE))
     _indexed: Any = field(default=None, init=False, repr=False)  # what a run made of it, for the next run; the core's
 
     def __post_init__(self) -> None:
-        for name, kind in (("transactions", TRANSACTION_DTYPE), ("accounts", ACCOUNT_DTYPE), ("slots", SLOT_DTYPE)):
+        for name, kind in _ROWS.items():
             rows = getattr(self, name)
             if not isinstance(rows, np.ndarray) or rows.dtype != kind or rows.ndim != 1:
-                raise UnusableInput(f"accesses.{name}: {shown(rows)} is no array of {name.upper()[:-1]}_DTYPE")
+                wanted = name.removeprefix("system_").upper()[:-1]
+                raise UnusableInput(f"accesses.{name}: {shown(rows)} is no array of {wanted}_DTYPE")
         if not isinstance(self.codes, (list, tuple)) or not all(type(code) is bytes for code in self.codes):
             raise UnusableInput(f"accesses.codes: {shown(self.codes)} is no sequence of bytes")
         self.codes = tuple(self.codes)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Accesses, (self.transactions, self.accounts, self.slots, self.codes)
+        parts = (self.transactions, self.accounts, self.slots, self.codes, self.system_accounts, self.system_slots)
+        return Accesses, parts
 
     @classmethod
-    def from_rows(cls, transactions: bytes, accounts: bytes, slots: bytes, codes: Iterable[bytes]) -> Accesses:
+    def from_rows(
+        cls,
+        transactions: bytes,
+        accounts: bytes,
+        slots: bytes,
+        codes: Iterable[bytes],
+        system_accounts: bytes = b"",
+        system_slots: bytes = b"",
+    ) -> Accesses:
         """From packed rows, as the core writes them."""
         return cls(
             np.frombuffer(transactions, TRANSACTION_DTYPE),
             np.frombuffer(accounts, ACCOUNT_DTYPE),
             np.frombuffer(slots, SLOT_DTYPE),
             tuple(codes),
+            np.frombuffer(system_accounts, ACCOUNT_DTYPE),
+            np.frombuffer(system_slots, SLOT_DTYPE),
         )
 
     def __eq__(self, other: object) -> bool:
@@ -94,115 +120,97 @@ class Accesses:
         return self.to_json() == other.to_json()
 
     def to_json(self) -> list[dict[str, Any]]:
-        """The block access list in the shape of EIP-7928: accounts by address; index 1 is the first transaction.
+        """The block access list in the shape of EIP-7928: accounts by address; index 1 is the first transaction,
+        0 what comes before it.
 
         Where an account was destroyed, or only touched, it has `lifetimeChanges` too: before Cancun and Spurious Dragon
         the values alone don't tell.
         """
-        accounts: dict[bytes, dict[str, Any]] = {}
-
-        def entry(address: bytes) -> dict[str, Any]:
-            if address not in accounts:
-                accounts[address] = {
-                    "address": "0x" + address.hex(),
-                    "storageChanges": defaultdict(list),
-                    "storageReads": set(),
-                    "balanceChanges": [],
-                    "nonceChanges": [],
-                    "codeChanges": [],
-                }
-            return accounts[address]
-
-        for row in self.accounts:
-            account = entry(row["address"].tobytes())
-            index = hex(int(row["transaction"]) + 1)
-            if row["writes"] & WROTE_BALANCE:
-                balance = int.from_bytes(row["balance"].tobytes(), "big")
-                account["balanceChanges"].append({"blockAccessIndex": index, "postBalance": hex(balance)})
-            if row["writes"] & WROTE_NONCE:
-                account["nonceChanges"].append({"blockAccessIndex": index, "postNonce": hex(int(row["nonce"]))})
-            if row["writes"] & WROTE_CODE:
-                if row["code"] >= len(self.codes):
-                    raise UnusableInput(f"accesses.accounts: a row has code {row['code']}, there are {len(self.codes)}")
-                code = self.codes[row["code"]] if row["code"] >= 0 else b""
-                account["codeChanges"].append({"blockAccessIndex": index, "newCode": "0x" + code.hex()})
-            if row["writes"] & DESTROYED or (row["writes"] & (TOUCHED | VALUES) == TOUCHED):
-                change = {"blockAccessIndex": index, "is": "destroyed" if row["writes"] & DESTROYED else "touched"}
-                account.setdefault("lifetimeChanges", []).append(change)
-        for row in self.slots:
-            account = entry(row["address"].tobytes())
-            slot = int.from_bytes(row["slot"].tobytes(), "big")
-            if row["is_write"]:
-                value = int.from_bytes(row["value"].tobytes(), "big")
-                account["storageChanges"][slot].append(
-                    {"blockAccessIndex": hex(int(row["transaction"]) + 1), "postValue": hex(value)}
-                )
-            else:
-                account["storageReads"].add(slot)
         result = []
-        for _, account in sorted(accounts.items()):
-            changes = account["storageChanges"]
-            account["storageReads"] = [hex(slot) for slot in sorted(account["storageReads"] - set(changes))]
-            account["storageChanges"] = [{"slot": hex(slot), "slotChanges": changes[slot]} for slot in sorted(changes)]
-            result.append(account)
+        for account in entries_of(self):
+            entry: dict[str, Any] = {
+                "address": "0x" + account.address.hex(),
+                "storageChanges": [
+                    {"slot": hex(slot), "slotChanges": _shown_changes(account.slots[slot], "postValue")}
+                    for slot in sorted(account.slots)
+                ],
+                "storageReads": [hex(slot) for slot in sorted(account.reads - set(account.slots))],
+                "balanceChanges": _shown_changes(account.balances, "postBalance"),
+                "nonceChanges": _shown_changes(account.nonces, "postNonce"),
+                "codeChanges": _shown_changes(account.codes, "newCode"),
+            }
+            lives = [
+                {"blockAccessIndex": hex(index), "is": "destroyed" if writes & DESTROYED else "touched"}
+                for index, writes in account.lives
+                if writes & DESTROYED or writes & (TOUCHED | VALUES) == TOUCHED
+            ]
+            if lives:
+                entry["lifetimeChanges"] = lives
+            result.append(entry)
         return result
+
+    def encode(self) -> bytes:
+        """The block access list as RLP (EIP-7928): with what the block does outside its transactions, as far as the rows have it.
+
+        raise   UnusableInput for rows that change one thing twice in one transaction
+
+        How an account ended before Cancun has no form in it; `to_json` has.
+        """
+        return encode_accesses(self)
+
+    @property
+    def hash(self) -> bytes:
+        """keccak-256 of `encode`, 32 bytes: `block_access_list_hash` of a header (EIP-7928)."""
+        return keccak256(self.encode())
+
+    @classmethod
+    def decode(cls, encoded: bytes) -> Accesses:
+        """From a block access list as RLP, of which nothing is taken for granted. Raises DecodeError or UnusableInput, with the place.
+
+        Where a list from elsewhere has changes after the last transaction, they are rows like those of one transaction more.
+        """
+        return cls._of(decode_accesses(encoded))
+
+    @classmethod
+    def _of(cls, entries: list[AccountEntry]) -> Accesses:
+        accounts, slots, first_accounts, first_slots, codes = rows_of(entries)
+        return cls(
+            accounts=np.array(accounts, ACCOUNT_DTYPE),
+            slots=np.array(slots, SLOT_DTYPE),
+            codes=tuple(codes),
+            system_accounts=np.array(first_accounts, ACCOUNT_DTYPE),
+            system_slots=np.array(first_slots, SLOT_DTYPE),
+        )
 
     @classmethod
     def from_json(cls, value: Iterable[Mapping[str, Any]]) -> Accesses:
         """From a block access list in the shape of EIP-7928. Changes of system calls (index 0, n + 1) are left out by
         `execute_block`, which makes them itself. Raises UnusableInput, which names the account."""
-        accounts: list[tuple[Any, ...]] = []
-        slots: list[tuple[Any, ...]] = []
-        codes: list[bytes] = []
+        entries: list[AccountEntry] = []
         if not isinstance(value, (list, tuple)):
             raise UnusableInput(f"accesses: {shown(value)} is not a list of accounts")
         for item in value:
             try:
-                address = np.frombuffer(bytes.fromhex(item["address"][2:]), "u1")
-                if len(address) != 20:
-                    raise ValueError(f"{len(address)} bytes instead of 20")
-                changes: dict[int, dict[str, Any]] = defaultdict(dict)
+                account = AccountEntry(bytes.fromhex(item["address"][2:]))
+                if len(account.address) != 20:
+                    raise ValueError(f"{len(account.address)} bytes instead of 20")
                 for change in _list(item, "balanceChanges"):
-                    changes[_index(change)]["balance"] = _number(change["postBalance"])
+                    account.balances.append((_index(change), _number(change["postBalance"])))
                 for change in _list(item, "nonceChanges"):
-                    changes[_index(change)]["nonce"] = _number(change["postNonce"], 64)
+                    account.nonces.append((_index(change), _number(change["postNonce"], 64)))
                 for change in _list(item, "codeChanges"):
-                    changes[_index(change)]["code"] = bytes.fromhex(change["newCode"][2:])
+                    account.codes.append((_index(change), bytes.fromhex(change["newCode"][2:])))
                 for change in _list(item, "lifetimeChanges"):
-                    changes[_index(change)]["writes"] = LIFETIMES[change["is"]]
-                for index, change in changes.items():
-                    writes = change.get("writes", 0)
-                    code = -1
-                    if "balance" in change:
-                        writes |= WROTE_BALANCE
-                    if "nonce" in change:
-                        writes |= WROTE_NONCE
-                    if "code" in change:
-                        writes |= WROTE_CODE
-                        code = len(codes)
-                        codes.append(change["code"])
-                    if index > 0:
-                        balance = np.frombuffer(change.get("balance", 0).to_bytes(32, "big"), "u1")
-                        accounts.append((index - 1, address, 0, writes, code, change.get("nonce", 0), balance))
-                if not changes:
-                    accounts.append(
-                        (0, address, 0, 0, -1, 0, np.zeros(32, "u1"))
-                    )  # which transaction read it isn't said
-                for slot in _list(item, "storageReads"):
-                    key = np.frombuffer(_number(slot).to_bytes(32, "big"), "u1")
-                    slots.append((0, address, key, np.zeros(32, "u1"), 0))
+                    account.lives.append((_index(change), LIFETIMES[change["is"]]))
+                account.reads.update(_number(slot) for slot in _list(item, "storageReads"))
                 for slot in _list(item, "storageChanges"):
-                    key = np.frombuffer(_number(slot["slot"]).to_bytes(32, "big"), "u1")
+                    changes = account.slots.setdefault(_number(slot["slot"]), [])
                     for change in _list(slot, "slotChanges"):
-                        index = _index(change)
-                        word = np.frombuffer(_number(change["postValue"]).to_bytes(32, "big"), "u1")
-                        if index > 0:
-                            slots.append((index - 1, address, key, word, 1))
+                        changes.append((_index(change), _number(change["postValue"])))
             except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
                 raise UnusableInput(f"accesses of {shown(item)}: {type(error).__name__}: {error}") from None
-        accounts.sort(key=lambda row: row[0])
-        slots.sort(key=lambda row: row[0])
-        return cls(accounts=np.array(accounts, ACCOUNT_DTYPE), slots=np.array(slots, SLOT_DTYPE), codes=tuple(codes))
+            entries.append(account)
+        return cls._of(entries)
 
     def piece(self, first: int, last: int) -> Accesses:
         """Those of the transactions from `first` to before `last`, numbered from 0: for `execute_block(..., piece=Piece(first, last, …))`.
@@ -268,6 +276,14 @@ def _list(item: Mapping[str, Any], key: str) -> list[Any]:
     if not isinstance(value, (list, tuple)):
         raise TypeError(f"{key}: {shown(value)} is not a list")
     return list(value)
+
+
+def _shown_changes(changes: list[tuple[int, Any]], name: str) -> list[dict[str, str]]:
+    """A list of changes in JSON, with the value under that name."""
+    return [
+        {"blockAccessIndex": hex(index), name: "0x" + value.hex() if isinstance(value, bytes) else hex(value)}
+        for index, value in changes
+    ]
 
 
 def _index(change: Mapping[str, Any]) -> int:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._core import _apply_changes, _state_changes
+from ._core import Changes, _apply_changes, _state_changes
 
 if TYPE_CHECKING:
-    from ._core import Changes, State
+    from ._core import State
+    from .accesses import Accesses
 
 __all__ = ["apply_to", "changes_since"]
 
 
-def apply_to(state: State, changes: Changes, check: bool) -> None:
+def apply_to(state: State, changes: Changes | Accesses, check: bool) -> None:
     """See `State.apply`."""
-    _apply_changes(state, changes, check)
+    if isinstance(changes, Changes):
+        _apply_changes(state, changes, check)
+        return
+    from .access_list import apply_accesses
+    from .accesses import Accesses
+
+    if not isinstance(changes, Accesses):
+        raise TypeError(f"changes: expected Changes or Accesses, got {type(changes).__name__}")
+    apply_accesses(state, changes)
 
 
 def changes_since(state: State, snapshot: int) -> Changes:

@@ -53,6 +53,14 @@ def _apply_changes(State state not None, Changes changes not None, check):
             fetcher.fetch_missing(error, unknown_of(state, changed_keys(changes)))
 
 
+def _fetch_unknown(State state not None, keys):
+    """Have a state know these keys, (address, slot or None). Raises MissingState where it has no source."""
+    unknown = unknown_of(state, set(keys))
+    if unknown and state.source is None:
+        raise errors.MissingState(*min(unknown, key=lambda key: (key[0], -1 if key[1] is None else key[1])))
+    _Fetcher(state).fetch(unknown)
+
+
 cdef set changed_keys(Changes changes):
     """(address, slot or None) of all that differs."""
     cdef const SlotChange* slot = changes.core.slots.data()

@@ -35,6 +35,8 @@ cdef Status system_call(Machine* m, BlockJob* job, const Address& contract, Byte
         return give_up(m, m.journal.failure, out)
     if job.witness != NULL and not job.witness.add_account(contract):
         return Status.OUT_OF_MEMORY
+    if job.system_accesses.is_wanted and not job.system_accesses.note(job.world[0], contract):
+        return Status.OUT_OF_MEMORY
     request.code = m.journal.read_code(target)
     request.is_delegated = False
     if m.journal.failure != Status.RUNNING:
@@ -68,6 +70,8 @@ cdef Status system_call(Machine* m, BlockJob* job, const Address& contract, Byte
     if not m.journal.extract(&job.system_effects):
         return Status.OUT_OF_MEMORY
     if job.witness != NULL and not job.witness.add(job.system_effects):
+        return Status.OUT_OF_MEMORY
+    if job.system_accesses.is_wanted and not job.system_accesses.note(job.world[0], job.system_effects):
         return Status.OUT_OF_MEMORY
     return job.world.apply(job.system_effects, job.rules.deletes_empty_accounts)
 
@@ -140,6 +144,8 @@ cdef Status add_balance(BlockJob* job, const Address& address, const u256& amoun
         out.missing = MissingKey()
         out.missing.address = address
         return status
+    if job.system_accesses.is_wanted and not job.system_accesses.note(job.world[0], address):
+        return Status.OUT_OF_MEMORY
     if amount.is_zero():
         if not account.exists:
             return Status.RUNNING if job.rules.deletes_empty_accounts else job.world.create(address)
@@ -243,12 +249,17 @@ cdef Status begin_opened_job(Machine* m, BlockJob* job) noexcept nogil:
     """The same where results are forgotten and the machine is open."""
     cdef Outcome system
     cdef Status status = begin_block(m, job, &system) if job.begins else Status.RUNNING
+    if job.system_accesses.is_wanted and status == Status.RUNNING and not job.system_accesses.finish(job.world[0], 0):
+        status = Status.OUT_OF_MEMORY
     return status if status == Status.RUNNING else job.fail_outside(status, system)
 
 
 cdef Status end_job(Machine* m, BlockJob* job) noexcept nogil:
     cdef Outcome system
     cdef Status status = end_block(m, job, &system) if job.ends else Status.RUNNING
+    if (job.system_accesses.is_wanted and status == Status.RUNNING
+            and not job.system_accesses.finish(job.world[0], <uint32_t>job.transactions.size() + 1)):
+        status = Status.OUT_OF_MEMORY
     return status if status == Status.RUNNING else job.fail_outside(status, system)
 
 

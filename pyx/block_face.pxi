@@ -137,6 +137,7 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
     core.world = use.world
     if core.witness != NULL:
         begin_witness(job, use.world, worker_count)
+    core.system_accesses.is_wanted = bool(record)
     started = evmcore_seconds()
     if native is not None:
         status = run_traced(job, tracer, native)

@@ -8,6 +8,7 @@ from core.state.changes cimport (
 from core.state.changes_codec cimport decode_changes, encode_changes
 from core.state.code cimport view_of
 from core.state.flat_codec cimport DecodedState
+from core.state.view cimport MissingKey
 from core.state.world cimport World
 
 cdef extern from *:
@@ -62,11 +63,14 @@ cdef class Changes:
         """Since an open checkpoint of a world that the caller holds."""
         cdef Changes self = Changes.__new__(Changes)
         cdef _Lease lease = lease_signals()
-        cdef cbool is_done
+        cdef MissingKey missing
+        cdef Status status
         with nogil:
-            is_done = world.changes_since(checkpoint, lease.poll, &self.core)
+            status = world.changes_since(checkpoint, lease.poll, &self.core, &missing)
         lease.finish_whole("the changes of a state")
-        or_memory_error(is_done)
+        if status == Status.MISSING_STATE:
+            raise errors.MissingState(from_address_bytes(missing.address), to_int(missing.slot) if missing.is_slot else None)
+        raise_status(status)
         return self
 
     def encode(self):

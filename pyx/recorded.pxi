@@ -7,16 +7,22 @@ from core.parallel.access_rows cimport AccountAccess, SlotAccess, TransactionAcc
 from core.parallel.engine cimport Engine
 from core.state.code cimport Code, view_of
 from core.state.effects cimport READ_CODE_BYTES, AccountEffect, Effects, WROTE_CODE, WROTE_NONCE
+from core.vm.system_accesses cimport SystemAccount, SystemSlot
 
 
 cdef tuple read_accesses(Engine* e):
-    """(transaction rows, account rows, slot rows, codes) of a recorded run, as bytes and a tuple of bytes."""
+    """(transaction rows, account rows, slot rows, codes) of a recorded run, then account rows and slot rows of what isn't its
+    transactions', with the block access index as `transaction`. Rows as bytes, codes a tuple of bytes."""
     cdef Vector[TransactionAccess] transactions
     cdef Vector[AccountAccess] accounts
     cdef Vector[SlotAccess] slots
     cdef TransactionAccess transaction
     cdef AccountAccess account
     cdef SlotAccess slot
+    cdef Vector[AccountAccess] system_accounts
+    cdef Vector[SlotAccess] system_slots
+    cdef SystemAccount* system_account
+    cdef SystemSlot* system_slot
     cdef Effects* effects
     cdef AccountEffect* effect
     cdef uint32_t i
@@ -50,9 +56,31 @@ cdef tuple read_accesses(Engine* e):
             to_big_endian(effects.slots[k].value, slot.value)
             slot.is_write = effects.slots[k].is_write
             append_to(slots, slot)
+    for k in range(e.job.system_accesses.accounts.size()):
+        system_account = &e.job.system_accesses.accounts[k]
+        account.transaction = system_account.index
+        memcpy(account.address, system_account.address.bytes, 20)
+        account.reads, account.writes = 0, system_account.writes
+        account.nonce = system_account.nonce if system_account.writes & WROTE_NONCE else 0
+        account.code = -1
+        if system_account.writes & WROTE_CODE:
+            account.code = len(codes)
+            codes.append(from_view(view_of(system_account.code)))
+        to_big_endian(system_account.balance, account.balance)
+        append_to(system_accounts, account)
+    for k in range(e.job.system_accesses.slots.size()):
+        system_slot = &e.job.system_accesses.slots[k]
+        slot.transaction = system_slot.index
+        memcpy(slot.address, system_slot.address.bytes, 20)
+        to_big_endian(system_slot.key, slot.slot)
+        to_big_endian(system_slot.value, slot.value)
+        slot.is_write = system_slot.is_write
+        append_to(system_slots, slot)
     return ((<const char*>transactions.data())[:transactions.size() * sizeof(TransactionAccess)],
             (<const char*>accounts.data())[:accounts.size() * sizeof(AccountAccess)],
-            (<const char*>slots.data())[:slots.size() * sizeof(SlotAccess)], tuple(codes))
+            (<const char*>slots.data())[:slots.size() * sizeof(SlotAccess)], tuple(codes),
+            (<const char*>system_accounts.data())[:system_accounts.size() * sizeof(AccountAccess)],
+            (<const char*>system_slots.data())[:system_slots.size() * sizeof(SlotAccess)])
 
 
 cdef class _AccessList:

@@ -697,16 +697,18 @@ cdef class State:
         raise_status(self.writer().set_other_slots(key, OtherSlots.NONE if complete else OtherSlots.UNKNOWN))
 
     def apply(self, changes, *, check=True):
-        """Apply Changes: afterwards the state is the one after them. All or nothing.
+        """Apply Changes, or the last writes of an Accesses: afterwards the state is the one after them. All or nothing.
 
-        check   whether each value before them must be the state's; False: set the values after them, whatever there was
+        check   whether each value before the changes must be the state's; False: set the values after them, whatever there was
         raise   StateDiffers, which names the account, the field and both values; MissingState
+
+        An Accesses has no values before, and is taken to be of a block since Spurious Dragon, which leaves no empty account (EIP-161).
         """
         from evmcore.applying import apply_to
         apply_to(self, changes, check)
 
     def changes_since(self, snapshot):
-        """The Changes since a snapshot, which stays: O(what was written since)."""
+        """The Changes since a snapshot, which stays: O(what was written since). MissingState for what a strict state didn't know then."""
         from evmcore.applying import changes_since
         return changes_since(self, snapshot)
 

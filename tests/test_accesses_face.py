@@ -143,7 +143,7 @@ def test_json_has_the_shape_of_eip_7928(recorded):
         for changes in account["storageChanges"]:
             indexes = [int(change["blockAccessIndex"], 16) for change in changes["slotChanges"]]
             assert indexes == sorted(set(indexes))
-            assert indexes[0] >= 1
+            assert indexes[0] >= 0  # what system calls change before the first transaction
     assert json.loads(json.dumps(accounts)) == accounts
 
 

@@ -112,11 +112,14 @@ size_t StateChanges::size_bytes() const noexcept {
     return size;
 }
 
-bool World::changes_since(uint64_t checkpoint, Poll* poll, StateChanges* out) const noexcept {
+Status World::changes_since(uint64_t checkpoint, Poll* poll, StateChanges* out, MissingKey* missing) const noexcept {
+    const auto stopped = [poll] {
+        return poll != nullptr && poll->abort.load(std::memory_order_relaxed) ? Status::ABORTED : Status::OUT_OF_MEMORY;
+    };
     out->clear();
     const size_t found = find_checkpoint(checkpoint);
     if (found == checkpoints_.size())
-        return false;
+        return Status::INTERNAL;
     const Checkpoint& from = checkpoints_[found];
     bool inserted;
 
@@ -125,55 +128,70 @@ bool World::changes_since(uint64_t checkpoint, Poll* poll, StateChanges* out) co
     FlatMap<uint32_t, uint8_t, PlaceHasher> seen;
     FlatMap<uint32_t, StorageOwner, StorageIdHasher> owners;
     if (!seen.reserve(account_undo_.size() - from.account_undo_size))
-        return false;
+        return stopped();
     bool has_wiped_slots = false;
     for (size_t i = from.account_undo_size; i < account_undo_.size(); ++i) {
         const AccountUndo& undo = account_undo_[i];
         if (seen.insert_or_find(undo.place, &inserted) == nullptr)
-            return false;
+            return stopped();
         if (!inserted)
             continue;
+        if (!knows(undo.record, KNOWS_ACCOUNT) || !knows(record(undo.place), KNOWS_ACCOUNT)) {
+            *missing = MissingKey{};
+            missing->address = undo.record.address;
+            return Status::MISSING_STATE;
+        }
         const uint32_t after_id = record(undo.place).storage_id;
         const bool is_wiped = undo.record.storage_id != after_id;
         const auto account = static_cast<uint32_t>(written.size());
         if (!written.push_back({&undo.record, undo.place, 0, is_wiped}))
-            return false;
+            return stopped();
         has_wiped_slots |= is_wiped && undo.record.slot_count != 0;
         StorageOwner* owner = owners.insert_or_find(undo.record.storage_id, &inserted);
         if (owner == nullptr)
-            return false;
+            return stopped();
         *owner = {account, true, !is_wiped};
         if (is_wiped) {
             owner = owners.insert_or_find(after_id, &inserted);
             if (owner == nullptr)
-                return false;
+                return stopped();
             *owner = {account, false, true};
         }
         if (i % POLLED_PIECE == 0 && should_stop(poll))
-            return false;
+            return stopped();
     }
     Vector<uint32_t> order;
     for (uint32_t i = 0; i < written.size(); ++i)
         if (!order.push_back(i))
-            return false;
+            return stopped();
     if (!sort_polled(
             order.begin(), order.size(),
             [&](uint32_t a, uint32_t b) { return written[a].before->address < written[b].before->address; }, poll))
-        return false;
+        return stopped();
     for (uint32_t rank = 0; rank < order.size(); ++rank)
         written[order[rank]].rank = rank;
 
     FlatMap<SlotKey, u256, SeededHash> earlier;
     if (!earlier.reserve(new_slots_.size() - from.new_slots_size + slot_undo_.size() - from.slot_undo_size))
-        return false;
-    for (size_t i = from.new_slots_size; local_ == nullptr && i < new_slots_.size(); ++i)
-        *earlier.insert_or_find(new_slots_[i], &inserted) = u256{};  // there is room; a local state's were read, then written
+        return stopped();
+    // A local state's were read, and then written.
+    for (size_t i = from.new_slots_size; local_ == nullptr && i < new_slots_.size(); ++i) {
+        *earlier.insert_or_find(new_slots_[i], &inserted) = u256{};  // there is room
+        const StorageOwner* owner = is_strict_ ? owners.find(new_slots_[i].account) : nullptr;
+        if (owner != nullptr && owner->is_before && absent_slot(written[owner->account].before) != Status::RUNNING) {
+            *missing = MissingKey{};
+            missing->address = written[owner->account].before->address;
+            missing->slot = new_slots_[i].slot;
+            missing->is_slot = true;
+            return Status::MISSING_STATE;
+        }
+    }
     for (size_t i = from.slot_undo_size; i < slot_undo_.size(); ++i) {
         u256* value = earlier.insert_or_find(slot_undo_[i].key, &inserted);
         if (inserted)
             *value = slot_undo_[i].value;
         if (i % POLLED_PIECE == 0 && should_stop(poll))
-            return false;
+            return stopped();
     }
     Vector<FoundSlot> slots;
     bool is_ok = true;
@@ -187,10 +205,10 @@ bool World::changes_since(uint64_t checkpoint, Poll* poll, StateChanges* out) co
             is_ok = slots.push_back({written[owner->account].rank, {key.slot, was, after}}) && is_ok;
     });
     if (!is_ok)
-        return false;
+        return stopped();
     for (size_t begin = 0; has_wiped_slots && begin < slot_places(); begin += POLLED_PIECE) {
         if (should_stop(poll))
-            return false;
+            return stopped();
         for_each_slot_in(begin, begin + POLLED_PIECE, [&](const SlotKey& key, const u256& value) {
             const StorageOwner* owner = owners.find(key.account);
             if (owner == nullptr || !owner->is_before || owner->is_after)
@@ -206,7 +224,7 @@ bool World::changes_since(uint64_t checkpoint, Poll* poll, StateChanges* out) co
             slots.begin(), slots.size(),
             [](const FoundSlot& a, const FoundSlot& b) { return a.rank != b.rank ? a.rank < b.rank : a.slot.key < b.slot.key; },
             poll))
-        return false;
+        return stopped();
 
     Vector<CodeUse> uses;
     Vector<const Code*> codes_of;  // before and after, of each account that is kept
@@ -227,7 +245,7 @@ bool World::changes_since(uint64_t checkpoint, Poll* poll, StateChanges* out) co
                 both.before = both.before.is_zero() ? slot.before : both.before;
                 both.after = both.after.is_zero() ? slot.after : both.after;
             } else if (!out->slots.push_back(slot)) {
-                return false;
+                return stopped();
             }
         }
         for (size_t i = first; i < out->slots.size(); ++i)
@@ -243,10 +261,10 @@ bool World::changes_since(uint64_t checkpoint, Poll* poll, StateChanges* out) co
             continue;
         }
         if (!out->accounts.push_back(change) || !codes_of.push_back(was) || !codes_of.push_back(is))
-            return false;
+            return stopped();
         for (const Code* code : {was, is})
             if (code != nullptr && !uses.push_back({code, is_other_code && code->has_bytes()}))
-                return false;
+                return stopped();
     }
 
     if (!sort_polled(
@@ -255,12 +273,12 @@ bool World::changes_since(uint64_t checkpoint, Poll* poll, StateChanges* out) co
                 return a.code->hash == b.code->hash ? a.is_change > b.is_change : a.code->hash < b.code->hash;
             },
             poll))
-        return false;
+        return stopped();
     for (const CodeUse& use : uses) {
         if (!out->codes.empty() && out->codes.back().hash == use.code->hash)
             continue;
         if (!out->codes.push_back({use.code->hash, nullptr}))
-            return false;
+            return stopped();
         if (use.is_change)
             out->codes.back().code = use.code->acquire();
     }
@@ -275,7 +293,7 @@ bool World::changes_since(uint64_t checkpoint, Poll* poll, StateChanges* out) co
         out->accounts[i].before.code = number(codes_of[2 * i]);
         out->accounts[i].after.code = number(codes_of[2 * i + 1]);
     }
-    return true;
+    return Status::RUNNING;
 }
 
 Status World::apply_changes(const StateChanges& changes, bool checks, Poll* poll, ChangeMismatch* mismatch) noexcept {

@@ -143,8 +143,8 @@ public:
     World* restored(const Observation* observation) const noexcept;
 
     // What differs from the state at an open checkpoint: O(what was written since), and one pass over all slots if an account that
-    // had slots was destroyed. False without memory or such a checkpoint, or when a poll that is given says stop.
-    [[nodiscard]] bool changes_since(uint64_t checkpoint, Poll* poll, StateChanges* out) const noexcept;
+    // had slots was destroyed. MISSING_STATE: a strict state didn't know it then. ABORTED when a poll that is given says stop.
+    Status changes_since(uint64_t checkpoint, Poll* poll, StateChanges* out, MissingKey* missing) const noexcept;
     // Sets all values after the changes. `checks`: if those before them are the state's. INTERNAL: one isn't, as `mismatch` tells,
     // which also names what is MISSING_STATE. The caller holds a checkpoint, to which it goes back if this isn't RUNNING.
     Status apply_changes(const StateChanges& changes, bool checks, Poll* poll, ChangeMismatch* mismatch) noexcept;

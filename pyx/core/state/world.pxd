@@ -11,7 +11,7 @@ from core.state.effects cimport Effects
 from core.state.local_reads cimport LocalReads
 from core.state.shared_trie cimport MissingNode, Ref
 from core.state.stored cimport OtherSlots
-from core.state.view cimport AccountState, StateView
+from core.state.view cimport AccountState, MissingKey, StateView
 
 cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
     cppclass AccountRecord:
@@ -70,7 +70,7 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
         cbool revert(uint64_t)
         cbool release(uint64_t)
         Status apply(const Effects&, cbool deletes_empty)
-        cbool changes_since(uint64_t checkpoint, Poll*, StateChanges* out)
+        Status changes_since(uint64_t checkpoint, Poll*, StateChanges* out, MissingKey*)
         Status apply_changes(const StateChanges&, cbool checks, Poll*, ChangeMismatch*)
         cbool root(Hash* out, Poll*)
         World* base_without_trie()

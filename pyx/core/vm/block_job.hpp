@@ -7,6 +7,7 @@
 #include "block_hashes.hpp"
 #include "execution_counts.hpp"
 #include "outcome.hpp"
+#include "system_accesses.hpp"
 
 namespace evmcore {
 
@@ -107,6 +108,7 @@ struct BlockJob {
 
     OutcomeList outcomes;
     Effects system_effects;
+    SystemAccesses system_accesses;
     BlockRoom room;
     Bloom bloom{};
     Vector<Bytes> requests;          // type byte and data (EIP-7685), empty ones left out
@@ -123,6 +125,7 @@ struct BlockJob {
         room = room_before;
         bloom.fill(0);
         requests.clear();
+        system_accesses.clear();
         failed_index = SIZE_MAX;
         counts = ExecutionCounts{};
         return true;

@@ -14,6 +14,7 @@ from core.vm.block_hashes cimport KnownBlockHashes
 from core.vm.execution_counts cimport ExecutionCounts
 from core.vm.frame cimport BlockContext
 from core.vm.outcome cimport Bloom, Outcome
+from core.vm.system_accesses cimport SystemAccesses
 
 cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
     cppclass OutcomeList:
@@ -51,6 +52,7 @@ cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
         WitnessRecord* witness
         OutcomeList outcomes
         Effects system_effects
+        SystemAccesses system_accesses
         BlockRoom room
         Bloom bloom
         Vector[Bytes] requests
