@@ -16,9 +16,9 @@ from . import __version__
 from .errors import EvmError, UnusableInput
 from .tools.output import EXIT_MISMATCH, EXIT_UNUSABLE, complain, write_nowhere
 
-COMMANDS = ("replay", "import", "witness", "run", "disasm", "statetest", "blocktest", "txtest", "conformance")
+COMMANDS = ("replay", "import", "db", "witness", "run", "disasm", "statetest", "blocktest", "txtest", "conformance")
 # A command's file in tools/ where it can't be named as the command is.
-MODULES = {"import": "importing"}
+MODULES = {"import": "importing", "db": "database"}
 EXIT_INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 TRACEBACK_VARIABLE = "EVMCORE_TRACEBACK"  # set: what nobody has thought of is shown whole
 

@@ -21,6 +21,14 @@ cdef int raise_status(Status status) except -1:
     raise errors.EvmError(status_text(status))
 
 
+cdef int raise_write(Status status, World* world) except -1:
+    """The same, where the source of a local state may have failed."""
+    if status != Status.RUNNING:
+        check_local(world)
+        raise_status(status)
+    return 0
+
+
 cdef class _SlotTable:
     """The slots of a state that are not zero, by account."""
     cdef SlotTable table
@@ -610,24 +618,24 @@ cdef class State:
         """Set the balance in wei; the account exists from then on."""
         cdef Address key = to_address_value(address, "address")
         cdef u256 word = to_word(_quantity(balance, "balance"), "balance")
-        raise_status(self.writer().set_balance(key, word))
+        raise_write(self.writer().set_balance(key, word), self.world.get())
 
     def set_nonce(self, address, nonce):
         cdef Address key = to_address_value(address, "address")
         cdef uint64_t number = to_u64(_quantity(nonce, "nonce"), "nonce")
-        raise_status(self.writer().set_nonce(key, number))
+        raise_write(self.writer().set_nonce(key, number), self.world.get())
 
     def set_code(self, address, code):
         cdef Address key = to_address_value(address, "address")
         cdef bytes data = given_code(code)
-        raise_status(self.writer().set_code(key, view_bytes(data)))
+        raise_write(self.writer().set_code(key, view_bytes(data)), self.world.get())
         self.world.get().tidy()
 
     def set_storage(self, address, slot, value):
         cdef Address key = to_address_value(address, "address")
         cdef u256 slot_word = to_word(_quantity(slot, "slot"), "slot")
         cdef u256 word = to_word(_quantity(value, "value"), "value")
-        raise_status(self.writer().set_slot(key, slot_word, word))
+        raise_write(self.writer().set_slot(key, slot_word, word), self.world.get())
         self.world.get().tidy()
 
     def set_account(self, address, account):
@@ -683,12 +691,12 @@ cdef class State:
             world.release(checkpoint)
         else:
             world.revert(checkpoint)
-        raise_status(status)
+        raise_write(status, world)
 
     def delete_account(self, address):
         """Remove an account with its code and storage; in a strict state it is then known to be absent."""
         cdef Address key = to_address_value(address, "address")
-        raise_status(self.writer().destroy(key))
+        raise_write(self.writer().destroy(key), self.world.get())
         self.world.get().tidy()
 
     def set_storage_complete(self, address, complete=True):

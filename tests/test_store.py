@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import shutil
 import subprocess
@@ -15,7 +16,9 @@ from helpers import ALICE, BOB, CONTRACT, ETHER, shared
 
 import evmcore
 from evmcore import Account, Block, State, assemble, call, execute_block
+from evmcore.__main__ import main
 from evmcore.chain import Chain, Genesis
+from evmcore.errors import EvmError, MissingNode
 from evmcore.tools.importing import _pieces
 
 pytest.importorskip("mdbx", reason="libmdbx is not installed; it has no package for this Python or machine")
@@ -359,3 +362,54 @@ def test_damage_is_an_error(tmp_path):
 def test_a_source_is_a_capsule_of_its_kind(source):
     with pytest.raises(TypeError, match=r"expected a capsule evmcore\.LocalSource"):
         State.from_local(source, bytes(32))
+
+
+# ---------------------------------------------------------------- commands
+
+
+def test_an_import_goes_on_where_it_stopped(tmp_path, capsys, blocks):
+    part = tmp_path / "part.rlp"
+    part.write_bytes(b"".join(blocks[:20]))
+    common = ["import", "--genesis", str(shared("chain", "genesis.json")), "--store", str(tmp_path / "db"), "--json"]
+    assert main([*common, str(part)]) == 0
+    capsys.readouterr()
+    assert main([*common, str(shared("chain", "chain.rlp"))]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(rows) == 55
+    assert all(row["ok"] for row in rows[:-1])
+    assert main(["db", "stat", str(tmp_path / "db"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["height"], told["tables"]["headers"][0], told["tables"]["transactions"][0]) == (54, 55, 249)
+    assert main(["db", "compact", str(tmp_path / "db")]) == 0
+    assert main(["db", "check", str(tmp_path / "db")]) == 0
+    assert "block 54: no faults" in capsys.readouterr().out
+
+
+def test_a_check_finds_what_is_wrong(tmp_path, capsys, genesis, blocks):
+    grown(tmp_path / "db", genesis, blocks[:5]).close()
+    path = str(tmp_path / "db")
+    with Store(path) as store:
+        snapshot = store._snapshot()
+        [(account, row)] = snapshot.rows("accounts", most=1)
+        [(node, _)] = snapshot.rows("nodes", most=1)
+        [(code, _)] = snapshot.rows("codes", most=1)
+        with store._writing() as writer:
+            writer.put("codes", code, b"\1\2")
+            writer.put("nodes", node, b"\3")
+            writer.put("nodes", b"\0\7\1\2\3\4", b"\3")
+            writer.remove("receipts", (3).to_bytes(8, "big"))
+    assert main(["db", "check", path]) == 1
+    out = capsys.readouterr().out
+    assert f"code 0x{code.hex()}: it has another hash" in out
+    assert "block 3: it has only one of body and receipts" in out
+    with Store(path) as store:
+        state = store.state()
+        state.set_balance(account, 5)
+        with pytest.raises(MissingNode):
+            state.root()
+        with store._writing() as writer:
+            writer.put("accounts", account, row[:1] + b"\x09" + row[2:])
+        with pytest.raises(EvmError, match=r"store: an account can't be read"):
+            store.state().get_balance(account)
+        with pytest.raises(EvmError, match=r"store: an account can't be read"):
+            store.state().set_balance(account, 7)

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from .._core import PARAMETERS, BlockResult, State, execute_block
 from ..block import Block
+from ..errors import EvmError
 from ..header import Header
 from ..statistics import Strategy
 from .body_rules import check_body, check_ommers, check_result
@@ -62,6 +63,9 @@ class Chain:
 
     workers, strategy  as for `execute_block`
     """
+
+    # What `add` may raise that says nothing of the block.
+    faults: tuple[type[EvmError], ...] = ()
 
     def __init__(self, genesis: Genesis, *, workers: int | None = 1, strategy: Strategy = "auto") -> None:
         self.schedule: Schedule = genesis.schedule

@@ -31,6 +31,8 @@ _ANCESTORS = 256
 class StoredChain(Chain):
     """The chain of a store, with its genesis: `add` takes a block, and what becomes the head is on disk when it returns."""
 
+    faults = (StoreError,)
+
     def __init__(self, store: Store, genesis: Genesis, *, workers: int | None = 1, strategy: Strategy = "auto") -> None:
         super().__init__(genesis, workers=workers, strategy=strategy)
         if store.genesis_hash != self.genesis.hash:

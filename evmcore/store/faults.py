@@ -25,6 +25,19 @@ _MEANINGS = {
 }
 
 
+# A write that was cut short may be told as a fault of the device.
+_OF_WRITING = {errno.EIO, errno.ENOSPC, errno.EDQUOT}
+_FULL_BYTES = 1 << 20
+
+
+def _free_bytes(path: str) -> int:
+    try:
+        disk = os.statvfs(path)
+    except (OSError, ValueError):
+        return _FULL_BYTES
+    return disk.f_bavail * disk.f_frsize
+
+
 class StoreError(EvmError):
     """A store that can't be opened, read or written. The message names it and says why."""
 
@@ -37,4 +50,6 @@ def told(path: str) -> Iterator[None]:
     except DatabaseFault as fault:
         code: int = fault.code
         meaning = _MEANINGS.get(code) or (os.strerror(code) if code > 0 else fault.text)
+        if code in _OF_WRITING and _free_bytes(path) < _FULL_BYTES:
+            meaning = "its disk is full"
         raise StoreError(f"store {path}: {meaning}") from fault

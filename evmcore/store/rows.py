@@ -20,12 +20,28 @@ from .._core import State
 from ..block import Block
 from ..receipt import EMPTY_CODE_HASH
 
-__all__ = ["account_rows", "body_of", "height_key", "join_block", "pieces"]
+__all__ = ["account_of", "account_rows", "body_of", "height_key", "join_block", "pieces"]
 
 _UNDO_PIECE_BYTES = 1 << 16
 _BATCH = 10_000
 _ACCOUNT = struct.Struct("<20s??B32s32sQQ32s32s")  # evmcore.changes.ACCOUNT_CHANGE_DTYPE
 _SLOT = struct.Struct("<I32s32s32s")  # SLOT_CHANGE_DTYPE
+
+
+def account_of(row: bytes) -> tuple[int, int, bytes | None, bool] | None:
+    """(balance, nonce, code hash or None, whether it has storage) of an account's row (pyx/store/database.hpp); None: it is none."""
+    flags, at = row[0] if row else 4, 1
+    numbers = []
+    for most in (8, 32):
+        size = row[at] if at < len(row) else 255
+        if size > most or at + 1 + size > len(row):
+            return None
+        numbers.append(int.from_bytes(row[at + 1 : at + 1 + size], "big"))
+        at += 1 + size
+    code_hash = row[at:] if flags & 1 else None
+    if flags > 3 or len(row) - at != (32 if flags & 1 else 0):
+        return None
+    return numbers[1], numbers[0], code_hash, bool(flags & 2)
 
 
 def height_key(height: int) -> bytes:

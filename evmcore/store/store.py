@@ -58,6 +58,7 @@ class Store:
         self._lock = threading.RLock()
         self._head_snapshot: _mdbx.Snapshot | None = None
         self._database: _mdbx.Database | None = None
+        self._key: tuple[int, int] | None = None  # while it is open
         load_mdbx()
         self._find_folder(genesis)
         self._key, self._database = _claim(self.path)
@@ -144,10 +145,9 @@ class Store:
         with self._lock:
             self._head_snapshot = None
             database, self._database = self._database, None
-            if database is not None:
-                _release(self._key, database)
-            elif hasattr(self, "_key"):
-                _CLAIMED.pop(self._key, None)
+            key, self._key = self._key, None
+            if key is not None:
+                _release(key, database)
 
     def __enter__(self) -> Store:
         return self
@@ -193,6 +193,11 @@ class Store:
     def oldest_height(self) -> int:
         """The lowest height whose state can be read, and to which the chain can go back."""
         return max(self.first_height, self.height - self.depth)
+
+    @property
+    def file_bytes(self) -> int:
+        """The size of its file, free pages included."""
+        return os.stat(os.path.join(self.path, _FILE)).st_size
 
     def state(self, height: int | None = None) -> State:
         """The state after a block: its own from then on, whatever is committed later. None: the head's.
@@ -477,8 +482,8 @@ def _open(path: str, most_bytes: int) -> _mdbx.Database:
 
 
 # The stores of this process, by device and inode of their folders, which libmdbx can't open twice. None: one is open; a database: it is
-# closed, but for the states that hold it.
-_CLAIMED: dict[tuple[int, int], _mdbx.Database | None] = {}
+# closed, but for the states that may hold it.
+_CLAIMED: dict[tuple[int, int], _mdbx.WeakDatabase | None] = {}
 _CLAIM_LOCK = threading.Lock()
 
 
@@ -487,18 +492,19 @@ def _claim(path: str) -> tuple[tuple[int, int], _mdbx.Database | None]:
     found = os.stat(path)
     key = found.st_dev, found.st_ino
     with _CLAIM_LOCK:
-        if key in _CLAIMED and _CLAIMED[key] is None:
+        weak = _CLAIMED.get(key)
+        if key in _CLAIMED and weak is None:
             raise StoreError(f"store {path}: this process has it open already")
-        database = _CLAIMED.get(key)
-        if database is not None and (database.holders == 1 or not database.is_of_this_process):
+        database = None if weak is None else weak.get()
+        if database is not None and not database.is_of_this_process:
             database = None
         _CLAIMED[key] = None
     return key, database
 
 
-def _release(key: tuple[int, int], database: _mdbx.Database) -> None:
+def _release(key: tuple[int, int], database: _mdbx.Database | None) -> None:
     with _CLAIM_LOCK:
-        if database.holders > 1:
-            _CLAIMED[key] = database
+        if database is not None and database.holders > 1:
+            _CLAIMED[key] = _mdbx.WeakDatabase(database)
         else:
             _CLAIMED.pop(key, None)

@@ -23,10 +23,14 @@ branch with the most total difficulty is the head. A block that is refused leave
 the next one. A file that was cut off is imported as far as it is whole.
 
 GENESIS.json has go-ethereum's form: config with the forks, alloc, and the header's members.
+
+--store DIR keeps the chain on disk (evmcore[store]): each block that becomes the head is durable when its line is printed. An import
+that was interrupted goes on where it stopped: blocks that are there are passed over.
 """
 EXAMPLES = """\
   evmcore import --genesis genesis.json chain.rlp
   evmcore import --genesis genesis.json chain.rlp --workers 4 --json | jq -c 'select(.ok | not)'
+  evmcore import --genesis genesis.json chain.rlp --store chain.db
 
 exit status: 0 all blocks imported, 1 some refused or not whole, 2 unusable input
 """
@@ -46,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strategy", choices=STRATEGIES, default="auto", metavar="S", help=f"one of {', '.join(STRATEGIES)}"
     )
+    parser.add_argument("--store", metavar="DIR", help="keep the chain in this folder, and go on where it stopped")
     parser.add_argument("--seals", action="store_true", help="check proofs of work too (Ethash)")
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object a block, one for the head, and nothing else"
@@ -85,9 +90,18 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.seals:
         genesis = replace(genesis, schedule=replace(genesis.schedule, checks_seals=True))
     content = read_file(arguments.chain)
-    chain = Chain(genesis, workers=arguments.workers, strategy=arguments.strategy)
+    if arguments.store is None:
+        return _import(Chain(genesis, workers=arguments.workers, strategy=arguments.strategy), content, arguments.json)
+    from ..store import Store, StoredChain
+
+    with Store(arguments.store, genesis=genesis) as store:
+        chain = StoredChain(store, genesis, workers=arguments.workers, strategy=arguments.strategy)
+        return _import(chain, content, arguments.json)
+
+
+def _import(chain: Chain, content: bytes, is_json: bool) -> int:
     progress = Progress(max(len(content), 2))
-    printer = _Printer(chain, progress, arguments.json)
+    printer = _Printer(chain, progress, is_json)
     for piece in _pieces(content):
         progress.show(piece.offset, f"bytes, block {chain.head.number}")
         started = time.perf_counter()
@@ -97,6 +111,9 @@ def main(arguments: argparse.Namespace) -> int:
         try:
             entry = chain.add(piece.encoded)
         except EvmError as error:
+            if isinstance(error, chain.faults):
+                progress.clear()
+                raise
             printer.refused(piece, str(error))
         else:
             printer.imported(piece, entry, time.perf_counter() - started)

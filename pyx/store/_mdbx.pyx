@@ -9,7 +9,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from libc.stdint cimport uint8_t, uint64_t, uintptr_t
 from libcpp cimport bool as cbool
-from libcpp.memory cimport make_shared, shared_ptr
+from libcpp.memory cimport make_shared, shared_ptr, weak_ptr
 from libcpp.string cimport string
 from libcpp.vector cimport vector
 
@@ -162,6 +162,24 @@ cdef class Database:
         with nogil:
             code = copy_of(self.core.get(), text)
         check(code)
+
+
+cdef class WeakDatabase:
+    """A database that is closed when nobody else holds it."""
+    cdef weak_ptr[CDatabase] core
+
+    def __cinit__(self, Database database not None):
+        self.core = weak_ptr[CDatabase](database.core)
+
+    def get(self):
+        """The Database, if it is open still; else None."""
+        cdef shared_ptr[CDatabase] held = self.core.lock()
+        cdef Database database
+        if held.get() == NULL:
+            return None
+        database = Database.__new__(Database)
+        database.core = held
+        return database
 
 
 cdef void free_capsule(object capsule) noexcept:
