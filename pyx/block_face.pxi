@@ -48,16 +48,34 @@ def execute_lazily(block, State state not None, **options):
     """`execute_block` on a state with a source: prefetch, execute, and fetch again what only the true order of the
     transactions has shown to be needed. `statistics` tells of `fetched_batches` and `fetched_keys`."""
     cdef _Fetcher fetcher = _Fetcher(state)
+    cdef bint is_rehearsed = not isinstance(state.source, _WitnessSource)
     batches, keys = prefetch(block, state, workers=options.get("workers"), accesses=options.get("accesses"))
     while True:
         try:
             result = _execute_block(block, state, **options)
         except errors.MissingState as error:
             fetcher.fetch_missing(error)
+            if not is_rehearsed:
+                is_rehearsed = True
+                rehearse(job_of_transactions(block, options.get("piece")), fetcher)
             continue
         (<BlockResult>result).told["fetched_batches"] = batches + fetcher.batches
         (<BlockResult>result).told["fetched_keys"] = keys + fetcher.keys
         return result
+
+
+cdef _Job job_of_transactions(block, piece):
+    """The block, or a piece of it, without what follows the last transaction."""
+    cdef _Job job = _Job()
+    cdef size_t count = 0
+    fill_context(job, block.header)
+    job.transactions = tuple(block.transactions)
+    if piece is not None:
+        open_piece(job, piece)
+    for tx in job.transactions:
+        append_to(job.job.transactions, core_transaction(tx))
+        check_often(&count)
+    return job
 
 
 def _execute_block(block, State state not None, workers, strategy, state_roots, record, accesses, tracer, piece, changes,

@@ -9,7 +9,7 @@ cdef int want_witness(_Job job, State state) except -1:
     if job.piece is not None:
         raise errors.UnusableInput("witness: a piece of a block has none")
     if state.is_strict and not isinstance(state.source, _WitnessSource):
-        raise errors.UnusableInput("witness: the state is strict or lazy, and has no trie to make one from")
+        raise errors.UnusableInput("witness: the state is strict or lazy, or reads a database: it has no whole trie")
     job.job.witness = &job.witness
     return 0
 

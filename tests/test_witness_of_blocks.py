@@ -403,3 +403,22 @@ def test_a_block_that_differs_from_its_witness_fails_its_test(monkeypatch):
     with pytest.raises(WitnessFault, match="from the witness alone: "):
         grow(chain, 1)
     assert not issubclass(WitnessFault, EvmError)
+
+
+@pytest.mark.parametrize(("strategy", "workers"), [("sequential", 1), ("optimistic", 2)])
+def test_what_only_the_order_of_transactions_tells_takes_no_execution_for_each_key(strategy, workers):
+    # Each transaction reads the slot after the one that the last one has read.
+    walker = assemble("PUSH 0 SLOAD DUP1 SLOAD PUSH 1000 SSTORE PUSH 1 ADD PUSH 0 SSTORE STOP")
+    state = State({
+        ACCOUNTS[0]: {"code": walker, "storage": {n: n for n in range(1, 60)}}, SENDERS[0]: {"balance": 10**18},
+    })  # fmt: skip
+    calls = tuple(Transaction(sender=SENDERS[0], nonce=nonce, gas_limit=100_000, to=ACCOUNTS[0]) for nonce in range(40))
+    block = replace(call(ACCOUNTS[0]), transactions=calls)
+    plain = execute_block(block, state.copy(), workers=1, witness=True)
+    part = State.from_witness(plain.witness, state.root())
+    result = execute_block(block, part, workers=workers, strategy=strategy)
+    assert not plain.differences(result)
+    assert result.statistics.fetched_batches < 10 < 40 < result.statistics.fetched_keys
+    less = replace(plain.witness, state=plain.witness.state[:-1])
+    with pytest.raises((MissingNode, InvalidWitness)):
+        execute_block(block, State.from_witness(less, state.root()), workers=workers, strategy=strategy)

@@ -105,6 +105,10 @@ struct BlockJob {
     Bytes deposits_before;
 
     WitnessRecord* witness = nullptr;  // borrowed; null: nobody wants one
+    // Tells the state a key that it lacked, so that the transaction is executed again; false: it can't. Asked where transactions are
+    // executed in order on the state itself. Null: what is missing ends the block.
+    bool (*tell)(void* context, World* world, const MissingKey& missing) = nullptr;
+    void* tell_context = nullptr;
 
     OutcomeList outcomes;
     Effects system_effects;

@@ -50,6 +50,8 @@ cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
         BlockRoom room_before
         Bytes deposits_before
         WitnessRecord* witness
+        cbool (*tell)(void* context, World* world, const MissingKey& missing) noexcept
+        void* tell_context
         OutcomeList outcomes
         Effects system_effects
         SystemAccesses system_accesses
