@@ -50,6 +50,7 @@ def _check(path: str, is_json: bool) -> int:
 
     faults: list[str] = []
     with Store(path) as store:
+
         def note(fault: str) -> None:
             faults.append(fault)
             if not is_json:
