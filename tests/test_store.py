@@ -283,6 +283,24 @@ def test_threads_read_states_while_blocks_are_committed(tmp_path):
         assert store.state().get_nonce(SENDER) == 20
 
 
+def test_rows_that_are_kept_in_memory_follow_commits_and_stay_within_their_room(tmp_path):
+    """States of several heights, over caches that hold everything, nearly nothing, and nothing."""
+    genesis = small_genesis()
+    for number, cache_bytes in enumerate((64 << 20, 1000, 0)):
+        with Store(tmp_path / str(number), genesis=genesis, cache_bytes=cache_bytes) as store:
+            chain = StoredChain(store, genesis)
+            states = [store.state()]
+            for _ in range(5):
+                assert all(state.get_storage(CONTRACT, 0) == n for n, state in enumerate(states))
+                assert all(state.get_nonce(SENDER) == n for n, state in enumerate(states))
+                head = chain.head
+                chain.add(new_block(chain, head, (transfer(chain, head, to=CONTRACT, gas_limit=100_000),)).encode())
+                states.append(store.state())
+            store.rewind(2)
+            assert (store.state().get_storage(CONTRACT, 0), store.state().get_nonce(SENDER)) == (2, 2)
+            assert all(state.get_storage(CONTRACT, 0) == n for n, state in enumerate(states))
+
+
 def test_a_state_outlives_its_store(tmp_path):
     genesis = small_genesis()
     store = Store(tmp_path / "db", genesis=genesis)

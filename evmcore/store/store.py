@@ -30,16 +30,18 @@ _FORM = 1
 _FILE = "mdbx.dat"
 DEFAULT_DEPTH = 128
 DEFAULT_MOST_BYTES = 1 << 40
+DEFAULT_CACHE_BYTES = 64 << 20
 
 
 class Store:
     """A chain's state and blocks in a folder.
 
-    path        of the folder; made if it isn't there
-    genesis     of a new store; of one that is there it has to be the genesis. None: there is a store
-    depth       how many blocks can be taken back, and how old a state can be asked for: an existing store keeps its own unless it is given
-    most_bytes  how large its file may grow; address space, not memory
-    raise       StoreError: it is open already, it is no store or one of a newer form, its genesis is another, its disk is full
+    path         of the folder; made if it isn't there
+    genesis      of a new store; of one that is there it has to be the genesis. None: there is a store
+    depth        how many blocks can be taken back, and how old a state can be asked for: an existing store keeps its own unless it is given
+    most_bytes   how large its file may grow; address space, not memory
+    cache_bytes  of memory, for accounts and slots that were read or committed lately; its states share it
+    raise        StoreError: it is open already, it is no store or one of a newer form, its genesis is another, its disk is full
     """
 
     def __init__(
@@ -49,7 +51,10 @@ class Store:
         genesis: Genesis | None = None,
         depth: int | None = None,
         most_bytes: int = DEFAULT_MOST_BYTES,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
     ) -> None:
+        if not isinstance(cache_bytes, int) or not 0 <= cache_bytes < 1 << 40:
+            raise ValueError(f"cache_bytes: {cache_bytes!r} is not between 0 and a tebibyte")
         if depth is not None and (not isinstance(depth, int) or not 0 <= depth < 2**31):
             raise ValueError(f"depth: {depth!r} is not a number of blocks")
         if not isinstance(most_bytes, int) or not 1 << 20 <= most_bytes < 1 << 47:
@@ -65,7 +70,7 @@ class Store:
         try:
             with told(self.path):
                 if self._database is None:
-                    self._database = _open(self.path, most_bytes)
+                    self._database = _open(self.path, most_bytes, cache_bytes)
                 self._read_meta(genesis, depth)
         except BaseException:
             self.close()
@@ -472,9 +477,9 @@ def _bytes_of(rows: np.ndarray) -> memoryview:
     return memoryview(np.ascontiguousarray(rows).tobytes())
 
 
-def _open(path: str, most_bytes: int) -> _mdbx.Database:
+def _open(path: str, most_bytes: int, cache_bytes: int) -> _mdbx.Database:
     try:
-        return _mdbx.Database(path, most_bytes)
+        return _mdbx.Database(path, most_bytes, cache_bytes)
     except _mdbx.DatabaseFault as fault:
         if fault.code == -30798:  # MDBX_NOTFOUND: tables
             raise StoreError(f"store {path}: its database is no store of evmcore") from None

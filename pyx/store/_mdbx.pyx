@@ -38,6 +38,7 @@ cdef extern from "store/database.hpp" namespace "evmstore" nogil:
     cbool set_symbol(const char*, void*)
     vector[string] symbol_names() except +
     cppclass CDatabase "evmstore::Database":
+        CDatabase(size_t cache_bytes)
         int open(const char* path, uint64_t most_bytes)
         cbool is_of_this_process()
         @staticmethod
@@ -131,11 +132,11 @@ cdef int check(int code) except -1:
 
 
 cdef class Database:
-    """An open database; an empty one gets its tables. Closed when its snapshots and writers are gone, too."""
+    """An open database, with a cache of rows; an empty one gets its tables. Closed when its snapshots and writers are gone, too."""
     cdef shared_ptr[CDatabase] core
 
-    def __init__(self, str path not None, uint64_t most_bytes):
-        cdef shared_ptr[CDatabase] made = make_shared[CDatabase]()
+    def __init__(self, str path not None, uint64_t most_bytes, size_t cache_bytes):
+        cdef shared_ptr[CDatabase] made = make_shared[CDatabase](cache_bytes)
         cdef bytes name = path.encode("utf-8", "surrogateescape")
         cdef const char* text = name
         cdef int code

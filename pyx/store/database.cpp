@@ -148,13 +148,22 @@ int Writer::begin() { return mdbx.mdbx_txn_begin_ex(database_->env, nullptr, 0, 
 int Writer::commit() {
     void* txn = txn_;
     txn_ = nullptr;
-    return mdbx.mdbx_txn_commit_ex(txn, nullptr);  // it is gone, whatever this says
+    const uint64_t age = mdbx.mdbx_txn_id(txn);
+    const int code = mdbx.mdbx_txn_commit_ex(txn, nullptr);  // it is gone, whatever this says
+    if (code == MDBX_OK) {
+        database_->cache.begin_age(age);
+        for (const std::string& key : changed_)
+            database_->cache.take_out(key);
+    }
+    changed_.clear();
+    return code;
 }
 
 void Writer::abort() noexcept {
     if (txn_ != nullptr && database_->is_of_this_process())
         mdbx.mdbx_txn_abort(txn_);
     txn_ = nullptr;
+    changed_.clear();
 }
 
 int Writer::get(Table table, std::string_view key, std::string_view* out) {
@@ -166,12 +175,16 @@ int Writer::get(Table table, std::string_view key, std::string_view* out) {
 }
 
 int Writer::put(Table table, std::string_view key, std::string_view value) {
+    if (table == ACCOUNTS || table == SLOTS)
+        changed_.emplace_back(key);
     const MdbxBytes name = bytes_of(key);
     MdbxBytes data = bytes_of(value);
     return mdbx.mdbx_put(txn_, database_->tables[table], &name, &data, 0);
 }
 
 int Writer::remove(Table table, std::string_view key) {
+    if (table == ACCOUNTS || table == SLOTS)
+        changed_.emplace_back(key);
     const MdbxBytes name = bytes_of(key);
     const int code = mdbx.mdbx_del(txn_, database_->tables[table], &name, nullptr);
     return code == MDBX_NOT_FOUND ? MDBX_OK : code;
@@ -227,6 +240,8 @@ int Writer::remove_with(Table table, std::string_view prefix) {
         if (key.compare(0, prefix.size(), prefix) != 0)
             break;
         note(table, key, true, view_of(data));
+        if (table == SLOTS)
+            changed_.push_back(key);
         if ((code = mdbx.mdbx_cursor_del(cursor, 0)) != MDBX_OK)
             break;
         name = bytes_of(prefix);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "../core/state/local_source.hpp"
+#include "row_cache.hpp"
 
 namespace evmstore {
 
@@ -60,7 +61,7 @@ extern const char* const TABLE_NAMES[TABLE_COUNT];
 // An open database. Held by its snapshots and its transaction; closed when the last of them is gone.
 class Database {
 public:
-    Database() = default;
+    explicit Database(size_t cache_bytes) noexcept : cache{cache_bytes} {}
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;
     ~Database();
@@ -72,6 +73,7 @@ public:
 
     void* env = nullptr;
     uint32_t tables[TABLE_COUNT] = {};
+    RowCache cache;  // of accounts and slots
 
 private:
     long process_ = 0;
@@ -98,6 +100,8 @@ public:
     int scan(Table table, std::string from, const std::function<bool(std::string_view, std::string_view)>& visit);
     int entries(Table table, uint64_t* out) noexcept;
 
+    // The same of an account or a slot, copied: the size of the row, 0: there is none, -1: a fault, in `code`.
+    int get_cached(Table table, std::string_view key, uint8_t value[RowCache::VALUE_BYTES_MOST], int* code) noexcept;
     // Takes the changes of a block back, for those who read this: of the newest block first, and before anybody reads. False: these are
     // no undo rows.
     bool take_back(std::string_view undo);
@@ -160,6 +164,7 @@ private:
 
     std::shared_ptr<Database> database_;
     void* txn_ = nullptr;
+    std::vector<std::string> changed_;  // keys of accounts and slots
 };
 
 // An account's row: flags (1: code, 2: storage), size and bytes of nonce and of balance, big-endian, and the code's hash if it has one.

@@ -126,6 +126,22 @@ int Snapshot::get(Table table, std::string_view key, std::string_view* out) noex
     return code;
 }
 
+int Snapshot::get_cached(Table table, std::string_view key, uint8_t value[RowCache::VALUE_BYTES_MOST], int* code) noexcept {
+    int size = has_earlier_ ? -1 : database_->cache.find(key, age_, value);
+    if (size >= 0)
+        return size;
+    std::string_view row;
+    *code = get(table, key, &row);
+    if (*code == MDBX_NOT_FOUND)
+        row = {};
+    else if (*code != MDBX_OK || row.empty() || row.size() > RowCache::VALUE_BYTES_MOST)
+        return -1;
+    if (!has_earlier_)
+        database_->cache.put(key, age_, row);
+    std::memcpy(value, row.data(), row.size());
+    return static_cast<int>(row.size());
+}
+
 int Snapshot::entries(Table table, uint64_t* out) noexcept {
     const Reader reader{this};
     if (reader.get() == nullptr)
@@ -186,11 +202,12 @@ EvmcoreLocalSource Snapshot::source() noexcept {
     source.release = [](void* context) { static_cast<Snapshot*>(context)->release(); };
     source.account = [](void* context, const uint8_t* address, EvmcoreLocalAccount* out) {
         auto* self = static_cast<Snapshot*>(context);
-        std::string_view row;
-        const int code = self->get(ACCOUNTS, text(address, 20), &row);
-        if (code == MDBX_NOT_FOUND)
+        uint8_t row[RowCache::VALUE_BYTES_MOST];
+        int code = MDBX_OK;
+        const int size = self->get_cached(ACCOUNTS, text(address, 20), row, &code);
+        if (size == 0)
             return static_cast<int>(EVMCORE_LOCAL_ABSENT);
-        if (code == MDBX_OK && decode_account(row, out))
+        if (size > 0 && decode_account(text(row, static_cast<size_t>(size)), out))
             return static_cast<int>(EVMCORE_LOCAL_FOUND);
         self->note("an account", code);
         return static_cast<int>(EVMCORE_LOCAL_FAILED);
@@ -200,16 +217,17 @@ EvmcoreLocalSource Snapshot::source() noexcept {
         uint8_t name[52];
         std::memcpy(name, address, 20);
         std::memcpy(name + 20, key, 32);
-        std::string_view row;
-        const int code = self->get(SLOTS, text(name, 52), &row);
-        if (code == MDBX_NOT_FOUND)
+        uint8_t row[RowCache::VALUE_BYTES_MOST];
+        int code = MDBX_OK;
+        const int size = self->get_cached(SLOTS, text(name, 52), row, &code);
+        if (size == 0)
             return static_cast<int>(EVMCORE_LOCAL_ABSENT);
-        if (code != MDBX_OK || row.empty() || row.size() > 32) {
+        if (size < 0 || size > 32) {
             self->note("a slot", code);
             return static_cast<int>(EVMCORE_LOCAL_FAILED);
         }
         std::memset(value, 0, 32);
-        std::memcpy(value + 32 - row.size(), row.data(), row.size());
+        std::memcpy(value + 32 - size, row, static_cast<size_t>(size));
         return static_cast<int>(EVMCORE_LOCAL_FOUND);
     };
     source.code = [](void* context, const uint8_t* hash, const uint8_t** data, size_t* size) {
