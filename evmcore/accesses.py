@@ -19,6 +19,7 @@ from .access_list import AccountEntry, decode_accesses, encode_accesses, entries
 from .errors import UnusableInput
 from .files import read_json, write_file
 from .hexadecimal import shown
+from .packing import squeeze, unsqueeze
 from .receipt import keccak256
 
 __all__ = ["ACCOUNT_DTYPE", "SLOT_DTYPE", "TRANSACTION_DTYPE", "Accesses"]
@@ -91,8 +92,8 @@ class Accesses:
         self.codes = tuple(self.codes)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        parts = (self.transactions, self.accounts, self.slots, self.codes, self.system_accounts, self.system_slots)
-        return Accesses, parts
+        rows = tuple(squeeze(getattr(self, name).tobytes()) for name in _ROWS)
+        return _restore, (rows, self.codes)
 
     @classmethod
     def from_rows(
@@ -256,6 +257,17 @@ class Accesses:
             return cls.from_json(accounts)
         except UnusableInput as error:
             raise UnusableInput(f"{name}: {error}") from None
+
+
+def _restore(rows: tuple[bytes, ...], codes: tuple[bytes, ...]) -> Accesses:
+    """What `Accesses.__reduce__` says."""
+    if type(rows) is not tuple or len(rows) != len(_ROWS):
+        raise TypeError("a pickled Accesses: not what one is made from")
+    arrays = {
+        name: np.frombuffer(unsqueeze(data, "a pickled Accesses"), kind).copy()
+        for (name, kind), data in zip(_ROWS.items(), rows)
+    }
+    return Accesses(codes=codes, **arrays)
 
 
 def _number(value: Any, bits: int = 256) -> int:

@@ -114,7 +114,9 @@ cdef class BlockResult:
     KEPT = ("accesses", "changes", "piece", "deposits", "witness")  # beside these, when a result is pickled
 
     def __reduce__(self):
+        from evmcore.packing import pack_receipts
         made = {name: getattr(self, name) for name in (*self.CONSENSUS, *self.KEPT)}
+        made["receipts"] = pack_receipts(made["receipts"])
         return _restore_result, (made, self.told)
 
     cdef BlockJob* core(self) except NULL:
@@ -337,6 +339,9 @@ def _restore_result(made, statistics):
     cdef BlockResult self
     if type(made) is not dict or set(made) != {*BlockResult.CONSENSUS, *BlockResult.KEPT} or type(statistics) is not dict:
         raise TypeError("a pickled BlockResult: not what one is made from")
+    if type(made["receipts"]) is bytes:
+        from evmcore.packing import unpack_receipts
+        made = {**made, "receipts": unpack_receipts(made["receipts"])}
     self = BlockResult.__new__(BlockResult, _PICKLED)
     self.made = made
     self.told = statistics

@@ -6,11 +6,12 @@ import contextlib
 import copy
 import pickle
 import random
+import signal
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import ALICE, BOB, COINBASE, CONTRACT, ETHER, OTHER, SHARED, header
+from helpers import ALICE, BOB, COINBASE, CONTRACT, ETHER, OTHER, SHARED, Stop, header
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -251,7 +252,7 @@ def play(state: State, steps) -> None:
         getattr(state, name)(*arguments)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(STEP, max_size=25), st.booleans(), st.lists(STEP, max_size=25))
 def test_random_writes_lead_there_and_back(first, forks, then):
     state = State()
@@ -493,3 +494,38 @@ def test_a_result_pickles_with_its_changes():
     assert pickle.loads(pickle.dumps(result)).changes == result.changes
     result = execute_block(block, block.pre_state.copy())
     assert pickle.loads(pickle.dumps(result)).changes is None
+
+
+def test_a_signal_leaves_the_state_before_or_after():
+    state = State({ALICE: Account(5, 1, b"\x04", dict.fromkeys(range(60000), 1))})
+    before = state.copy()
+    number_ = state.snapshot()
+    state.delete_account(ALICE)
+    changes = state.changes_since(number_)
+    inverse = changes.inverse()
+    encoded = changes.encode()
+    other = before.copy()
+    after = state.copy()
+
+    def apply():
+        other.apply(changes if ALICE in other else inverse)
+
+    def stop(*_):
+        raise Stop
+
+    kept = signal.signal(signal.SIGALRM, stop)
+    try:
+        for work in (apply, lambda: state.changes_since(number_), lambda: Changes.decode(encoded), changes.encode):
+            for delay in (0.001, 0.05, 0.11):
+                with pytest.raises(Stop):  # noqa: PT012
+                    signal.setitimer(signal.ITIMER_REAL, delay)
+                    while True:
+                        work()
+            if work is apply:
+                assert other in (before, after)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, kept)
+    assert state.changes_since(number_) == changes
+    state.revert(number_)
+    assert state == before
