@@ -2,10 +2,11 @@
 from libcpp.memory cimport shared_ptr
 
 from core.base.types cimport Bytes, Hash
+from core.base.vector cimport Vector
 from core.state.local_reads cimport LocalReads
 from core.state.local_source cimport EVMCORE_LOCAL_SOURCE_CAPSULE, EVMCORE_LOCAL_SOURCE_VERSION, EvmcoreLocalSource
-from core.state.shared_trie cimport make_unknown_root, Ref
-from core.state.trie_rows cimport c_unsaved_nodes
+from core.state.shared_trie cimport make_unknown_root, MissingNode, Ref
+from core.state.trie_rows cimport c_unsaved_nodes, read_ways
 from core.state.world cimport World
 
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
@@ -43,6 +44,23 @@ cdef int check_local(World* world) except -1:
         world.local().fault(text, sizeof(text))
         raise errors.EvmError(text.decode("utf-8", "replace") or "the state's source has failed")
     return 0
+
+
+cdef object prove_local_account(World* world, const Ref& trie, bytes address, list slots):
+    """`prove_account` of a local state: the nodes on the ways are read first."""
+    cdef Hash key = hashed_bytes(address)
+    cdef Vector[Hash] keys
+    cdef Ref known
+    cdef MissingNode missing
+    cdef cbool in_storage = False
+    for hashed in sorted({from_hash_bytes(hashed_slot(to_word(slot, "slot"))) for slot in slots}):
+        append_to(keys, to_hash_value(hashed, "slot"))
+    if not read_ways(trie, world.local(), key, keys, &known, &missing, &in_storage):
+        check_local(world)
+        if missing.is_missing:
+            raise missing_node(missing, &key if in_storage else NULL)
+        raise MemoryError("a proof")
+    return prove_account(known.get(), address, slots)
 
 
 cdef bytes rows_of_trie(World* world, _StateRoot made):

@@ -574,6 +574,8 @@ cdef class State:
         cdef _StateRoot made = _StateRoot.of(world.get(), is_held_twice(world), count)
         cdef Hash root
         run_state_root(made, &root, count)
+        if world.get().local() != NULL:
+            return prove_local_account(world.get(), made.root.trie(), key, wanted)
         return prove_account(made.root.trie().get(), key, wanted)
 
     def unsaved_nodes(self, *, workers=None):

@@ -15,7 +15,7 @@ from chain_builder import SENDER, new_block, new_genesis, transfer
 from helpers import ALICE, BOB, CONTRACT, ETHER, shared
 
 import evmcore
-from evmcore import Account, Block, State, assemble, call, execute_block
+from evmcore import Account, Block, State, assemble, call, execute_block, verify_proof
 from evmcore.__main__ import main
 from evmcore.chain import Chain, Genesis
 from evmcore.errors import EvmError, MissingNode
@@ -202,6 +202,22 @@ def test_writes_to_a_state_over_a_store_are_those_of_a_plain_one(tmp_path):
             found = local.get_account(address)
             assert (found.balance, found.nonce, found.code) == (account.balance, account.nonce, account.code)
             assert all(local.get_storage(address, k) == account.storage.get(k, 0) for k in (*range(60), 1000))
+
+
+def test_proofs_are_made_of_nodes_on_disk(tmp_path):
+    alloc = {bytes([n]) * 20: Account(n, 1, b"", {k: k + n for k in range(1, n)}) for n in range(1, 60)}
+    genesis = new_genesis("Osaka", alloc)
+    with Store(tmp_path / "db", genesis=genesis) as store:
+        local, plain = store.state(), genesis.state.copy()
+        for n in (1, 2, 7, 40, 59, 99):
+            address = bytes([n]) * 20
+            proof = local.prove(address, [5, 1, 1000])
+            assert proof == plain.prove(address, [5, 1, 1000])
+            assert verify_proof(store.header().state_root, address, proof) == proof
+        for state in (local, plain):
+            state.set_storage(bytes([40]) * 20, 5, 1)
+        assert local.prove(bytes([40]) * 20, [5, 6]) == plain.prove(bytes([40]) * 20, [5, 6])
+        assert local.root() == plain.root()
 
 
 def test_a_destroyed_account_takes_its_unread_slots_along(tmp_path):

@@ -88,6 +88,33 @@ bool has_node_at(const Node* node, const Hash& path, unsigned depth) noexcept {
 
 }  // namespace
 
+bool read_ways(const Ref& trie, LocalReads* local, const Hash& account, const Vector<Hash>& slots, Ref* out,
+               MissingNode* missing, bool* in_storage) noexcept {
+    Writer writer;
+    writer.read_from(local->nodes(), nullptr);
+    *in_storage = false;
+    *out = writer.expand(trie.share(), &account, &account + 1);
+    *missing = writer.missing;
+    if (writer.failed())
+        return false;
+    const Leaf* leaf = find(out->get(), account, missing);
+    if (leaf == nullptr || leaf->storage() == nullptr || slots.empty())
+        return true;
+    Writer below;
+    below.read_from(local->nodes(), &account);
+    *in_storage = true;
+    const Ref storage = below.expand(Ref::share(leaf->storage()), slots.begin(), slots.end());
+    *missing = below.missing;
+    Bytes value;
+    if (below.failed() || !value_of(leaf, &value))
+        return false;
+    *in_storage = false;
+    const Change change{account, value, storage.get()};  // the same leaf, over the storage that is known
+    *out = writer.update(std::move(*out), &change, &change + 1);
+    *missing = writer.missing;
+    return !writer.failed() && hash_fresh(out, 1);
+}
+
 bool unsaved_nodes(const Node* root, const LocalReads* local, Poll* poll, Bytes* out) noexcept {
     RowWriter writer{poll, out};
     uint8_t path[33] = {};

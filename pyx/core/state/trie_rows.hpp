@@ -13,4 +13,9 @@ namespace evmcore {
 // `local`: the source; null: it has nothing. False without memory, or when the poll stopped it.
 [[nodiscard]] bool unsaved_nodes(const shared_trie::Node* root, const LocalReads* local, Poll* poll, Bytes* out) noexcept;
 
+// The same trie, in which the nodes on the ways to an account and to slots of it are known; hashed keys, the slots' ascending.
+// False without memory, or where a node is missing: of the account's storage, if `in_storage`.
+[[nodiscard]] bool read_ways(const shared_trie::Ref& trie, LocalReads* local, const Hash& account, const Vector<Hash>& slots,
+                             shared_trie::Ref* out, shared_trie::MissingNode* missing, bool* in_storage) noexcept;
+
 }  // namespace evmcore
