@@ -78,7 +78,8 @@ def join_pieces(block: Block, results: Sequence[BlockResult]) -> BlockResult:
     results  of its pieces, in order: the first begins the block, each follows the one before, the last ends it
     raise    ValueError for pieces that aren't those of the block: it names the piece and both values
 
-    Statistics add up; `workers` is that of the piece with the most, `strategy` "auto" where pieces had several.
+    Accesses and changes stay with the pieces. Statistics add up; `workers` is that of the piece with the most, `strategy`
+    "auto" where pieces had several.
     """
     results = list(results)
     pieces = []
