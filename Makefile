@@ -90,7 +90,7 @@ style: $(BUILT) $(STYLE_PACKAGES) ## look at the code's form, and at the Python 
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check evmcore tests examples docs/*.py setup.py
 	@$(BIN)/mypy
-	@find pyx/core pyx/store tests -name '_mdbx.cpp' -prune -o -name '*.hpp' -o -name '*.cpp' | xargs $(BIN)/clang-format --dry-run -Werror
+	@find pyx/core pyx/store tests \( -name '*.hpp' -o -name '*.cpp' \) ! -name _mdbx.cpp | xargs $(BIN)/clang-format --dry-run -Werror
 
 .PHONY: tidy
 tidy: $(STYLE_PACKAGES) ## look for likely mistakes in the C++ core with clang-tidy (minutes): FILES=… for some

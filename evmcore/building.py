@@ -74,7 +74,7 @@ def build_block(
             raise TypeError(f"{name}: expected {kind.__name__}, got {type(value).__name__}")
     builder = _Builder(header, state, workers, strategy)
 
-    def build() -> tuple[Block, BlockResult]:
+    def build() -> tuple[Block, BlockResult, tuple[Skipped, ...]]:
         builder.begin()
         candidates = enumerate(transactions)
         while not builder.is_full and (deadline is None or time.monotonic() < deadline):
@@ -82,10 +82,10 @@ def build_block(
             if not batch:
                 break
             builder.add(batch)
-        return builder.end(tuple(ommers), None if withdrawals is None else tuple(withdrawals))
+        block, result = builder.end(tuple(ommers), None if withdrawals is None else tuple(withdrawals))
+        return block, result, tuple(sorted(builder.skipped, key=lambda skipped: skipped.index))
 
-    block, result = all_or_nothing(state, build)
-    return block, result, tuple(sorted(builder.skipped, key=lambda skipped: skipped.index))
+    return all_or_nothing(state, build)
 
 
 class _Builder:
@@ -155,21 +155,14 @@ class _Builder:
         first = len(self.transactions)
         piece = Piece.after(self.results[-1], first + len(batch))
         transactions = [transaction for _, transaction in batch]
-
-        def execute() -> BlockResult:
-            result = self._execute(transactions, piece)
-            result.deposits  # noqa: B018  raises InvalidBlock
-            return result
-
-        try:
-            result = all_or_nothing(self.state, execute)
-        except InvalidTransaction as error:
-            if error.index is None:
-                raise
-            return error.index - first, error
-        except InvalidBlock as error:
+        result = self._executed(transactions, piece)
+        if isinstance(result, InvalidTransaction):
+            if result.index is None:
+                raise result
+            return result.index - first, result
+        if isinstance(result, InvalidBlock):
             if len(batch) == 1:
-                return 0, error
+                return 0, result
             half = len(batch) // 2
             self.add(batch[:half])
             self.add(batch[half:])
@@ -177,3 +170,19 @@ class _Builder:
         self.transactions += transactions
         self.results.append(result)
         return None
+
+    def _executed(
+        self, transactions: list[Transaction], piece: Piece
+    ) -> BlockResult | InvalidTransaction | InvalidBlock:
+        """What they come to, or why they may not be in the block; the state is then as before."""
+        # The `try` stands within a function's first 256 instructions: beyond, CPython makes an int to enter a handler, and without
+        # memory it tries to for ever.
+        try:
+            return all_or_nothing(self.state, lambda: self._execute_whole(transactions, piece))
+        except (InvalidTransaction, InvalidBlock) as error:
+            return error
+
+    def _execute_whole(self, transactions: list[Transaction], piece: Piece) -> BlockResult:
+        result = self._execute(transactions, piece)
+        result.deposits  # noqa: B018  raises InvalidBlock
+        return result

@@ -722,11 +722,7 @@ cdef class State:
         from evmcore.applying import changes_since
         return changes_since(self, snapshot)
 
-    def snapshot(self):
-        """A number to go back to with `revert`. Snapshots nest: reverting to one forgets the later ones.
-
-        No other snapshot of the process has ever had the number, so that one which is gone, or another state's, is refused.
-        """
+    cdef uint64_t open_snapshot(self) except 0:
         cdef World* world = self.writer()
         cdef World* own
         cdef uint64_t number
@@ -739,23 +735,33 @@ cdef class State:
         number = self.world.get().checkpoint()
         if number == 0:
             raise MemoryError("the state could not grow")
+        return number
+
+    def snapshot(self):
+        """A number to go back to with `revert`. Snapshots nest: reverting to one forgets the later ones.
+
+        No other snapshot of the process has ever had the number, so that one which is gone, or another state's, is refused.
+        """
+        cdef uint64_t number = self.open_snapshot()
         try:
             return number
         except MemoryError:  # of the int
             self.world.get().release(number)
             raise
 
+    cdef int end_snapshot(self, uint64_t number, bint is_kept) except -1:
+        cdef World* world = self.writer()
+        if not (world.release(number) if is_kept else world.revert(number)):
+            raise ValueError(f"no such snapshot: {number}")
+        return 0
+
     def revert(self, snapshot):
         """Undo everything since the snapshot, which is then gone."""
-        cdef uint64_t number = to_u64(snapshot, "snapshot")
-        if not self.writer().revert(number):
-            raise ValueError(f"no such snapshot: {number}")
+        self.end_snapshot(to_u64(snapshot, "snapshot"), False)
 
     def release(self, snapshot):
         """Keep the changes since the snapshot and forget it, with the later ones."""
-        cdef uint64_t number = to_u64(snapshot, "snapshot")
-        if not self.writer().release(number):
-            raise ValueError(f"no such snapshot: {number}")
+        self.end_snapshot(to_u64(snapshot, "snapshot"), True)
 
 
 # Far above any chain's limit; keeps sizes within 32 bits.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import pickle
 import random
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -315,6 +316,38 @@ def test_a_signal_at_any_instruction_leaves_no_snapshot_open():
         if state != before:  # it had been built when the signal came
             state = before.copy()
     assert n > 300
+
+
+WITHOUT_MEMORY = """
+import _testcapi, sys
+from evmcore import Header, State, Transaction, build_block
+A, B = bytes([1]) * 20, bytes([2]) * 20
+state = State({A: {"balance": 10**20}})
+root = state.root()
+header = Header(number=1, fork="Shanghai", gas_limit=10**7, base_fee_per_gas=7)
+offered = [Transaction(nonce=n, to=B, value=1, gas_limit=21000, gas_price=10, sender=A) for n in (0, 0, *range(1, 30))]
+done = 0
+for n in (*range(1, 300), *range(300, 100_000, 7)):
+    other = state.copy()
+    _testcapi.set_nomemory(n)
+    try:
+        build_block(header, offered, other, workers=1)
+        done = n
+    except MemoryError:
+        pass
+    finally:
+        _testcapi.remove_mem_hooks()
+    if done:
+        break
+    assert other.root() == root, n
+assert done > 200
+"""
+
+
+def test_without_memory_for_python_s_objects_no_block_is_built_and_nothing_hangs():
+    pytest.importorskip("_testcapi", reason="this Python lacks the module that lets its allocations fail")
+    done = subprocess.run([sys.executable, "-c", WITHOUT_MEMORY], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
 
 
 DEPOSIT_CONTRACT = bytes.fromhex("00000000219ab540356cbb839cbe05303d7705fa")
