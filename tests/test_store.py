@@ -351,6 +351,21 @@ def test_what_is_no_store_is_refused(tmp_path):
         Store(tmp_path / "foreign", genesis=genesis)
 
 
+def test_what_is_of_another_type_is_named(tmp_path):
+    genesis = small_genesis()
+    for given in (5, "x", (genesis.header, genesis.state)):
+        with pytest.raises(TypeError, match="genesis: expected Genesis, got"):
+            Store(tmp_path / "chain", genesis=given)
+    with Store(tmp_path / "chain", genesis=genesis) as store:
+        block = Block(genesis.header, ())
+        for given, words in (
+            ((None, None), "block: expected Block, got NoneType"),
+            ((block, 5), "result: expected BlockResult, got int"),
+        ):
+            with pytest.raises(TypeError, match=words):
+                store.commit(*given)
+
+
 def test_another_genesis_and_a_newer_form_are_refused(tmp_path):
     genesis = small_genesis()
     Store(tmp_path / "db", genesis=genesis).close()

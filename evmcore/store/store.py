@@ -59,6 +59,8 @@ class Store:
             raise ValueError(f"depth: {depth!r} is not a number of blocks")
         if not isinstance(most_bytes, int) or not 1 << 20 <= most_bytes < 1 << 47:
             raise ValueError(f"most_bytes: {most_bytes!r} is not between a megabyte and 128 TiB")
+        if genesis is not None and not isinstance(genesis, Genesis):
+            raise TypeError(f"genesis: expected Genesis, got {type(genesis).__name__}")
         self.path = os.fsdecode(path)
         self._lock = threading.RLock()
         self._head_snapshot: _mdbx.Snapshot | None = None
@@ -305,6 +307,9 @@ class Store:
         changes  of the block, if there are more than the result's
         raise    StoreError: it isn't its parent's child, the root is another than its header's, the disk is full
         """
+        for name, value, kind in (("block", block, Block), ("result", result, BlockResult)):
+            if not isinstance(value, kind):
+                raise TypeError(f"{name}: expected {kind.__name__}, got {type(value).__name__}")
         with self._lock:
             self._commit(block, result, on, state, result.changes if changes is None else changes)
 
