@@ -47,6 +47,8 @@ def run_and_compare(page: Path) -> int:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=name_of)
 def test_the_programs_of_a_page_run_and_print_what_they_say(page, tmp_path, monkeypatch):
+    if name_of(page) == "store.md":
+        pytest.importorskip("mdbx", reason="libmdbx is not installed; it has no package for this Python or machine")
     monkeypatch.chdir(tmp_path)
     run_and_compare(page)
 
