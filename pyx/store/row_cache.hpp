@@ -56,7 +56,8 @@ public:
         row.key_size = static_cast<uint8_t>(key.size());
         row.value_size = static_cast<uint8_t>(value.size());
         std::memcpy(row.key, key.data(), key.size());
-        std::memcpy(row.value, value.data(), value.size());
+        if (!value.empty())  // memcpy wants an address even for no bytes
+            std::memcpy(row.value, value.data(), value.size());
     }
     // A commit: first its age, then each row that it has changed, before anybody can open a snapshot of it.
     void begin_age(uint64_t age) noexcept { newest_.store(age, std::memory_order_release); }
