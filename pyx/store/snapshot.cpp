@@ -138,7 +138,8 @@ int Snapshot::get_cached(Table table, std::string_view key, uint8_t value[RowCac
         return -1;
     if (!has_earlier_)
         database_->cache.put(key, age_, row);
-    std::memcpy(value, row.data(), row.size());
+    if (!row.empty())
+        std::memcpy(value, row.data(), row.size());
     return static_cast<int>(row.size());
 }
 
