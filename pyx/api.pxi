@@ -168,7 +168,8 @@ cdef object _transact(Transaction tx, State state, header, tracer):
         status = run_in_order(lease.machine, core, 0) if core.reset_results() else Status.OUT_OF_MEMORY
     lease.finish()
     if status != Status.RUNNING:
-        check_local(use.world)
+        if kind_of(status) != Kind.INVALID:  # a fault of its source long ago has nothing to do with it
+            check_local(use.world)
         raise_missing_node(use.world)
         raise_outcome(status, core.have, core.want, core.missing, core.missing_block_number, None, core.transactions[0])
     receipt = make_receipt(&core.outcomes[0], core.rules.receipt_has_status)
@@ -245,7 +246,8 @@ cdef object call_native(State state, object header, CTransaction* tx, int repeat
             break
     lease.finish()
     if kind_of(status) == Kind.INVALID or kind_of(status) == Kind.BROKEN:
-        check_local(job.world.get())
+        if kind_of(status) != Kind.INVALID:
+            check_local(job.world.get())
         raise_outcome(status, out.have, out.want, out.missing, out.missing_block_number, None, NULL)
     times.sort()
     return make_call_result(status, &out, tx.gas_limit, times[len(times) // 2])

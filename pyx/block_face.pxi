@@ -1,6 +1,6 @@
 # Floor 8: a block as Python calls it. Convert, release, work, take back, convert.
 from core.base.clock cimport evmcore_seconds
-from core.base.status cimport Status
+from core.base.status cimport Kind, kind_of, Status
 from core.base.transaction cimport CTransaction
 from core.vm.block_job cimport BlockJob, BlockOmmer, BlockWithdrawal
 
@@ -183,7 +183,8 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
         status = job.run_sequentially(machines)
     started = evmcore_seconds() - started
     if status != Status.RUNNING:
-        check_local(use.world)
+        if kind_of(status) != Kind.INVALID:  # a fault of its source long ago has nothing to do with it
+            check_local(use.world)
         raise_missing_node(use.world)
         if core.failed_index < core.transactions.size():
             buyer = core.transactions[core.failed_index]

@@ -351,6 +351,15 @@ def test_what_is_no_store_is_refused(tmp_path):
         Store(tmp_path / "foreign", genesis=genesis)
 
 
+def test_states_of_two_heights_differ(tmp_path, genesis, blocks):
+    with Store(tmp_path / "chain", genesis=genesis) as store:
+        chain = StoredChain(store, genesis)
+        for block in blocks[:3]:
+            chain.add(block)
+        assert store.state(1) != store.state(3)
+        assert store.state(3) == store.state()
+
+
 def test_what_is_of_another_type_is_named(tmp_path):
     genesis = small_genesis()
     for given in (5, "x", (genesis.header, genesis.state)):

@@ -68,7 +68,7 @@ Status LocalReads::code(const Hash& hash, const Code** out) noexcept {
     return Status::RUNNING;
 }
 
-bool LocalReads::read_node(const Hash* account, const uint8_t* path, unsigned depth, Bytes* out) noexcept {
+bool LocalReads::read_node(const Hash* account, const uint8_t* path, unsigned depth, bool is_noted, Bytes* out) noexcept {
     const uint8_t* data = nullptr;
     size_t size = 0;
     const int answer = source_.node(source_.context, account != nullptr ? account->bytes : nullptr, path, depth, &data, &size);
@@ -76,6 +76,8 @@ bool LocalReads::read_node(const Hash* account, const uint8_t* path, unsigned de
         (void)failed();
     if (answer != EVMCORE_LOCAL_FOUND || !out->assign(data, size))
         return false;
+    if (!is_noted)
+        return true;
     NodePlace place;
     if (account != nullptr)
         place.account = *account;
@@ -90,7 +92,13 @@ bool LocalReads::read_node(const Hash* account, const uint8_t* path, unsigned de
 
 shared_trie::NodeSource LocalReads::nodes() noexcept {
     return {this, [](void* context, const Hash* account, const uint8_t* path, unsigned depth, Bytes* out) noexcept {
-                return static_cast<LocalReads*>(context)->read_node(account, path, depth, out);
+                return static_cast<LocalReads*>(context)->read_node(account, path, depth, true, out);
+            }};
+}
+
+shared_trie::NodeSource LocalReads::nodes_to_look_at() noexcept {
+    return {this, [](void* context, const Hash* account, const uint8_t* path, unsigned depth, Bytes* out) noexcept {
+                return static_cast<LocalReads*>(context)->read_node(account, path, depth, false, out);
             }};
 }
 

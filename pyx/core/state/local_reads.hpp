@@ -27,6 +27,7 @@ public:
 
     // For a trie's writer: of which account's storage (null: of the accounts' trie) is told by each reader.
     shared_trie::NodeSource nodes() noexcept;
+    shared_trie::NodeSource nodes_to_look_at() noexcept;  // which `nodes_read` needn't tell of: they lead to no other trie
 
     bool has_failed() const noexcept { return has_failed_.load(std::memory_order_relaxed); }
     void fault(char* text, size_t size) noexcept { source_.fault(source_.context, text, size); }
@@ -56,7 +57,7 @@ private:
         has_failed_.store(true, std::memory_order_relaxed);
         return Status::VIEW_FAILED;
     }
-    bool read_node(const Hash* account, const uint8_t* path, unsigned depth, Bytes* out) noexcept;
+    bool read_node(const Hash* account, const uint8_t* path, unsigned depth, bool is_noted, Bytes* out) noexcept;
 
     const EvmcoreLocalSource source_;
     SpinLock lock_;                                 // over the next two

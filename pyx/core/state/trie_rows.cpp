@@ -91,7 +91,7 @@ bool has_node_at(const Node* node, const Hash& path, unsigned depth) noexcept {
 bool read_ways(const Ref& trie, LocalReads* local, const Hash& account, const Vector<Hash>& slots, Ref* out,
                MissingNode* missing, bool* in_storage) noexcept {
     Writer writer;
-    writer.read_from(local->nodes(), nullptr);
+    writer.read_from(local->nodes_to_look_at(), nullptr);
     *in_storage = false;
     *out = writer.expand(trie.share(), &account, &account + 1);
     *missing = writer.missing;
@@ -101,7 +101,7 @@ bool read_ways(const Ref& trie, LocalReads* local, const Hash& account, const Ve
     if (leaf == nullptr || leaf->storage() == nullptr || slots.empty())
         return true;
     Writer below;
-    below.read_from(local->nodes(), &account);
+    below.read_from(local->nodes_to_look_at(), &account);
     *in_storage = true;
     const Ref storage = below.expand(Ref::share(leaf->storage()), slots.begin(), slots.end());
     *missing = below.missing;
