@@ -26,13 +26,22 @@ from .hexadecimal import (
 from .hexadecimal import field as json_field
 from .receipt import keccak256
 
-__all__ = ["EMPTY_OMMERS_HASH", "EMPTY_TRIE_ROOT", "LATER_FIELDS", "NEWEST_FORK", "Header", "Withdrawal"]
+__all__ = [
+    "EMPTY_BLOCK_ACCESS_LIST_HASH",
+    "EMPTY_OMMERS_HASH",
+    "EMPTY_TRIE_ROOT",
+    "LATER_FIELDS",
+    "NEWEST_FORK",
+    "Header",
+    "Withdrawal",
+]
 
 ZERO_ADDRESS = bytes(20)
 ZERO_HASH = bytes(32)
 EMPTY_BLOOM = bytes(256)
 # keccak-256 of the empty RLP list, and of the empty RLP string (the root of an empty trie).
 EMPTY_OMMERS_HASH = bytes.fromhex("1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347")
+EMPTY_BLOCK_ACCESS_LIST_HASH = EMPTY_OMMERS_HASH  # it is an empty RLP list, too
 EMPTY_TRIE_ROOT = bytes.fromhex("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421")
 
 
@@ -104,6 +113,8 @@ _HEADER_FIELDS: tuple[tuple[str, str, int | None, int | None, str | None], ...] 
     ("excess_blob_gas", "excessBlobGas", 64, None, "has_blobs"),
     ("parent_beacon_block_root", "parentBeaconBlockRoot", None, 32, "has_beacon_root"),
     ("requests_hash", "requestsHash", None, 32, "has_requests"),
+    ("block_access_list_hash", "blockAccessListHash", None, 32, "has_block_access_list"),
+    ("slot_number", "slotNumber", 64, None, "has_slot_number"),
 )
 _NO_BLOCK_HASHES = BlockHashes()
 # Up to London every header has these; later fields are there in this order, or not.
@@ -146,6 +157,8 @@ class Header:
     excess_blob_gas: int | None = None
     parent_beacon_block_root: bytes | None = None
     requests_hash: bytes | None = None
+    block_access_list_hash: bytes | None = None
+    slot_number: int | None = None
     fork: str = NEWEST_FORK
     chain_id: int = 1
     block_hashes: Mapping[int, bytes] = field(default_factory=lambda: _NO_BLOCK_HASHES, hash=False, repr=False)

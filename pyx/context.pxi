@@ -53,6 +53,7 @@ cdef int fill_context(_Job owner, object header) except -1:
     context.number = to_u64(header.number, "number")
     context.timestamp = to_u64(header.timestamp, "timestamp")
     context.gas_limit = to_u64(header.gas_limit, "gas_limit")
+    context.slot_number = to_u64(0 if header.slot_number is None else header.slot_number, "slot_number")
     context.coinbase = to_address_value(header.coinbase, "coinbase")
     if rules.is_proof_of_stake:
         context.prev_randao = to_word(int.from_bytes(fixed_bytes(header.mix_hash, 32, "mix_hash"), "big"), "mix_hash")

@@ -269,6 +269,7 @@ cdef class StateTest:
         read_u64(env["currentNumber"], &block.number, "currentNumber")
         read_u64(env["currentTimestamp"], &block.timestamp, "currentTimestamp")
         read_u64(env["currentGasLimit"], &block.gas_limit, "currentGasLimit")
+        read_u64(env.get("slotNumber", "0x00"), &block.slot_number, "slotNumber")
         read_fixed(env["currentCoinbase"], block.coinbase.bytes, 20, "currentCoinbase")
         read_word(env.get("currentDifficulty", "0x00"), &self.difficulty, "currentDifficulty")
         self.random = self.difficulty

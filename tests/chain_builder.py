@@ -12,7 +12,7 @@ from evmcore._core import withdrawals_root
 from evmcore.chain import Chain, ChainBlock, Genesis, Schedule, network_schedule
 from evmcore.chain.header_rules import base_fee, difficulty_after, excess_blob_gas
 from evmcore.chain.schedule import blob_limits, rules_of
-from evmcore.header import EMPTY_OMMERS_HASH, EMPTY_TRIE_ROOT
+from evmcore.header import EMPTY_BLOCK_ACCESS_LIST_HASH, EMPTY_OMMERS_HASH, EMPTY_TRIE_ROOT
 from evmcore.rlp import encode_list
 
 # Never funded anywhere: the private key is the number one.
@@ -42,6 +42,8 @@ def new_genesis(schedule: Schedule | str, alloc: dict | None = None, **changes) 
         "excess_blob_gas": 0 if rules.has_blobs else None,
         "parent_beacon_block_root": bytes(32) if rules.has_beacon_root else None,
         "requests_hash": bytes(32) if rules.has_requests else None,
+        "block_access_list_hash": EMPTY_BLOCK_ACCESS_LIST_HASH if rules.has_block_access_list else None,
+        "slot_number": 0 if rules.has_slot_number else None,
         "fork": fork,
     }
     return Genesis(Header(**{**fields, **changes}), state, schedule)
@@ -91,6 +93,8 @@ def new_block(
         "blob_gas_used": 0 if rules.has_blobs else None,
         "excess_blob_gas": excess_blob_gas(before, fork, limits) if rules.has_blobs else None,
         "parent_beacon_block_root": bytes(32) if rules.has_beacon_root else None,
+        "block_access_list_hash": EMPTY_BLOCK_ACCESS_LIST_HASH if rules.has_block_access_list else None,
+        "slot_number": number if rules.has_slot_number else None,
         "transactions_root": ordered_trie_root([tx.raw for tx in transactions]),
     }
     header = Header(**{**fields, **changes})

@@ -62,6 +62,8 @@ LATER = {
     "excess_blob_gas": 0,
     "parent_beacon_block_root": b"\x02" * 32,
     "requests_hash": b"\x03" * 32,
+    "block_access_list_hash": b"\x04" * 32,
+    "slot_number": 2**64 - 1,
 }
 
 
@@ -139,7 +141,7 @@ def test_addresses_may_be_given_as_text():
 )
 def test_a_damaged_header_is_refused_by_name(change, status):
     with pytest.raises(DecodeError) as refused:
-        Header.decode(change(header_with(6).encode()))
+        Header.decode(change(header_with(len(LATER)).encode()))
     assert refused.value.status == status
     assert refused.value.exception == status.replace("RLP_", "RLPException.")
     assert refused.value.field.startswith("header")
@@ -155,7 +157,7 @@ def whole_block():
         signed(type=2, nonce=2, max_fee_per_gas=9, to=ADDRESS, chain_id=1),
     )
     withdrawals = (Withdrawal(0, 1, ADDRESS, 2), Withdrawal(2**64 - 1, 0, "0x" + "ff" * 20, 0))
-    return Block(header_with(6), transactions, (header_with(0),), withdrawals)
+    return Block(header_with(len(LATER)), transactions, (header_with(0),), withdrawals)
 
 
 def contents(block):

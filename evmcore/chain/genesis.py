@@ -14,7 +14,7 @@ from typing import Any
 from .._core import FORKS, PARAMETERS, State, fake_exponential, fork_index
 from ..errors import UnusableInput
 from ..files import read_json
-from ..header import EMPTY_TRIE_ROOT, LATER_FIELDS, Header
+from ..header import EMPTY_BLOCK_ACCESS_LIST_HASH, EMPTY_TRIE_ROOT, LATER_FIELDS, Header
 from ..hexadecimal import data, field, quantity, to_address
 from .schedule import BlobLimits, Schedule, blob_limits, rules_of
 
@@ -69,6 +69,8 @@ class Genesis:
             "excess_blob_gas": number("excessBlobGas"),
             "parent_beacon_block_root": bytes(32),
             "requests_hash": sha256().digest(),
+            "block_access_list_hash": EMPTY_BLOCK_ACCESS_LIST_HASH,
+            "slot_number": number("slotNumber"),
         }
         header = Header(
             parent_hash=data(value.get("parentHash") or bytes(32), "parentHash", 32),

@@ -14,7 +14,7 @@ from ..block import Block
 from ..chain.genesis import Genesis, read_alloc, read_blob_limits
 from ..chain.importer import Chain
 from ..chain.schedule import Schedule, network_schedule
-from ..errors import EvmError, InvalidBlock, InvalidTransaction, UnusableInput
+from ..errors import EvmError, InvalidBlock, InvalidTransaction
 from ..header import Header
 from ..hexadecimal import data, field, quantity
 from ..statistics import Strategy
@@ -35,8 +35,6 @@ _HEADER_NAMES = {
 }
 # Proofs of work are checked where the test says so, and in old files that say nothing.
 _CHECKED_SEALS = (None, "Ethash")
-# A network of, or into, a fork that isn't in forks.def is skipped if it is a draft still; any other fails.
-_DRAFTS = ("Amsterdam",)
 # With a strategy, but without a number of threads: each test runs with both of these.
 _PARALLEL_WORKERS = (2, 4)
 
@@ -66,7 +64,7 @@ def run_file(
             continue
         if not (selection.wants(name) and selection.wants_in(name, of)):
             continue
-        reason = selection.reason_to_skip(path, of) or _draft_in(of)
+        reason = selection.reason_to_skip(path, of)
         if reason is not None:
             results.append(CaseResult(name, of, 0, False, None, None, path, reason))
             continue
@@ -80,15 +78,6 @@ def run_file(
             result = result._replace(error=f"{count} workers: {result.error}")
         results.append(result)
     return results
-
-
-def _draft_in(network: str) -> str | None:
-    """Why a network is skipped, if it is one of a draft."""
-    try:
-        network_schedule(network)
-    except UnusableInput:
-        return next((f"{draft} is a draft" for draft in _DRAFTS if draft in network), None)
-    return None
 
 
 def run_block_test(

@@ -42,6 +42,7 @@ def header_of(env: dict[str, Any], fork: int, chain_id: int, blob_schedule: tupl
         excess_blob_gas=quantity(env.get("currentExcessBlobGas", "0x00"), "currentExcessBlobGas", 64)
         if rules["has_blobs"]
         else None,
+        slot_number=quantity(env.get("slotNumber", "0x00"), "slotNumber", 64) if rules["has_slot_number"] else None,
         fork=FORKS[fork].mainnet_name,
         chain_id=chain_id,
         block_hashes=block_hashes(quantity(env["currentNumber"], "currentNumber", 64)),

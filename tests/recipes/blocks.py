@@ -1,4 +1,4 @@
-"""Blocks whose transactions count contended slots up and down with DUPN, SWAPN and EXCHANGE: in parallel as in order."""
+"""Blocks whose transactions count contended slots up and down with PICKN, TOPN and TRADE: in parallel as in order."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def deep_program(random: Random) -> bytes:
         items[random.randrange(len(items) - 36, len(items))] = bytes([0x60, random.randrange(SLOTS), 0x54])
     code = b"".join(items)
     for _ in range(random.randrange(2, 9)):
-        op = random.choice((0xE6, 0xE7, 0xE8))
-        if op == 0xE8:
+        op = random.choice((0xB6, 0xB7, 0xB8))
+        if op == 0xB8:
             n, m = sorted(random.sample(range(1, 16), 2))
             code += bytes([op, ((n - 1) * 16 + m - 1) ^ 143])
         else:
@@ -40,13 +40,13 @@ def deep_program(random: Random) -> bytes:
 
 def deep_counter(random: Random) -> bytes:
     """One slot, fetched from below by one of the three, counted up and written to itself or another."""
-    op = random.choice((0xE6, 0xE7, 0xE8))
-    if op == 0xE8:
+    op = random.choice((0xB6, 0xB7, 0xB8))
+    if op == 0xB8:
         n, m = sorted(random.sample(range(1, 14), 2))
         above, moved = m, bytes([op, ((n - 1) * 16 + m - 1) ^ 143]) + b"\x50" * n
     else:
         n = random.randrange(17, 40)
-        above = n - 1 if op == 0xE6 else n
+        above = n - 1 if op == 0xB6 else n
         moved = bytes([op, (n - 145) % 256])
     code = (
         bytes([0x60, random.randrange(SLOTS), 0x54]) + b"".join(bytes([0x60, 1 + i % 9]) for i in range(above)) + moved

@@ -7,64 +7,21 @@ ADDITIONS: dict[str, list[tuple[str | None, str]]] = {
     "pyx/core/rules/forks.def": [
         ("NEWEST(BPO2)", 'FORK(NEXT, BPO2, "Next", "Next", "", "nextTime")\n  GAS(1, CLZ, 6)\n\n'),
     ],
-    # EIP-8024
     "pyx/core/rules/opcodes.def": [
         (
-            "// System\n",
-            'OPCODE(0xe6, DUPN,     dupn,     17, 18, 235, 1, NEXT, 3, "copy item n")\n'
-            'OPCODE(0xe7, SWAPN,    swapn,    18, 18, 236, 1, NEXT, 3, "exchange the top with item n + 1")\n'
-            'OPCODE(0xe8, EXCHANGE, exchange, 3,  3,  30,  1, NEXT, 3, "exchange item n + 1 with item m + 1")\n\n',
+            "// Exchange, by an immediate\n",
+            'OPCODE(0xb6, PICKN,    pickn,    17, 18, 235, 1, NEXT, 3, "copy item n")\n'
+            'OPCODE(0xb7, TOPN,     topn,     18, 18, 236, 1, NEXT, 3, "exchange the top with item n + 1")\n'
+            'OPCODE(0xb8, TRADE,    trade,    3,  3,  30,  1, NEXT, 3, "exchange item n + 1 with item m + 1")\n\n',
         ),
     ],
     "pyx/core/vm/ops/stack.hpp": [
         (
             "}  // namespace evmcore::op",
             """\
-EVMCORE_INLINE bool has_items(const Cursor& c, int count) noexcept {
-    return c.top_item - c.frame.stack_base >= count - 1;
-}
-
-EVMCORE_INLINE void exchange_items(Cursor& c, int a, int b) noexcept {
-    const u256 upper = load(&c.top(a));
-    const u256 lower = load(&c.top(b));
-    store(&c.top(a), lower);
-    store(&c.top(b), upper);
-}
-
-EVMCORE_INLINE Status dupn(Cursor& c) noexcept {
-    const unsigned x = c.pc[1];
-    if (x >= 91 && x <= 127)
-        return Status::UNDEFINED_INSTRUCTION;
-    const int n = static_cast<int>((x + 145) % 256);
-    if (!has_items(c, n))
-        return Status::STACK_UNDERFLOW;
-    copy(c.top_item + 1, &c.top(n - 1));
-    ++c.top_item;
-    return Status::RUNNING;
-}
-
-EVMCORE_INLINE Status swapn(Cursor& c) noexcept {
-    const unsigned x = c.pc[1];
-    if (x >= 91 && x <= 127)
-        return Status::UNDEFINED_INSTRUCTION;
-    const int n = static_cast<int>((x + 145) % 256);
-    if (!has_items(c, n + 1))
-        return Status::STACK_UNDERFLOW;
-    exchange_items(c, 0, n);
-    return Status::RUNNING;
-}
-
-EVMCORE_INLINE Status exchange(Cursor& c) noexcept {
-    const unsigned x = c.pc[1];
-    if (x >= 82 && x <= 127)
-        return Status::UNDEFINED_INSTRUCTION;
-    const int q = static_cast<int>((x ^ 143) / 16), r = static_cast<int>((x ^ 143) % 16);
-    const int n = q < r ? q + 1 : r + 1, m = q < r ? r + 1 : 29 - q;
-    if (!has_items(c, m + 1))
-        return Status::STACK_UNDERFLOW;
-    exchange_items(c, n, m);
-    return Status::RUNNING;
-}
+EVMCORE_INLINE Status pickn(Cursor& c) noexcept { return dupn(c); }
+EVMCORE_INLINE Status topn(Cursor& c) noexcept { return swapn(c); }
+EVMCORE_INLINE Status trade(Cursor& c) noexcept { return exchange(c); }
 
 """,
         ),

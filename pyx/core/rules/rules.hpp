@@ -132,6 +132,8 @@ struct Rules {
     bool has_beacon_root = false;
     bool stores_parent_hash = false;
     bool has_requests = false;
+    bool has_slot_number = false;        // in the header
+    bool has_block_access_list = false;  // its hash is in the header
     int64_t blob_target = 0;
     int64_t blob_max = 0;
     int64_t blob_fee_update_fraction = 0;

@@ -39,6 +39,8 @@ cdef extern from "core/rules/rules.hpp" namespace "evmcore" nogil:
         cbool has_beacon_root
         cbool stores_parent_hash
         cbool has_requests
+        cbool has_slot_number
+        cbool has_block_access_list
         int64_t blob_target
         int64_t blob_max
         int64_t blob_fee_update_fraction

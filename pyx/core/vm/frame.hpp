@@ -81,6 +81,7 @@ struct BlockContext {
     uint64_t number = 0;
     uint64_t timestamp = 0;
     uint64_t gas_limit = 0;
+    uint64_t slot_number = 0;  // of the beacon chain
     Address coinbase{};
     u256 prev_randao;  // the difficulty before Paris
     u256 base_fee;

@@ -61,6 +61,7 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
         uint64_t number
         uint64_t timestamp
         uint64_t gas_limit
+        uint64_t slot_number
         Address coinbase
         u256 prev_randao
         u256 base_fee

@@ -1,4 +1,4 @@
-// What a program can ask about itself, other accounts, the transaction and the block: 0x30 to 0x4a.
+// What a program can ask about itself, other accounts, the transaction and the block: 0x30 to 0x4b.
 #pragma once
 
 #include "../../precompiles/precompiles.hpp"
@@ -23,6 +23,7 @@ EVMCORE_INLINE void gaslimit(Cursor& c) noexcept { c.push(u256{c.frame.machine->
 EVMCORE_INLINE void chainid(Cursor& c) noexcept { c.push(c.frame.machine->block.chain_id); }
 EVMCORE_INLINE void basefee(Cursor& c) noexcept { c.push(c.frame.machine->block.base_fee); }
 EVMCORE_INLINE void blobbasefee(Cursor& c) noexcept { c.push(c.frame.machine->block.blob_base_fee); }
+EVMCORE_INLINE void slotnum(Cursor& c) noexcept { c.push(u256{c.frame.machine->block.slot_number}); }
 
 EVMCORE_INLINE void calldataload(Cursor& c) noexcept {
     const u256& offset = c.top();

@@ -1,4 +1,4 @@
-// Stack: POP, PUSH, DUP, SWAP. The limits were checked from the row.
+// Stack: POP, PUSH, DUP, SWAP, DUPN, SWAPN, EXCHANGE. The limits were checked from the row, but for the depth that an immediate says.
 #pragma once
 
 #include "../cursor.hpp"
@@ -37,6 +37,54 @@ EVMCORE_INLINE void swap(Cursor& c) noexcept {
     const u256 lower = load(&c.top(N));
     store(&c.top(), lower);
     store(&c.top(N), upper);
+}
+
+// The items that an immediate names (EIP-8024). An immediate may not be the number of a JUMPDEST or a PUSH, so that no code changes where it
+// may jump to.
+EVMCORE_INLINE bool has_items(const Cursor& c, int count) noexcept {
+    return c.top_item - c.frame.stack_base >= count - 1;
+}
+
+EVMCORE_INLINE void exchange_items(Cursor& c, int a, int b) noexcept {
+    const u256 upper = load(&c.top(a));
+    const u256 lower = load(&c.top(b));
+    store(&c.top(a), lower);
+    store(&c.top(b), upper);
+}
+
+EVMCORE_INLINE Status dupn(Cursor& c) noexcept {
+    const unsigned x = c.pc[1];
+    if (x >= 91 && x <= 127)
+        return Status::UNDEFINED_INSTRUCTION;
+    const int n = static_cast<int>((x + 145) % 256);
+    if (!has_items(c, n))
+        return Status::STACK_UNDERFLOW;
+    copy(c.top_item + 1, &c.top(n - 1));
+    ++c.top_item;
+    return Status::RUNNING;
+}
+
+EVMCORE_INLINE Status swapn(Cursor& c) noexcept {
+    const unsigned x = c.pc[1];
+    if (x >= 91 && x <= 127)
+        return Status::UNDEFINED_INSTRUCTION;
+    const int n = static_cast<int>((x + 145) % 256);
+    if (!has_items(c, n + 1))
+        return Status::STACK_UNDERFLOW;
+    exchange_items(c, 0, n);
+    return Status::RUNNING;
+}
+
+EVMCORE_INLINE Status exchange(Cursor& c) noexcept {
+    const unsigned x = c.pc[1];
+    if (x >= 82 && x <= 127)
+        return Status::UNDEFINED_INSTRUCTION;
+    const int q = static_cast<int>((x ^ 143) / 16), r = static_cast<int>((x ^ 143) % 16);
+    const int n = q < r ? q + 1 : r + 1, m = q < r ? r + 1 : 29 - q;
+    if (!has_items(c, m + 1))
+        return Status::STACK_UNDERFLOW;
+    exchange_items(c, n, m);
+    return Status::RUNNING;
 }
 
 }  // namespace evmcore::op
