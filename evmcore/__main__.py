@@ -16,9 +16,15 @@ from . import __version__
 from .errors import EvmError, UnusableInput
 from .tools.output import EXIT_MISMATCH, EXIT_UNUSABLE, complain, write_nowhere
 
-COMMANDS = ("replay", "import", "db", "witness", "run", "disasm", "statetest", "blocktest", "txtest", "conformance")
+COMMANDS = (
+    "replay", "import", "db", "witness", "run", "disasm", "statetest", "blocktest", "txtest", "conformance", "t8n", "t9n", "b11r",
+)  # fmt: skip
 # A command's file in tools/ where it can't be named as the command is.
 MODULES = {"import": "importing", "db": "database"}
+# go-ethereum's longer names.
+OTHER_NAMES = {"transition": "t8n", "transaction": "t9n", "block-builder": "b11r"}
+# Commands that may be given in go-ethereum's spelling: their file has `geth_main(words)`, the exit status, or None where it isn't.
+GETH_COMMANDS = ("t8n", "t9n", "b11r", "run", "statetest", "blocktest")
 EXIT_INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 TRACEBACK_VARIABLE = "EVMCORE_TRACEBACK"  # set: what nobody has thought of is shown whole
 
@@ -54,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="examples:\n" + EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.add_argument("--version", action="version", version=f"evmcore {__version__}")
+    top.add_argument("-v", "--version", action="version", version=f"evmcore {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for name in COMMANDS:
         tool = importlib.import_module(f".tools.{MODULES.get(name, name)}", __package__)
@@ -66,8 +72,18 @@ def parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         tool.add_arguments(command)
-        command.set_defaults(main=tool.main)
+        command.set_defaults(main=getattr(tool, "main", None))
     return top
+
+
+def spelled_as_geth(words: Sequence[str]) -> int | None:
+    """The exit status of a command that is given as go-ethereum's `evm` takes it; None for any other."""
+    name = OTHER_NAMES.get(words[0], words[0]) if words else ""
+    if name not in GETH_COMMANDS or any(word in ("-h", "--help", "-help") for word in words[1:]):
+        return None
+    tool = importlib.import_module(f".tools.{name}", __package__)
+    status: int | None = tool.geth_main(words[1:])
+    return status
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,8 +92,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             if sys.stdout is None:
                 raise UnusableInput("standard output is closed")
-            arguments = parser().parse_args(argv)
-            status = int(arguments.main(arguments))
+            words = sys.argv[1:] if argv is None else argv
+            answered = spelled_as_geth(words)
+            if answered is None:
+                arguments = parser().parse_args([OTHER_NAMES.get(words[0], words[0]), *words[1:]] if words else words)
+                answered = int(arguments.main(arguments))
+            status = answered
         except SystemExit as exit_:  # argparse leaves this way
             status = exit_.code if isinstance(exit_.code, int) else EXIT_UNUSABLE
         # What is still to be written fails here, or at exit, where nobody could say why.

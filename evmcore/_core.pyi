@@ -341,10 +341,36 @@ class LineTracer(BaseTracer):
         memory: bool = False,
         return_data: bool = True,
         inner_exits: bool = False,
+        geth: bool = False,
+        frames: bool = False,
     ) -> None: ...
     @property
     def stream(self) -> IO[Any]: ...
     def write_line(self, line: str) -> None: ...
+
+@disjoint_base
+class TraceLog(BaseTracer):
+    def __init__(
+        self,
+        *,
+        steps: bool = False,
+        counts: bool = False,
+        data: bool = True,
+        memory: bool = False,
+        stack: int | None = None,
+        opcodes: Iterable[int] | None = None,
+        addresses: Iterable[_Address] | None = None,
+        depth: int | tuple[int, int] | None = None,
+        limit: int | None = None,
+    ) -> None: ...
+    def call_rows(self) -> bytes: ...
+    def step_rows(self) -> bytes: ...
+    def log_rows(self) -> bytes: ...
+    def words(self) -> bytes: ...
+    def opcode_counts(self) -> tuple[int, ...]: ...
+    def data(self, begin: int, size: int) -> bytes: ...
+    @property
+    def steps_left_out(self) -> int: ...
 
 # Or any object that has some of a Tracer's methods.
 _Tracer = Tracer | BaseTracer | Any

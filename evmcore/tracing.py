@@ -107,6 +107,9 @@ class Eip3155(LineTracer):
     stream       a text or binary file, open for writing
     stack, memory, return_data   whether lines show them
     inner_exits  whether each frame that ends gets its line {"output", "gasUsed"[, "error"]}
+    geth         whether lines are those of go-ethereum's `evm`: its words for errors, two lines for an instruction whose fault shows
+                 when it runs, a line for each frame that ends, calls that are refused and SELFDESTRUCT included
+    frames       with `geth`: also a line {"from", "to", "gas", "value", "type"} for each frame that begins
 
     Values are those before the instruction; `gasCost` of a call includes the gas that it hands on, that of a creation
     doesn't, and `refund` includes what the instruction itself gave back: all as in go-ethereum. `error` is there only if the instruction ended its frame without

@@ -1,4 +1,5 @@
 # Floor 8: what the native tracers have in common, and who lends a machine knows of them.
+from core.vm.frame cimport Tracer
 from core.vm.trace cimport TraceRecorder
 
 import copyreg as _copyreg
@@ -18,6 +19,10 @@ cdef class BaseTracer:
     cdef TraceRecorder recorder
     cdef object error
     cdef cbool is_busy
+
+    cdef Tracer* tracer(self) noexcept:
+        """What the machine reports to."""
+        return self.recorder.tracer()
 
     cdef int prepare(self) except -1:
         """Before a run: forget the last one's failure. Raises where it can't report to anybody."""

@@ -228,7 +228,7 @@ cdef class _Lease:
         tracer.prepare()
         tracer.take()
         self.tracer = tracer
-        self.machine.tracer = tracer.recorder.tracer()
+        self.machine.tracer = tracer.tracer()
         return 0
 
     cdef int finish(self) except -1:

@@ -21,11 +21,13 @@ cdef class LineTracer(BaseTracer):
     cdef cbool is_binary
     cdef cbool is_open
 
-    def __init__(self, stream, *, stack=True, memory=False, return_data=True, inner_exits=False):
+    def __init__(self, stream, *, stack=True, memory=False, return_data=True, inner_exits=False, geth=False, frames=False):
         wants_stack, wants_memory, wants_return_data = bool(stack), bool(memory), bool(return_data)
         is_binary = (isinstance(stream, (_io.RawIOBase, _io.BufferedIOBase))
                      or "b" in str(getattr(stream, "mode", "")))
-        shows_inner_exits = bool(inner_exits)
+        shows_inner_exits, is_as_geth, shows_frames = bool(inner_exits), bool(geth), bool(frames)
+        if shows_frames and not is_as_geth:
+            raise ValueError("frames: lines of frames that begin are go-ethereum's; pass geth=True as well")
         if self.is_busy:
             raise errors.EvmError("the tracer is at work on a run")
         self.stream = stream
@@ -34,6 +36,8 @@ cdef class LineTracer(BaseTracer):
         self.recorder.wants_memory = wants_memory
         self.recorder.wants_return_data = wants_return_data
         self.lines.shows_inner_exits = shows_inner_exits
+        self.lines.is_as_geth = is_as_geth
+        self.lines.shows_frames = shows_frames
         self.lines.attach(&self.recorder)
         self.lines.flush = evmcore_lines
         self.lines.flush_context = <void*>self
@@ -202,7 +206,7 @@ cdef Status run_traced(_Job job, object tracer, BaseTracer native) except *:
     lease.attach(native)
     with nogil:
         status = begin_job(m, &job.job)  # which opens the machine without a tracer
-    m.tracer = native.recorder.tracer()
+    m.tracer = native.tracer()
     for i in range(job.job.transactions.size()):
         if status == Status.RUNNING and on_start is not None:
             status = tell(native, on_start, job.first + i, job.transactions[i])

@@ -196,7 +196,8 @@ def test_any_member_of_a_test_may_be_anything(evmcore, tmp_path, command, test):
                 holder = holder[key]
             holder[way[-1]] = wrong
             path.write_text(json.dumps({"name": changed}))
-            status, out, err = evmcore(command, path)
+            words = () if command == "txtest" else ("--summary",)
+            status, out, err = evmcore(command, path, *words)
             assert status in (0, 1, 2), (way, wrong)
             assert out == ""
             assert err.startswith(("evmcore: ", str(tmp_path))), (way, wrong, err)
@@ -210,7 +211,7 @@ def test_an_index_beyond_its_list_is_unusable(evmcore, tmp_path, index, of):
     test = json.loads(json.dumps(STATE_TEST))
     test["post"]["Berlin"][0]["indexes"][of] = index
     (tmp_path / "test.json").write_text(json.dumps({"name": test}))
-    for more in ((), ("--trace",), ("--strategy", "optimistic")):
+    for more in ((), ("--trace",), ("--summary",), ("--strategy", "optimistic")):
         status, _, err = evmcore("statetest", tmp_path / "test.json", *more)
         assert status == 2 or (status, more[0]) == (1, "--strategy"), (
             err

@@ -6,19 +6,16 @@ Reads the classic layout (several forks and indexes a test) and the newer one (o
 
 from __future__ import annotations
 
-import io
-import sys
 from typing import Any
 
-from .._core import STATUSES, StateTest, fork_index, transact
-from ..errors import EvmError, InvalidTransaction, UnusableInput
-from ..tracing import Eip3155
+from .._core import STATUSES, StateTest, fork_index
+from ..errors import EvmError, UnusableInput
 from .discovery import EVERYTHING, Selection, load_tests
 from .exceptions import is_expected
-from .objects import header_of, sender_of, state_of, transaction_of
+from .objects import sender_of
 from .results import CaseResult
 
-__all__ = ["run_file", "trace_file"]
+__all__ = ["config_of", "run_file"]
 
 _NAMES = tuple(row.name for row in STATUSES)
 _KINDS = tuple(row.kind for row in STATUSES)
@@ -37,31 +34,6 @@ def run_file(path: str, selection: Selection = EVERYTHING) -> list[CaseResult]:
             except (ArithmeticError, KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
                 raise UnusableInput(f"{path}: {name}: {type(error).__name__}: {error}") from None
     return results
-
-
-def trace_file(path: str, selection: Selection = EVERYTHING) -> list[CaseResult]:
-    """The same, and each case runs once more for its EIP-3155 lines on standard error, the last with its state root."""
-    tests = load_tests(path, "state")
-    results = run_file(path, selection)
-    for result in results:
-        _trace(tests[result.name], result)
-    return results
-
-
-def _trace(test: dict[str, Any], result: CaseResult) -> None:
-    number = fork_index(result.fork)
-    header = header_of(test["env"], number, *config_of(test, result.fork))
-    state = state_of(test["pre"])
-    tracer = Eip3155(sys.stderr or io.StringIO())
-    output, gas_used = b"", 0
-    try:
-        transaction = transaction_of(test["transaction"], test["post"][result.fork][result.index])
-        receipt = transact(transaction, state, header, tracer=tracer)
-        output, gas_used = receipt.output, receipt.gas_used
-    except (InvalidTransaction, UnusableInput):
-        pass  # nothing ran: the summary alone tells so
-    root = state.root() if result.state_root is None else bytes.fromhex(result.state_root[2:])
-    tracer.finish(state_root=root, passed=result.is_passed, output=output, gas_used=gas_used, fork=result.fork)
 
 
 def _run_test(path: str, name: str, test: dict[str, Any], selection: Selection, results: list[CaseResult]) -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
+from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Any
 
-from . import testing
+from . import evm, testing
+from .geth import Flag, Given
 from .output import positive
 
 SUMMARY = "run blockchain tests"
@@ -14,7 +19,10 @@ Run Ethereum's blockchain tests, of ethereum/tests or execution-spec-tests: the 
 with the rules of its network. Head and state are compared, and a block that has to be refused has to be refused for the
 reason that the test names.
 
-A directory is walked; without PATH, file names are read from standard input. The summary goes to standard error.
+A directory is walked. The summary goes to standard error.
+
+A single file, or none, and none of evmcore's own options: as go-ethereum's `evm blocktest` does, with a JSON list of results on
+standard output and exit status 0 for a test that fails, too. Without PATH, file names are read from standard input.
 """
 EXAMPLES = """\
   evmcore blocktest BlockchainTests/ValidBlocks
@@ -23,6 +31,15 @@ EXAMPLES = """\
 
 exit status: 0 all tests pass, 1 one fails, 2 unusable input
 """
+
+
+FLAGS = (
+    *evm.TRACE_FLAGS,
+    *evm.TEST_FLAGS,
+    Flag("cross-check", "execute each block again, from the witness that it makes", bool, False, ("xc",)),
+)
+# Options of evmcore's own spelling: with one of them the other spelling isn't meant.
+_OWN = frozenset(("--json", "--fork", "--workers", "--strategy", "--stateless", "--summary"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +59,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strategy", choices=testing.strategies(), metavar="S", help=f"one of {', '.join(testing.strategies())}"
     )
+    evm.add_flags(parser, FLAGS)
+
+
+def geth_main(words: Sequence[str]) -> int | None:
+    """Run as go-ethereum's `evm blocktest` does; None where the words are evmcore's own spelling."""
+    if not evm.is_geth(words, _OWN) or any(os.path.isdir(word) for word in words):
+        return None
+    return evm.run_test_files(words, FLAGS, _run_file)
+
+
+def _run_file(path: str, given: Given, names: re.Pattern[str]) -> Iterator[dict[str, Any]]:
+    from ..conformance.block_tests import run_block_test
+    from ..conformance.discovery import load_tests
+    from ..errors import UnusableInput
+
+    if given["trace"] or given["debug"] or given["dump"]:
+        raise UnusableInput("blocktest: traces and dumps are of state tests; evmcore.traces has those of blocks")
+    tests = load_tests(path, "blockchain")
+    if not tests:
+        raise UnusableInput(f"{path}: no test of this kind in it")
+    for name, test in sorted(tests.items()):
+        if names.search(name) is None:
+            continue
+        result = run_block_test(name, test, path, workers=1, strategy="sequential", stateless=given["cross-check"])
+        members: dict[str, Any] = {"name": name, "pass": result.is_passed}
+        if result.is_passed:
+            members["stateRoot"] = result.state_root
+        members["fork"] = result.fork
+        if result.error is not None:
+            members["error"] = result.error
+        yield members
 
 
 def _network(text: str) -> str:

@@ -3,24 +3,57 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from .._core import NEWEST_FORK
+from ..errors import UnusableInput
 from ..hexadecimal import to_hex
 from ..receipt import CallResult
+from . import evm
+from .geth import Flag, Given, parse
 from .output import EXIT_OK, fork, gas, hex_bytes, positive, print_json, say
+
+if TYPE_CHECKING:
+    from .._core import State
+    from ..header import Header
 
 SUMMARY = "run a bare program"
 DESCRIPTION = """\
 Run bytecode as the code of an account of its own, on an otherwise empty state, and show how it ended: status, gas of the
 execution alone (no intrinsic gas, no refund applied), output and logs.
+
+With the program as an argument, or with --codefile: as go-ethereum's `evm run` does, whose flags are the last group.
 """
 EXAMPLES = """\
   evmcore run --code 600160010160005260206000f3
   evmcore run --code @loop.hex --input 0x2a --gas 1000000 --fork London --bench 100
   evmcore run --code @loop.hex --trace --json 2> steps.jsonl
+  evmcore run --trace --trace.format=md 0x6001600101
 """
 DEFAULT_GAS = 30_000_000
+FLAGS = (
+    *evm.TRACE_FLAGS,
+    Flag("codefile", "a file with the program in hexadecimal; -: standard input"),
+    Flag("create", "run it as init code", bool, False),
+    Flag("gas", "gas to run on", int, 10_000_000_000),
+    Flag("prestate", "the state before: a genesis.json"),
+    Flag("input", "the call's input"),
+    Flag("inputfile", "a file with the call's input"),
+    Flag("price", "gas price, wei", int, 0),
+    Flag("receiver", "the account whose code it is"),
+    Flag("sender", "the caller"),
+    Flag("value", "wei to send along", int, 0),
+    Flag("dump", "the state afterwards, on standard output", bool, False),
+    Flag("bench", "time it", bool, False),
+    Flag("statdump", "time and gas on standard error", bool, False),
+    Flag("json", "the same as --trace --trace.format=json", bool, False),
+    Flag("verbosity", "accepted; there is no talk", int, 3),
+)
+# go-ethereum's accounts where none are named.
+SENDER, RECEIVER = (name.rjust(20, b"\0") for name in (b"sender", b"receiver"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +74,86 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     once_or_often.add_argument(
         "--trace", action="store_true", help="write a line for each instruction to standard error (EIP-3155)"
     )
+    evm.add_flags(parser, FLAGS)
+
+
+def geth_main(words: Sequence[str]) -> int | None:
+    """Run as go-ethereum's `evm run` does; None where the words are evmcore's own spelling."""
+    if any(word.partition("=")[0] in ("--code", "--fork") for word in words):
+        return None
+    given = parse(words, FLAGS)
+    if not given.arguments and not given["codefile"]:
+        return None
+    if given["json"]:
+        given.values["trace"] = True
+    return _run_as_geth(given)
+
+
+def _run_as_geth(given: Given) -> int:
+    from .._core import State, call
+    from ..header import Header
+    from ..hexadecimal import data, to_address
+
+    place = given["codefile"]
+    code = data(given.arguments[0].strip(), "code") if not place else hex_bytes(f"@{place}", "codefile")
+    place = given["inputfile"]
+    given_input = hex_bytes(f"@{place}", "inputfile") if place else data(given["input"].strip(), "input")
+    sender = to_address(given["sender"], "sender") if given["sender"] else SENDER
+    receiver = to_address(given["receiver"], "receiver") if given["receiver"] else RECEIVER
+    amount, limit, price = given["value"], given["gas"], given["price"]
+    if given["prestate"]:
+        from ..chain.genesis import Genesis
+
+        genesis = Genesis.load(given["prestate"])
+        state, header = genesis.state.copy(), genesis.header
+        limit = header.gas_limit
+    else:
+        state, header = State(), Header(gas_limit=limit, base_fee_per_gas=0, fork=NEWEST_FORK, chain_id=1337)
+    if code and not given["create"]:
+        state.set_code(receiver, code)
+    message: dict[str, Any] = {
+        "sender": sender,
+        "to": None if given["create"] else receiver,
+        "data": code + given_input if given["create"] else given_input,
+        "value": amount,
+        "gas": limit,
+        "gas_price": price,
+    }
+    tracer = evm.tracer_of(given, sys.stderr)
+    result = call(state, header, **message, tracer=tracer)
+    if given["dump"]:
+        _check_unchanged(state, header, message)
+        say(json.dumps(evm.state_dump(state), indent=4))
+    if (given["bench"] or given["statdump"]) and sys.stderr is not None:
+        stats = (
+            f"EVM gas used:    {result.gas_used}",
+            f"execution time:  {result.seconds * 1e6:.3f}µs",
+            "allocations:     0",
+            "allocated bytes: 0",
+        )
+        print(*stats, sep="\n", file=sys.stderr, flush=True)
+    if tracer is None:
+        say(to_hex(result.output) if result.output else "")
+        if not result.is_success:
+            from .evm_formats import geth_error
+
+            say(f" error: {geth_error(result.outcome.lower().replace('_', ' '))}")
+    return EXIT_OK
+
+
+_WRITERS = ("SSTORE", "CREATE", "CREATE2", "SELFDESTRUCT")
+
+
+def _check_unchanged(state: State, header: Header, message: dict[str, Any]) -> None:
+    """A call keeps nothing: what is dumped is the state before, so the program may not have changed it."""
+    from .._core import OPCODES, TraceLog, call
+
+    log = TraceLog(counts=True, data=False)
+    call(state, header, **message, tracer=log)
+    counts = log.opcode_counts()
+    done = [row.name for row in OPCODES if row.name in _WRITERS and counts[row.number]]
+    if done or message["value"] or message["to"] is None:
+        raise UnusableInput(f"dump: the state after {done[0] if done else 'a transfer or creation'} is not kept")
 
 
 def main(arguments: argparse.Namespace) -> int:

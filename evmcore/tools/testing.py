@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of every such command."""
     parser.add_argument("paths", nargs="*", metavar="PATH", help="test files, or directories with some")
     parser.add_argument("--json", action="store_true", help="print a JSON list of the results on standard output")
+    parser.add_argument("--summary", action="store_true", help="no more than the summary, of a single file, too")
 
 
 def pattern(text: str) -> re.Pattern[str]:

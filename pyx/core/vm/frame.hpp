@@ -100,10 +100,21 @@ struct TransactionContext {
     bool starts_cold = false;  // a system call: not even precompiles are warm
 };
 
+// A call or creation that didn't start, for tracers.
+struct Refusal {
+    Status status;  // CALL_DEPTH_EXCEEDED, INSUFFICIENT_BALANCE, NONCE_OVERFLOW or ADDRESS_COLLISION
+    int64_t gas;    // that it would have had; a collision takes it
+    Address address;
+    Address code_address;
+    u256 value;
+    ByteView input;
+    bool is_static;
+};
+
 // Told what a traced run does. False stops the run, which ends ABORTED.
 struct Tracer {
     void* context = nullptr;
-    // Before each instruction; the frame is up to date.
+    // Before each instruction; the frame is up to date. Null: the machine runs its plain loop.
     bool (*step)(void* context, Frame* frame) noexcept = nullptr;
     // The loop has left the frame: its last instruction asks for a call, or has ended it. Nothing is taken back yet.
     bool (*leave)(void* context, Frame* frame, Status status) noexcept = nullptr;
@@ -111,6 +122,14 @@ struct Tracer {
     bool (*enter)(void* context, const Machine* machine) noexcept = nullptr;
     // What was entered has ended; its output is the machine's return data, and the top frame is the caller's again.
     bool (*exit)(void* context, const Machine* machine, Status status, int64_t gas_left) noexcept = nullptr;
+    // The frame's instruction asks for a call that isn't to start; its gas isn't given back yet.
+    bool (*refuse)(void* context, Frame* frame, const Refusal& refusal) noexcept = nullptr;
+};
+
+// What a SELFDESTRUCT has done, for tracers.
+struct Selfdestruct {
+    Address beneficiary{};
+    u256 balance;
 };
 
 // A worker's machine: one journal, one stack arena, one memory arena, up to 1,025 frames. No two threads share one.
@@ -128,6 +147,7 @@ struct Machine {
     int depth = -1;               // of the top frame
     u256* stack_arena = nullptr;  // all stacks end to end; its pages are touched only as deep as calls go
     Tracer* tracer = nullptr;
+    Selfdestruct selfdestruct;  // the last one
     ValueTracker value_tracker;
     bool tracks_values = false;  // of accounts whose view says so (AccountState::is_tracked); set between transactions
     PreparedModulus modulus;     // of MULMOD

@@ -123,7 +123,8 @@ Status execute(Frame& frame) noexcept {
             frame.machine->value_tracker.resume(frame.stack_top);
         return run<Loop::TRACKED>(&frame);
     }
-    return EVMCORE_LIKELY(frame.machine->tracer == nullptr) ? run<Loop::PLAIN>(&frame) : run<Loop::TRACED>(&frame);
+    const Tracer* const tracer = frame.machine->tracer;
+    return EVMCORE_LIKELY(tracer == nullptr) || tracer->step == nullptr ? run<Loop::PLAIN>(&frame) : run<Loop::TRACED>(&frame);
 }
 
 }  // namespace evmcore

@@ -16,23 +16,36 @@ constexpr std::array<const char*, 256> opcode_names = [] {
     return names;
 }();
 
+constexpr std::array<uint16_t, 256> opcode_depths = [] {
+    std::array<uint16_t, 256> depths{};
+    for (const OpcodeRow& row : opcode_rows)
+        depths[static_cast<size_t>(row.number)] = static_cast<uint16_t>(row.depth);
+    return depths;
+}();
+
 // Long enough that the GIL and the stream are asked rarely, short enough to stay in the cache.
 constexpr size_t FLUSH_BYTES = 64 * 1024;
 
 constexpr char HEX_DIGITS[] = "0123456789abcdef";
 
+}  // namespace
+
 // Where a step is written; it stops where there is no memory, and `is_ok` says so at the end.
-struct Text {
+struct Eip3155Lines::Text {
     Bytes* bytes;
     bool is_ok = true;
 
     void push(uint8_t character) noexcept { is_ok = is_ok && bytes->push_back(character); }
 };
 
+namespace {
+
+template <class Text>
 void put(Text* text, const char* words) noexcept {
     text->is_ok = text->is_ok && text->bytes->append(reinterpret_cast<const uint8_t*>(words), std::strlen(words));
 }
 
+template <class Text>
 void put_decimal(Text* text, int64_t number) noexcept {
     char digits[20];
     size_t count = 0;
@@ -48,6 +61,7 @@ void put_decimal(Text* text, int64_t number) noexcept {
 }
 
 // In quotes, 0x, no leading zeros.
+template <class Text>
 void put_hex(Text* text, const u256& number) noexcept {
     put(text, "\"0x");
     bool has_begun = false;
@@ -60,13 +74,31 @@ void put_hex(Text* text, const u256& number) noexcept {
     text->push('"');
 }
 
-void put_gas(Text* text, int64_t gas) noexcept { put_hex(text, u256{static_cast<uint64_t>(gas < 0 ? 0 : gas)}); }
+template <class Text>
+void put_gas(Text* text, int64_t gas) noexcept {
+    put_hex(text, u256{static_cast<uint64_t>(gas < 0 ? 0 : gas)});
+}
 
+template <class Text>
 void put_bytes(Text* text, ByteView data) noexcept {
     for (const uint8_t byte : data) {
         text->push(static_cast<uint8_t>(HEX_DIGITS[byte >> 4]));
         text->push(static_cast<uint8_t>(HEX_DIGITS[byte & 15]));
     }
+}
+
+template <class Text>
+void put_op_name(Text* text, uint8_t op, bool is_as_geth) noexcept {
+    if (const char* name = opcode_names[op]; name != nullptr) {
+        put(text, is_as_geth && op == OP_PREVRANDAO ? "DIFFICULTY" : name);
+        return;
+    }
+    put(text, "opcode 0x");
+    if (is_as_geth && op < 16)
+        text->push(static_cast<uint8_t>(HEX_DIGITS[op]));
+    else
+        put_bytes(text, {&op, 1});
+    put(text, " not defined");
 }
 
 bool is_creation(uint8_t op) noexcept { return op == OP_CREATE || op == OP_CREATE2; }
@@ -77,7 +109,77 @@ bool is_failure(Status status) noexcept {
     return kind != Kind::FLOW && kind != Kind::OK;
 }
 
+// Its words for what ends a frame; null: ours. Those of an undefined instruction name it.
+const char* geth_text(Status status) noexcept {
+    switch (status) {
+    case Status::REVERT: return "execution reverted";
+    case Status::STACK_OVERFLOW: return "stack limit reached 1024 (1023)";
+    case Status::BAD_JUMP_DESTINATION: return "invalid jump destination";
+    case Status::STATIC_MODE_VIOLATION: return "write protection";
+    case Status::CALL_DEPTH_EXCEEDED: return "max call depth exceeded";
+    case Status::INSUFFICIENT_BALANCE: return "insufficient balance for transfer";
+    case Status::NONCE_OVERFLOW: return "nonce uint64 overflow";
+    case Status::ADDRESS_COLLISION: return "contract address collision";
+    case Status::INVALID_CODE_PREFIX: return "invalid code: must not begin with 0xef";
+    case Status::CODE_SIZE_EXCEEDED: return "max code size exceeded";
+    case Status::INITCODE_SIZE_EXCEEDED: return "out of gas: max initcode size exceeded";
+    default: return nullptr;
+    }
+}
+
+template <class Text>
+void put_error(Text* text, Status status, bool is_as_geth, const TraceStep* step) noexcept {
+    if (is_as_geth && (status == Status::UNDEFINED_INSTRUCTION || status == Status::INVALID_INSTRUCTION) && step != nullptr) {
+        put(text, "invalid opcode: ");
+        put_op_name(text, step->op, true);
+        return;
+    }
+    if (is_as_geth && status == Status::STACK_UNDERFLOW && step != nullptr) {
+        put(text, "stack underflow (");
+        put_decimal(text, static_cast<int64_t>(step->stack.size()));
+        put(text, " \\u003c=\\u003e ");  // as its JSON has < and >
+        put_decimal(text, opcode_depths[step->op]);
+        put(text, ")");
+        return;
+    }
+    const char* words = is_as_geth ? geth_text(status) : nullptr;
+    put(text, words != nullptr ? words : text_of(status));
+}
+
+// How many items of the stack an instruction has taken when its fault shows.
+size_t items_taken(uint8_t op, Status status) noexcept {
+    if (status == Status::STATIC_MODE_VIOLATION)
+        return op == OP_CALL ? 7 : 0;
+    return op == OP_REVERT || op == OP_JUMPI ? 2 : op == OP_JUMP ? 1 : op == OP_RETURNDATACOPY ? 3 : 0;
+}
+
 }  // namespace
+
+uint8_t op_of_request(const Machine& machine) noexcept {
+    if (machine.depth < 0)
+        return machine.request.is_create ? OP_CREATE : OP_CALL;
+    return machine.frames[machine.depth].pc[-1];  // the frame goes on behind it
+}
+
+int64_t handed_on(const Frame& frame, uint8_t op, Status status) noexcept {
+    // The price of a call includes what it hands on, though a call that was refused has it back already; that of a
+    // creation doesn't, not even where an address that is taken has swallowed it. So do the others.
+    if (is_call(op) && status == Status::RUNNING)
+        return frame.machine->request.gas;
+    if (is_creation(op) && (status == Status::RUNNING || status == Status::CREATE))
+        return -frame.machine->request.gas;
+    return 0;
+}
+
+bool is_selfdestruct(const Frame& frame, Status status) noexcept {
+    return status == Status::SUCCESS && frame.code_size != 0 && *frame.pc == OP_SELFDESTRUCT;
+}
+
+bool is_found_late(Status status) noexcept {
+    return status == Status::REVERT || status == Status::UNDEFINED_INSTRUCTION || status == Status::INVALID_INSTRUCTION ||
+           status == Status::BAD_JUMP_DESTINATION || status == Status::STATIC_MODE_VIOLATION ||
+           status == Status::RETURN_DATA_OUT_OF_BOUNDS;
+}
 
 const char* opcode_name(uint8_t op) noexcept { return opcode_names[op]; }
 
@@ -87,13 +189,13 @@ TraceRecorder::TraceRecorder() noexcept {
     tracer_.leave = leave;
     tracer_.enter = enter;
     tracer_.exit = exit;
+    tracer_.refuse = refuse;
 }
 
 bool TraceRecorder::step(void* context, Frame* frame) noexcept {
     auto* self = static_cast<TraceRecorder*>(context);
     if (self->is_open_ && !self->close(*frame, Status::RUNNING))
         return false;
-    self->last_op_ = *frame->pc;
     // Code that isn't there ends at once; nobody shows a STOP for it.
     if (frame->code_size == 0 || self->sink.step == nullptr)
         return true;
@@ -118,22 +220,58 @@ bool TraceRecorder::step(void* context, Frame* frame) noexcept {
 
 bool TraceRecorder::leave(void* context, Frame* frame, Status status) noexcept {
     auto* self = static_cast<TraceRecorder*>(context);
-    return !self->is_open_ || self->close(*frame, status);
+    if (self->is_open_ && !self->close(*frame, status))
+        return false;
+    return !(self->tells_all && is_selfdestruct(*frame, status)) || self->tell_selfdestruct(*frame);
+}
+
+bool TraceRecorder::tell_selfdestruct(const Frame& frame) noexcept {
+    const Selfdestruct& sent = frame.machine->selfdestruct;
+    const int depth = frame.depth + 2;
+    return (sink.enter == nullptr || sink.enter(sink.context, {OP_SELFDESTRUCT,
+                                                               depth,
+                                                               frame.self->address,
+                                                               sent.beneficiary,
+                                                               sent.beneficiary,
+                                                               sent.balance,
+                                                               0,
+                                                               {},
+                                                               false})) &&
+           (sink.exit == nullptr || sink.exit(sink.context, {depth, Status::SUCCESS, 0, {}}));
 }
 
 bool TraceRecorder::close(const Frame& frame, Status status) noexcept {
+    step_.gas_cost = step_.gas - frame.gas + handed_on(frame, step_.op, status);
+    return tell_step(frame, status);
+}
+
+bool TraceRecorder::tell_step(const Frame& frame, Status status) noexcept {
     is_open_ = false;
-    step_.gas_cost = step_.gas - frame.gas;
-    // The price of a call includes what it hands on, though a call that was refused has it back already; that of a
-    // creation doesn't, not even where an address that is taken has swallowed it. So do the others.
-    const int64_t handed_on = frame.machine->request.gas;
-    if (is_call(step_.op) && status == Status::RUNNING)
-        step_.gas_cost += handed_on;
-    else if (is_creation(step_.op) && (status == Status::RUNNING || status == Status::CREATE))
-        step_.gas_cost -= handed_on;
     step_.refund = frame.machine->journal.refund;
+    step_.memory_size_after = frame.memory_size;
+    step_.base_gas = frame.machine->rules->base_gas[step_.op];
+    step_.cold_account_gas = frame.machine->rules->cold_account_gas;
     step_.status = status;
     return sink.step(sink.context, step_);
+}
+
+bool TraceRecorder::refuse(void* context, Frame* frame, const Refusal& refusal) noexcept {
+    auto* self = static_cast<TraceRecorder*>(context);
+    if (!self->tells_all)
+        return true;
+    const uint8_t op = *frame->pc;
+    const bool takes_gas = refusal.status == Status::ADDRESS_COLLISION;
+    if (self->is_open_) {
+        self->step_.gas_cost = self->step_.gas - frame->gas - (takes_gas ? refusal.gas : 0);
+        if (!self->tell_step(*frame, Status::RUNNING))
+            return false;
+    }
+    const TraceSink& sink = self->sink;
+    const int depth = frame->depth + 2;
+    return (sink.enter == nullptr ||
+            sink.enter(sink.context, {op, depth, op == OP_DELEGATECALL ? frame->caller : frame->self->address, refusal.address,
+                                      refusal.code_address, refusal.value, refusal.gas, refusal.input, refusal.is_static})) &&
+           (sink.exit == nullptr || sink.exit(sink.context, {depth, refusal.status, takes_gas ? refusal.gas : 0, {}}));
 }
 
 bool TraceRecorder::enter(void* context, const Machine* machine) noexcept {
@@ -142,7 +280,6 @@ bool TraceRecorder::enter(void* context, const Machine* machine) noexcept {
     if (machine->depth < 0) {
         self->gas_given_.clear();
         self->is_open_ = false;
-        self->last_op_ = request.is_create ? OP_CREATE : OP_CALL;
     }
     if (!self->gas_given_.push_back(request.gas)) {
         self->is_out_of_memory = true;
@@ -151,8 +288,9 @@ bool TraceRecorder::enter(void* context, const Machine* machine) noexcept {
     if (self->sink.enter == nullptr)
         return true;
     const Address& code_address = request.is_create ? request.target->address : request.code_address;
-    return self->sink.enter(self->sink.context, {self->last_op_, machine->depth + 2, request.caller, request.target->address,
-                                                 code_address, request.value, request.gas, request.input, request.is_static});
+    return self->sink.enter(self->sink.context,
+                            {op_of_request(*machine), machine->depth + 2, request.caller, request.target->address, code_address,
+                             request.value, request.gas, request.input, request.is_static});
 }
 
 bool TraceRecorder::exit(void* context, const Machine* machine, Status status, int64_t gas_left) noexcept {
@@ -166,15 +304,37 @@ bool TraceRecorder::exit(void* context, const Machine* machine, Status status, i
 
 void Eip3155Lines::attach(TraceRecorder* recorder) noexcept {
     recorder_ = recorder;
-    recorder->sink = {this, nullptr, step, exit};
+    recorder->tells_all = is_as_geth;
+    recorder->sink = {this, shows_frames ? enter : nullptr, step, exit};
 }
 
 bool Eip3155Lines::flush_if_long() noexcept { return text.size() < FLUSH_BYTES || flush == nullptr || flush(flush_context); }
 
-bool Eip3155Lines::step(void* context, const TraceStep& step) noexcept {
+bool Eip3155Lines::enter(void* context, const TraceEnter& enter) noexcept {
     auto* self = static_cast<Eip3155Lines*>(context);
     Text lines{&self->text};
     Text* const text = &lines;
+    put(text, "{\"from\":\"0x");
+    put_bytes(text, {enter.caller.bytes, 20});
+    put(text, "\",\"to\":\"0x");
+    put_bytes(text, {enter.code_address.bytes, 20});
+    if (!enter.input.empty()) {
+        put(text, "\",\"input\":\"0x");
+        put_bytes(text, enter.input);
+    }
+    put(text, "\",\"gas\":");
+    put_gas(text, enter.gas);
+    put(text, ",\"value\":");
+    put_hex(text, enter.value);
+    put(text, ",\"type\":\"");
+    put_op_name(text, enter.op, true);
+    put(text, "\"}\n");
+    self->is_out_of_memory = !lines.is_ok;
+    return lines.is_ok && self->flush_if_long();
+}
+
+void Eip3155Lines::put_step(Text* text, const TraceStep& step, size_t stack_size, bool is_failed, bool is_again,
+                            Bytes* error) const noexcept {
     put(text, "{\"pc\":");
     put_decimal(text, static_cast<int64_t>(step.pc));
     put(text, ",\"op\":");
@@ -182,26 +342,33 @@ bool Eip3155Lines::step(void* context, const TraceStep& step) noexcept {
     put(text, ",\"gas\":");
     put_gas(text, step.gas);
     put(text, ",\"gasCost\":");
-    put_gas(text, step.gas_cost);
-    if (self->recorder_->wants_memory) {
+    // It gives up on a call whose account it can't pay to look at before it has counted that in.
+    const bool is_too_cold = is_as_geth && step.status == Status::OUT_OF_GAS && is_call(step.op) &&
+                             step.cold_account_gas != 0 && step.gas_cost == step.base_gas + step.cold_account_gas;
+    // Nor has it, where the stack is wrong, counted the base price as spent, though it shows it.
+    const bool is_of_stack = is_as_geth && (step.status == Status::STACK_UNDERFLOW || step.status == Status::STACK_OVERFLOW);
+    put_gas(text, is_too_cold || is_of_stack ? step.base_gas : step.gas_cost);
+    if (recorder_->wants_memory && !(is_as_geth && step.memory.empty())) {
         put(text, ",\"memory\":\"0x");
         put_bytes(text, step.memory);
         put(text, "\"");
     }
     put(text, ",\"memSize\":");
-    put_decimal(text, static_cast<int64_t>(step.memory_size));
-    if (self->recorder_->wants_stack) {
+    put_decimal(text, static_cast<int64_t>(is_again ? step.memory_size_after : step.memory_size));
+    if (recorder_->wants_stack) {
         put(text, ",\"stack\":[");
-        for (size_t i = 0; i < step.stack.size(); ++i) {
+        for (size_t i = 0; i < stack_size; ++i) {
             if (i != 0)
                 text->push(',');
             put_hex(text, step.stack[i]);
         }
         text->push(']');
+    } else if (is_as_geth) {
+        put(text, ",\"stack\":null");
     }
     put(text, ",\"depth\":");
     put_decimal(text, step.depth);
-    if (self->recorder_->wants_return_data) {
+    if (recorder_->wants_return_data && !(is_as_geth && (is_again || step.return_data.empty()))) {
         put(text, ",\"returnData\":\"0x");
         put_bytes(text, step.return_data);
         put(text, "\"");
@@ -209,25 +376,36 @@ bool Eip3155Lines::step(void* context, const TraceStep& step) noexcept {
     put(text, ",\"refund\":");
     put_decimal(text, step.refund);
     put(text, ",\"opName\":\"");
-    if (const char* name = opcode_name(step.op); name != nullptr) {
-        put(text, name);
-    } else {
-        put(text, "opcode 0x");
-        put_bytes(text, {&step.op, 1});
-        put(text, " not defined");
-    }
-    if (is_failure(step.status)) {
+    put_op_name(text, step.op, is_as_geth);
+    if (is_failed) {
         put(text, "\",\"error\":\"");
-        put(text, text_of(step.status));
+        const size_t begin = text->bytes->size();
+        put_error(text, step.status, is_as_geth, &step);
+        if (is_too_cold)
+            put(text, ": out of gas");
+        text->is_ok = text->is_ok && error->assign(text->bytes->data() + begin, text->bytes->size() - begin);
     }
     put(text, "\"}\n");
+}
+
+bool Eip3155Lines::step(void* context, const TraceStep& step) noexcept {
+    auto* self = static_cast<Eip3155Lines*>(context);
+    Text lines{&self->text};
+    const bool is_failed = is_failure(step.status);
+    self->error_.clear();
+    const bool is_told_twice = self->is_as_geth && is_found_late(step.status);
+    self->put_step(&lines, step, step.stack.size(), is_failed && !is_told_twice, false, &self->error_);
+    if (is_told_twice) {
+        const size_t taken = items_taken(step.op, step.status);
+        self->put_step(&lines, step, step.stack.size() < taken ? 0 : step.stack.size() - taken, true, true, &self->error_);
+    }
     self->is_out_of_memory = !lines.is_ok;
     return lines.is_ok && self->flush_if_long();
 }
 
 bool Eip3155Lines::exit(void* context, const TraceExit& exit) noexcept {
     auto* self = static_cast<Eip3155Lines*>(context);
-    if (exit.depth > 1 && !self->shows_inner_exits)
+    if (exit.depth > 1 && !self->shows_inner_exits && !self->is_as_geth)
         return true;
     Text lines{&self->text};
     Text* const text = &lines;
@@ -237,10 +415,14 @@ bool Eip3155Lines::exit(void* context, const TraceExit& exit) noexcept {
     put_gas(text, exit.gas_used);
     if (is_failure(exit.status)) {
         put(text, ",\"error\":\"");
-        put(text, text_of(exit.status));
+        if (self->error_.empty() || !self->is_as_geth)
+            put_error(text, exit.status, self->is_as_geth, nullptr);
+        else
+            lines.is_ok = lines.is_ok && self->text.append(self->error_.data(), self->error_.size());
         put(text, "\"");
     }
     put(text, "}\n");
+    self->error_.clear();
     self->is_out_of_memory = !lines.is_ok;
     return lines.is_ok && self->flush_if_long();
 }

@@ -17,6 +17,9 @@ struct TraceStep {
     int64_t gas_cost = 0;  // with what a call hands on, but for the stipend; without what a creation does
     int64_t refund = 0;
     uint64_t memory_size = 0;         // bytes
+    uint64_t memory_size_after = 0;   // of the frame, once it has run
+    int64_t base_gas = 0;             // its price before its own charges
+    int64_t cold_account_gas = 0;     // what a call of a cold account costs more
     Address self{};                   // the account whose storage is used
     Status status = Status::RUNNING;  // REVERT, a HALT or a BROKEN if the run of the frame ended so
     Vector<u256> stack;               // the first item is the lowest
@@ -26,7 +29,7 @@ struct TraceStep {
 
 // A call or creation that begins, precompiles and accounts without code included.
 struct TraceEnter {
-    uint8_t op;  // CALL … CREATE2; for a transaction CALL or CREATE
+    uint8_t op;  // CALL … CREATE2 or SELFDESTRUCT; for a transaction CALL or CREATE
     int depth;
     Address caller;
     Address self;
@@ -59,6 +62,8 @@ public:
     bool wants_stack = true;
     bool wants_memory = false;
     bool wants_return_data = true;
+    // A SELFDESTRUCT, too, as a call of the beneficiary that begins and ends, and calls that are refused. go-ethereum does.
+    bool tells_all = false;
     TraceSink sink;
     bool is_out_of_memory = false;  // it has stopped the run for that
 
@@ -66,7 +71,11 @@ public:
     TraceRecorder(const TraceRecorder&) = delete;
     TraceRecorder& operator=(const TraceRecorder&) = delete;
 
-    Tracer* tracer() noexcept { return &tracer_; }
+    // Without a sink for steps the machine runs its plain loop.
+    Tracer* tracer() noexcept {
+        tracer_.step = sink.step != nullptr ? step : nullptr;
+        return &tracer_;
+    }
 
 private:
     static bool step(void* context, Frame* frame) noexcept;
@@ -74,19 +83,36 @@ private:
     static bool enter(void* context, const Machine* machine) noexcept;
     static bool exit(void* context, const Machine* machine, Status status, int64_t gas_left) noexcept;
 
+    static bool refuse(void* context, Frame* frame, const Refusal& refusal) noexcept;
+
     bool close(const Frame& frame, Status status) noexcept;
+    bool tell_step(const Frame& frame, Status status) noexcept;
+    bool tell_selfdestruct(const Frame& frame) noexcept;
 
     Tracer tracer_;
     TraceStep step_;
-    bool is_open_ = false;  // step_ waits for its cost
-    uint8_t last_op_ = 0;
+    bool is_open_ = false;       // step_ waits for its cost
     Vector<int64_t> gas_given_;  // [depth]
 };
 
+// The instruction that has made what `machine->request` says, or CALL or CREATE where a transaction did.
+uint8_t op_of_request(const Machine& machine) noexcept;
+// What a step's cost has beside the gas that has gone since: of what a call or creation has put into `request.gas`, which was 0 before.
+int64_t handed_on(const Frame& frame, uint8_t op, Status status) noexcept;
+// Whether the frame has just ended by SELFDESTRUCT; `Machine::selfdestruct` then says what it sent to whom.
+bool is_selfdestruct(const Frame& frame, Status status) noexcept;
+// Whether go-ethereum finds the fault only when the instruction runs, after it has shown it: then it shows it once more.
+bool is_found_late(Status status) noexcept;
+
 // Steps as EIP-3155 lines. They gather in `text`; `flush` takes them away now and then, and the owner at the end.
+//
+// As go-ethereum's `evm` prints them: its words for what went wrong, a line for each frame that ends, and, if asked for, for each that
+// begins; an instruction whose fault shows when it runs is shown again, with the error and what it left on the stack.
 class Eip3155Lines {
 public:
     Bytes text;
+    bool is_as_geth = false;
+    bool shows_frames = false;       // a line {"from", "to", "gas" …} for each frame that begins
     bool is_out_of_memory = false;   // it has stopped the run for that; `text` lacks something
     bool shows_inner_exits = false;  // an {"output", "gasUsed"} line for every frame, not for the outermost alone
     bool (*flush)(void* context) = nullptr;
@@ -95,9 +121,15 @@ public:
     void attach(TraceRecorder* recorder) noexcept;
 
 private:
+    static bool enter(void* context, const TraceEnter& enter) noexcept;
     static bool step(void* context, const TraceStep& step) noexcept;
     static bool exit(void* context, const TraceExit& exit) noexcept;
     bool flush_if_long() noexcept;
+    struct Text;
+    void put_step(Text* text, const TraceStep& step, size_t stack_size, bool is_failed, bool is_again,
+                  Bytes* error) const noexcept;
+
+    Bytes error_;  // of the instruction that came last, and that its frame's line has, too
 
     const TraceRecorder* recorder_ = nullptr;
 };

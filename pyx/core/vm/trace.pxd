@@ -53,6 +53,8 @@ cdef extern from "core/vm/trace.hpp" namespace "evmcore" nogil:
         Bytes text
         cbool is_out_of_memory
         cbool shows_inner_exits
+        cbool is_as_geth
+        cbool shows_frames
         cbool (*flush)(void* context) noexcept
         void* flush_context
         void attach(TraceRecorder* recorder)

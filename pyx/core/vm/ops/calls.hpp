@@ -16,6 +16,15 @@ inline Status refuse(Frame& f, int64_t gas_back) noexcept {
     return Status::RUNNING;
 }
 
+// The same where a tracer wants to know.
+template <class Tell>
+inline Status refuse(Frame& f, int64_t gas_back, Tell refusal) noexcept {
+    const Tracer* const tracer = f.machine->tracer;
+    if (EVMCORE_UNLIKELY(tracer != nullptr) && !tracer->refuse(tracer->context, &f, refusal()))
+        return Status::ABORTED;
+    return refuse(f, gas_back);
+}
+
 // Follows a delegation once and charges for the account behind it (EIP-7702). False: `status` says why.
 inline bool follow_delegation(Frame& f, Request& request, Status* status) noexcept {
     Machine& m = *f.machine;
@@ -99,7 +108,16 @@ inline Status call_(Frame& f) noexcept {
     if (has_value)
         request.gas += parameter::call_stipend_gas;
     if (f.depth + 1 > parameter::call_depth_limit || (has_value && !journal.can_pay(f.self, value)))
-        return refuse(f, request.gas);
+        return refuse(f, request.gas, [&] {
+            return Refusal{
+                f.depth + 1 > parameter::call_depth_limit ? Status::CALL_DEPTH_EXCEEDED : Status::INSUFFICIENT_BALANCE,
+                request.gas,
+                KIND == CallKind::CALL || KIND == CallKind::STATICCALL ? callee->address : f.self->address,
+                callee->address,
+                KIND == CallKind::DELEGATECALL ? f.value : value,
+                {f.memory + input_begin, input_count},
+                f.is_static || KIND == CallKind::STATICCALL};
+        });
     if (!rules.has_delegation && request.code != nullptr && !journal.need_bytes(callee, request.code))
         return journal.failure;
 
@@ -140,8 +158,22 @@ inline Status create_(Frame& f) noexcept {
         return Status::OUT_OF_GAS;
 
     const uint64_t nonce = journal.read_nonce(f.self);
-    if (f.depth + 1 > parameter::call_depth_limit || nonce == UINT64_MAX || !journal.can_pay(f.self, value))
-        return refuse(f, 0);
+    const bool is_too_deep = f.depth + 1 > parameter::call_depth_limit;
+    if (is_too_deep || nonce == UINT64_MAX || !journal.can_pay(f.self, value))
+        return refuse(f, 0, [&] {
+            const ByteView code{f.memory + begin, count};
+            const Address address =
+                HAS_SALT ? create2_address(f.self->address, salt, code) : create_address(f.self->address, nonce);
+            return Refusal{is_too_deep                      ? Status::CALL_DEPTH_EXCEEDED
+                           : journal.can_pay(f.self, value) ? Status::NONCE_OVERFLOW
+                                                            : Status::INSUFFICIENT_BALANCE,
+                           rules.keeps_one_64th ? f.gas - f.gas / 64 : f.gas,
+                           address,
+                           address,
+                           value,
+                           code,
+                           false};
+        });
 
     Request& request = m.request;
     request.input = ByteView{f.memory + begin, count};
@@ -160,7 +192,9 @@ inline Status create_(Frame& f) noexcept {
     if (journal.failure != Status::RUNNING)
         return journal.failure;
     if (journal.read_collision(created))
-        return journal.failure == Status::RUNNING ? refuse(f, 0) : journal.failure;
+        return journal.failure != Status::RUNNING ? journal.failure : refuse(f, 0, [&] {
+            return Refusal{Status::ADDRESS_COLLISION, request.gas, address, address, value, request.input, false};
+        });
 
     request.is_create = true;
     request.is_static = false;

@@ -146,6 +146,7 @@ inline Status selfdestruct(Frame& f) noexcept {
             journal.refund += rules.selfdestruct_refund_gas;
         journal.mark_destroyed(f.self);
     }
+    m.selfdestruct = {beneficiary->address, balance};
     m.return_data.clear();
     return Status::SUCCESS;
 }

@@ -1,0 +1,201 @@
+// Rows of calls and steps, filled as the machine reports. Yellow Paper section 9; EIP-3155 says what a step's cost is.
+#include "trace_log.hpp"
+
+#include "../precompiles/precompiles.hpp"
+
+namespace evmcore {
+
+TraceLog::TraceLog() noexcept {
+    tracer_.context = this;
+    tracer_.leave = leave;
+    tracer_.enter = enter;
+    tracer_.exit = exit;
+    tracer_.refuse = refuse;
+}
+
+Tracer* TraceLog::tracer() noexcept {
+    tracer_.step = wants_steps || wants_counts ? step : nullptr;
+    return &tracer_;
+}
+
+void TraceLog::clear() noexcept {
+    calls.release();
+    steps.release();
+    logs.release();
+    words.release();
+    data.release();
+    open_.clear();
+    std::memset(counts, 0, sizeof counts);
+    steps_left_out = 0;
+    is_out_of_memory = false;
+    pending_ = SIZE_MAX;
+    log_base_ = 0;
+    transactions_ = 0;
+}
+
+bool TraceLog::step(void* context, Frame* frame) noexcept {
+    auto* self = static_cast<TraceLog*>(context);
+    if (self->pending_ != SIZE_MAX)
+        self->close(*frame, Status::RUNNING);
+    const uint8_t op = *frame->pc;
+    if (frame->code_size == 0)
+        return true;  // nobody shows a STOP for code that isn't there
+    ++self->counts[op];
+    if (!self->wants_steps || (self->ops[op / 64] >> op % 64 & 1) == 0 || !self->open_.back().has_wanted_steps)
+        return true;
+    if (self->steps.size() >= self->steps_most) {
+        ++self->steps_left_out;
+        return true;
+    }
+    StepRow* const row = self->steps.extend(1);
+    if (row == nullptr)
+        return self->run_out();
+    const auto stack_size = static_cast<size_t>(frame->stack_top + 1 - frame->stack_base);
+    const size_t kept = stack_size < self->stack_most ? stack_size : self->stack_most;
+    row->gas = frame->gas;
+    row->gas_cost = row->refund = 0;
+    row->stack_begin = self->words.size();
+    row->memory_begin = self->data.size();
+    row->pc = static_cast<uint32_t>(frame->pc - frame->code);
+    row->call = self->open_.back().row;
+    row->memory_size = static_cast<uint32_t>(frame->memory_size);
+    row->stack_size = static_cast<uint16_t>(stack_size);
+    row->stack_kept = static_cast<uint16_t>(kept);
+    row->depth = static_cast<uint16_t>(frame->depth + 1);
+    row->op = op;
+    row->status = static_cast<uint8_t>(Status::RUNNING);
+    std::memset(row->padding, 0, sizeof row->padding);
+    if (!self->words.append(frame->stack_top + 1 - kept, kept) ||
+        (self->wants_memory && !self->data.append(frame->memory, frame->memory_size))) {
+        self->steps.pop_back();
+        return self->run_out();
+    }
+    self->pending_ = self->steps.size() - 1;
+    frame->machine->request.gas = 0;  // `close` will see whether the instruction got as far as to set it
+    return true;
+}
+
+void TraceLog::close(const Frame& frame, Status status) noexcept {
+    StepRow& row = steps[pending_];
+    pending_ = SIZE_MAX;
+    row.gas_cost = row.gas - frame.gas + handed_on(frame, row.op, status);
+    row.refund = frame.machine->journal.refund;
+    row.status = static_cast<uint8_t>(status == Status::CALL || status == Status::CREATE ? Status::RUNNING : status);
+}
+
+bool TraceLog::leave(void* context, Frame* frame, Status status) noexcept {
+    auto* self = static_cast<TraceLog*>(context);
+    if (self->pending_ != SIZE_MAX)
+        self->close(*frame, status);
+    if (!self->take_logs(*frame->machine))
+        return self->run_out();
+    if (!is_selfdestruct(*frame, status))
+        return true;
+    const Selfdestruct& sent = frame->machine->selfdestruct;
+    CallRow* const row = self->add_call(OP_SELFDESTRUCT, frame->depth + 2);
+    if (row == nullptr)
+        return self->run_out();
+    to_big_endian(sent.balance, row->value);
+    std::memcpy(row->caller, frame->self->address.bytes, 20);
+    std::memcpy(row->address, sent.beneficiary.bytes, 20);
+    std::memcpy(row->code_address, sent.beneficiary.bytes, 20);
+    row->status = static_cast<uint8_t>(Status::SUCCESS);
+    ++self->open_.back().child_count;
+    return true;
+}
+
+CallRow* TraceLog::add_call(uint8_t op, int depth) noexcept {
+    CallRow* const row = calls.size() < NO_ROW ? calls.extend(1) : nullptr;
+    if (row == nullptr)
+        return nullptr;
+    *row = {};
+    row->parent = open_.empty() ? NO_ROW : open_.back().row;
+    row->transaction = transactions_;
+    row->depth = static_cast<uint16_t>(depth);
+    row->op = op;
+    row->status = static_cast<uint8_t>(Status::RUNNING);
+    return row;
+}
+
+bool TraceLog::keep(ByteView bytes, uint64_t* begin, uint64_t* size) noexcept {
+    *begin = data.size();
+    *size = wants_data ? bytes.size : 0;
+    return !wants_data || data.append(bytes.data, bytes.size);
+}
+
+bool TraceLog::enter(void* context, const Machine* machine) noexcept {
+    auto* self = static_cast<TraceLog*>(context);
+    const Request& request = machine->request;
+    if (machine->depth < 0) {
+        if (!self->calls.empty())
+            ++self->transactions_;
+        self->open_.clear();
+        self->pending_ = SIZE_MAX;
+        self->log_base_ = self->logs.size();
+    } else {
+        ++self->open_.back().child_count;
+    }
+    const int depth = machine->depth + 2;
+    CallRow* const row = self->add_call(op_of_request(*machine), depth);
+    if (row == nullptr)
+        return self->run_out();
+    const Address& code_address = request.is_create ? request.target->address : request.code_address;
+    row->gas = request.gas;
+    to_big_endian(request.value, row->value);
+    std::memcpy(row->caller, request.caller.bytes, 20);
+    std::memcpy(row->address, request.target->address.bytes, 20);
+    std::memcpy(row->code_address, code_address.bytes, 20);
+    row->is_static = request.is_static;
+    row->is_precompile =
+        !request.is_create && !request.is_delegated && find_precompile(code_address, *machine->rules) != nullptr;
+    bool is_wanted = self->addresses.empty();
+    for (const Address& address : self->addresses)
+        is_wanted = is_wanted || address == request.target->address;
+    is_wanted =
+        is_wanted && static_cast<uint32_t>(depth) >= self->depth_least && static_cast<uint32_t>(depth) <= self->depth_most;
+    const auto place = static_cast<uint32_t>(self->calls.size() - 1);
+    if (!self->keep(request.input, &row->input_begin, &row->input_size) || !self->open_.push_back({place, 0, is_wanted}))
+        return self->run_out();
+    return true;
+}
+
+bool TraceLog::refuse(void* context, Frame* frame, const Refusal& refusal) noexcept {
+    auto* self = static_cast<TraceLog*>(context);
+    if (!self->take_logs(*frame->machine))
+        return self->run_out();
+    const uint8_t op = *frame->pc;
+    CallRow* const row = self->add_call(op, frame->depth + 2);
+    if (row == nullptr)
+        return self->run_out();
+    row->gas = refusal.gas;
+    row->gas_used = refusal.status == Status::ADDRESS_COLLISION ? refusal.gas : 0;
+    to_big_endian(refusal.value, row->value);
+    std::memcpy(row->caller, op == OP_DELEGATECALL ? frame->caller.bytes : frame->self->address.bytes, 20);
+    std::memcpy(row->address, refusal.address.bytes, 20);
+    std::memcpy(row->code_address, refusal.code_address.bytes, 20);
+    row->status = static_cast<uint8_t>(refusal.status);
+    row->is_static = refusal.is_static;
+    ++self->open_.back().child_count;
+    return self->keep(refusal.input, &row->input_begin, &row->input_size) || self->run_out();
+}
+
+bool TraceLog::exit(void* context, const Machine* machine, Status status, int64_t gas_left) noexcept {
+    auto* self = static_cast<TraceLog*>(context);
+    CallRow& row = self->calls[self->open_.back().row];
+    self->open_.pop_back();
+    // What was undone took its logs along.
+    self->logs.truncate(self->log_base_ + machine->journal.logs.size());
+    row.gas_used = row.gas - gas_left;
+    row.status = static_cast<uint8_t>(status);
+    return self->keep(ByteView{machine->return_data}, &row.output_begin, &row.output_size) || self->run_out();
+}
+
+bool TraceLog::take_logs(const Machine& machine) noexcept {
+    const OpenCall& frame = open_.back();
+    while (logs.size() < log_base_ + machine.journal.logs.size())
+        if (!logs.push_back({frame.row, frame.child_count}))
+            return false;
+    return true;
+}
+
+}  // namespace evmcore
