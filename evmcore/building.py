@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 
-from ._core import PARAMETERS, BlockResult, State, Transaction, all_or_nothing, execute_block, ordered_trie_root
+from ._core import BlockResult, State, Transaction, all_or_nothing, execute_block, fork_rules, ordered_trie_root
 from .block import Block
 from .errors import InvalidBlock, InvalidTransaction
 from .header import Header, Withdrawal
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Skipped", "build_block"]
 
-LEAST_GAS = PARAMETERS["transaction_gas"]  # that a transaction uses
 # Candidates that are executed together. On 12 real blocks 64 took 1.6 times as long as 256, and 1,024 as long; the more they are, the more are
 # executed again after an invalid one.
 BATCH = 256
@@ -56,7 +55,7 @@ def build_block(
 
     header        number, time, beneficiary, gas limit, base fee, fork and all else that doesn't follow from the transactions; roots,
                   gas used, bloom and the hashes of ommers and requests are filled in
-    transactions  candidates, in the order in which they are tried. Taken in batches, and no more of them once less than 21,000 gas is left
+    transactions  candidates, in the order in which they are tried. Taken in batches, and no more of them once too little gas is left for any
                   or the deadline has come: an iterator without end will do
     state         the state before the block; afterwards the state after it
     withdrawals   None: none, and no list of them before Shanghai
@@ -100,7 +99,8 @@ class _Builder:
     @property
     def is_full(self) -> bool:
         after = Piece.after(self.results[-1], len(self.transactions))
-        return self.header.gas_limit - after.gas_used < LEAST_GAS
+        least: int = fork_rules(self.header.fork)["transaction_gas"]  # that a transaction uses
+        return self.header.gas_limit - after.gas_used < least
 
     def begin(self) -> None:
         self.results.append(self._execute((), Piece(0, 0, begins=True)))

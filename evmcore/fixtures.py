@@ -77,7 +77,7 @@ def block_from_json(value: Mapping[str, Any]) -> Block:
     header_json = _mapping(field(value, "header", "block"), "header")
     header = Header.from_json(
         header_json,
-        fork=_fork(value),
+        fork=_fork(value, header_json),
         chain_id=quantity(value.get("chainId", 1), "chainId", 64),
         block_hashes=_block_hashes(value.get("blockHashes") or {}),
     )
@@ -113,11 +113,19 @@ def _list(value: object, name: str) -> list[Any]:
     return value
 
 
-def _fork(value: Mapping[str, Any]) -> str:
-    """The file's own name for the fork; the name of its rules if the fork is one that only they know."""
+def _fork(value: Mapping[str, Any], header: Mapping[str, Any]) -> str:
+    """The file's own name for the fork; the name of its rules if the fork is one that only they know.
+
+    Where it names neither, that of a public chain at the block's number and timestamp.
+    """
     from ._core import fork_index
 
     names = [name for name in (value.get("fork"), value.get("rules")) if isinstance(name, str)]
+    if value.get("fork") is None and value.get("rules") is None:
+        from .chain.networks import fork_of_block
+
+        number, timestamp = (quantity(field(header, name, "header"), name, 64) for name in ("number", "timestamp"))
+        return fork_of_block(quantity(value.get("chainId", 1), "chainId", 64), number, timestamp)
     for name in names:
         try:
             fork_index(name)

@@ -52,6 +52,8 @@ def pack_receipts(receipts: Iterable[Receipt]) -> bytes:
                     rlp.number(receipt.effective_gas_price),
                     [] if receipt.state_root is None else receipt.state_root,
                     rlp.number(receipt.blob_gas_used),
+                    rlp.number(receipt.execution_gas_used),
+                    rlp.number(receipt.state_gas_used),
                 ]
                 for receipt in receipts
             ]
@@ -82,7 +84,7 @@ def unpack_receipts(packed: bytes) -> tuple[Receipt, ...]:
     items = rlp.to_list(rlp.decode(unsqueeze(packed, "packed receipts"), "receipts"), "receipts")
     for number, item in enumerate(items):
         name = f"receipts[{number}]"
-        parts = rlp.to_list(item, name, 13, 13)
+        parts = rlp.to_list(item, name, 15, 15)
         status = parts[1]
         if not isinstance(status, bytes):
             rlp.to_list(status, f"{name}.status", 0, 0)
@@ -104,6 +106,8 @@ def unpack_receipts(packed: bytes) -> tuple[Receipt, ...]:
                 effective_gas_price=rlp.to_number(parts[10], f"{name}.effective_gas_price"),
                 state_root=_optional(parts[11], f"{name}.state_root", 32),
                 blob_gas_used=rlp.to_number(parts[12], f"{name}.blob_gas_used", 64),
+                execution_gas_used=rlp.to_number(parts[13], f"{name}.execution_gas_used", 64),
+                state_gas_used=rlp.to_number(parts[14], f"{name}.state_gas_used", 64),
             )
         )
     return tuple(found)

@@ -23,8 +23,9 @@ class Piece:
     """The transactions from `first` to before `last`, and what those before `first` have taken of the block.
 
     first, last    indices in the block
-    gas_used       by the transactions before `first`; cumulative gas in receipts counts on from it
-    blob_gas_used  the same of blob gas
+    gas_used       by the transactions before `first`: execution gas, from Amsterdam on
+    blob_gas_used  the same of blob gas;  state_gas_used  and of state gas (EIP-8037)
+    cumulative_gas_used  from which that of receipts counts on; None: `gas_used`, from which it differs with Amsterdam alone
     deposits       data of the deposits that they made, which the block's end needs (`BlockResult.deposits`)
     begins         whether the system calls before the first transaction belong to it (EIP-2935, EIP-4788)
     ends           whether the block's end does: rewards, withdrawals and requests
@@ -37,9 +38,13 @@ class Piece:
     deposits: bytes = b""
     begins: bool = False
     ends: bool = False
+    state_gas_used: int = 0
+    cumulative_gas_used: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("first", "last", "gas_used", "blob_gas_used"):
+        if self.cumulative_gas_used is None:
+            object.__setattr__(self, "cumulative_gas_used", self.gas_used)
+        for name in ("first", "last", "gas_used", "blob_gas_used", "state_gas_used", "cumulative_gas_used"):
             object.__setattr__(self, name, checked_quantity(getattr(self, name), f"piece.{name}", 64))
         if self.first > self.last:
             raise ValueError(f"piece: its first transaction, {self.first}, comes after its end, {self.last}")
@@ -49,7 +54,7 @@ class Piece:
 
     def __reduce__(self) -> tuple[object, ...]:
         values = (self.first, self.last, self.gas_used, self.blob_gas_used, self.deposits, self.begins, self.ends)
-        return type(self), values
+        return type(self), (*values, self.state_gas_used, self.cumulative_gas_used)
 
     @classmethod
     def after(cls, result: BlockResult, last: int, *, ends: bool = False) -> Piece:
@@ -60,10 +65,12 @@ class Piece:
         return cls(
             piece.last,
             last,
-            piece.gas_used + result.gas_used,
+            piece.gas_used + result.execution_gas_used,
             piece.blob_gas_used + result.blob_gas_used,
             piece.deposits + (result.deposits or b""),
             ends=ends,
+            state_gas_used=piece.state_gas_used + result.state_gas_used,
+            cumulative_gas_used=(piece.cumulative_gas_used or 0) + result.cumulative_gas_used,
         )
 
 
@@ -110,7 +117,12 @@ def join_pieces(block: Block, results: Sequence[BlockResult]) -> BlockResult:
     last = results[-1]
     made = {
         "receipts": receipts,
-        "gas_used": sum(result.gas_used for result in results),
+        "gas_used": max(
+            sum(result.execution_gas_used for result in results), sum(result.state_gas_used for result in results)
+        ),
+        "execution_gas_used": sum(result.execution_gas_used for result in results),
+        "state_gas_used": sum(result.state_gas_used for result in results),
+        "cumulative_gas_used": sum(result.cumulative_gas_used for result in results),
         "blob_gas_used": sum(result.blob_gas_used for result in results),
         "logs_bloom": bloom.to_bytes(256, "big"),
         "receipts_root": ordered_trie_root([receipt.encode() for receipt in receipts]) if has_receipts else None,

@@ -76,7 +76,9 @@ class Receipt:
 
     type                  transaction type, 0 … 4
     status                `is_success` as 1 or 0, the consensus field; None before Byzantium, whose receipts have `state_root` in its place (EIP-658)
-    cumulative_gas_used   of the block up to here;  gas_used  of this transaction
+    cumulative_gas_used   of the block up to here;  gas_used  what this transaction pays for
+    execution_gas_used, state_gas_used  what the block counts of it, as the header's gas used says. From Amsterdam on execution gas is before
+                          refunds, and state gas, that for making the state grow, apart; before, they are gas_used and 0 (EIP-7778, EIP-8037)
     contract_address      of the contract that a creation made
     output                what the outermost call returned, or the code that a creation left
     outcome               how it ended, the row of status.def: "SUCCESS", "REVERT", "OUT_OF_GAS" …
@@ -97,6 +99,8 @@ class Receipt:
     effective_gas_price: int = 0
     state_root: bytes | None = None
     blob_gas_used: int = 0
+    execution_gas_used: int = 0
+    state_gas_used: int = 0
 
     @property
     def is_success(self) -> bool:
@@ -149,7 +153,8 @@ class CallResult:
     """What a call did, without a transaction around it.
 
     outcome      how it ended, the row of status.def: "SUCCESS", "REVERT", "OUT_OF_GAS" …
-    gas_used     execution alone: no intrinsic gas, no refund applied
+    gas_used     execution alone: no intrinsic gas, no refund applied; with the state gas
+    state_gas_used  that for making the state grow, less what came back; 0 before Amsterdam (EIP-8037)
     gas_refund   what a transaction could have got back
     output       what it returned or reverted with; the code that a creation left
     seconds      that the execution took; of several runs, the median
@@ -162,6 +167,7 @@ class CallResult:
     output: bytes
     logs: tuple[Log, ...]
     contract_address: bytes | None = None
+    state_gas_used: int = 0
     seconds: float = field(default=0.0, compare=False)
 
     @property

@@ -38,6 +38,8 @@ class Step(NamedTuple):
     memory: bytes | None
     return_data: bytes | None  # of the last call that the frame made
     error: str | None  # "out of gas", "revert" …
+    reservoir: int = 0  # state gas that is left beside `gas`, for all frames; 0 before Amsterdam (EIP-8037)
+    state_gas: int = 0  # that the transaction has used, less what came back; may be below zero within a frame
 
 
 class CallStart(NamedTuple):
@@ -113,7 +115,7 @@ class Eip3155(LineTracer):
 
     Values are those before the instruction; `gasCost` of a call includes the gas that it hands on, that of a creation
     doesn't, and `refund` includes what the instruction itself gave back: all as in go-ethereum. `error` is there only if the instruction ended its frame without
-    success. Lines are written in large pieces, the last when the run ends. Source: EIP-3155.
+    success. From Amsterdam on lines have `reservoir` and `stateGas`, too, the state gas that is left and that is used (EIP-8037). Lines are written in large pieces, the last when the run ends. Source: EIP-3155.
     """
 
     def finish(

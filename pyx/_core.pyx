@@ -13,6 +13,8 @@ from libcpp.vector cimport vector
 import evmcore.errors as errors
 
 include "interpreter.pxi"
+include "authorizations.pxi"
+include "message.pxi"
 include "transaction.pxi"
 include "block.pxi"
 include "convert.pxi"

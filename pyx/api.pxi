@@ -192,6 +192,8 @@ cdef Status run_call(Machine* m, const StateView* view, const CTransaction* tx, 
     m.transaction.gas_price = tx.max_fee_per_gas
     m.transaction.blob_hashes = tx.blob_versioned_hashes.data()
     m.transaction.blob_hash_count = tx.blob_versioned_hashes.size()
+    if m.rules.has_state_gas:
+        m.reservoir = 0
     status = warm_up(m, tx, sender)
     if status == Status.RUNNING:
         if tx.is_create:
@@ -201,6 +203,10 @@ cdef Status run_call(Machine* m, const StateView* view, const CTransaction* tx, 
         return give_up(m, status, out)
     out.has_contract = tx.is_create and status == Status.SUCCESS
     out.gas_used = <int64_t>tx.gas_limit - m.gas_left
+    out.state_gas = 0
+    if m.rules.has_state_gas:
+        out.gas_used -= m.reservoir
+        out.state_gas = m.state_gas
     out.gas_refund = m.journal.refund
     out.output.swap(m.return_data)
     status = unless_failed(m, status)
@@ -212,6 +218,7 @@ cdef Status run_call(Machine* m, const StateView* view, const CTransaction* tx, 
 cdef object make_call_result(Status status, Outcome* out, uint64_t gas, double seconds):
     return _types().CallResult(
         outcome=status_name(status), gas_used=out.gas_used, gas_left=gas - out.gas_used, gas_refund=out.gas_refund,
+        state_gas_used=out.state_gas,
         output=from_bytes(out.output), logs=make_logs(out),
         contract_address=from_address_bytes(out.contract) if out.has_contract else None, seconds=seconds)
 

@@ -1,11 +1,12 @@
 # Floor 6: a block: system calls, transactions, withdrawals or rewards, requests. Yellow Paper section 11;
-# EIP-2935, 4788, 4895, 6110, 7002, 7251, 7685.
+# EIP-2935, 4788, 4895, 6110, 7002, 7251, 7685, 8037, 8282.
 from core.base.poll cimport Poll
 from core.base.status cimport Kind, kind_of, Status
 from core.base.types cimport Address, Bytes, ByteView, u256
 from core.math.u256 cimport mul_u64, plus
 from core.rules.rules cimport (
-    beacon_roots_contract, consolidation_contract, history_contract, system_call_gas, system_caller, withdrawal_contract)
+    beacon_roots_contract, builder_deposit_contract, builder_exit_contract, consolidation_contract, history_contract,
+    system_call_gas, system_caller, withdrawal_contract)
 from core.state.journal cimport JournalAccount
 from core.state.view cimport AccountState, MissingKey, StateView
 from core.vm.block_job cimport BlockJob
@@ -52,6 +53,9 @@ cdef Status system_call(Machine* m, BlockJob* job, const Address& contract, Byte
     m.transaction.blob_hashes = NULL
     m.transaction.blob_hash_count = 0
     request.gas = system_call_gas
+    if m.rules.has_state_gas:
+        m.reservoir = m.rules.system_call_state_gas
+        m.state_gas = request.new_account_gas = 0
     request.target = target
     request.payer = NULL
     request.code_address = contract
@@ -195,7 +199,7 @@ cdef Status pay_withdrawals(BlockJob* job, Outcome* out) noexcept nogil:
 
 
 cdef Status collect_request(Machine* m, BlockJob* job, uint8_t type, const Address& contract, Outcome* out) noexcept nogil:
-    """The output of a request contract, if there is any. EIP-7002, EIP-7251."""
+    """The output of a request contract, if there is any. EIP-7002, EIP-7251, EIP-8282."""
     cdef Bytes* request
     cdef Status status = system_call(m, job, contract, ByteView(), True, out)
     if status != Status.RUNNING or m.return_data.empty():
@@ -207,7 +211,7 @@ cdef Status collect_request(Machine* m, BlockJob* job, uint8_t type, const Addre
 
 
 cdef Status collect_requests(Machine* m, BlockJob* job, Outcome* out) noexcept nogil:
-    """Deposits out of the logs, withdrawals and consolidations out of their contracts. EIP-6110, 7002, 7251, 7685."""
+    """Deposits out of the logs, withdrawals, consolidations and builders' requests out of their contracts. EIP-6110, 7002, 7251, 7685, 8282."""
     cdef Bytes* deposits
     cdef size_t i
     cdef Status status
@@ -218,7 +222,7 @@ cdef Status collect_requests(Machine* m, BlockJob* job, Outcome* out) noexcept n
             or not deposits.append(job.deposits_before.data(), job.deposits_before.size())):
         return Status.OUT_OF_MEMORY
     for i in range(job.outcomes.size()):
-        status = append_deposits(job.outcomes[i], deposits)
+        status = append_deposits(job.outcomes[i], job.rules.checks_deposit_layout, deposits)
         if status != Status.RUNNING:
             return status
     if deposits.size() == 1:
@@ -226,6 +230,11 @@ cdef Status collect_requests(Machine* m, BlockJob* job, Outcome* out) noexcept n
     status = collect_request(m, job, 1, withdrawal_contract, out)
     if status == Status.RUNNING:
         status = collect_request(m, job, 2, consolidation_contract, out)
+    if job.rules.has_builder_requests:
+        if status == Status.RUNNING:
+            status = collect_request(m, job, 3, builder_deposit_contract, out)
+        if status == Status.RUNNING:
+            status = collect_request(m, job, 4, builder_exit_contract, out)
     return status
 
 

@@ -244,9 +244,14 @@ cdef int open_piece(_Job job, piece) except -1:
     if not first <= last <= count:
         raise ValueError(f"piece: transactions {first} to {last} of a block of {count}")
     core.room_before.gas_used = to_u64(piece.gas_used, "piece.gas_used")
+    core.room_before.state_gas_used = to_u64(piece.state_gas_used, "piece.state_gas_used")
+    core.room_before.cumulative_gas = to_u64(piece.cumulative_gas_used, "piece.cumulative_gas_used")
     core.room_before.blob_gas_used = to_u64(piece.blob_gas_used, "piece.blob_gas_used")
     if core.room_before.gas_used > core.context.gas_limit:
         raise ValueError(f"piece.gas_used: {core.room_before.gas_used} is more than the block's gas limit, {core.context.gas_limit}")
+    if core.room_before.state_gas_used > core.context.gas_limit:
+        raise ValueError(
+            f"piece.state_gas_used: {core.room_before.state_gas_used} is more than the block's gas limit, {core.context.gas_limit}")
     core.begins, core.ends = bool(piece.begins), bool(piece.ends)
     deposits = to_data(piece.deposits, "piece.deposits")
     or_memory_error(core.deposits_before.append(<const uint8_t*><const char*>deposits, len(deposits)))

@@ -412,7 +412,7 @@ cdef class StateTest:
         cdef Status status
         cdef Status applied
         cdef uint64_t checkpoint
-        room.gas_used = room.blob_gas_used = 0
+        room.gas_used = room.state_gas_used = room.blob_gas_used = 0
         m.rules = self.rules
         m.block = self.block
         m.tracer = NULL
@@ -486,18 +486,20 @@ def check_transaction(raw, fork, chain_id=1):
     if faults:
         return faults, None, None, None
     or_memory_error(hash_transaction(&tx))
-    cost = intrinsic_gas(&tx, rules)
     block.chain_id = to_word(chain_id, "chain_id")
     status = Status.RUNNING
     if tx.has_chain_id and not same_word(tx.chain_id, block.chain_id) and (tx.type != 0 or rules.has_replay_protection):
         status = Status.INVALID_CHAIN_ID
     if status == Status.RUNNING:
         status = recover_transaction_sender(&tx, rules)
+    cost = intrinsic_gas(&tx, rules)
     if status == Status.RUNNING:
         # A limit that no block has is a matter between the transaction and the block.
         gas_limit = tx.gas_limit
         tx.gas_limit = min(gas_limit, <uint64_t>INT64_MAX)
         status = check_form(&tx, rules, &block, &cost, &out)
+        if status == Status.RUNNING and rules.has_state_gas:
+            status = check_cost(&tx, rules, &block, &cost, &out)
         tx.gas_limit = gas_limit
     if status == Status.RUNNING:
         status = check_fees(&tx, rules, &block, &blobs, &out)
@@ -506,6 +508,19 @@ def check_transaction(raw, fork, chain_id=1):
     if status != Status.RUNNING:
         faults.append((status_name(status), None))
     return faults, from_hash_bytes(tx.hash), from_address_bytes(tx.sender) if tx.knows_sender() else None, cost.gas
+
+
+def least_gas(Transaction tx not None, fork):
+    """(what a transaction costs before it runs, the least that it pays in all), in gas; the second is 0 before Prague (EIP-7623).
+
+    From Amsterdam on it depends on the sender, who is recovered if need be (EIP-2780).
+    """
+    cdef const Rules* rules = &rules_of(<Fork><uint8_t>(<int>fork_index(fork)))
+    cdef IntrinsicGas cost
+    if rules.recipient_gas != 0:
+        tx.sender
+    cost = intrinsic_gas(core_transaction(tx), rules)
+    return cost.gas, cost.floor
 
 
 cdef extern from *:

@@ -5,10 +5,13 @@ from core.base.status cimport Kind, kind_of, Status
 from core.base.types cimport Address, ByteView, u256
 from core.math.u256 cimport from_address
 from core.precompiles.precompiles cimport find_precompile, Precompile
-from core.rules.rules cimport code_deposit_byte_gas, ripemd160_precompile
+from core.rules.rules cimport ripemd160_precompile
 from core.state.code cimport Code
 from core.state.journal cimport JournalAccount, Snapshot
 from core.vm.frame cimport execute, Frame, Machine, POLL_GAS, Request
+from core.vm.state_gas cimport (
+    charge_state_gas_of, join_state_gas, join_state_gas_of_request, open_state_gas, revert_state_gas)
+from core.vm.transfer_log cimport log_transfer
 
 
 cdef inline Status push_frame(Machine* m, const Code* code, Snapshot snapshot) noexcept nogil:
@@ -49,6 +52,8 @@ cdef inline Status push_frame(Machine* m, const Code* code, Snapshot snapshot) n
     frame.is_tracked = m.tracks_values and request.target.original.is_tracked
     m.depth += 1
     frame.depth = m.depth
+    if m.rules.has_state_gas:
+        open_state_gas(m[0], frame[0])
     m.return_data.clear()
     return Status.RUNNING
 
@@ -96,6 +101,7 @@ cdef inline Status begin_call(Machine* m) noexcept nogil:
     if request.payer != NULL:
         m.journal.debit(request.payer, request.value)
         m.journal.credit(request.target, request.value)
+        log_transfer(m[0], request.payer[0], request.target[0], request.value)
     if not request.is_delegated:
         precompile = find_precompile(request.code_address, m.rules[0])
         if precompile != NULL:
@@ -124,24 +130,29 @@ cdef inline Status begin_create(Machine* m) noexcept nogil:
     if request.payer != NULL:
         m.journal.debit(request.payer, request.value)
         m.journal.credit(request.target, request.value)
+        log_transfer(m[0], request.payer[0], request.target[0], request.value)
     status = push_frame(m, code, snapshot)
     code.release()
     return status
 
 
 cdef inline Status deposit_code(Machine* m, Frame* frame) noexcept nogil:
-    """Pay for the output of init code and make it the account's code. EIP-2, EIP-170, EIP-3541."""
+    """Pay for the output of init code and make it the account's code. EIP-2, EIP-170, EIP-3541, EIP-8037."""
     cdef size_t size = m.return_data.size()
+    cdef int64_t price
     if size != 0 and m.rules.rejects_ef_code and m.return_data[0] == 0xEF:
         return Status.INVALID_CODE_PREFIX
     if m.rules.max_code_size_bytes != 0 and size > <size_t>m.rules.max_code_size_bytes:
         return Status.CODE_SIZE_EXCEEDED
-    if not frame.charge(<int64_t>size * code_deposit_byte_gas):
+    price = <int64_t>size * m.rules.code_deposit_byte_gas + (<int64_t>size + 31) // 32 * m.rules.code_deposit_word_gas
+    if not frame.charge(price):
         if not m.rules.keeps_contract_without_deposit:
             return Status.OUT_OF_GAS
-        frame.gas += <int64_t>size * code_deposit_byte_gas
+        frame.gas += price
         m.return_data.clear()
         return Status.SUCCESS
+    if m.rules.has_state_gas and not charge_state_gas_of(frame[0], <int64_t>size * m.rules.code_byte_state_gas):
+        return Status.OUT_OF_GAS
     if size != 0 and not m.journal.set_code(frame.self, ByteView(m.return_data.data(), size)):
         return m.journal.failure
     return Status.SUCCESS
@@ -176,6 +187,8 @@ cdef inline Status end_frame(Machine* m, Status status) noexcept nogil:
         status = deposit_code(m, frame)
     if status != Status.SUCCESS and kind_of(status) != Kind.BROKEN:
         undo(m, frame.snapshot)
+        if m.rules.has_state_gas:
+            revert_state_gas(m[0], frame[0])
         if status != Status.REVERT:
             frame.gas = 0
             m.return_data.clear()
@@ -242,6 +255,8 @@ cdef Status run_frames(Machine* m) noexcept nogil:
                 continue
             status = tell_end(m, status, m.request.gas)
             if kind_of(status) != Kind.BROKEN:
+                if m.rules.has_state_gas:
+                    join_state_gas_of_request(m[0], m.frames[m.depth], status)
                 resume_caller(m, &m.frames[m.depth], status, m.request.gas, False, m.request.code_address,
                               m.request.output_begin, m.request.output_size)
                 continue
@@ -253,6 +268,8 @@ cdef Status run_frames(Machine* m) noexcept nogil:
                 if m.depth < 0:
                     m.gas_left = frame.gas
                     return status
+                if m.rules.has_state_gas:
+                    join_state_gas(m[0], m.frames[m.depth], frame[0], status)
                 resume_caller(m, &m.frames[m.depth], status, frame.gas, frame.is_create, frame.self.address,
                               frame.output_begin, frame.output_size)
                 continue

@@ -305,7 +305,8 @@ cdef set known_keys(object block, State state):
     keys = {(bytes(block.header.coinbase), None)}
     rules = fork_rules(block.header.fork)
     for has, name in (("has_beacon_root", "beacon_roots_contract"), ("stores_parent_hash", "history_contract"),
-                      ("has_requests", "withdrawal_contract"), ("has_requests", "consolidation_contract")):
+                      ("has_requests", "withdrawal_contract"), ("has_requests", "consolidation_contract"),
+                      ("has_builder_requests", "builder_deposit_contract"), ("has_builder_requests", "builder_exit_contract")):
         if rules[has]:
             keys.add((SYSTEM_ADDRESSES[name], None))
     for tx in block.transactions:

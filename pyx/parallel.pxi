@@ -36,7 +36,7 @@ cdef Status apply_hook(Machine* m, BlockJob* job, uint32_t i, const StateView* v
 
 
 cdef Status check_room_hook(BlockJob* job, uint32_t i) noexcept nogil:
-    return check_room(job.transactions[i], &job.context, &job.blobs, &job.room, &job.outcomes[i])
+    return check_room(job.transactions[i], job.rules, &job.context, &job.blobs, &job.room, &job.outcomes[i])
 
 
 cdef Status commit_hook(BlockJob* job, uint32_t i) noexcept nogil:

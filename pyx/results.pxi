@@ -82,6 +82,8 @@ cdef object make_receipt(const Outcome* out, cbool has_status):
         effective_gas_price=to_int(out.effective_gas_price),
         state_root=from_hash_bytes(out.state_root) if out.has_state_root else None,
         blob_gas_used=out.blob_gas,
+        execution_gas_used=out.execution_gas,
+        state_gas_used=out.state_gas,
     )
 
 
@@ -108,7 +110,7 @@ cdef class BlockResult:
         self.told = {}
 
     # What has to be the same whatever the strategy and the number of workers.
-    CONSENSUS = ("receipts", "gas_used", "blob_gas_used", "logs_bloom", "receipts_root", "transactions_root",
+    CONSENSUS = ("receipts", "gas_used", "execution_gas_used", "state_gas_used", "cumulative_gas_used", "blob_gas_used", "logs_bloom", "receipts_root", "transactions_root",
                  "withdrawals_root", "requests", "requests_hash", "state_root")
 
     KEPT = ("accesses", "changes", "piece", "deposits", "witness")  # beside these, when a result is pickled
@@ -136,8 +138,29 @@ cdef class BlockResult:
 
     @property
     def gas_used(self):
-        """Of its transactions, those of a piece alone."""
-        return self.made["gas_used"] if self.job is None else self.core().room.gas_used - self.core().room_before.gas_used
+        """As the header has it: the larger of execution and state gas, of the transactions of a piece alone (EIP-8037)."""
+        return max(self.execution_gas_used, self.state_gas_used)
+
+    @property
+    def execution_gas_used(self):
+        """Execution gas of its transactions. Where there is no state gas: gas; else before refunds, which come off receipts alone (EIP-7778)."""
+        if self.job is None:
+            return self.made["execution_gas_used"]
+        return self.core().room.gas_used - self.core().room_before.gas_used
+
+    @property
+    def state_gas_used(self):
+        """State gas of its transactions, that for making the state grow; 0 before Amsterdam (EIP-8037)."""
+        if self.job is None:
+            return self.made["state_gas_used"]
+        return self.core().room.state_gas_used - self.core().room_before.state_gas_used
+
+    @property
+    def cumulative_gas_used(self):
+        """What its transactions pay for, all together, as their receipts sum it up. The same as `gas_used` before Amsterdam."""
+        if self.job is None:
+            return self.made["cumulative_gas_used"]
+        return self.core().room.cumulative_gas - self.core().room_before.cumulative_gas
 
     @property
     def blob_gas_used(self):
@@ -309,7 +332,7 @@ cdef class BlockResult:
         if not self.core().rules.has_requests:
             return None
         for i in range(self.core().outcomes.size()):
-            status = append_deposits(self.core().outcomes[i], &found)
+            status = append_deposits(self.core().outcomes[i], self.core().rules.checks_deposit_layout, &found)
             if status != Status.RUNNING:
                 or_memory_error(status != Status.OUT_OF_MEMORY)
                 raise errors.rejection(status_name(status), status_text(status))

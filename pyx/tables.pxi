@@ -155,5 +155,7 @@ def fork_rules(name):
         "bomb_delay_blocks": r.bomb_delay_blocks, "difficulty_rule": DIFFICULTY_RULES[<int>r.difficulty_rule],
         "deletes_empty_accounts": r.deletes_empty_accounts, "transaction_types": tuple(row.type for row in TRANSACTION_TYPES if r.has_transaction_type[<int>row.type]),
         "max_blobs_per_transaction": r.max_blobs_per_transaction, "transaction_gas_cap": r.transaction_gas_cap,
-        "has_replay_protection": r.has_replay_protection, "floor_token_gas": r.floor_token_gas,
+        "has_replay_protection": r.has_replay_protection,
+        "transaction_gas": r.transaction_gas, "has_state_gas": r.has_state_gas, "execution_gas_cap": r.execution_gas_cap,
+        "has_builder_requests": r.has_builder_requests, "logs_transfers": r.logs_transfers,
     }

@@ -166,7 +166,7 @@ cdef cbool call_on_step(void* context, const TraceStep& step) noexcept with gil:
             from_address_bytes(step.self), stack if tracer.recorder.wants_stack else None,
             from_bytes(step.memory) if tracer.recorder.wants_memory else None,
             from_bytes(step.return_data) if tracer.recorder.wants_return_data else None,
-            failure_text(step.status)))
+            failure_text(step.status), step.reservoir, step.state_gas))
         return True
     except BaseException as error:
         tracer.error = error

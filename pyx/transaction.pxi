@@ -1,21 +1,18 @@
 # Floor 5: one transaction, from its signature to its effects. Yellow Paper section 6;
-# EIP-155, 1559, 2681, 2930, 3607, 3860, 4844, 7623, 7702, 7825.
+# EIP-155, 1559, 2681, 2780, 2930, 3607, 3860, 4844, 7623, 7702, 7778, 7825, 7976, 7981, 8037.
 from core.base.clock cimport evmcore_seconds
 from core.base.status cimport Kind, kind_of, Status
-from core.base.transaction cimport Authorization, CTransaction, LAST_TYPE_BYTE
-from core.base.types cimport Address, ByteView, Hash, u256
+from core.base.transaction cimport CTransaction, LAST_TYPE_BYTE
+from core.base.types cimport Address, u256
 from core.crypto.secp256k1 cimport recover_sender
-from core.crypto.transaction_hash cimport authorization_signing_hash
 from core.math.u256 cimport add_overflow, less, minus, mul_u64, mul_u64_overflow, plus, same_word, to_big_endian
-from core.rules.rules cimport (
-    access_list_address_gas, access_list_key_gas, authorization_new_gas, authorization_refund_gas, blob_gas_per_blob,
-    blob_hash_version, calldata_tokens_per_nonzero, ripemd160_precompile, Rules, transaction_gas)
+from core.rules.rules cimport blob_gas_per_blob, blob_hash_version, ripemd160_precompile, Rules
 from core.state.code cimport Code
 from core.state.effects cimport READ_NONCE
 from core.state.journal cimport JournalAccount, JournalSlot
 from core.state.view cimport StateView
 from core.vm.block_job cimport BlobLimits, BlockRoom
-from core.vm.frame cimport BlockContext, create_address, Machine, Request
+from core.vm.frame cimport BlockContext, Machine
 from core.vm.outcome cimport Outcome, take_logs
 
 
@@ -53,36 +50,40 @@ cdef Status recover_timed(Machine* m, CTransaction* tx) noexcept nogil:
     return status
 
 
-cdef inline cbool is_above_half_order(const u256& s) noexcept nogil:
-    """Whether s is in the upper half of secp256k1's order (EIP-2)."""
-    cdef u256 half
-    half.limb[0] = 0xDFE92F46681B20A0u
-    half.limb[1] = 0x5D576E7357A4501Du
-    half.limb[2] = 0xFFFFFFFFFFFFFFFFu
-    half.limb[3] = 0x7FFFFFFFFFFFFFFFu
-    return less(half, s)
-
-
 cdef struct IntrinsicGas:
     int64_t gas
     int64_t floor
 
 
+cdef inline int64_t destination_gas(const CTransaction* tx, const Rules* rules) noexcept nogil:
+    """What the creation, or the recipient and the value, cost before it runs. The sender is known if recipients cost something. EIP-2780."""
+    if tx.is_create:
+        return rules.create_transaction_gas
+    if rules.recipient_gas == 0 or tx.to == tx.sender:
+        return 0
+    return rules.recipient_gas + (0 if tx.value.is_zero() else rules.transaction_value_gas)
+
+
 cdef IntrinsicGas intrinsic_gas(const CTransaction* tx, const Rules* rules) noexcept nogil:
-    """What a transaction costs before it runs, and the least it costs in all (EIP-7623)."""
+    """What a transaction costs before it runs, and the least it costs in all (EIP-7623, EIP-7976, EIP-7981)."""
     cdef IntrinsicGas cost
     cdef int64_t size = <int64_t>tx.data.size()
     cdef int64_t zeros = <int64_t>tx.zero_data_bytes()
     cdef int64_t nonzeros = size - zeros
-    cost.gas = (transaction_gas + zeros * rules.calldata_zero_gas + nonzeros * rules.calldata_nonzero_gas
-                + <int64_t>tx.access_list.size() * access_list_address_gas
-                + <int64_t>tx.access_keys.size() * access_list_key_gas
-                + <int64_t>tx.authorizations.size() * authorization_new_gas)
+    cdef int64_t destination = destination_gas(tx, rules)
+    cost.gas = (rules.transaction_gas + destination + zeros * rules.calldata_zero_gas + nonzeros * rules.calldata_nonzero_gas
+                + <int64_t>tx.access_list.size() * rules.access_list_address_gas
+                + <int64_t>tx.access_keys.size() * rules.access_list_key_gas
+                + <int64_t>tx.authorizations.size() * rules.authorization_gas)
     if tx.is_create:
-        cost.gas += rules.create_transaction_gas + rules.initcode_word_gas * ((size + 31) // 32)
+        cost.gas += rules.initcode_word_gas * ((size + 31) // 32)
     cost.floor = 0
-    if rules.floor_token_gas != 0:
-        cost.floor = transaction_gas + rules.floor_token_gas * (zeros + nonzeros * calldata_tokens_per_nonzero)
+    if rules.floor_zero_byte_gas != 0:
+        cost.floor = (rules.transaction_gas + zeros * rules.floor_zero_byte_gas + nonzeros * rules.floor_nonzero_byte_gas
+                      + <int64_t>tx.access_list.size() * rules.floor_access_list_address_gas
+                      + <int64_t>tx.access_keys.size() * rules.floor_access_list_key_gas)
+        if rules.floor_counts_destination:
+            cost.floor += destination
     return cost
 
 
@@ -98,19 +99,10 @@ cdef Status check_fee_caps(const CTransaction* tx, const Rules* rules, const Blo
     return Status.RUNNING
 
 
-cdef Status check_form(const CTransaction* tx, const Rules* rules, const BlockContext* block,
+cdef Status check_cost(const CTransaction* tx, const Rules* rules, const BlockContext* block,
                        const IntrinsicGas* cost, Outcome* out) noexcept nogil:
-    """What can be refused without looking at the state or at what the block has left."""
+    """Whether its gas limit covers what it costs in any case. With state gas it is looked at last, as go-ethereum does."""
     cdef Status status
-    if tx.type > LAST_TYPE_BYTE or not rules.has_transaction_type[tx.type]:
-        out.have = u256(tx.type)
-        return Status.TYPE_NOT_SUPPORTED
-    if tx.has_chain_id and not same_word(tx.chain_id, block.chain_id):
-        out.have, out.want = tx.chain_id, block.chain_id
-        return Status.INVALID_CHAIN_ID
-    if tx.gas_limit > <uint64_t>INT64_MAX:
-        out.have, out.want = u256(tx.gas_limit), u256(<uint64_t>INT64_MAX)
-        return Status.GAS_ALLOWANCE_EXCEEDED
     if cost.floor > 0 and <uint64_t>cost.floor > tx.gas_limit and <uint64_t>cost.gas <= tx.gas_limit:
         out.have, out.want = u256(tx.gas_limit), u256(<uint64_t>cost.floor)
         return Status.FLOOR_GAS_TOO_LOW
@@ -121,25 +113,58 @@ cdef Status check_form(const CTransaction* tx, const Rules* rules, const BlockCo
             return status
         out.have, out.want = u256(tx.gas_limit), u256(<uint64_t>cost.gas)
         return Status.INTRINSIC_GAS_TOO_LOW
-    if tx.nonce == UINT64_MAX:
-        out.have = u256(tx.nonce)
-        return Status.NONCE_IS_MAX
-    if tx.is_create and rules.max_initcode_size_bytes != 0 and tx.data.size() > <size_t>rules.max_initcode_size_bytes:
-        out.have, out.want = u256(tx.data.size()), u256(<uint64_t>rules.max_initcode_size_bytes)
-        return Status.INITCODE_TOO_LARGE
-    if rules.transaction_gas_cap != 0 and tx.gas_limit > <uint64_t>rules.transaction_gas_cap:
-        out.have, out.want = u256(tx.gas_limit), u256(<uint64_t>rules.transaction_gas_cap)
+    if rules.execution_gas_cap != 0 and max(cost.gas, cost.floor) > rules.execution_gas_cap:
+        out.have, out.want = u256(<uint64_t>max(cost.gas, cost.floor)), u256(<uint64_t>rules.execution_gas_cap)
         return Status.GAS_LIMIT_EXCEEDS_MAXIMUM
     return Status.RUNNING
 
 
-cdef Status check_room(const CTransaction* tx, const BlockContext* block, const BlobLimits* blobs,
+cdef Status check_form(const CTransaction* tx, const Rules* rules, const BlockContext* block,
+                       const IntrinsicGas* cost, Outcome* out) noexcept nogil:
+    """What can be refused without looking at the state or at what the block has left."""
+    cdef Status status
+    if tx.type > LAST_TYPE_BYTE or not rules.has_transaction_type[tx.type]:
+        out.have = u256(tx.type)
+        return Status.TYPE_NOT_SUPPORTED
+    if tx.has_chain_id and not same_word(tx.chain_id, block.chain_id):
+        out.have, out.want = tx.chain_id, block.chain_id
+        return Status.INVALID_CHAIN_ID
+    if rules.execution_gas_cap != 0 and tx.gas_limit > <uint64_t>rules.transaction_gas_cap:
+        # Before what its data costs: go-ethereum looks there first since a limit may be larger than what is executed (EIPs#12311).
+        out.have, out.want = u256(tx.gas_limit), u256(<uint64_t>rules.transaction_gas_cap)
+        return Status.GAS_LIMIT_EXCEEDS_MAXIMUM
+    if tx.gas_limit > <uint64_t>INT64_MAX:
+        out.have, out.want = u256(tx.gas_limit), u256(<uint64_t>INT64_MAX)
+        return Status.GAS_ALLOWANCE_EXCEEDED
+    if not rules.has_state_gas:
+        status = check_cost(tx, rules, block, cost, out)
+        if status != Status.RUNNING:
+            return status
+    if tx.nonce == UINT64_MAX:
+        out.have = u256(tx.nonce)
+        return Status.NONCE_IS_MAX
+    if rules.transaction_gas_cap != 0 and tx.gas_limit > <uint64_t>rules.transaction_gas_cap:
+        out.have, out.want = u256(tx.gas_limit), u256(<uint64_t>rules.transaction_gas_cap)
+        return Status.GAS_LIMIT_EXCEEDS_MAXIMUM
+    if tx.is_create and rules.max_initcode_size_bytes != 0 and tx.data.size() > <size_t>rules.max_initcode_size_bytes:
+        out.have, out.want = u256(tx.data.size()), u256(<uint64_t>rules.max_initcode_size_bytes)
+        return Status.INITCODE_TOO_LARGE
+    return Status.RUNNING
+
+
+cdef Status check_room(const CTransaction* tx, const Rules* rules, const BlockContext* block, const BlobLimits* blobs,
                        const BlockRoom* room, Outcome* out) noexcept nogil:
-    """Whether the block has gas and blob gas left for it."""
+    """Whether the block has gas and blob gas left for it. Execution and state gas each have the block's whole limit (EIP-8037)."""
+    cdef uint64_t execution = tx.gas_limit
     cdef uint64_t blob_gas = <uint64_t>tx.blob_versioned_hashes.size() * <uint64_t>blob_gas_per_blob
     cdef uint64_t blob_room = <uint64_t>(blobs.max_blobs * blob_gas_per_blob)
-    if room.gas_used > block.gas_limit or tx.gas_limit > block.gas_limit - room.gas_used:
-        out.have, out.want = u256(tx.gas_limit), u256(block.gas_limit - room.gas_used)
+    if rules.execution_gas_cap != 0:
+        execution = min(execution, <uint64_t>rules.execution_gas_cap)
+        if room.state_gas_used > block.gas_limit or tx.gas_limit > block.gas_limit - room.state_gas_used:
+            out.have, out.want = u256(tx.gas_limit), u256(block.gas_limit - room.state_gas_used)
+            return Status.GAS_ALLOWANCE_EXCEEDED
+    if room.gas_used > block.gas_limit or execution > block.gas_limit - room.gas_used:
+        out.have, out.want = u256(execution), u256(block.gas_limit - room.gas_used)
         return Status.GAS_ALLOWANCE_EXCEEDED
     if blob_gas != 0 and (room.blob_gas_used > blob_room or blob_gas > blob_room - room.blob_gas_used):
         out.have, out.want = u256(blob_gas), u256(blob_room - room.blob_gas_used)
@@ -241,138 +266,28 @@ cdef Status warm_up(Machine* m, const CTransaction* tx, JournalAccount* sender) 
     return Status.RUNNING
 
 
-cdef Status apply_authorizations(Machine* m, const CTransaction* tx) noexcept nogil:
-    """Set the delegations that the transaction carries; a tuple that doesn't fit is skipped. EIP-7702."""
-    cdef const Authorization* auth
-    cdef JournalAccount* authority
-    cdef const Code* code
-    cdef Address signer
-    cdef Hash hash
-    cdef uint8_t r[32]
-    cdef uint8_t s[32]
-    cdef uint8_t designator[23]
-    cdef size_t i
-    for i in range(tx.authorizations.size()):
-        auth = &tx.authorizations[i]
-        if not auth.chain_id.is_zero() and not same_word(auth.chain_id, m.block.chain_id):
-            continue
-        if auth.nonce == UINT64_MAX or auth.y_parity > 1 or is_above_half_order(auth.s):
-            continue
-        hash = authorization_signing_hash(auth[0])
-        to_big_endian(auth.r, r)
-        to_big_endian(auth.s, s)
-        if recover_sender(hash, r, s, auth.y_parity, &signer) != Status.SUCCESS:
-            continue
-        authority = m.journal.peek(signer)
-        if authority == NULL:
-            return m.journal.failure
-        m.journal.warm(authority)
-        if m.journal.account(signer) == NULL:
-            return m.journal.failure
-        code = m.journal.read_code(authority)
-        if m.journal.failure != Status.RUNNING:
-            return m.journal.failure
-        if code != NULL and not code.is_delegation():
-            continue
-        if m.journal.read_nonce(authority) != auth.nonce:
-            continue
-        if m.journal.read_exists(authority):
-            m.journal.refund += authorization_refund_gas
-        if is_zero_address(auth.address):
-            if not m.journal.set_code(authority, ByteView()):
-                return m.journal.failure
-        else:
-            designator[0], designator[1], designator[2] = 0xEF, 0x01, 0x00
-            memcpy(designator + 3, auth.address.bytes, 20)
-            if not m.journal.set_code(authority, ByteView(designator, 23)):
-                return m.journal.failure
-        m.journal.set_nonce(authority, authority.nonce + 1)
-    return Status.RUNNING
-
-
-cdef inline cbool is_zero_address(const Address& address) noexcept nogil:
-    cdef int i
-    for i in range(20):
-        if address.bytes[i] != 0:
-            return False
-    return True
-
-
-cdef Status follow_delegation(Machine* m) noexcept nogil:
-    """Run the delegate's code in the place of the designator that `m.request` has; it is warm then. EIP-7702."""
-    cdef JournalAccount* delegate = m.journal.account(m.request.code.delegate())
-    if delegate == NULL:
-        return m.journal.failure
-    m.journal.warm(delegate)
-    m.request.is_delegated = True
-    m.request.code = m.journal.read_code(delegate)
-    return m.journal.failure
-
-
-cdef Status prepare_message(Machine* m, const CTransaction* tx, JournalAccount* sender) noexcept nogil:
-    """Make `m.request` out of the transaction. ADDRESS_COLLISION when its contract can't be made."""
-    cdef Request* request = &m.request
-    cdef JournalAccount* target
-    request.caller = tx.sender
-    request.value = tx.value
-    request.payer = sender
-    if tx.value.is_zero():
-        request.payer = NULL
-    request.is_static = False
-    request.is_create = tx.is_create
-    request.is_delegated = False
-    request.input = ByteView(tx.data.data(), tx.data.size())
-    request.input_begin = request.output_begin = request.output_size = 0
-    target = m.journal.account(create_address(tx.sender, tx.nonce) if tx.is_create else tx.to)
-    if target == NULL:
-        return m.journal.failure
-    m.journal.warm(target)
-    request.target = target
-    request.code_address = target.address
-    request.code = NULL
-    if tx.is_create:
-        if m.journal.read_collision(target) and m.journal.failure == Status.RUNNING:
-            return Status.ADDRESS_COLLISION
-        return m.journal.failure
-    request.code = m.journal.read_code(target)
-    if m.rules.has_delegation and request.code != NULL and request.code.is_delegation():
-        return follow_delegation(m)
-    return m.journal.failure
-
-
-cdef Status run_message(Machine* m, const CTransaction* tx, JournalAccount* sender, int64_t gas,
-                        Outcome* out) noexcept nogil:
-    """Run the transaction's call or creation with `gas`; how it ended."""
-    cdef Status status
-    m.ripemd_touch_survives = False
-    m.return_data.clear()
-    status = apply_authorizations(m, tx)
-    if status != Status.RUNNING:
-        return status
-    status = prepare_message(m, tx, sender)
-    if status == Status.ADDRESS_COLLISION:
-        m.gas_left = 0
-        return status
-    if status != Status.RUNNING:
-        return status
-    out.contract = m.request.target.address
-    m.request.gas = gas
-    return run_frames(m)
-
-
 cdef Status settle(Machine* m, const CTransaction* tx, JournalAccount* sender, int64_t floor, Status status,
                    Outcome* out) noexcept nogil:
     """Refund the sender, pay the beneficiary, burn the rest. EIP-1559, EIP-3529, EIP-7623."""
     cdef JournalAccount* ripemd
     cdef int64_t limit = <int64_t>tx.gas_limit
     cdef int64_t used = limit - m.gas_left
-    cdef int64_t refund = min(used // m.rules.refund_quotient, m.journal.refund)
+    cdef int64_t refund
     cdef u256 tip = out.effective_gas_price
+    if m.rules.has_state_gas:
+        used -= m.reservoir
+        # For the block refunds don't count, the floor does (EIP-7778).
+        out.state_gas = m.state_gas
+        out.execution_gas = max(used - m.state_gas, floor)
+    refund = min(used // m.rules.refund_quotient, m.journal.refund)
     out.gas_refund = refund
     used -= refund
     if used < floor:
         used = floor
     out.gas_used = used
+    if not m.rules.has_state_gas:
+        out.state_gas = 0
+        out.execution_gas = used
     m.journal.credit(sender, mul_u64(out.effective_gas_price, <uint64_t>(limit - used)))
     if m.rules.has_base_fee:
         tip = minus(out.effective_gas_price, m.block.base_fee)
@@ -395,8 +310,9 @@ cdef Status apply_transaction(Machine* m, const StateView* view, CTransaction* t
     return          SUCCESS, REVERT or a HALT: a result; INVALID: it may not be included; BROKEN: no answer
     """
     cdef Status status
-    cdef IntrinsicGas cost = intrinsic_gas(tx, m.rules)
+    cdef IntrinsicGas cost
     cdef JournalAccount* sender
+    cdef int64_t gas
     cdef u256 fee
     cdef u256 blob_fee
     m.journal.begin(view)
@@ -404,9 +320,14 @@ cdef Status apply_transaction(Machine* m, const StateView* view, CTransaction* t
     out.type = tx.type
     out.has_contract = False
     out.execution_count += 1
+    if m.rules.recipient_gas != 0 and not tx.knows_sender():  # a transaction to oneself is cheaper
+        status = recover_timed(m, tx)
+        if status != Status.RUNNING:
+            return status
+    cost = intrinsic_gas(tx, m.rules)
     status = check_form(tx, m.rules, &m.block, &cost, out)
     if status == Status.RUNNING and room != NULL:
-        status = check_room(tx, &m.block, blobs, room, out)
+        status = check_room(tx, m.rules, &m.block, blobs, room, out)
     if status == Status.RUNNING and not tx.knows_sender():
         status = recover_timed(m, tx)
     if status == Status.RUNNING:
@@ -421,6 +342,8 @@ cdef Status apply_transaction(Machine* m, const StateView* view, CTransaction* t
     if is_speculative:
         sender.nonce = sender.original.nonce = tx.nonce
     status = check_sender(m, tx, sender, out)
+    if status == Status.RUNNING and m.rules.has_state_gas:
+        status = check_cost(tx, m.rules, &m.block, &cost, out)
     if kind_of(status) == Kind.BROKEN:
         return give_up(m, status, out)
     if status != Status.RUNNING:
@@ -438,7 +361,11 @@ cdef Status apply_transaction(Machine* m, const StateView* view, CTransaction* t
     m.transaction.blob_hash_count = tx.blob_versioned_hashes.size()
     status = warm_up(m, tx, sender)
     if status == Status.RUNNING:
-        status = run_message(m, tx, sender, <int64_t>tx.gas_limit - cost.gas, out)
+        gas = <int64_t>tx.gas_limit - cost.gas
+        if m.rules.has_state_gas:
+            m.reservoir = max(<int64_t>tx.gas_limit - m.rules.execution_gas_cap, <int64_t>0)
+            gas -= m.reservoir
+        status = run_message(m, tx, sender, gas, out)
     if kind_of(status) == Kind.BROKEN:
         return give_up(m, status, out)
     if status != Status.SUCCESS and status != Status.REVERT:

@@ -19,8 +19,13 @@ from evmcore.rlp import encode_list
 KEY = (1).to_bytes(32, "big")
 SENDER = bytes.fromhex("7e5f4552091a69125d5dfcb7b8c2659029395bdf")
 GAS_LIMIT = 30_000_000
-# What the protocol calls in Prague has to be there: code that returns nothing is enough.
-SYSTEM_CONTRACTS = ("00000961ef480eb55e80d19ad83579a64c007002", "0000bbddc7ce488642fb579f8b00f3a590007251")
+# What the protocol calls in Prague and Amsterdam has to be there: code that returns nothing is enough.
+SYSTEM_CONTRACTS = (
+    "00000961ef480eb55e80d19ad83579a64c007002",
+    "0000bbddc7ce488642fb579f8b00f3a590007251",
+    "0000bff46984e3725691fa540a8c7589300d8282",
+    "000064d678505ad48f8ccb093bc65613800e8282",
+)
 
 
 def new_genesis(schedule: Schedule | str, alloc: dict | None = None, **changes) -> Genesis:

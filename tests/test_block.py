@@ -23,7 +23,7 @@ from evmcore import (
     fork_includes,
     keccak256,
 )
-from evmcore._core import fork_rules
+from evmcore._core import SYSTEM_ADDRESSES, fork_rules
 
 DEPOSITS = bytes.fromhex("00000000219ab540356cbb839cbe05303d7705fa")
 DEPOSIT_TOPIC = keccak256(b"DepositEvent(bytes,bytes,bytes,bytes,bytes)")
@@ -55,6 +55,8 @@ def prague_state() -> State:
             ALICE: {"balance": 100 * ETHER},
             WITHDRAWALS: {"nonce": 1, "code": b"\0"},
             CONSOLIDATIONS: {"nonce": 1, "code": b"\0"},
+            SYSTEM_ADDRESSES["builder_deposit_contract"]: {"nonce": 1, "code": b"\0"},
+            SYSTEM_ADDRESSES["builder_exit_contract"]: {"nonce": 1, "code": b"\0"},
         }
     )
 

@@ -28,6 +28,8 @@ TABLE = ".def"
 # What is compiled with Cython, in the order in which it is included.
 PROCEDURES = {
     "interpreter.pxi": 4,
+    "authorizations.pxi": 5,
+    "message.pxi": 5,
     "transaction.pxi": 5,
     "block.pxi": 6,
     "parallel.pxi": 8,

@@ -7,6 +7,7 @@ from differential.scenarios import address_of, sign_authorization
 from helpers import ALICE, BOB, COINBASE, CONTRACT, ETHER, FORK_NAMES, NEWEST, OTHER, header
 
 from evmcore import InvalidTransaction, Receipt, State, Transaction, assemble, fork_includes, rlp, transact
+from evmcore._core import fork_rules
 
 KEY = bytes(31) + b"\x07"
 SIGNER = address_of(KEY)
@@ -186,7 +187,12 @@ def test_legacy_v_outside_its_values_is_refused():
 
 @pytest.mark.parametrize("fork", FORK_NAMES)
 def test_intrinsic_gas(fork):
-    """21,000; 4 a zero byte; 68 another until EIP-2028, then 16; 32,000 a creation since EIP-2; 2 a word since EIP-3860."""
+    """21,000; 4 a zero byte; 68 another until EIP-2028, then 16; 32,000 a creation since EIP-2; 2 a word since EIP-3860.
+
+    Amsterdam has prices of its own: test_amsterdam.py.
+    """
+    if fork_rules(fork)["has_state_gas"]:
+        return
     data = bytes(5) + b"\1" * 3
     byte = 68 if not fork_includes(fork, "Istanbul") else 16
     state = State({ALICE: {"balance": ETHER}})

@@ -225,7 +225,7 @@ def suites_of(root: Path) -> list[Suite]:
     return [suite for suite in suites if suite.folder.is_dir()]
 
 
-def find_corpus(project: Path, archives: Path, cache: Path) -> Path | None:
+def find_corpus(project: Path, archives: Sequence[Path], cache: Path) -> Path | None:
     """Where the fixtures lie: $EVMCORE_TESTS, else the project's `ethereum-tests`, else the archives unpacked into `cache`.
 
     None if there are none anywhere. Unpacking is done once; an archive that changed is unpacked again.
@@ -239,7 +239,7 @@ def find_corpus(project: Path, archives: Path, cache: Path) -> Path | None:
     for root in (project / "ethereum-tests", project / "ethereum-tests" / "checkout"):
         if suites_of(root):
             return root
-    found = sorted(archives.glob("*.tar.xz"))
+    found = [archive for folder in archives for archive in sorted(folder.glob("*.tar.xz"))]
     if not found:
         return None
     for archive in found:

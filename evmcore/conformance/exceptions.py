@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .._core import STATUSES
 
-__all__ = ["is_expected", "labels_of", "statuses_of"]
+__all__ = ["comes_before", "is_expected", "labels_of", "statuses_of"]
 
 # A row's own name in status.def ("TransactionException.…", "BlockException.…") is a label of it and is not repeated here.
 # "STATUS" or "STATUS field" (the field of the RLP at which decoding stopped, or the transaction type that isn't supported),
@@ -76,7 +76,7 @@ NONCE_IS_MAX                             NONCE_TOO_BIG TR_NonceHasMaxValue
 INSUFFICIENT_FUNDS                       TR_NoFunds TR_NoFundsX TR_NoFundsOrGas SenderNotEOAorNoCASH TR_FeeCapLessThanBlocksORNoFunds
 INTRINSIC_GAS_TOO_LOW                    TR_IntrinsicGas IntrinsicGas TR_NoFundsOrGas
 GAS_ALLOWANCE_EXCEEDED                   TR_GasLimitReached TR_FeeCapLessThanBlocksORGasLimitReached
-GASLIMIT_PRICE_OVERFLOW                  TR_NoFundsX
+GASLIMIT_PRICE_OVERFLOW                  TR_NoFundsX INSUFFICIENT_ACCOUNT_FUNDS
 INITCODE_TOO_LARGE                       TR_InitCodeLimitExceeded
 MAX_FEE_BELOW_BASE_FEE                   TR_FeeCapLessThanBlocks TR_FeeCapLessThanBlocksORNoFunds TR_FeeCapLessThanBlocksORGasLimitReached
 PRIORITY_ABOVE_MAX_FEE                   TR_TipGtFeeCap PRIORITY_GREATER_THAN_MAX_FEE_PER_GAS_2
@@ -89,13 +89,9 @@ RLP_EXPECTED_STRING                      RLP_STRUCTURES_ENCODING
 RLP_EXPECTED_STRING chain_id             TYPE_3_TX_WITH_FULL_BLOBS
 RLP_WRONG_LENGTH                         RLP_INVALID_ADDRESS INPUT_UNMARSHAL_ADDRESS_ERROR
 RLP_NUMBER_TOO_LARGE                     RLP_INVALID_FIELD_OVERFLOW_64 INPUT_UNMARSHAL_ERROR
-RLP_LEADING_ZEROS header.blob_gas_used   INCORRECT_BLOCK_FORMAT
-RLP_LEADING_ZEROS header.excess_blob_gas INCORRECT_BLOCK_FORMAT
-RLP_NUMBER_TOO_LARGE header.blob_gas_used  INCORRECT_BLOCK_FORMAT
-RLP_NUMBER_TOO_LARGE header.excess_blob_gas  INCORRECT_BLOCK_FORMAT
-RLP_WRONG_LENGTH header.parent_beacon_block_root  INCORRECT_BLOCK_FORMAT
+RLP_* header                             INCORRECT_BLOCK_FORMAT
 GAS_ALLOWANCE_EXCEEDED                   BlockGasLimitReached GAS_USED_OVERFLOW
-BLOCK_PARENT_UNKNOWN                     UnknownParent
+BLOCK_PARENT_UNKNOWN                     UnknownParent RLP_STRUCTURES_ENCODING
 BLOCK_PARENT_ZERO                        UnknownParent UnknownParent2
 BLOCK_NUMBER                             InvalidNumber
 BLOCK_TIMESTAMP                          InvalidTimestamp InvalidTimestampOlderParent
@@ -172,6 +168,29 @@ def is_expected(expected: str, status: str, field: str | None = None) -> bool:
     if field is not None:
         happened.add((status, field.partition(".")[0]))
     return any(not happened.isdisjoint(statuses_of(label)) for label in expected.split("|"))
+
+
+# What is looked at first of a block: what it is made of, its header, its transactions; the results of its execution come last.
+_FIRST_RESULT = "BLOCK_GAS_USED"
+_ROWS = [row.name for row in STATUSES]
+
+
+def _stage(status: str) -> int:
+    """0: decoding, 1: the header, 2: a transaction, 3: what the execution came to."""
+    if status.startswith("RLP_"):
+        return 0
+    if not status.startswith(("BLOCK_", "OMMER_")):
+        return 2
+    return 3 if _ROWS.index(status) >= _ROWS.index(_FIRST_RESULT) else 1
+
+
+def comes_before(status: str, expected: str) -> bool:
+    """Whether a block may be refused so although `expected` names what it was spoilt in: it may have been one to refuse before.
+
+    What then counts is what is looked at first. Of two results of an execution neither comes before the other.
+    """
+    meant = [_stage(name) for label in expected.split("|") for name, _ in statuses_of(label)]
+    return bool(meant) and _stage(status) < 3 and _stage(status) <= max(meant)
 
 
 def labels_of(status: str) -> list[str]:

@@ -40,8 +40,10 @@ _FEWEST_TRANSACTIONS = 4
 _MAX_GAS_LIMIT = (1 << 63) - 1
 # Enough for any of the tests' gas prices and values, and far from 2^256.
 _FUNDS_WEI = 1 << 200
-# The contracts that a block of Prague calls in the end: a STOP in their place asks for nothing (EIP-7002, EIP-7251).
-_SYSTEM_CONTRACTS = (SYSTEM_ADDRESSES["withdrawal_contract"], SYSTEM_ADDRESSES["consolidation_contract"])
+# The contracts that a block calls in the end, from Prague on or Amsterdam: a STOP in their place asks for nothing (EIP-7002, 7251, 8282).
+_SYSTEM_CONTRACTS = tuple(
+    SYSTEM_ADDRESSES[f"{name}_contract"] for name in ("withdrawal", "consolidation", "builder_deposit", "builder_exit")
+)
 _OTHER_SENDERS = (b"\xe1" * 20, b"\xe2" * 20)
 
 

@@ -34,7 +34,7 @@ EXAMPLES = """\
 exit status: 0 all cases pass, 1 one fails, 2 no fixtures, or unusable ones
 """
 SKIPS = "ethereum-tests/skips.txt"
-ARCHIVES = "../shared/ethereum-tests"
+ARCHIVES = ("../shared/ethereum-tests", "../shared/amsterdam-tests")
 # What the report says to type.
 COMMAND = "make conformance"
 
@@ -44,9 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--archives",
         type=Path,
-        default=Path(ARCHIVES),
+        nargs="+",
+        default=[Path(folder) for folder in ARCHIVES],
         metavar="DIR",
-        help="where archives of fixtures (.tar.xz) are (default: %(default)s)",
+        help=f"where archives of fixtures (.tar.xz) are (default: {' '.join(ARCHIVES)})",
     )
     parser.add_argument("--suite", type=testing.pattern, metavar="REGEX", help="only suites whose name has a match")
     parser.add_argument(
@@ -77,7 +78,7 @@ def main(arguments: argparse.Namespace) -> int:
     project = Path.cwd()
     root = find_corpus(project, arguments.archives, cache_folder())
     if root is None:
-        missing = f"no fixtures: neither $EVMCORE_TESTS, nor ethereum-tests/fetch'ed ones, nor archives in {arguments.archives}"
+        missing = f"no fixtures: neither $EVMCORE_TESTS, nor ethereum-tests/fetch'ed ones, nor archives in {' or '.join(map(str, arguments.archives))}"
         if not arguments.optional:
             raise UnusableInput(missing)
         print(f"{missing}: nothing is run")

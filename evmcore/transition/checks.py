@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .. import rlp
-from .._core import FORKS, TRANSACTION_TYPES, Transaction, check_transaction, keccak256, run_precompile
-from ..chain.schedule import rules_of
+from .._core import TRANSACTION_TYPES, Transaction, check_transaction, keccak256, least_gas, run_precompile
 from ..errors import DecodeError
 from ..hexadecimal import to_hex
 from .transactions import decode_item
@@ -49,14 +48,11 @@ def check(is_list: bool, encoded: bytes, fork: int, chain_id: int) -> dict[str, 
 
 
 def _text(status: str, transaction: Transaction, gas: int, fork: int, chain_id: int) -> str:
-    rules = rules_of(FORKS[fork].mainnet_name)
-    data = transaction.data
-    tokens = data.count(0) + 4 * (len(data) - data.count(0))
     texts = {
         "TYPE_NOT_SUPPORTED": "transaction type not supported",
         "INTRINSIC_GAS_TOO_LOW": f"intrinsic gas too low: have {transaction.gas_limit}, want {gas}",
         "FLOOR_GAS_TOO_LOW": f"insufficient gas for floor data gas cost: have {transaction.gas_limit}, "
-        f"want {21_000 + tokens * rules.floor_token_gas}",
+        f"want {least_gas(transaction, fork)[1]}",
         "NONCE_IS_MAX": "nonce exceeds 2^64-1",
         "PRIORITY_ABOVE_MAX_FEE": "maxFeePerGas < maxPriorityFeePerGas",
         "GASLIMIT_PRICE_OVERFLOW": f"gas * {'gasPrice' if transaction.type < 2 else 'maxFeePerGas'} exceeds 256 bits",

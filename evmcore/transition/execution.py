@@ -211,7 +211,11 @@ class _Transition:
         if self.rejected:
             result["rejected"] = self.rejected
         result["currentDifficulty"] = None if rules.is_proof_of_stake else hex(self.header.difficulty)
-        result["gasUsed"] = hex(sum(receipt.gas_used for receipt in self.receipts))
+        execution, state = (
+            sum(getattr(receipt, name) for receipt in self.receipts)
+            for name in ("execution_gas_used", "state_gas_used")
+        )
+        result["gasUsed"] = hex(max(execution, state))  # EIP-8037
         if self.env.base_fee is not None:
             result["currentBaseFee"] = hex(self.env.base_fee)
         if end is not None and end.withdrawals_root is not None:

@@ -75,7 +75,8 @@ TEST_CASE("prices and limits are those of the proposals that set them") {
     CHECK(rules_of(Fork::ISTANBUL).calldata_nonzero_gas == 16);   // EIP-2028
     CHECK(rules_of(Fork::CANCUN).blob_max == 6);                  // EIP-4844
     CHECK(rules_of(Fork::PRAGUE).blob_max == 9);                  // EIP-7691
-    CHECK(rules_of(Fork::PRAGUE).floor_token_gas == 10);          // EIP-7623
+    CHECK(rules_of(Fork::PRAGUE).floor_zero_byte_gas == 10);      // EIP-7623
+    CHECK(rules_of(Fork::AMSTERDAM).floor_zero_byte_gas == 64);   // EIP-7976
     CHECK(rules_of(Fork::OSAKA).transaction_gas_cap == 1 << 24);  // EIP-7825
 }
 

@@ -120,10 +120,16 @@ def test_call_data_is_the_caller_s_memory_even_when_that_moves():
     assert message(program, grows, gas=30_000_000).output == b"\xab" * 32
 
 
+def access_gas(fork: str) -> int:
+    """Of a cold account."""
+    since = {"Amsterdam": 3000, "Berlin": 2600, "TangerineWhistle": 700}
+    return next((gas for name, gas in since.items() if fork_includes(fork, name)), 40)
+
+
 @pytest.mark.parametrize("fork", FORK_NAMES)
 def test_a_call_costs(fork):
-    """40, then 700 (EIP-150), then 100 and 2,500 more for a cold account (EIP-2929)."""
-    access = 40 if not fork_includes(fork, "TangerineWhistle") else 700 if not fork_includes(fork, "Berlin") else 2600
+    """40, then 700 (EIP-150), then 100 and 2,500 more for a cold account (EIP-2929), then 2,900 (EIP-8038)."""
+    access = access_gas(fork)
     result = message(calling("CALL", OTHER, gas="PUSH1 0"), "STOP", fork=fork)
     assert result.gas_used == 5 * 3 + 3 + 3 + access
 
@@ -131,13 +137,14 @@ def test_a_call_costs(fork):
 @pytest.mark.parametrize("fork", FORK_NAMES)
 @pytest.mark.parametrize(("value", "exists"), [(0, False), (0, True), (1, False), (1, True)])
 def test_a_new_account_costs_25000(fork, value, exists):
-    """Before EIP-161 for any account that isn't there; since then only if value makes it alive."""
-    access = 40 if not fork_includes(fork, "TangerineWhistle") else 700 if not fork_includes(fork, "Berlin") else 2600
+    """Before EIP-161 for any account that isn't there; since then only if value makes it alive. With state gas 183,600 (EIP-8037)."""
+    access = access_gas(fork)
     state = State({CONTRACT: {"balance": 10}, BOB: {"balance": 1}} if exists else {CONTRACT: {"balance": 10}})
     result = message(calling("CALL", BOB, value=value, gas="PUSH1 0"), state=state, fork=fork)
     is_new = not exists and (value > 0 or not fork_includes(fork, "SpuriousDragon"))
     # The stipend of 2,300 goes along with the value, and comes back from an account without code.
-    assert result.gas_used == 7 * 3 + access + (9000 - 2300) * value + 25000 * is_new
+    value_gas, new_gas = (11300, 183600) if fork_includes(fork, "Amsterdam") else (9000, 25000)
+    assert result.gas_used == 7 * 3 + access + (value_gas - 2300) * value + new_gas * is_new
 
 
 @pytest.mark.parametrize("kind", ["CALLCODE", "DELEGATECALL", "STATICCALL"])

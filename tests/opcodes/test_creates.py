@@ -97,9 +97,11 @@ def test_after_a_creation_there_is_no_return_data_after_a_revert_there_is():
 
 @pytest.mark.parametrize("fork", FORK_NAMES)
 def test_code_of_more_than_24576_bytes_is_refused_since_eip_170(fork):
-    for size in (24576, 24577):
-        result = message(f"{create(leaving(size))} {RETURN_TOP}", fork=fork, gas=20_000_000)
-        assert (result.word == 0) == (size > 24576 and fork_includes(fork, "SpuriousDragon"))
+    """And of more than 65,536 since EIP-7954."""
+    most = 65536 if fork_includes(fork, "Amsterdam") else 24576
+    for size in (most, most + 1):
+        result = message(f"{create(leaving(size))} {RETURN_TOP}", fork=fork, gas=200_000_000)
+        assert (result.word == 0) == (size > most and fork_includes(fork, "SpuriousDragon"))
 
 
 @pytest.mark.parametrize("fork", FORK_NAMES)

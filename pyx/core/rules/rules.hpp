@@ -12,11 +12,13 @@ namespace evmcore {
 enum class Fork : uint8_t {
 #define FORK(NAME, PARENT, MAINNET, TEST, OTHER, CONFIG) NAME,
 #define GAS(EIP, OPCODE, VALUE)
+#define BODY(EIP, OPCODE, FUNCTION)
 #define SET(EIP, FIELD, VALUE)
 #define NEWEST(NAME)
 #include "forks.def"
 #undef FORK
 #undef GAS
+#undef BODY
 #undef SET
 #undef NEWEST
 };
@@ -59,11 +61,13 @@ namespace system_address {
 constexpr Fork NEWEST_FORK =
 #define FORK(NAME, PARENT, MAINNET, TEST, OTHER, CONFIG)
 #define GAS(EIP, OPCODE, VALUE)
+#define BODY(EIP, OPCODE, FUNCTION)
 #define SET(EIP, FIELD, VALUE)
 #define NEWEST(NAME) Fork::NAME
 #include "forks.def"
 #undef FORK
 #undef GAS
+#undef BODY
 #undef SET
 #undef NEWEST
     ;
@@ -91,18 +95,34 @@ struct Rules {
     int64_t sstore_clear_refund_gas = 0;
     int64_t sstore_sentry_gas = 0;  // SSTORE halts when no more than this is left
     bool sstore_is_net_metered = false;
+    int64_t call_value_gas = 0;  // the stipend is out of it
+    int64_t call_new_account_gas = 0;
     int64_t selfdestruct_new_account_gas = 0;
     int64_t selfdestruct_refund_gas = 0;
     bool selfdestruct_only_when_new = false;
     int64_t refund_quotient = 0;  // at most gas_used / refund_quotient comes back
     bool deletes_empty_accounts = false;
     uint64_t contract_start_nonce = 0;
+    bool storage_collides = true;  // no contract is made where there is storage (EIP-7610, from the first block on)
     bool keeps_contract_without_deposit = true;  // a creation that can't pay for its code succeeds with none
-    int64_t max_code_size_bytes = 0;             // 0: no limit
+    int64_t code_deposit_byte_gas = 0;
+    int64_t code_deposit_word_gas = 0;
+    int64_t max_code_size_bytes = 0;  // 0: no limit
     int64_t max_initcode_size_bytes = 0;
     int64_t initcode_word_gas = 0;
     bool rejects_ef_code = false;
     bool has_delegation = false;
+    bool logs_transfers = false;  // of value, as of a token
+
+    // State gas (EIP-8037): what makes the state grow is paid out of a reservoir first, and counted apart. Where a fork has none,
+    // nothing looks at these, nor at the fields of Frame and Machine that go with them.
+    bool has_state_gas = false;
+    int64_t new_account_state_gas = 0;
+    int64_t new_slot_state_gas = 0;
+    int64_t delegation_state_gas = 0;
+    int64_t code_byte_state_gas = 0;
+    int64_t system_call_state_gas = 0;  // the reservoir of a system call
+    int64_t account_write_gas = 0;      // of an authority
 
     // Precompiles
     int64_t bn254_add_gas = 0;
@@ -113,11 +133,23 @@ struct Rules {
     int64_t modexp_max_length_bytes = 0;  // 0: no limit
 
     // Transaction
+    int64_t transaction_gas = 0;
     int64_t create_transaction_gas = 0;
+    int64_t recipient_gas = 0;          // of a call, but to oneself
+    int64_t transaction_value_gas = 0;  // where such a call has value
+    int64_t access_list_address_gas = 0;
+    int64_t access_list_key_gas = 0;
+    int64_t authorization_gas = 0;
+    int64_t authorization_refund_gas = 0;  // where the authority exists
     int64_t calldata_zero_gas = 0;
     int64_t calldata_nonzero_gas = 0;
-    int64_t floor_token_gas = 0;
-    int64_t transaction_gas_cap = 0;  // 0: no limit
+    int64_t floor_zero_byte_gas = 0;  // of call data; 0: there is no floor
+    int64_t floor_nonzero_byte_gas = 0;
+    int64_t floor_access_list_address_gas = 0;
+    int64_t floor_access_list_key_gas = 0;
+    bool floor_counts_destination = false;  // what a creation, or recipient and value, cost
+    int64_t transaction_gas_cap = 0;        // of its gas limit; 0: no limit
+    int64_t execution_gas_cap = 0;          // what it may use of execution gas; of its limit, the rest is state gas
     bool has_low_s_rule = false;
     bool has_replay_protection = false;
     bool has_base_fee = false;
@@ -132,6 +164,8 @@ struct Rules {
     bool has_beacon_root = false;
     bool stores_parent_hash = false;
     bool has_requests = false;
+    bool has_builder_requests = false;
+    bool checks_deposit_layout = false;  // of the deposit contract's logs: offsets and lengths
     bool has_slot_number = false;        // in the header
     bool has_block_access_list = false;  // its hash is in the header
     int64_t blob_target = 0;
@@ -148,11 +182,13 @@ struct Rules {
 constexpr unsigned FORK_COUNT = 0
 #define FORK(NAME, PARENT, MAINNET, TEST, OTHER, CONFIG) +1
 #define GAS(EIP, OPCODE, VALUE)
+#define BODY(EIP, OPCODE, FUNCTION)
 #define SET(EIP, FIELD, VALUE)
 #define NEWEST(NAME)
 #include "forks.def"
 #undef FORK
 #undef GAS
+#undef BODY
 #undef SET
 #undef NEWEST
     ;
@@ -185,6 +221,7 @@ constexpr void open_fork(Rules& rules, Fork fork) noexcept {
 
 // Not constexpr: a call of it while the rules are made ends the compilation.
 void a_gas_line_names_an_instruction_that_the_fork_does_not_have() noexcept;
+void a_body_line_names_an_instruction_that_the_fork_does_not_have() noexcept;
 void a_fork_comes_before_its_parent() noexcept;
 
 constexpr std::array<Rules, FORK_COUNT> make_rules() noexcept {
@@ -200,11 +237,15 @@ constexpr std::array<Rules, FORK_COUNT> make_rules() noexcept {
     if (!rules->is_defined[OP_##OPCODE])                               \
         a_gas_line_names_an_instruction_that_the_fork_does_not_have(); \
     rules->base_gas[OP_##OPCODE] = VALUE;
+#define BODY(EIP, OPCODE, FUNCTION)      \
+    if (!rules->is_defined[OP_##OPCODE]) \
+        a_body_line_names_an_instruction_that_the_fork_does_not_have();
 #define SET(EIP, FIELD, VALUE) rules->FIELD = VALUE;
 #define NEWEST(NAME)
 #include "forks.def"
 #undef FORK
 #undef GAS
+#undef BODY
 #undef SET
 #undef NEWEST
     return table;
@@ -220,11 +261,13 @@ constexpr const Rules& rules_of(Fork fork) noexcept { return rules_table[static_
 constexpr Fork fork_parents[] = {
 #define FORK(NAME, PARENT, MAINNET, TEST, OTHER, CONFIG) Fork::PARENT,
 #define GAS(EIP, OPCODE, VALUE)
+#define BODY(EIP, OPCODE, FUNCTION)
 #define SET(EIP, FIELD, VALUE)
 #define NEWEST(NAME)
 #include "forks.def"
 #undef FORK
 #undef GAS
+#undef BODY
 #undef SET
 #undef NEWEST
 };
@@ -250,6 +293,20 @@ constexpr bool may_be_left_out(Fork fork) noexcept {
     parent.blob_fee_update_fraction = rules.blob_fee_update_fraction;
     return parent == rules;
 }
+
+// What the loop does of an instruction before its body, by number; of the others, zeros.
+struct OpcodeShape {
+    int pops, pushes, depth, immediate;
+};
+constexpr std::array<OpcodeShape, 256> make_opcode_shapes() noexcept {
+    std::array<OpcodeShape, 256> shapes{};
+#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, DEPTH, IMMEDIATE, SINCE, PRICE, EFFECT) \
+    shapes[NUMBER] = {POPS, PUSHES, DEPTH, IMMEDIATE};
+#include "opcodes.def"
+#undef OPCODE
+    return shapes;
+}
+inline constexpr std::array<OpcodeShape, 256> opcode_shapes = make_opcode_shapes();
 
 // How many bytes behind an instruction are data, and no place to jump to. That holds for code of any age: an instruction that
 // came later takes its immediate out of code that was deployed before, where 0x5b had been a JUMPDEST, and leaves it one

@@ -46,11 +46,13 @@ constexpr ForkRow fork_rows[] = {
 #define FORK(NAME, PARENT, MAINNET, TEST, OTHER, CONFIG) \
     {#NAME, Fork::PARENT, MAINNET, TEST, OTHER, CONFIG, may_be_left_out(Fork::NAME)},
 #define GAS(EIP, OPCODE, VALUE)
+#define BODY(EIP, OPCODE, FUNCTION)
 #define SET(EIP, FIELD, VALUE)
 #define NEWEST(NAME)
 #include "forks.def"
 #undef FORK
 #undef GAS
+#undef BODY
 #undef SET
 #undef NEWEST
 };

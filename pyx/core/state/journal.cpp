@@ -23,6 +23,7 @@ void Journal::begin(const StateView* view) noexcept {
     log_data.clear();
     refund = 0;
     oldest_block = UINT64_MAX;
+    has_cleared_ = false;
     for (const Code* code : codes_)
         code->release();
     codes_.clear();
@@ -252,6 +253,26 @@ void Journal::mark_destroyed(JournalAccount* account) noexcept {
     account->is_destroyed = true;
 }
 
+void Journal::mark_cleared(JournalAccount* account) noexcept {
+    if (account->is_cleared)
+        return;
+    remember(Undo::CLEARED, account);
+    account->is_cleared = has_cleared_ = true;
+}
+
+// A created account had neither nonce nor code nor storage before, so that what is left to say of it is that it was created.
+void Journal::clear_marked() noexcept {
+    for (size_t i = 0; i < accounts_.size(); ++i)
+        if (accounts_[i].is_cleared) {
+            accounts_[i].nonce = accounts_[i].original.nonce;
+            accounts_[i].code = accounts_[i].original.code;
+            accounts_[i].has_code_write = false;
+        }
+    for (size_t i = 0; i < slots_.size(); ++i)
+        if (slots_[i].account->is_cleared)
+            slots_[i].value = slots_[i].original;
+}
+
 u256 Journal::transient(JournalAccount* account, const u256& key) noexcept {
     TransientSlot* const* found = transient_index_.find(SlotKey{account->id, key});
     return found != nullptr ? (*found)->value : u256{};
@@ -290,6 +311,7 @@ void Journal::revert(const Snapshot& snapshot) noexcept {
             break;
         case Undo::CREATED: account->is_created = false; break;
         case Undo::DESTROYED: account->is_destroyed = false; break;
+        case Undo::CLEARED: account->is_cleared = false; break;
         case Undo::SLOT: static_cast<JournalSlot*>(undo.target)->value = undo.word; break;
         case Undo::TRANSIENT: static_cast<TransientSlot*>(undo.target)->value = undo.word; break;
         }
@@ -304,6 +326,8 @@ void Journal::revert(const Snapshot& snapshot) noexcept {
 bool Journal::extract(Effects* effects) noexcept {
     effects->clear();
     effects->oldest_block = oldest_block;
+    if (has_cleared_)
+        clear_marked();
     // Each account has one effect at the most: `effect_of` finds room.
     if (!effects->accounts.reserve(accounts_.size()) || !places_.fill(accounts_.size(), UINT32_MAX))
         return false;

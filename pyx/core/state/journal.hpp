@@ -21,6 +21,8 @@ struct JournalAccount {
     bool is_touched = false;
     bool is_created = false;  // by this transaction (EIP-6780)
     bool is_destroyed = false;
+    bool is_cleared = false;     // loses nonce, code and storage with the transaction's end (EIP-8246)
+    bool has_delegated = false;  // an authorization of this transaction has paid for its delegation (EIP-8037)
     bool has_code_write = false;
     bool has_blind_credit = false;  // `balance` is a credit alone, since the account was never looked at
     uint8_t reads = 0;              // ReadBits
@@ -169,6 +171,11 @@ public:
     // Whether a contract may not be created here: nonce, code or storage (EIP-684, EIP-7610). Ask `failure` next: a partial
     // state may not know.
     bool read_collision(JournalAccount* account) noexcept;
+    // The same where storage doesn't count.
+    bool read_occupied(JournalAccount* account) noexcept {
+        account->reads |= READ_NONCE | READ_CODE;
+        return account->nonce != 0 || account->code != nullptr;
+    }
 
     // Writes. All take a loaded account and can be taken back.
     void credit(JournalAccount* account, const u256& amount) noexcept;
@@ -182,6 +189,7 @@ public:
     void touch(JournalAccount* account) noexcept;  // exists from now on
     void mark_created(JournalAccount* account) noexcept;
     void mark_destroyed(JournalAccount* account) noexcept;
+    void mark_cleared(JournalAccount* account) noexcept;  // one that this transaction has created
     void set_slot(JournalSlot* slot, const u256& value) noexcept {
         remember(Undo::SLOT, slot, slot->value);
         copy(&slot->value, &value);
@@ -231,6 +239,7 @@ private:
             TOUCHED,
             CREATED,
             DESTROYED,
+            CLEARED,
             SLOT,
             TRANSIENT,
         };
@@ -253,6 +262,7 @@ private:
             failure = is_full ? limit : Status::OUT_OF_MEMORY;
     }
     EVMCORE_NOINLINE void lack_bytes(const Address& address, const Code* code) noexcept;
+    void clear_marked() noexcept;
     bool load(JournalAccount* account) noexcept;
     bool load(JournalSlot* slot) noexcept;
 
@@ -268,6 +278,7 @@ private:
     Vector<const Code*> codes_;  // made by this transaction, one reference each
     size_t codes_bytes_ = 0;
     size_t codes_bytes_most_ = 0;  // of a transaction since the last `trim`
+    bool has_cleared_ = false;     // some account may be marked so
     Vector<uint32_t> places_;      // of accounts in the effects; kept for its memory
 };
 

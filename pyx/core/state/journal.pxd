@@ -12,6 +12,7 @@ cdef extern from "core/state/journal.hpp" namespace "evmcore" nogil:
         Address address
         cbool exists
         cbool is_touched
+        cbool has_delegated
         uint8_t reads
         uint64_t nonce
         u256 balance
@@ -45,6 +46,7 @@ cdef extern from "core/state/journal.hpp" namespace "evmcore" nogil:
         cbool read_alive(JournalAccount*)
         cbool read_exists(JournalAccount*)
         cbool read_collision(JournalAccount*)
+        cbool read_occupied(JournalAccount*)
         void credit(JournalAccount*, const u256&)
         cbool credit_blindly(const Address&, const u256&)
         void debit(JournalAccount*, const u256&)

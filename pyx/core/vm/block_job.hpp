@@ -18,7 +18,10 @@ struct BlobLimits {
 
 // What earlier transactions of the block have taken.
 struct BlockRoom {
-    uint64_t gas_used = 0;
+    uint64_t gas_used = 0;  // of the block's gas: execution gas where there is state gas, which is counted apart (EIP-8037)
+    uint64_t state_gas_used = 0;  // 0 where there is none
+    uint64_t cumulative_gas =
+        0;  // what was paid for, as receipts sum it up: the same as `gas_used` where there is no state gas
     uint64_t blob_gas_used = 0;
 };
 
@@ -137,9 +140,11 @@ struct BlockJob {
 
     // Adds a committed transaction's gas and bloom to the block's.
     void count_in(Outcome* outcome) noexcept {
-        room.gas_used += static_cast<uint64_t>(outcome->gas_used);
+        room.gas_used += static_cast<uint64_t>(outcome->execution_gas);
+        room.state_gas_used += static_cast<uint64_t>(outcome->state_gas);
+        room.cumulative_gas += static_cast<uint64_t>(outcome->gas_used);
         room.blob_gas_used += outcome->blob_gas;
-        outcome->cumulative_gas = room.gas_used;
+        outcome->cumulative_gas = room.cumulative_gas;
         if (!outcome->logs.empty())
             merge_bloom(&bloom, outcome->bloom);
     }

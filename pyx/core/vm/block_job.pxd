@@ -25,6 +25,8 @@ cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
         int64_t update_fraction
     cppclass BlockRoom:
         uint64_t gas_used
+        uint64_t state_gas_used
+        uint64_t cumulative_gas
         uint64_t blob_gas_used
     cppclass BlockWithdrawal:
         Address address

@@ -46,6 +46,11 @@ struct Frame {
     bool is_static = false;
     bool is_create = false;
     bool is_tracked = false;  // executed with value tracking
+    // Where the rules have state gas (state_gas.hpp); elsewhere never written.
+    int64_t spill = 0;             // state gas that was paid out of `gas`, less what came back
+    int64_t reservoir_before = 0;  // Machine::reservoir when the frame began
+    int64_t state_gas_before = 0;  // Machine::state_gas then
+    int64_t new_account_gas = 0;   // state gas that the caller paid for this call's account, and gets back if it fails
 
     u256& top(int i = 0) noexcept { return stack_top[-i]; }
     u256 pop() noexcept {
@@ -74,6 +79,7 @@ struct Request {
     uint64_t input_begin = 0;   // where it lies in the arena, for every call but the outermost
     uint64_t output_begin = 0;  // in the caller's memory
     uint64_t output_size = 0;
+    int64_t new_account_gas = 0;  // as Frame has it; zero but between an instruction and what it asks for
 };
 
 // The block as instructions see it. Frozen while transactions run.
@@ -98,6 +104,8 @@ struct TransactionContext {
     const Hash* blob_hashes = nullptr;
     size_t blob_hash_count = 0;
     bool starts_cold = false;  // a system call: not even precompiles are warm
+    int64_t new_account_gas =
+        0;  // state gas that was paid for the recipient, or the contract, and comes back if the first frame fails
 };
 
 // A call or creation that didn't start, for tracers.
@@ -156,6 +164,11 @@ struct Machine {
     KeccakMemo<32, 1024> bloom_items;  // addresses and topics
     Status outcome = Status::RUNNING;
     int64_t gas_left = 0;
+    // Where the rules have state gas (state_gas.hpp): what is left of it for all frames together, and what the transaction has used, less
+    // what came back; that may be less than nothing within a frame.
+    int64_t reservoir = 0;
+    int64_t state_gas = 0;
+    int64_t spill = 0;  // of the transaction outside its frames
     bool ripemd_touch_survives = false;
     double recover_seconds = 0;  // spent on senders that were not known
 

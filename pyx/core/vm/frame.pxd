@@ -40,6 +40,8 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
         cbool is_static
         cbool is_create
         cbool is_tracked
+        int64_t spill
+        int64_t new_account_gas
         void push(const u256&)
         cbool charge(int64_t)
     cppclass Request:
@@ -57,6 +59,7 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
         uint64_t input_begin
         uint64_t output_begin
         uint64_t output_size
+        int64_t new_account_gas
     cppclass BlockContext:
         uint64_t number
         uint64_t timestamp
@@ -75,6 +78,7 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
         const Hash* blob_hashes
         size_t blob_hash_count
         cbool starts_cold
+        int64_t new_account_gas
     cppclass Tracer:
         void* context
         cbool (*step)(void* context, Frame* frame) noexcept
@@ -98,6 +102,9 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
         Tracer* tracer
         cbool tracks_values
         int64_t gas_left
+        int64_t reservoir
+        int64_t state_gas
+        int64_t spill
         cbool ripemd_touch_survives
         double recover_seconds
         uint64_t missing_block_number

@@ -9,6 +9,7 @@
 #include "ops/memory.hpp"
 #include "ops/stack.hpp"
 #include "ops/storage.hpp"
+#include "ops/two_gases.hpp"
 
 namespace evmcore {
 
@@ -39,26 +40,40 @@ EVMCORE_INLINE Status enter(Cursor& c, const Rules& rules) noexcept {
 #include "../rules/opcodes.def"
 #undef OPCODE
 
-// Filled once, when the library is loaded: label addresses exist inside `run` only. Frozen from then on.
+// Filled once, when the library is loaded: label addresses exist inside `run` only. Frozen from then on. A row a fork, since a fork may give
+// an instruction another body.
 template <Loop LOOP>
 struct Labels {
-    static inline const void* of[256];
+    static inline const void* of[FORK_COUNT][256];
 };
 
 // `FrameType` is Frame: a template parameter so that `requires` below picks the body's kind.
 template <Loop LOOP, class FrameType = Frame>
 Status run(FrameType* start) noexcept {
-    const void* const* const labels = Labels<LOOP>::of;
     if (start == nullptr) {
-        for (const void*& label : Labels<LOOP>::of)
-            label = &&L_undefined;
-#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, DEPTH, IMMEDIATE, SINCE, PRICE, EFFECT) Labels<LOOP>::of[NUMBER] = &&L_##NAME;
+        const void** row = Labels<LOOP>::of[0];
+        std::fill(row, row + 256, &&L_undefined);
+#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, DEPTH, IMMEDIATE, SINCE, PRICE, EFFECT) row[NUMBER] = &&L_##NAME;
 #include "../rules/opcodes.def"
 #undef OPCODE
+#define FORK(NAME, PARENT, MAINNET, TEST, OTHER, CONFIG)       \
+    row = Labels<LOOP>::of[static_cast<unsigned>(Fork::NAME)]; \
+    std::memmove(row, Labels<LOOP>::of[static_cast<unsigned>(Fork::PARENT)], sizeof Labels<LOOP>::of[0]);
+#define GAS(EIP, OPCODE, VALUE)
+#define BODY(EIP, OPCODE, FUNCTION) row[OP_##OPCODE] = &&L_##FUNCTION;
+#define SET(EIP, FIELD, VALUE)
+#define NEWEST(NAME)
+#include "../rules/forks.def"
+#undef FORK
+#undef GAS
+#undef BODY
+#undef SET
+#undef NEWEST
         return Status::RUNNING;
     }
     FrameType& frame = *start;
     const Rules& rules = *frame.machine->rules;
+    const void* const* const labels = Labels<LOOP>::of[static_cast<unsigned>(rules.fork)];
     LoopCursor<LOOP> c{{frame.pc, frame.stack_top, frame.gas, frame}};
     Status status;
 
@@ -75,8 +90,8 @@ Status run(FrameType* start) noexcept {
 
     DISPATCH();
 
-#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, DEPTH, IMMEDIATE, SINCE, PRICE, EFFECT)                                  \
-    L_##NAME : {                                                                                                          \
+#define INSTRUCTION(LABEL, NUMBER, BODY, POPS, PUSHES, DEPTH, IMMEDIATE)                                                  \
+    LABEL: {                                                                                                              \
         status = enter<NUMBER, POPS, PUSHES, is_in_all_forks(NUMBER)>(c, rules);                                          \
         if (EVMCORE_UNLIKELY(status != Status::RUNNING))                                                                  \
             goto L_end;                                                                                                   \
@@ -99,8 +114,26 @@ Status run(FrameType* start) noexcept {
         c.pc += 1 + IMMEDIATE;                                                                                            \
         DISPATCH();                                                                                                       \
     }
+#define OPCODE(NUMBER, NAME, BODY, POPS, PUSHES, DEPTH, IMMEDIATE, SINCE, PRICE, EFFECT) \
+    INSTRUCTION(L_##NAME, NUMBER, BODY, POPS, PUSHES, DEPTH, IMMEDIATE)
 #include "../rules/opcodes.def"
 #undef OPCODE
+#define SHAPE(OPCODE) opcode_shapes[OP_##OPCODE]
+#define FORK(NAME, PARENT, MAINNET, TEST, OTHER, CONFIG)
+#define GAS(EIP, OPCODE, VALUE)
+#define BODY(EIP, OPCODE, FUNCTION)                                                                                 \
+    INSTRUCTION(L_##FUNCTION, OP_##OPCODE, FUNCTION, SHAPE(OPCODE).pops, SHAPE(OPCODE).pushes, SHAPE(OPCODE).depth, \
+                SHAPE(OPCODE).immediate)
+#define SET(EIP, FIELD, VALUE)
+#define NEWEST(NAME)
+#include "../rules/forks.def"
+#undef FORK
+#undef GAS
+#undef BODY
+#undef SET
+#undef NEWEST
+#undef SHAPE
+#undef INSTRUCTION
 #undef DISPATCH
 
 L_undefined:

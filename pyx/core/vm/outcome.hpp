@@ -15,9 +15,12 @@ struct Outcome {
     Status status = Status::RUNNING;  // SUCCESS, REVERT or a HALT; INVALID or BROKEN when there is no result
     uint8_t type = 0;
     bool has_contract = false;
-    Address contract{};  // of a creation that succeeded
-    int64_t gas_used = 0;
-    int64_t gas_refund = 0;       // what came back, after the cap
+    Address contract{};    // of a creation that succeeded
+    int64_t gas_used = 0;  // what is paid for
+    int64_t execution_gas =
+        0;                   // what counts for the block: the same where there is no state gas, else before refunds (EIP-7778)
+    int64_t state_gas = 0;   // the same of state gas (EIP-8037)
+    int64_t gas_refund = 0;  // what came back, after the cap
     uint64_t cumulative_gas = 0;  // set when it commits
     uint64_t blob_gas = 0;
     u256 effective_gas_price;
@@ -54,7 +57,7 @@ inline void merge_bloom(Bloom* into, const Bloom& bloom) noexcept {
 [[nodiscard]] bool encode_logs(const Outcome& outcome, Bytes* out) noexcept;
 
 // Appends the deposits that the deposit contract logged, as request data (EIP-6110). RUNNING, BLOCK_DEPOSIT_LAYOUT when a log has
-// another layout, or OUT_OF_MEMORY.
-Status append_deposits(const Outcome& outcome, Bytes* out) noexcept;
+// another size or, if that is looked at, another layout, or OUT_OF_MEMORY.
+Status append_deposits(const Outcome& outcome, bool checks_layout, Bytes* out) noexcept;
 
 }  // namespace evmcore

@@ -19,6 +19,8 @@ cdef extern from "core/vm/outcome.hpp" namespace "evmcore" nogil:
         cbool has_contract
         Address contract
         int64_t gas_used
+        int64_t execution_gas
+        int64_t state_gas
         int64_t gas_refund
         uint64_t cumulative_gas
         uint64_t blob_gas
@@ -39,4 +41,4 @@ cdef extern from "core/vm/outcome.hpp" namespace "evmcore" nogil:
     cbool take_logs(Machine*, Outcome*)
     cbool encode_receipt(const Outcome&, Bytes*)
     cbool encode_logs(const Outcome&, Bytes*)
-    Status append_deposits(const Outcome&, Bytes*)
+    Status append_deposits(const Outcome&, cbool checks_layout, Bytes*)

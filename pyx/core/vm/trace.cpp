@@ -204,6 +204,9 @@ bool TraceRecorder::step(void* context, Frame* frame) noexcept {
     step.op = *frame->pc;
     step.depth = frame->depth + 1;
     step.gas = frame->gas;
+    step.has_state_gas = frame->machine->rules->has_state_gas;
+    step.reservoir = step.has_state_gas ? frame->machine->reservoir : 0;
+    step.state_gas = step.has_state_gas ? frame->machine->state_gas : 0;
     step.memory_size = frame->memory_size;
     step.self = frame->self->address;
     const size_t item_count = static_cast<size_t>(frame->stack_top + 1 - frame->stack_base);
@@ -375,6 +378,12 @@ void Eip3155Lines::put_step(Text* text, const TraceStep& step, size_t stack_size
     }
     put(text, ",\"refund\":");
     put_decimal(text, step.refund);
+    if (step.has_state_gas) {
+        put(text, ",\"reservoir\":");
+        put_gas(text, step.reservoir);
+        put(text, ",\"stateGas\":");
+        put_gas(text, step.state_gas);
+    }
     put(text, ",\"opName\":\"");
     put_op_name(text, step.op, is_as_geth);
     if (is_failed) {

@@ -16,6 +16,9 @@ struct TraceStep {
     int64_t gas = 0;
     int64_t gas_cost = 0;  // with what a call hands on, but for the stipend; without what a creation does
     int64_t refund = 0;
+    bool has_state_gas = false;       // the rules have it, and the next two say something (EIP-8037)
+    int64_t reservoir = 0;            // state gas that is left for all frames beside what `gas` pays of it
+    int64_t state_gas = 0;            // that the transaction has used, less what came back
     uint64_t memory_size = 0;         // bytes
     uint64_t memory_size_after = 0;   // of the frame, once it has run
     int64_t base_gas = 0;             // its price before its own charges

@@ -14,6 +14,8 @@ cdef extern from "core/vm/trace.hpp" namespace "evmcore" nogil:
         int64_t gas
         int64_t gas_cost
         int64_t refund
+        int64_t reservoir
+        int64_t state_gas
         uint64_t memory_size
         Address self
         Status status

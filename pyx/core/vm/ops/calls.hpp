@@ -87,12 +87,12 @@ inline Status call_(Frame& f) noexcept {
             return status;
     }
 
-    if (has_value && !f.charge(parameter::call_value_gas))
+    if (has_value && !f.charge(rules.call_value_gas))
         return Status::OUT_OF_GAS;
     if (KIND == CallKind::CALL) {
         const bool makes_account =
             rules.deletes_empty_accounts ? has_value && !journal.read_alive(callee) : !journal.read_exists(callee);
-        if (makes_account && !f.charge(parameter::call_new_account_gas))
+        if (makes_account && !f.charge(rules.call_new_account_gas))
             return Status::OUT_OF_GAS;
     }
     if (rules.keeps_one_64th) {

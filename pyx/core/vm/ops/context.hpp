@@ -125,10 +125,18 @@ inline Status extcodehash(Frame& f) noexcept {  // EIP-1052
 }
 
 inline Status extcodecopy(Frame& f) noexcept {
-    Status status;
+    // All of it has to be payable before the account is loaded, which a block access list tells (EIP-7928).
+    uint64_t begin, count;
+    Status status = extend(f, f.top(1), f.top(3), &begin, &count);
+    if (status != Status::RUNNING)
+        return status;
+    const int64_t word_gas = parameter::copy_word_gas * static_cast<int64_t>(words_of(count));
+    if (!f.charge(word_gas))
+        return Status::OUT_OF_GAS;
     JournalAccount* account = access_account(f, f.pop(), &status);
     if (account == nullptr)
         return status;
+    f.gas += word_gas;  // copy_to_memory takes it
     const Code* code = f.machine->journal.read_code(account);
     if (code == nullptr && f.machine->journal.failure != Status::RUNNING)
         return f.machine->journal.failure;
