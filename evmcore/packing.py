@@ -84,8 +84,9 @@ def unpack_receipts(packed: bytes) -> tuple[Receipt, ...]:
     items = rlp.to_list(rlp.decode(unsqueeze(packed, "packed receipts"), "receipts"), "receipts")
     for number, item in enumerate(items):
         name = f"receipts[{number}]"
-        parts = rlp.to_list(item, name, 15, 15)
+        parts = rlp.to_list(item, name, 13, 15)
         status = parts[1]
+        has_both = len(parts) == 15  # one that was packed before there was state gas has not
         if not isinstance(status, bytes):
             rlp.to_list(status, f"{name}.status", 0, 0)
         found.append(
@@ -106,8 +107,8 @@ def unpack_receipts(packed: bytes) -> tuple[Receipt, ...]:
                 effective_gas_price=rlp.to_number(parts[10], f"{name}.effective_gas_price"),
                 state_root=_optional(parts[11], f"{name}.state_root", 32),
                 blob_gas_used=rlp.to_number(parts[12], f"{name}.blob_gas_used", 64),
-                execution_gas_used=rlp.to_number(parts[13], f"{name}.execution_gas_used", 64),
-                state_gas_used=rlp.to_number(parts[14], f"{name}.state_gas_used", 64),
+                execution_gas_used=rlp.to_number(parts[13 if has_both else 3], f"{name}.execution_gas_used", 64),
+                state_gas_used=rlp.to_number(parts[14], f"{name}.state_gas_used", 64) if has_both else 0,
             )
         )
     return tuple(found)

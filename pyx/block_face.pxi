@@ -203,14 +203,14 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
     if job.notes is not None:
         result.told.update(job.notes)
         if "critical_path_gas" in job.notes and job.notes["critical_path_gas"]:
-            result.told["speedup_bound"] = gas_used / job.notes["critical_path_gas"]
+            result.told["speedup_bound"] = result.cumulative_gas_used / job.notes["critical_path_gas"]
     if is_estimated:
         if job.notes is None:
             learn_from(work, started - job.recover_seconds, 0)
         else:
             # What one worker had to do alone was no less in vain for the others.
             learn_from(work, sum(job.notes["busy_seconds"]) - job.recover_seconds,
-                       max(core.counts.aborted_gas / max(1, gas_used),
+                       max(core.counts.aborted_gas / max(1, result.cumulative_gas_used),
                            core.counts.fallback_transactions / max(1, core.transactions.size())))
     if job.accesses is not None:
         from evmcore.accesses import Accesses

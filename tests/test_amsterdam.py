@@ -304,6 +304,17 @@ def test_execution_and_state_gas_of_a_call():
     assert call(world("6001600355"), header(fork="BPO2"), to=CONTRACT).state_gas_used == 0
 
 
+def test_traces_tell_calls_that_are_refused():
+    """As go-ethereum tells them: a CALL and a CREATE that can't be paid for, and a SELFDESTRUCT."""
+    lines = io.StringIO()
+    code = "5f5f5f5f600173" + BOB.hex() + "5af1" + "5f5f6001f0" + "73" + BOB.hex() + "ff"
+    tracer = Eip3155(lines, geth=True, inner_exits=True)
+    assert transact(make(to=CONTRACT), world(code), amsterdam(), tracer=tracer).is_success
+    ends = [line for line in map(json.loads, lines.getvalue().splitlines()) if "output" in line]
+    refused = "insufficient balance for transfer"
+    assert [line.get("error") for line in ends] == [refused, refused, None, None]
+
+
 def test_traces_tell_both_gases():
     tracer = Recorder()
     transact(make(to=CONTRACT, gas_limit=2**24 + 10**6), world("600160035500"), amsterdam(), tracer=tracer)

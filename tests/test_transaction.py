@@ -6,7 +6,7 @@ import pytest
 from differential.scenarios import address_of, sign_authorization
 from helpers import ALICE, BOB, COINBASE, CONTRACT, ETHER, FORK_NAMES, NEWEST, OTHER, header
 
-from evmcore import InvalidTransaction, Receipt, State, Transaction, assemble, fork_includes, rlp, transact
+from evmcore import DecodeError, InvalidTransaction, Receipt, State, Transaction, assemble, fork_includes, rlp, transact
 from evmcore._core import fork_rules
 
 KEY = bytes(31) + b"\x07"
@@ -43,6 +43,11 @@ def refused(tx: Transaction, state: State, **changes) -> InvalidTransaction:
 @pytest.mark.parametrize("to", [BOB, None], ids=["call", "creation"])
 def test_encode_and_decode_are_inverse(fields, to):
     tx = make(**fields, nonce=3, to=to, value=2**200, data=b"data").sign(KEY)
+    if to is None and tx.type > 2:  # not even its form says that one creates anything (EIP-4844, EIP-7702)
+        with pytest.raises(DecodeError) as refused:
+            Transaction.decode(tx.encode())
+        assert (refused.value.status, refused.value.field) == (f"{'BLOB' if tx.type == 3 else 'SET_CODE'}_CREATES_CONTRACT", "to")  # fmt: skip
+        return
     again = Transaction.decode(tx.encode())
     assert (again == tx, again.encode(), again.sender, again.hash) == (True, tx.encode(), SIGNER, tx.hash)
     for name in ("type", "nonce", "gas_limit", "to", "value", "data", "chain_id", "access_list", "blob_versioned_hashes",

@@ -24,7 +24,7 @@ SAMPLES = {
     "max_priority_fee_per_gas": ((1, 2), ("0x01", "0x02")),
     "max_fee_per_gas": ((9, 2**255), ("0x09", "0x80" + "00" * 31)),
     "gas_limit": ((21_000, 2**63), (["0x5208"], ["0x8000000000000000"])),
-    "to": ((BOB, None), ("0x" + BOB.hex(), "")),
+    "to": ((BOB, ALICE), ("0x" + BOB.hex(), "0x" + ALICE.hex())),
     "value": ((5, 2**200), (["0x05"], [hex(2**200)])),
     "data": ((b"data", b"\0" * 100), (["0x64617461"], ["0x" + "00" * 100])),
     "access_list": (

@@ -91,7 +91,7 @@ RLP_WRONG_LENGTH                         RLP_INVALID_ADDRESS INPUT_UNMARSHAL_ADD
 RLP_NUMBER_TOO_LARGE                     RLP_INVALID_FIELD_OVERFLOW_64 INPUT_UNMARSHAL_ERROR
 RLP_* header                             INCORRECT_BLOCK_FORMAT
 GAS_ALLOWANCE_EXCEEDED                   BlockGasLimitReached GAS_USED_OVERFLOW
-BLOCK_PARENT_UNKNOWN                     UnknownParent RLP_STRUCTURES_ENCODING
+BLOCK_PARENT_UNKNOWN                     UnknownParent
 BLOCK_PARENT_ZERO                        UnknownParent UnknownParent2
 BLOCK_NUMBER                             InvalidNumber
 BLOCK_TIMESTAMP                          InvalidTimestamp InvalidTimestampOlderParent

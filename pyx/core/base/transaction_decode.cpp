@@ -277,6 +277,13 @@ Status decode_transaction(ByteView raw, Transaction* out, const char** field) no
     f.number("r", out->r);
     f.number("s", out->s);
     f.finish("transaction");
+    // Of these types the recipient is an address and nothing else, so that the bytes are no transaction (EIP-4844, EIP-7702).
+    if (f.ok() && out->is_create) {
+        if (type_has_field(out->type, TransactionField::blob_versioned_hashes))
+            f.note("to", Status::BLOB_CREATES_CONTRACT);
+        else if (type_has_field(out->type, TransactionField::authorization_list))
+            f.note("to", Status::SET_CODE_CREATES_CONTRACT);
+    }
     if (out->type == LEGACY) {
         if (f.ok())
             f.note("v", split_legacy_v(out));

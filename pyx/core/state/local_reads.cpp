@@ -87,8 +87,7 @@ bool LocalReads::read_node(const Hash* account, const uint8_t* path, unsigned de
     if (depth & 1)
         place.path.bytes[depth / 2] &= 0xf0;
     const SpinGuard guard{lock_};
-    bool inserted;
-    return nodes_read_.insert_or_find(place, &inserted) != nullptr;
+    return nodes_read_.push_back(place);
 }
 
 shared_trie::NodeSource LocalReads::nodes() noexcept {

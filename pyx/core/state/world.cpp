@@ -279,12 +279,11 @@ Status World::write_slot(AccountRecord* record, const u256& key, const u256& val
     }
     if (local_ != nullptr) {
         u256 before;
-        const Status status = unheld_slot(record, record->address, key, &before);
-        if (status != Status::RUNNING) {
+        if (unheld_slot(record, record->address, key, &before) != Status::RUNNING) {
             slots_.erase(slot_key);
             if (has_checkpoints())
                 new_slots_.pop_back();
-            return status;
+            return Status::OUT_OF_MEMORY;  // or the source has failed
         }
         stored->value = before;
         record->slot_count += !before.is_zero();
