@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 import shutil
@@ -381,8 +382,8 @@ def test_another_genesis_and_a_newer_form_are_refused(tmp_path):
     with pytest.raises(StoreError, match=f"its genesis is 0x{genesis.header.hash.hex()}, not 0x"):
         Store(tmp_path / "db", genesis=new_genesis("Osaka"))
     with Store(tmp_path / "db") as store, store._writing() as writer:
-        writer.put("meta", b"form", (2).to_bytes(8, "big"))
-    with pytest.raises(StoreError, match="it has form 2, this evmcore reads form 1"):
+        writer.put("meta", b"form", (3).to_bytes(8, "big"))
+    with pytest.raises(StoreError, match="it has form 3, this evmcore reads form 2"):
         Store(tmp_path / "db")
 
 
@@ -396,6 +397,14 @@ def test_a_store_is_opened_once(tmp_path):
         assert "StoreError" in done.stderr
         assert "another process has it open" in done.stderr
     Store(tmp_path / "db").close()
+
+
+def test_a_store_has_no_copies(tmp_path):
+    with Store(tmp_path / "db", genesis=small_genesis()) as store:
+        for use in (copy.copy, copy.deepcopy, pickle.dumps):
+            with pytest.raises(TypeError, match="one database's"):
+                use(store)
+        assert store.height == 0
 
 
 def test_damage_is_an_error(tmp_path):

@@ -20,7 +20,7 @@ from .._core import State
 from ..block import Block
 from ..receipt import EMPTY_CODE_HASH
 
-__all__ = ["account_of", "account_rows", "body_of", "height_key", "join_block", "pieces"]
+__all__ = ["account_of", "account_rows", "body_of", "height_key", "join_block", "node_key", "pieces"]
 
 _UNDO_PIECE_BYTES = 1 << 16
 _BATCH = 10_000
@@ -47,6 +47,11 @@ def account_of(row: bytes) -> tuple[int, int, bytes | None, bool] | None:
 def height_key(height: int) -> bytes:
     """The key of a height."""
     return height.to_bytes(8, "big")
+
+
+def node_key(owner: bytes, path: bytes, depth: int) -> bytes:
+    """The key of a trie's node. `owner`: 0, or 1 and a hashed address; `path`: so many nibbles, two a byte."""
+    return owner + bytes(int(nibble, 16) for nibble in path.hex()[:depth])
 
 
 def pieces(undo: bytes) -> Iterator[tuple[bytes, bytes]]:

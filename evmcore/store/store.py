@@ -26,7 +26,7 @@ from .rows import account_rows, body_of, height_key, join_block, pieces
 __all__ = ["Store"]
 
 _NAME = b"evmcore-store"
-_FORM = 1
+_FORM = 2
 _FILE = "mdbx.dat"
 DEFAULT_DEPTH = 128
 DEFAULT_MOST_BYTES = 1 << 40
@@ -167,6 +167,15 @@ class Store:
     def __del__(self) -> None:
         if hasattr(self, "_lock"):
             self.close()
+
+    def __copy__(self) -> Store:
+        raise TypeError("a Store is one database's: it has no copy; State.copy() has")
+
+    def __deepcopy__(self, memo: object) -> Store:
+        return self.__copy__()
+
+    def __reduce_ex__(self, protocol: object) -> str:
+        raise TypeError("a Store is one database's: it isn't pickled; its folder can be copied when it is closed")
 
     def __repr__(self) -> str:
         return f"<Store {self.path}: {'closed' if self._database is None else f'block {self.height}'}>"

@@ -14,7 +14,7 @@ from ..header import Header
 from ..receipt import Account
 from . import _mdbx
 from .faults import StoreError, told
-from .rows import account_of, height_key, join_block
+from .rows import account_of, height_key, join_block, node_key
 from .store import Store
 
 __all__ = ["TableSize", "check", "compact", "sizes"]
@@ -111,10 +111,11 @@ def _check_nodes(rows: bytes, snapshot: _mdbx.Snapshot, note: Callable[[str], No
     wanted = {}
     at = 0
     while at < len(rows):
-        end = at + 2 + (32 if rows[at] else 0)
-        end += (rows[end - 1] + 1) // 2
+        path = at + 2 + (32 if rows[at] else 0)
+        depth = rows[path - 1]
+        end = path + (depth + 1) // 2
         size = int.from_bytes(rows[end : end + 4], "little")
-        wanted[rows[at:end]] = rows[end + 4 : end + 4 + size]
+        wanted[node_key(rows[at : path - 1], rows[path:end], depth)] = rows[end + 4 : end + 4 + size]
         at = end + 4 + size
     for key, node in rows_of(snapshot, "nodes"):
         if wanted.get(key) != node:

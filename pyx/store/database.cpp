@@ -1,6 +1,7 @@
 // Opening a database, and the transaction that writes.
 #include "database.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <unistd.h>
 
@@ -15,7 +16,8 @@ constexpr int OPTION_MAX_DB = 0, OPTION_MAX_READERS = 1;
 constexpr int NO_STICKY_THREADS = 0x200000, EXCLUSIVE = 0x400000, NO_READ_AHEAD = 0x800000, LIFO_RECLAIM = 0x4000000;
 constexpr int TABLE_CREATE = 0x40000;
 constexpr uint32_t MAIN_TABLE = 1;  // of the other tables' names
-constexpr int SET_RANGE = 17;
+constexpr int SET_KEY = 16, SET_RANGE = 17;
+constexpr int REPLACE_AT_CURSOR = 0x40;  // MDBX_CURRENT
 constexpr int CORRUPTED = -30796;
 
 constexpr unsigned READERS = 4096;
@@ -146,6 +148,7 @@ int Database::open(const char* path, uint64_t most_bytes) {
 int Writer::begin() { return mdbx.mdbx_txn_begin_ex(database_->env, nullptr, 0, &txn_, nullptr); }
 
 int Writer::commit() {
+    close_cursors();
     void* txn = txn_;
     txn_ = nullptr;
     const uint64_t age = mdbx.mdbx_txn_id(txn);
@@ -160,10 +163,27 @@ int Writer::commit() {
 }
 
 void Writer::abort() noexcept {
-    if (txn_ != nullptr && database_->is_of_this_process())
+    if (txn_ != nullptr && database_->is_of_this_process()) {
+        close_cursors();
         mdbx.mdbx_txn_abort(txn_);
+    }
     txn_ = nullptr;
     changed_.clear();
+}
+
+void Writer::close_cursors() noexcept {
+    for (void*& cursor : cursors_) {
+        if (cursor != nullptr)
+            mdbx.mdbx_cursor_close(cursor);
+        cursor = nullptr;
+    }
+}
+
+int Writer::cursor_of(Table table, void** out) {
+    void*& cursor = cursors_[table];
+    const int code = cursor != nullptr ? MDBX_OK : mdbx.mdbx_cursor_open(txn_, database_->tables[table], &cursor);
+    *out = cursor;
+    return code;
 }
 
 int Writer::get(Table table, std::string_view key, std::string_view* out) {
@@ -191,8 +211,8 @@ int Writer::remove(Table table, std::string_view key) {
 }
 
 int Writer::first(Table table, std::string_view from, std::string* key, std::string* value) {
-    void* cursor = nullptr;
-    int code = mdbx.mdbx_cursor_open(txn_, database_->tables[table], &cursor);
+    void* cursor;
+    int code = cursor_of(table, &cursor);
     if (code != MDBX_OK)
         return code;
     MdbxBytes name = bytes_of(from);
@@ -202,7 +222,6 @@ int Writer::first(Table table, std::string_view from, std::string* key, std::str
         key->assign(view_of(name));
         value->assign(view_of(data));
     }
-    mdbx.mdbx_cursor_close(cursor);
     return code;
 }
 
@@ -216,20 +235,31 @@ void Writer::note(Table table, std::string_view key, bool is_there, std::string_
 }
 
 int Writer::change(Table table, std::string_view key, std::string_view value) {
-    std::string_view old;
-    int code = get(table, key, &old);
+    void* cursor;
+    int code = cursor_of(table, &cursor);
+    if (code != MDBX_OK)
+        return code;
+    MdbxBytes name = bytes_of(key);
+    MdbxBytes old{};
+    code = mdbx.mdbx_cursor_get(cursor, &name, &old, SET_KEY);
     if (code != MDBX_OK && code != MDBX_NOT_FOUND)
         return code;
     const bool is_there = code == MDBX_OK;
-    if (is_there == !value.empty() && old == value)
+    if (is_there == !value.empty() && (!is_there || view_of(old) == value))
         return MDBX_OK;
-    note(table, key, is_there, old);
-    return value.empty() ? remove(table, key) : put(table, key, value);
+    note(table, key, is_there, view_of(old));
+    if (table == ACCOUNTS || table == SLOTS)
+        changed_.emplace_back(key);
+    if (value.empty())
+        return mdbx.mdbx_cursor_del(cursor, 0);
+    name = bytes_of(key);
+    MdbxBytes data = bytes_of(value);
+    return mdbx.mdbx_cursor_put(cursor, &name, &data, is_there ? REPLACE_AT_CURSOR : 0);
 }
 
 int Writer::remove_with(Table table, std::string_view prefix) {
-    void* cursor = nullptr;
-    int code = mdbx.mdbx_cursor_open(txn_, database_->tables[table], &cursor);
+    void* cursor;
+    int code = cursor_of(table, &cursor);
     if (code != MDBX_OK)
         return code;
     MdbxBytes name = bytes_of(prefix);
@@ -246,7 +276,6 @@ int Writer::remove_with(Table table, std::string_view prefix) {
             break;
         name = bytes_of(prefix);
     }
-    mdbx.mdbx_cursor_close(cursor);
     return code == MDBX_NOT_FOUND ? MDBX_OK : code;
 }
 
@@ -325,23 +354,49 @@ int Writer::put_accounts(const uint8_t* accounts, size_t account_count, const ui
     return MDBX_OK;
 }
 
-int Writer::put_nodes(std::string_view rows) {
-    while (!rows.empty()) {
-        const size_t owner = rows[0] != 0 ? 32 : 0;
-        if (rows.size() < 2 + owner)
-            return CORRUPTED;
-        const size_t key_size = 2 + owner + (static_cast<uint8_t>(rows[1 + owner]) + 1) / 2;
-        uint32_t size;
-        if (rows.size() < key_size + 4)
-            return CORRUPTED;
-        std::memcpy(&size, rows.data() + key_size, 4);
-        if (rows.size() - key_size - 4 < size)
-            return CORRUPTED;
-        const int code = change(NODES, rows.substr(0, key_size), rows.substr(key_size + 4, size));
-        if (code != MDBX_OK)
-            return code;
-        rows.remove_prefix(key_size + 4 + size);
+size_t node_key(uint8_t out[NODE_KEY_BYTES_MOST], const uint8_t* account, const uint8_t* path, unsigned depth) noexcept {
+    size_t used = 0;
+    out[used++] = account != nullptr;
+    if (account != nullptr) {
+        std::memcpy(out + used, account, 32);
+        used += 32;
     }
+    for (unsigned i = 0; i < depth; ++i)
+        out[used++] = i % 2 == 0 ? path[i / 2] >> 4 : path[i / 2] & 15;
+    return used;
+}
+
+int Writer::put_nodes(std::string_view rows) {
+    struct Row {
+        size_t key_begin, key_size;  // in `keys`
+        std::string_view value;
+    };
+    std::string keys;
+    std::vector<Row> sorted;
+    while (!rows.empty()) {
+        const auto* row = reinterpret_cast<const uint8_t*>(rows.data());
+        const size_t path = 2 + (row[0] != 0 ? 32 : 0);
+        if (rows.size() < path || row[path - 1] > 64)
+            return CORRUPTED;
+        const size_t end = path + (row[path - 1] + 1) / 2;
+        uint32_t size;
+        if (rows.size() < end + 4)
+            return CORRUPTED;
+        std::memcpy(&size, row + end, 4);
+        if (rows.size() - end - 4 < size)
+            return CORRUPTED;
+        uint8_t key[NODE_KEY_BYTES_MOST];
+        const size_t key_size = node_key(key, row[0] != 0 ? row + 1 : nullptr, row + path, row[path - 1]);
+        sorted.push_back({keys.size(), key_size, rows.substr(end + 4, size)});
+        keys.append(reinterpret_cast<const char*>(key), key_size);
+        rows.remove_prefix(end + 4 + size);
+    }
+    const auto key_of = [&](const Row& row) { return std::string_view{keys}.substr(row.key_begin, row.key_size); };
+    // In the order of the tree the cursor goes from row to row, and each page is found and copied once.
+    std::sort(sorted.begin(), sorted.end(), [&](const Row& a, const Row& b) { return key_of(a) < key_of(b); });
+    for (const Row& row : sorted)
+        if (const int code = change(NODES, key_of(row), row.value); code != MDBX_OK)
+            return code;
     return MDBX_OK;
 }
 

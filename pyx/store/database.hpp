@@ -161,15 +161,23 @@ private:
     int remove_with(Table table, std::string_view prefix);
     int has_slots(std::string_view address, bool* out);
     void note(Table table, std::string_view key, bool is_there, std::string_view value);
+    int cursor_of(Table table, void** out);  // the transaction's, kept until it ends
+    void close_cursors() noexcept;
 
     std::shared_ptr<Database> database_;
     void* txn_ = nullptr;
+    void* cursors_[TABLE_COUNT] = {};
     std::vector<std::string> changed_;  // keys of accounts and slots
 };
 
 // An account's row: flags (1: code, 2: storage), size and bytes of nonce and of balance, big-endian, and the code's hash if it has one.
 std::string encode_account(const uint8_t balance[32], uint64_t nonce, const uint8_t* code_hash, bool has_storage);
 bool decode_account(std::string_view row, EvmcoreLocalAccount* out) noexcept;
+
+// The key of a trie's node: 0, or 1 and the hashed address in whose storage it is; then its path, a nibble a byte, so that a node lies
+// beside those below it. `path`: two nibbles a byte; returns the size.
+constexpr size_t NODE_KEY_BYTES_MOST = 1 + 32 + 64;
+size_t node_key(uint8_t out[NODE_KEY_BYTES_MOST], const uint8_t* account, const uint8_t* path, unsigned depth) noexcept;
 
 // Visits (table, key, is_there, value) of undo rows, in the order in which they were noted; false: they are none.
 template <class Visit>

@@ -246,18 +246,8 @@ EvmcoreLocalSource Snapshot::source() noexcept {
     source.node = [](void* context, const uint8_t* account, const uint8_t* path, unsigned depth, const uint8_t** data,
                      size_t* size) {
         auto* self = static_cast<Snapshot*>(context);
-        uint8_t name[1 + 32 + 1 + 32] = {};
-        size_t used = 1;
-        if (account != nullptr) {
-            name[0] = 1;
-            std::memcpy(name + 1, account, 32);
-            used += 32;
-        }
-        name[used++] = static_cast<uint8_t>(depth);
-        std::memcpy(name + used, path, (depth + 1) / 2);
-        used += (depth + 1) / 2;
-        if (depth & 1)
-            name[used - 1] &= 0xf0;
+        uint8_t name[NODE_KEY_BYTES_MOST];
+        const size_t used = node_key(name, account, path, depth);
         std::string_view row;
         const int code = self->get(NODES, text(name, used), &row);
         if (code == MDBX_NOT_FOUND)

@@ -87,7 +87,8 @@ bool LocalReads::read_node(const Hash* account, const uint8_t* path, unsigned de
     if (depth & 1)
         place.path.bytes[depth / 2] &= 0xf0;
     const SpinGuard guard{lock_};
-    return nodes_read_.push_back(place);
+    bool inserted;
+    return nodes_read_.insert_or_find(place, &inserted) != nullptr;
 }
 
 shared_trie::NodeSource LocalReads::nodes() noexcept {

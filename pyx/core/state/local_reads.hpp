@@ -42,7 +42,21 @@ public:
             return depth == other.depth && is_storage == other.is_storage && account == other.account && path == other.path;
         }
     };
-    const Vector<NodePlace>& nodes_read() const noexcept { return nodes_read_; }
+    struct NodePlaceHasher {
+        uint64_t operator()(const NodePlace& place) const noexcept {
+            uint64_t account, first, rest = place.depth;
+            std::memcpy(&account, place.account.bytes, 8);
+            std::memcpy(&first, place.path.bytes, 8);
+            for (unsigned i = 8; i < 32; i += 8) {
+                uint64_t word;
+                std::memcpy(&word, place.path.bytes + i, 8);
+                rest = rest * 0x9e3779b97f4a7c15ULL + word;
+            }
+            const uint64_t mixed = (account ^ (first + rest * 0xd6e8feb86659fd93ULL)) * 0x9e3779b97f4a7c15ULL;
+            return mixed ^ mixed >> 32;
+        }
+    };
+    const FlatMap<NodePlace, uint8_t, NodePlaceHasher>& nodes_read() const noexcept { return nodes_read_; }
 
 private:
     struct HashHasher {
@@ -60,10 +74,10 @@ private:
     bool read_node(const Hash* account, const uint8_t* path, unsigned depth, bool is_noted, Bytes* out) noexcept;
 
     const EvmcoreLocalSource source_;
-    SpinLock lock_;                                 // over the next two
-    FlatMap<Hash, const Code*, HashHasher> codes_;  // a reference to each
-    Vector<NodePlace> nodes_read_;
-    std::atomic<bool> has_failed_{false};  // published: by any thread
+    SpinLock lock_;                                            // over the next two
+    FlatMap<Hash, const Code*, HashHasher> codes_;             // a reference to each
+    FlatMap<NodePlace, uint8_t, NodePlaceHasher> nodes_read_;  // each once, however many states ask
+    std::atomic<bool> has_failed_{false};                      // published: by any thread
 };
 
 }  // namespace evmcore

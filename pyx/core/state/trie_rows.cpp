@@ -122,20 +122,20 @@ bool unsaved_nodes(const Node* root, const LocalReads* local, Poll* poll, Bytes*
         return false;
     if (local == nullptr)
         return true;
-    for (const LocalReads::NodePlace& place : local->nodes_read()) {
+    bool is_done = true;
+    local->nodes_read().for_each([&](const LocalReads::NodePlace& place, const uint8_t&) {
         const Node* trie = root;
         if (place.is_storage) {
             MissingNode missing;
             const Leaf* leaf = find(root, place.account, &missing);
             if (missing.is_missing)
-                continue;
+                return;
             trie = leaf != nullptr ? leaf->storage() : nullptr;
         }
-        if (!has_node_at(trie, place.path, place.depth) &&
-            !writer.put(place.is_storage ? &place.account : nullptr, place.path.bytes, place.depth, {}))
-            return false;
-    }
-    return true;
+        if (!has_node_at(trie, place.path, place.depth))
+            is_done = is_done && writer.put(place.is_storage ? &place.account : nullptr, place.path.bytes, place.depth, {});
+    });
+    return is_done;
 }
 
 }  // namespace evmcore

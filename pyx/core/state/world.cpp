@@ -279,11 +279,12 @@ Status World::write_slot(AccountRecord* record, const u256& key, const u256& val
     }
     if (local_ != nullptr) {
         u256 before;
-        if (unheld_slot(record, record->address, key, &before) != Status::RUNNING) {
+        const Status status = unheld_slot(record, record->address, key, &before);
+        if (status != Status::RUNNING) {
             slots_.erase(slot_key);
             if (has_checkpoints())
                 new_slots_.pop_back();
-            return Status::OUT_OF_MEMORY;  // or the source has failed
+            return status;
         }
         stored->value = before;
         record->slot_count += !before.is_zero();
