@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 from evmcore import NEWEST_FORK, Block, Header, State, Transaction, Withdrawal, assemble, keccak256, rlp
-from evmcore._core import fork_rules, sign_hash
+from evmcore._core import SYSTEM_ADDRESSES, fork_rules, sign_hash
 
 COINBASE = bytes([0xCB]) * 20
 ETHER = 10**18
@@ -343,9 +343,10 @@ class HardBlock:
         )
         withdrawals = (Withdrawal(0, 0, self.senders[0], 5), Withdrawal(1, 1, self.poor, 0)) if is_new else None
         if fork_rules(self.fork)["has_requests"]:
-            for contract in ("00000961ef480eb55e80d19ad83579a64c007002", "0000bbddc7ce488642fb579f8b00f3a590007251"):
-                self.state.set_code(bytes.fromhex(contract), b"\x00")  # no requests
-                self.state.set_nonce(bytes.fromhex(contract), 1)
+            for name in ("withdrawal", "consolidation", "builder_deposit", "builder_exit"):
+                contract = SYSTEM_ADDRESSES[f"{name}_contract"]
+                self.state.set_code(contract, b"\x00")  # no requests
+                self.state.set_nonce(contract, 1)
         return Block(
             header=header,
             transactions=tuple(self.transactions),
@@ -366,6 +367,7 @@ FORKS = (
     "Cancun",
     "Prague",
     NEWEST_FORK,
+    "Amsterdam",
 )
 FLAWS = (None, None, None, "nonce", "exactly enough", "one wei short", "funded in the block", "gas limit")
 

@@ -279,6 +279,20 @@ def test_a_deposit_of_another_layout_refuses_the_block(data):
     assert (caught.value.status, state.root()) == ("BLOCK_DEPOSIT_LAYOUT", before)
 
 
+@pytest.mark.parametrize("size", [576, 575])
+def test_in_amsterdam_a_deposit_s_fields_are_where_they_are_and_its_size_alone_counts(size):
+    """As go-ethereum reads them, which has computed that fork's fixtures."""
+    state = prague_state()
+    state.set_code(DEPOSITS, DEPOSIT_CODE)
+    data = ((192).to_bytes(32, "big") + deposit_event(DEPOSIT)[32:])[:size]
+    transaction = pay(to=DEPOSITS, data=data, value=0)
+    if size == 576:
+        assert execute_block(make_block(transaction, fork="Amsterdam"), state).requests == (b"\0" + b"".join(DEPOSIT),)
+    else:
+        with pytest.raises(InvalidBlock, match="deposit layout"):
+            execute_block(make_block(transaction, fork="Amsterdam"), state)
+
+
 # ---------------------------------------------------------------- refused blocks
 
 

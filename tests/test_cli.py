@@ -344,11 +344,12 @@ def test_run_prints_one_json_object(evmcore):
     status, out, err = evmcore("run", "--code", RETURN_42, "--json", "--bench", 3)
     assert (status, err) == (0, "")
     result = json.loads(out)
-    assert list(result) == ["outcome", "gas_used", "gas_refund", "output", "logs", "error", "seconds"]
+    assert list(result) == ["outcome", "gas_used", "state_gas_used", "gas_refund", "output", "logs", "error", "seconds"]
     assert result.pop("seconds") > 0
     assert result == {
         "outcome": "SUCCESS",
         "gas_used": 18,
+        "state_gas_used": 0,
         "gas_refund": 0,
         "output": "0x" + "00" * 31 + "2a",
         "logs": [],

@@ -35,7 +35,7 @@ from evmcore.conformance.discovery import (
     load_skips,
     suites_of,
 )
-from evmcore.conformance.exceptions import is_expected, labels_of, statuses_of
+from evmcore.conformance.exceptions import comes_before, is_expected, labels_of, statuses_of
 from evmcore.conformance.report import (
     BEGIN,
     END,
@@ -375,6 +375,20 @@ def test_the_field_counts_where_a_label_names_it():
 )
 def test_labels_that_only_other_releases_have(label, status, field):
     assert is_expected(label, status, field)
+
+
+def test_a_block_that_was_one_to_refuse_before_it_was_spoilt_is_refused_for_what_is_looked_at_first():
+    assert comes_before("BLOCK_GAS_LIMIT", "BlockException.INVALID_STATE_ROOT")
+    assert comes_before("RLP_EXPECTED_STRING", "BlockException.INVALID_GAS_USED|BlockException.INVALID_REQUESTS")
+    assert comes_before("INVALID_CHAIN_ID", "BlockException.INVALID_RECEIPTS_ROOT")
+    for status, label in (
+        ("BLOCK_STATE_ROOT", "BlockException.INVALID_GAS_USED"),
+        ("BLOCK_GAS_USED", "BlockException.INVALID_STATE_ROOT"),
+        ("BLOCK_GAS_LIMIT", "BlockException.RLP_STRUCTURES_ENCODING"),
+        ("INVALID_CHAIN_ID", "BlockException.INVALID_BASEFEE_PER_GAS"),
+        ("BLOCK_GAS_LIMIT", "BlockException.NEVER_HEARD_OF"),
+    ):
+        assert not comes_before(status, label), (status, label)
 
 
 def test_every_rejection_goes_by_the_name_in_its_row():

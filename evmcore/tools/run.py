@@ -181,6 +181,7 @@ def as_json(result: CallResult) -> dict[str, object]:
     return {
         "outcome": result.outcome,
         "gas_used": result.gas_used,
+        "state_gas_used": result.state_gas_used,
         "gas_refund": result.gas_refund,
         "output": to_hex(result.output),
         "logs": [
@@ -199,7 +200,9 @@ def as_json(result: CallResult) -> dict[str, object]:
 def print_text(result: CallResult) -> None:
     """The same for people."""
     say(f"outcome   {result.error or 'success'}")
-    say(f"gas used  {result.gas_used:,}" + (f", refund {result.gas_refund:,}" if result.gas_refund else ""))
+    state_gas = f", of it state gas {result.state_gas_used:,}" if result.state_gas_used else ""
+    refund = f", refund {result.gas_refund:,}" if result.gas_refund else ""
+    say(f"gas used  {result.gas_used:,}{state_gas}{refund}")
     say(f"output    {to_hex(result.output)}")
     for log in result.logs:
         say(f"log       {to_hex(log.address)} {' '.join(map(to_hex, log.topics))} {to_hex(log.data)}")
