@@ -16,7 +16,7 @@ from .header import NEWEST_FORK, Header, Withdrawal
 from .hexadecimal import data, shown
 
 if TYPE_CHECKING:
-    from ._core import State, Transaction
+    from ._core import BlockAccessList, State, Transaction
 
 __all__ = ["Block", "Expected"]
 
@@ -42,6 +42,7 @@ class Block:
     withdrawals            None before Shanghai
     pre_state              the state before the block; yours to copy (`copy` is cheap) or to change
     is_pre_state_complete  whether it is the whole state, so that a state root can be computed from it
+    access_list            its block access list (EIP-7928), which comes beside it and isn't in its RLP; None: not known
     """
 
     header: Header
@@ -51,6 +52,7 @@ class Block:
     pre_state: State | None = None
     expected: Expected | None = None
     is_pre_state_complete: bool = True
+    access_list: BlockAccessList | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Each part is what it has to be, when the block is made and when it is changed. Raises UnusableInput."""
@@ -190,6 +192,12 @@ def _state_class() -> type:
     return State
 
 
+def _list_class() -> type:
+    from ._core import BlockAccessList
+
+    return BlockAccessList
+
+
 _PARTS: dict[str, Callable[[Any, str], Any]] = {
     "header": _one(lambda: Header),
     "transactions": _several(_transaction_class),
@@ -197,6 +205,7 @@ _PARTS: dict[str, Callable[[Any, str], Any]] = {
     "withdrawals": _several(lambda: Withdrawal, is_optional=True),
     "pre_state": _one(_state_class, is_optional=True),
     "expected": _one(lambda: Expected, is_optional=True),
+    "access_list": _one(_list_class, is_optional=True),
 }
 
 

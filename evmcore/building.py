@@ -142,8 +142,10 @@ class _Builder:
             withdrawals_root=result.withdrawals_root,
             blob_gas_used=None if self.header.excess_blob_gas is None else result.blob_gas_used,
             requests_hash=result.requests_hash,
+            block_access_list_hash=result.access_list_hash,
         )
         block.header = header
+        block.access_list = result.access_list
         return block, result
 
     def _execute(self, transactions: Iterable[Transaction], piece: Piece) -> BlockResult:

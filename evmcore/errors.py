@@ -13,6 +13,7 @@ __all__ = [
     "DecodeError",
     "EvmError",
     "ExecutionAborted",
+    "InvalidAccessList",
     "InvalidBlock",
     "InvalidProof",
     "InvalidTransaction",
@@ -76,6 +77,45 @@ class InvalidTransaction(_Rejection):
 
 class InvalidBlock(_Rejection):
     """The block breaks a rule that is not one of its transactions'."""
+
+
+class InvalidAccessList(InvalidBlock, ValueError):
+    """A block access list that is none, breaks a rule, or isn't its block's (EIP-7928).
+
+    address       of the account at fault, 20 bytes; None: it isn't an account's
+    field         "address", "storage", "reads", "balance", "nonce" or "code"; None: it isn't a field's
+    slot          its key, an int; None: it isn't a slot's
+    access_index  the block access index: 0 before the first transaction, which is 1; None: it isn't an index's
+    have, want    the list's value and the block's, where both have one; of codes the hashes, as ints
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: str = "BLOCK_ACCESS_LIST",
+        exception: str = "",
+        address: bytes | None = None,
+        field: str | None = None,
+        slot: int | None = None,
+        access_index: int | None = None,
+        have: int | bytes | None = None,
+        want: int | bytes | None = None,
+    ) -> None:
+        named = "" if address is None else f", account 0x{address.hex()}"
+        if field is not None and field != "address":
+            named += f", {field}"
+        if slot is not None:
+            named += f" slot {slot:#x}" if field is not None else f", slot {slot:#x}"
+        if access_index is not None:
+            named += f", index {access_index}"
+        super().__init__(
+            f"block access list{named}: {message}", status=status, exception=exception, have=have, want=want
+        )
+        self.address = address
+        self.field = field
+        self.slot = slot
+        self.access_index = access_index
 
 
 class DecodeError(InvalidTransaction, ValueError):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ._core import BlockResult, _restore_result, ordered_trie_root
+from ._core import BlockAccessList, BlockResult, _restore_result, ordered_trie_root
 from .hexadecimal import checked_bytes, checked_quantity
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def join_pieces(block: Block, results: Sequence[BlockResult]) -> BlockResult:
     results  of its pieces, in order: the first begins the block, each follows the one before, the last ends it
     raise    ValueError for pieces that aren't those of the block: it names the piece and both values
 
-    Accesses and changes stay with the pieces. Statistics add up; `workers` is that of the piece with the most, `strategy`
+    Accesses and changes stay with the pieces; access lists are joined, where all pieces have one. Statistics add up; `workers` is that of the piece with the most, `strategy`
     "auto" where pieces had several.
     """
     results = list(results)
@@ -115,6 +115,7 @@ def join_pieces(block: Block, results: Sequence[BlockResult]) -> BlockResult:
         bloom |= int.from_bytes(result.logs_bloom, "big")
     has_receipts = all(receipt.status is not None or receipt.state_root is not None for receipt in receipts)
     last = results[-1]
+    lists = [result.access_list for result in results if result.access_list is not None]
     made = {
         "receipts": receipts,
         "gas_used": max(
@@ -132,6 +133,7 @@ def join_pieces(block: Block, results: Sequence[BlockResult]) -> BlockResult:
         "requests_hash": last.requests_hash,
         "state_root": last.state_root,
         "accesses": None,
+        "access_list": BlockAccessList.joined(lists) if len(lists) == len(results) else None,
         "changes": None,
         "piece": None,
         "deposits": None if last.deposits is None else b"".join(result.deposits or b"" for result in results),

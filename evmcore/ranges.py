@@ -27,7 +27,7 @@ from .statistics import Strategy
 from .verification import CHECKS, Verification
 
 if TYPE_CHECKING:
-    from ._core import BlockResult, Transaction
+    from ._core import BlockAccessList, BlockResult, Transaction
 
 __all__ = ["BlockSummary", "replay_block", "replay_range"]
 
@@ -187,6 +187,7 @@ class _Carried:
     alloc: dict[str, dict[str, Any]]
     expected: Expected | None
     is_pre_state_complete: bool
+    access_list: BlockAccessList | None
 
     @classmethod
     def pack(cls, block: Block) -> _Carried:
@@ -203,6 +204,7 @@ class _Carried:
             block.pre_state.to_alloc(),
             block.expected,
             block.is_pre_state_complete,
+            block.access_list,
         )
 
     def unpack(self) -> Block:
@@ -216,6 +218,7 @@ class _Carried:
             State.from_alloc(self.alloc),
             self.expected,
             self.is_pre_state_complete,
+            self.access_list,
         )
 
 

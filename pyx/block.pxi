@@ -19,6 +19,7 @@ cdef void open_machine(Machine* m, BlockJob* job) noexcept nogil:
     m.rules = job.rules
     m.block = job.context
     m.recover_seconds = 0
+    m.journal.keeps_own_reads = job.system_accesses.is_wanted
     m.tracer = NULL
 
 
@@ -95,6 +96,9 @@ cdef Status commit(BlockJob* job, size_t i, Poll* poll) noexcept nogil:
     cdef Outcome* out = &job.outcomes[i]
     cdef Status status
     if job.witness != NULL and not job.witness.add(out.effects):
+        return Status.OUT_OF_MEMORY
+    if job.access_list != NULL and not job.access_list.add_on(job.world[0], job.first_index + <uint32_t>i, &out.effects,
+                                                              job.rules.deletes_empty_accounts):
         return Status.OUT_OF_MEMORY
     status = job.world.apply(out.effects, job.rules.deletes_empty_accounts)
     if status != Status.RUNNING:
@@ -260,7 +264,7 @@ cdef Status begin_opened_job(Machine* m, BlockJob* job) noexcept nogil:
     """The same where results are forgotten and the machine is open."""
     cdef Outcome system
     cdef Status status = begin_block(m, job, &system) if job.begins else Status.RUNNING
-    if job.system_accesses.is_wanted and status == Status.RUNNING and not job.system_accesses.finish(job.world[0], 0):
+    if status == Status.RUNNING and not job.finish_index(0):
         status = Status.OUT_OF_MEMORY
     return status if status == Status.RUNNING else job.fail_outside(status, system)
 
@@ -268,8 +272,7 @@ cdef Status begin_opened_job(Machine* m, BlockJob* job) noexcept nogil:
 cdef Status end_job(Machine* m, BlockJob* job) noexcept nogil:
     cdef Outcome system
     cdef Status status = end_block(m, job, &system) if job.ends else Status.RUNNING
-    if (job.system_accesses.is_wanted and status == Status.RUNNING
-            and not job.system_accesses.finish(job.world[0], <uint32_t>job.transactions.size() + 1)):
+    if status == Status.RUNNING and not job.finish_index(<uint32_t>job.transactions.size() + 1):
         status = Status.OUT_OF_MEMORY
     return status if status == Status.RUNNING else job.fail_outside(status, system)
 

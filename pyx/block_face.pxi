@@ -9,7 +9,7 @@ STRATEGIES = ("auto", "sequential", "groups", "optimistic", "recorded", "recorde
 
 
 def execute_block(block, State state not None, *, workers=None, strategy="auto", state_roots=None, record=False, accesses=None,
-                  tracer=None, piece=None, changes=False, witness=False, ancestors=None):
+                  tracer=None, piece=None, changes=False, witness=False, ancestors=None, access_list=False):
     """Execute a block's transactions on a state, and return what it came to.
 
     block        header, transactions, ommers, withdrawals; senders are recovered if they are not known
@@ -30,8 +30,11 @@ def execute_block(block, State state not None, *, workers=None, strategy="auto",
                  same with any strategy. The state is whole, or came from a witness; its root, before and after, is made for it
     ancestors    headers, as Header or RLP, from the oldest to the parent: for the witness, which gets the parent and as many more as
                  BLOCKHASH asks for. None: the witness has no headers
+    access_list  whether `BlockResult.access_list` is to be the block's access list (EIP-7928), the same with any strategy. It always is
+                 where the fork has them. A list beside the block (`Block.access_list`) is checked first, and has to be the block's own
     return       BlockResult; its `statistics` say how the work went: BlockStatistics
-    raise        InvalidTransaction with its index, InvalidBlock, MissingState, MissingBlockHash; the state is then as before
+    raise        InvalidTransaction with its index, InvalidBlock, MissingState, MissingBlockHash; the state is then as before.
+                 InvalidAccessList, an InvalidBlock, for a list beside the block that isn't its own
 
     Parallel and sequential execution give the same result. The GIL is free while transactions run.
     Source: Yellow Paper section 11.
@@ -39,9 +42,9 @@ def execute_block(block, State state not None, *, workers=None, strategy="auto",
     if state.source is not None:
         return execute_lazily(block, state, workers=workers, strategy=strategy, state_roots=state_roots, record=record,
                               accesses=accesses, tracer=tracer, piece=piece, changes=changes, witness=witness,
-                              ancestors=ancestors)
+                              ancestors=ancestors, access_list=access_list)
     return _execute_block(block, state, workers, strategy, state_roots, record, accesses, tracer, piece, changes, witness,
-                          ancestors)
+                          ancestors, access_list)
 
 
 def execute_lazily(block, State state not None, **options):
@@ -79,7 +82,7 @@ cdef _Job job_of_transactions(block, piece):
 
 
 def _execute_block(block, State state not None, workers, strategy, state_roots, record, accesses, tracer, piece, changes,
-                   witness, ancestors):
+                   witness, ancestors, access_list):
     cdef _Job job = _Job()
     cdef BlockJob* core = &job.job
     cdef _StateUse use
@@ -108,6 +111,12 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
         raise TypeError(f"witness: expected a bool, got {type(witness).__name__}")
     if witness:
         want_witness(job, state)
+    given = block_list(block, piece)
+    core.first_index = <uint32_t>job.first + 1
+    if given is not None:
+        given.check(header, len(job.transactions))
+    if access_list or given is not None or job.job.rules.has_block_access_list:
+        core.access_list = &job.list_builder
     for tx in job.transactions:
         append_to(core.transactions, core_transaction(tx))
         check_often(&count)
@@ -155,7 +164,7 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
     core.world = use.world
     if core.witness != NULL:
         begin_witness(job, use.world, worker_count)
-    core.system_accesses.is_wanted = bool(record)
+    core.system_accesses.is_wanted = bool(record) or core.access_list != NULL
     started = evmcore_seconds()
     if native is not None:
         status = run_traced(job, tracer, native)
@@ -192,6 +201,8 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
                       None if core.failed_index == SIZE_MAX else core.failed_index + job.first, buyer)
     result = BlockResult(job)
     result.withdrawals = withdrawals
+    if given is not None:
+        given.compare(result.access_list)
     if changes:
         result.made["changes"] = Changes.since(use.world, use.checkpoint)
     gas_used = result.gas_used
@@ -231,6 +242,16 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
             # for who asks for it
     use.keep()
     return result
+
+
+cdef BlockAccessList block_list(block, piece):
+    """The list beside a block; of a piece there is none to hold it to."""
+    given = getattr(block, "access_list", None)
+    if given is None or piece is not None:
+        return None
+    if not isinstance(given, BlockAccessList):
+        raise TypeError(f"block.access_list: expected BlockAccessList, got {type(given).__name__}")
+    return given
 
 
 cdef int open_piece(_Job job, piece) except -1:

@@ -16,6 +16,7 @@ from core.parallel.pool cimport ClaimCounter
 from core.parallel.recorded cimport execute_recorded
 from core.parallel.schedule_point cimport schedule_controller, ScheduleController
 from core.parallel.tuning cimport set_tuning_value, TUNING_ROW_COUNT, tuning_rows, tuning_value
+from core.state.access_list_builder cimport AccessListBuilder
 from core.state.observation cimport ObservedWorld
 from core.state.view cimport StateView
 from core.state.witness cimport WitnessRecord
@@ -73,6 +74,7 @@ cdef class _Job:
     cdef shared_ptr[World] world  # that a call reads
     cdef BlockHashes block_hashes
     cdef WitnessRecord witness
+    cdef AccessListBuilder list_builder
     cdef ObservedWorld observed   # the state after the block, for its result
     cdef dict notes
     cdef tuple accesses

@@ -6,7 +6,7 @@ from core.parallel.access_list cimport AccessList
 from core.parallel.access_rows cimport AccountAccess, SlotAccess, TransactionAccess
 from core.parallel.engine cimport Engine
 from core.state.code cimport Code, view_of
-from core.state.effects cimport READ_CODE_BYTES, AccountEffect, Effects, WROTE_CODE, WROTE_NONCE
+from core.state.effects cimport READ_CODE_BYTES, AccountEffect, changes_code, Effects, WROTE_CODE, WROTE_NONCE
 from core.vm.system_accesses cimport SystemAccount, SystemSlot
 
 
@@ -44,7 +44,9 @@ cdef tuple read_accesses(Engine* e):
             account.writes = effect.writes
             account.nonce = effect.nonce if effect.writes & WROTE_NONCE else 0
             account.code = -1
-            if effect.writes & WROTE_CODE:
+            if not changes_code(effect[0]):
+                account.writes &= ~<int>WROTE_CODE
+            else:
                 account.code = len(codes)
                 codes.append(from_view(view_of(effect.code)))
             to_big_endian(effect.balance_after, account.balance)

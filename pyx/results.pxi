@@ -113,7 +113,7 @@ cdef class BlockResult:
     CONSENSUS = ("receipts", "gas_used", "execution_gas_used", "state_gas_used", "cumulative_gas_used", "blob_gas_used", "logs_bloom", "receipts_root", "transactions_root",
                  "withdrawals_root", "requests", "requests_hash", "state_root")
 
-    KEPT = ("accesses", "changes", "piece", "deposits", "witness")  # beside these, when a result is pickled
+    KEPT = ("accesses", "access_list", "changes", "piece", "deposits", "witness")  # beside these, when a result is pickled
 
     def __reduce__(self):
         from evmcore.packing import pack_receipts
@@ -302,6 +302,25 @@ cdef class BlockResult:
     def accesses(self):
         """Accesses: what each transaction read and wrote; None unless the block was executed with `record=True`."""
         return self.made.get("accesses")
+
+    @property
+    def access_list(self):
+        """BlockAccessList: what the block reads and changes, index by index (EIP-7928); None unless it was executed with
+        `access_list=True`, or its fork has them. Of a piece its part."""
+        if self.job is None:
+            return self.made["access_list"]
+        if self.core().access_list == NULL:
+            return None
+        return self.once("access_list", self._make_access_list)
+
+    def _make_access_list(self):
+        return BlockAccessList.built(&self.job.list_builder)
+
+    @property
+    def access_list_hash(self):
+        """keccak-256 of the RLP of `access_list`, 32 bytes; None where there is none."""
+        made = self.access_list
+        return None if made is None else made.hash
 
     @property
     def changes(self):

@@ -112,6 +112,7 @@ def new_block(
         "receipts_root": result.receipts_root,
         "state_root": result.state_root,
         "requests_hash": result.requests_hash,
+        "block_access_list_hash": result.access_list_hash if rules.has_block_access_list else None,
     }
     return replace(
         block, header=replace(header, **{name: value for name, value in results.items() if name not in changes})

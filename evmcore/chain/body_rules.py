@@ -109,7 +109,10 @@ def check_result(header: Header, result: BlockResult, blob_maximum: int) -> None
     for status, have, want in (
         ("BLOCK_RECEIPTS_ROOT", header.receipts_root, result.receipts_root),
         ("BLOCK_REQUESTS_HASH", header.requests_hash, result.requests_hash),
+        ("BLOCK_ACCESS_LIST_HASH", header.block_access_list_hash, result.access_list_hash),
         ("BLOCK_STATE_ROOT", header.state_root, result.state_root),
     ):
         if have != want:
             raise refusal(status, have=have, want=want)
+    if result.access_list is not None:
+        result.access_list.check(header, len(result.receipts))

@@ -47,6 +47,7 @@ _MESSAGES = {
     "BLOCK_LOGS_BLOOM": "wrong logs bloom: header has {have}, execution gives {want}",
     "BLOCK_RECEIPTS_ROOT": "wrong receipts root: header has {have}, execution gives {want}",
     "BLOCK_STATE_ROOT": "wrong state root: header has {have}, execution gives {want}",
+    "BLOCK_ACCESS_LIST_HASH": "wrong hash of the block access list: header has {have}, execution gives {want}",
     "BLOCK_REQUESTS_HASH": "wrong requests hash: header has {have}, execution gives {want}",
 }
 

@@ -124,6 +124,8 @@ BLOCK_GAS_USED                           InvalidGasUsed
 BLOCK_LOGS_BLOOM                         InvalidLogBloom
 BLOCK_RECEIPTS_ROOT                      InvalidReceiptsStateRoot
 BLOCK_STATE_ROOT                         InvalidStateRoot
+BLOCK_ACCESS_LIST                        INVALID_BAL_HASH
+BLOCK_ACCESS_LIST_HASH                   INVALID_BLOCK_ACCESS_LIST
 """
 
 

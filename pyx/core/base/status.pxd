@@ -45,6 +45,9 @@ cdef extern from "core/base/status.hpp" namespace "evmcore" nogil:
         SET_CODE_CREATES_CONTRACT
         NO_AUTHORIZATIONS
         BLOCK_SYSTEM_CONTRACT_EMPTY
+        BLOCK_ACCESS_LIST
+        BLOCK_ACCESS_LIST_HASH
+        BLOCK_ACCESS_LIST_SIZE
         BLOCK_SYSTEM_CALL_FAILED
         OUT_OF_MEMORY
         CODE_LIMIT

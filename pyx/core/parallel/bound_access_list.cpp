@@ -77,10 +77,10 @@ Status BoundAccessList::slot(uint32_t i, const Address& address, uint32_t place,
     return base_->slot(place != NO_PLACE ? &base_->record(place) : base_->find(address), address, key, out);
 }
 
-bool BoundAccessList::matches(uint32_t i, const Effects& effects) const noexcept {
+bool BoundAccessList::matches(uint32_t i, Effects* effects) const noexcept {
     AccessListCursor cursor;
     uint32_t met = 0;
-    for (const AccountEffect& effect : effects.accounts) {
+    for (AccountEffect& effect : effects->accounts) {
         if (effect.writes == 0)
             continue;
         const AccountStep step = step_of(i, effect.address, &cursor.account);
@@ -96,6 +96,7 @@ bool BoundAccessList::matches(uint32_t i, const Effects& effects) const noexcept
         apply(listed != nullptr ? listed : seen, false, &listed_state);
         const bool had_storage = now.has_storage && now.is_storage_known;
         const bool is_wiped = apply_effect(&now, effect, deletes_empty_);
+        effect.balance_after = now.balance;
         if (now.balance != listed_state.balance || now.nonce != listed_state.nonce || now.exists != listed_state.exists ||
             !(hash_of(now.code) == hash_of(listed_state.code)))
             return false;
@@ -105,8 +106,8 @@ bool BoundAccessList::matches(uint32_t i, const Effects& effects) const noexcept
         if (listed != nullptr && listed->is_wiped && !is_wiped)
             return false;
     }
-    for (const SlotEffect& effect : effects.slots) {
-        const AccountEffect& owner = effects.accounts[effect.account];
+    for (const SlotEffect& effect : effects->slots) {
+        const AccountEffect& owner = effects->accounts[effect.account];
         if (!effect.is_write || (owner.writes & DESTROYED))
             continue;
         const SlotEntry* listed = list_->slot_entry(step_of(i, owner.address, effect.key, &cursor.slot).own);

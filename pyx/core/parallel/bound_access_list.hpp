@@ -24,8 +24,8 @@ public:
     Status slot(uint32_t i, const Address& address, uint32_t place, const u256& key, AccessListCursor* cursor,
                 SlotState* out) const noexcept;
 
-    // Whether an execution of transaction i wrote just what the list says: no more, no less, the same values.
-    bool matches(uint32_t i, const Effects& effects) const noexcept;
+    // Whether an execution of transaction i wrote just what the list says: no more, no less, the same values. Sets `balance_after`.
+    bool matches(uint32_t i, Effects* effects) const noexcept;
 
     // When all have ended: writes the state after the last transaction to the base state.
     Status flush(World* base) const noexcept;

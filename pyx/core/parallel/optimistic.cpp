@@ -160,6 +160,9 @@ private:
             return Status::OUT_OF_MEMORY;
         if (!engine_.memory.commit(i, &outcome(i).effects, &worker_.arena))
             return Status::OUT_OF_MEMORY;
+        AccessListBuilder* const list = engine_.job->access_list;
+        if (list != nullptr && !list->add(engine_.job->first_index + i, outcome(i).effects))
+            return Status::OUT_OF_MEMORY;
         engine_.job->count_in(&outcome(i));
         if (!engine_.records)
             worker_.machine.spare_effects.close(&outcome(i).effects);

@@ -53,8 +53,8 @@ struct RecordedExecution {
         Outcome& outcome = job.outcomes[i];
         outcome.status = engine.hooks->apply(&worker->machine, &job, i, &view, ApplyMode::EXACT_WITHOUT_ROOM);
         ++worker->counts.executions;
-        agrees[i] = is_result(outcome.status) && bound.matches(i, outcome.effects);
-        if (job.witness == nullptr)
+        agrees[i] = is_result(outcome.status) && bound.matches(i, &outcome.effects);
+        if (job.witness == nullptr && job.access_list == nullptr)
             worker->machine.spare_effects.close(&outcome.effects);
         if (agrees[i])
             return;
@@ -90,6 +90,8 @@ struct RecordedExecution {
             if (!agrees[i])
                 return job.fail(Status::ACCESSES_DIFFER, i);
             if (job.witness != nullptr && !job.witness->add(outcome.effects))
+                return Status::OUT_OF_MEMORY;
+            if (job.access_list != nullptr && !job.access_list->add(job.first_index + i, outcome.effects))
                 return Status::OUT_OF_MEMORY;
             job.count_in(&outcome);
         }

@@ -80,6 +80,7 @@ cdef extern from "core/rules/rules.hpp" namespace "evmcore" nogil:
     const Rules& rules_of(Fork fork)
 
 cdef extern from "core/rules/rules.hpp" namespace "evmcore::parameter" nogil:
+    const int64_t access_list_item_gas
     const int64_t blob_gas_per_blob
     const int64_t blob_base_fee_minimum_wei
     const int64_t blob_hash_version

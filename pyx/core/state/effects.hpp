@@ -64,6 +64,11 @@ struct AccountEffect {
     }
 };
 
+// Whether its code is another one afterwards: the same may have been written again.
+inline bool changes_code(const AccountEffect& effect) noexcept {
+    return (effect.writes & WROTE_CODE) && !(hash_of(effect.code) == hash_of(effect.seen_code));
+}
+
 // The account after the effect, as one that committed next would see it; true when its storage was wiped.
 // `deletes_empty`: touched and empty accounts go (EIP-161).
 inline bool apply_effect(AccountState* account, const AccountEffect& effect, bool deletes_empty) noexcept {

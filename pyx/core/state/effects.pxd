@@ -30,6 +30,7 @@ cdef extern from "core/state/effects.hpp" namespace "evmcore" nogil:
         u256 seen
         u256 value
         cbool has_range()
+    cbool changes_code(const AccountEffect&)
     cppclass Effects:
         Vector[AccountEffect] accounts
         Vector[SlotEffect] slots

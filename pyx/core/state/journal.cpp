@@ -370,7 +370,7 @@ bool Journal::extract(Effects* effects) noexcept {
         if (!slot.is_loaded)
             continue;
         const bool is_write = slot.value != slot.original;
-        if (!is_write && !slot.is_read_through)
+        if (!is_write && !slot.is_read_through && !keeps_own_reads)
             continue;
         uint16_t range = SlotEffect::NO_RANGE;
         if (slot.range != nullptr && slot.is_read_through && effects->ranges.size() < SlotEffect::NO_RANGE) {

@@ -213,6 +213,8 @@ public:
         return false;
     }
     int64_t refund = 0;  // may be below zero within a frame (EIP-2200, EIP-3529)
+    // Whether the effects are to have the reads of slots of accounts that the transaction has made, which nothing depends on. Stays.
+    bool keeps_own_reads = false;
     // Whose hash was asked for, by a frame that was reverted, too; UINT64_MAX: none was.
     uint64_t oldest_block = UINT64_MAX;
 

@@ -32,6 +32,7 @@ cdef extern from "core/state/journal.hpp" namespace "evmcore" nogil:
         Status failure
         MissingKey missing
         int64_t refund
+        cbool keeps_own_reads
         void begin(const StateView* view)
         JournalAccount* peek(const Address&)
         JournalAccount* account(const Address&)

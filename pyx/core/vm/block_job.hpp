@@ -107,7 +107,9 @@ struct BlockJob {
     BlockRoom room_before;
     Bytes deposits_before;
 
-    WitnessRecord* witness = nullptr;  // borrowed; null: nobody wants one
+    WitnessRecord* witness = nullptr;          // borrowed; null: nobody wants one
+    AccessListBuilder* access_list = nullptr;  // the same; whoever commits adds to it
+    uint32_t first_index = 1;                  // block access index of the first transaction (EIP-7928)
     // Tells the state a key that it lacked, so that the transaction is executed again; false: it can't. Asked where transactions are
     // executed in order on the state itself. Null: what is missing ends the block.
     bool (*tell)(void* context, World* world, const MissingKey& missing) = nullptr;
@@ -133,6 +135,8 @@ struct BlockJob {
         bloom.fill(0);
         requests.clear();
         system_accesses.clear();
+        if (access_list != nullptr)
+            access_list->clear();
         failed_index = SIZE_MAX;
         counts = ExecutionCounts{};
         return true;
@@ -147,6 +151,14 @@ struct BlockJob {
         outcome->cumulative_gas = room.cumulative_gas;
         if (!outcome->logs.empty())
             merge_bloom(&bloom, outcome->bloom);
+    }
+
+    // What the block did outside its transactions, at that index from 0 on, is one unit, which is over. False without memory.
+    bool finish_index(uint32_t index) noexcept {
+        if (!system_accesses.is_wanted)
+            return true;
+        return system_accesses.finish(*world, index) &&
+               (access_list == nullptr || system_accesses.add_to(access_list, index, index == 0 ? 0 : first_index - 1 + index));
     }
 
     // Keeps what an exception will say of the transaction; returns `status`.

@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libcpp cimport bool as cbool
 
 from core.base.status cimport Status
@@ -6,6 +6,7 @@ from core.base.transaction cimport CTransaction
 from core.base.types cimport Address, Bytes, Hash, u256
 from core.base.vector cimport Vector
 from core.rules.rules cimport Rules
+from core.state.access_list_builder cimport AccessListBuilder
 from core.state.effects cimport Effects
 from core.state.view cimport MissingKey
 from core.state.witness cimport WitnessRecord
@@ -52,6 +53,8 @@ cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
         BlockRoom room_before
         Bytes deposits_before
         WitnessRecord* witness
+        AccessListBuilder* access_list
+        uint32_t first_index
         cbool (*tell)(void* context, World* world, const MissingKey& missing) noexcept
         void* tell_context
         OutcomeList outcomes
@@ -70,5 +73,6 @@ cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
         Status fail(Status, size_t index)
         Status fail_outside(Status, const Outcome&)
         cbool reset_results()
+        cbool finish_index(uint32_t index)
         void prefetch_after(size_t)
     cbool (*job_block_hash "evmcore::BlockJob::block_hash")(void*, uint64_t, Hash*) noexcept

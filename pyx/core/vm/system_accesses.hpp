@@ -3,7 +3,7 @@
 // the unit's beginning and end. Kept for recorded blocks alone. Depends on world.
 #pragma once
 
-#include "../state/world.hpp"
+#include "../state/access_list_builder.hpp"
 
 namespace evmcore {
 
@@ -84,6 +84,20 @@ public:
                 return false;
         }
         begin();
+        return true;
+    }
+    // Adds those of an index to a block access list, under the index that it has there. False without memory.
+    [[nodiscard]] bool add_to(AccessListBuilder* list, uint32_t index, uint32_t listed) const noexcept {
+        for (const SystemAccount& each : accounts)
+            if (each.index == index &&
+                !(list->add_account(each.address) &&
+                  (!(each.writes & WROTE_BALANCE) || list->add_balance(listed, each.address, each.balance)) &&
+                  (!(each.writes & WROTE_NONCE) || list->add_nonce(listed, each.address, each.nonce)) &&
+                  (!(each.writes & WROTE_CODE) || list->add_code(listed, each.address, each.code))))
+                return false;
+        for (const SystemSlot& each : slots)
+            if (each.index == index && !list->add_slot(listed, each.address, each.key, each.is_write, each.value))
+                return false;
         return true;
     }
 

@@ -1,0 +1,181 @@
+# Floor 8: block access lists as Python sees them. EIP-7928.
+from core.base.status cimport Kind, kind_of, Status
+from core.base.types cimport Bytes, ByteView
+from core.rules.rules cimport access_list_item_gas, Fork, rules_of
+from core.state.access_list_builder cimport AccessListBuilder
+from core.state.block_access_list cimport (
+    AccessListFault, CBlockAccessList, FAULT_DIFFERS, FAULT_MALFORMED, FAULT_MISSING, FIELD_ADDRESS, FIELD_BALANCE, FIELD_CODE,
+    FIELD_NONCE, FIELD_READ, FIELD_STORAGE)
+
+
+@cython.final
+cdef class BlockAccessList:
+    """A block access list (EIP-7928): each account and slot that a block reads or changes, with the values after each change. Frozen.
+
+    `BlockResult.access_list` is that of an executed block; `Block.access_list` carries one beside a block. Two are equal if they say
+    the same. Pickled they are their bytes (`encode`). It has no `len()`: `item_count` is what the limit on lists counts.
+    """
+    cdef CBlockAccessList core
+    cdef object kept_hash
+
+    def __init__(self):
+        raise TypeError("a BlockAccessList is decoded, read from JSON, or what BlockResult.access_list gives; it can't be made by itself")
+
+    @staticmethod
+    def decode(encoded):
+        """The list of such bytes (RLP), of which nothing is taken for granted.
+
+        raise   InvalidAccessList, which names account, field and index
+        """
+        cdef bytes data = to_data(encoded, "access list")
+        cdef ByteView view = view_bytes(data)
+        cdef BlockAccessList self = BlockAccessList.__new__(BlockAccessList)
+        cdef CBlockAccessList* core = &self.core
+        cdef AccessListFault fault
+        cdef _Lease lease = lease_signals()
+        cdef Status status
+        with nogil:
+            status = core.decode(view, lease.poll, &fault)
+        lease.finish_whole("the decoding of an access list")
+        raise_list_fault(status, fault)
+        return self
+
+    @staticmethod
+    def from_json(value):
+        """From the form in which fixtures and clients show it. Raises UnusableInput for what is no list, else as `decode` does."""
+        from evmcore.access_list_json import encode_json
+        return BlockAccessList.decode(encode_json(value))
+
+    @staticmethod
+    def from_accesses(accesses):
+        """Of the Accesses of a recorded run, or of those that were read. Raises UnusableInput, as `Accesses.encode` does."""
+        return BlockAccessList.decode(accesses.encode())
+
+    @staticmethod
+    def joined(lists):
+        """That of a block, of those of its pieces, in order."""
+        cdef AccessListBuilder builder
+        for each in lists:
+            if not isinstance(each, BlockAccessList):
+                raise TypeError(f"lists: expected BlockAccessList, got {type(each).__name__}")
+            or_memory_error(builder.add_list((<BlockAccessList>each).core))
+        return BlockAccessList.built(&builder)
+
+    @staticmethod
+    cdef BlockAccessList built(AccessListBuilder* builder):
+        cdef BlockAccessList self = BlockAccessList.__new__(BlockAccessList)
+        or_memory_error(builder.finish(&self.core))
+        return self
+
+    def encode(self):
+        """The list as RLP, as the header's hash is taken over."""
+        cdef Bytes encoded
+        cdef CBlockAccessList* core = &self.core
+        cdef _Lease lease = lease_signals()
+        cdef cbool is_done
+        with nogil:
+            is_done = core.encode(lease.poll, &encoded)
+        lease.finish_whole("the encoding of an access list")
+        or_memory_error(is_done)
+        return from_bytes(encoded)
+
+    @property
+    def hash(self):
+        """keccak-256 of `encode`, 32 bytes: a header's `block_access_list_hash`."""
+        if self.kept_hash is None:
+            self.kept_hash = keccak256(self.encode())
+        return self.kept_hash
+
+    def to_json(self):
+        """The list in the form in which fixtures and clients show it."""
+        from evmcore.access_list_json import shown_json
+        return shown_json(self.encode())
+
+    @property
+    def accesses(self):
+        """The Accesses of this list: rows of changes by transaction; which transaction read what it doesn't say."""
+        from evmcore.accesses import Accesses
+        return Accesses.decode(self.encode())
+
+    @property
+    def item_count(self):
+        """Addresses, and slots that are read or change: at most the gas limit / 2,000."""
+        return self.core.item_count()
+
+    @property
+    def size_bytes(self):
+        """Memory that it takes, codes included."""
+        return self.core.size_bytes()
+
+    def check(self, header, transactions):
+        """Hold the list to what can be said before its block is executed.
+
+        header        of the block: gas limit, fork, and where it has one the list's hash
+        transactions  how many the block has
+        raise         InvalidAccessList, which names account, field and index
+        """
+        cdef AccessListFault fault
+        cdef uint32_t count = number_between(transactions, 0, 0xFFFFFFFD, "transactions")
+        wanted = header.block_access_list_hash
+        if wanted is not None and wanted != self.hash:
+            raise errors.InvalidAccessList(f"its hash is 0x{self.hash.hex()}, the header has 0x{wanted.hex()}",
+                                           status="BLOCK_ACCESS_LIST_HASH", exception=status_text(Status.BLOCK_ACCESS_LIST_HASH),
+                                           have=self.hash, want=wanted)
+        raise_list_fault(self.core.check(count + 1, to_u64(header.gas_limit, "gas_limit") // <uint64_t>access_list_item_gas,
+                                         <uint64_t>rules_of(<Fork><uint8_t>(<int>fork_index(header.fork))).max_code_size_bytes, &fault), fault)
+
+    def compare(self, BlockAccessList own not None):
+        """Hold the list to that of the executed block. Raises InvalidAccessList, which names the first difference by account."""
+        cdef AccessListFault fault
+        if self.core.differs_from(own.core, &fault):
+            raise_list_fault(Status.BLOCK_ACCESS_LIST, fault)
+
+    def __reduce__(self):
+        return BlockAccessList.decode, (self.encode(),)
+
+    def __eq__(self, other):
+        cdef AccessListFault fault
+        if not isinstance(other, BlockAccessList):
+            return NotImplemented
+        return not self.core.differs_from((<BlockAccessList>other).core, &fault)
+
+    def __hash__(self):
+        return hash(self.hash)
+
+    def __repr__(self):
+        return f"<BlockAccessList 0x{self.hash.hex()}: {self.core.item_count()} accounts and slots>"
+
+
+cdef dict LIST_FIELDS = {FIELD_ADDRESS: "address", FIELD_STORAGE: "storage", FIELD_READ: "reads", FIELD_BALANCE: "balance", FIELD_NONCE: "nonce",
+               FIELD_CODE: "code"}
+
+
+cdef int raise_list_fault(Status status, const AccessListFault& fault) except -1:
+    """What the status of a list says, with the place of its fault."""
+    if status == Status.SUCCESS:
+        return 0
+    if kind_of(status) != Kind.INVALID:
+        or_memory_error(status != Status.OUT_OF_MEMORY)
+        raise errors.ExecutionAborted("told to stop")
+    address = from_address_bytes(fault.address) if fault.has_address else None
+    have = want = None
+    cdef Status told = status
+    if fault.kind == FAULT_MISSING:
+        reason = "the block has it, the list doesn't"
+    elif fault.kind == FAULT_MALFORMED:
+        reason = fault.reason.decode()
+    elif fault.kind == FAULT_DIFFERS:
+        have, want = to_int(fault.have), to_int(fault.want)
+        reason = f"the list has {have:#x}, the block {want:#x}" + (" (hashes)" if fault.field == FIELD_CODE else "")
+    else:
+        reason = "the list has it, the block doesn't"
+    if status == Status.BLOCK_ACCESS_LIST_SIZE:
+        have, want = to_int(fault.have), to_int(fault.want)
+        reason = f"{have} addresses and slots, where the gas limit allows {want}"
+    elif status != Status.BLOCK_ACCESS_LIST:
+        reason = status_name(status).replace("RLP_", "RLP: ").replace("_", " ").lower().replace("rlp", "RLP")
+        told = Status.BLOCK_ACCESS_LIST
+    raise errors.InvalidAccessList(
+        reason, status=status_name(told), exception=status_text(told), address=address, field=LIST_FIELDS.get(fault.field),
+        slot=to_int(fault.slot) if fault.has_slot else None, access_index=fault.index if fault.has_index else None,
+        have=have, want=want)
