@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from . import _core
 from . import native as _native
 from ._core import (
+    CHECKS,
     FORKS,
     NEWEST_FORK,
     OPCODES,
@@ -27,6 +28,7 @@ from ._core import (
     fork_index,
     fork_name,
     keccak256,
+    message,
     ordered_trie_root,
     recover_senders,
     run,
@@ -35,6 +37,7 @@ from ._core import (
 )
 from ._version import __version__
 from .assembler import assemble
+from .block_builder import BlockBuilder
 from .building import Skipped, build_block
 from .codes import CodeCacheInfo, code_cache_info
 from .disassembler import disassemble
@@ -80,6 +83,7 @@ if TYPE_CHECKING:
     from .accesses import Accesses
 
 __all__ = [
+    "CHECKS",
     "FORKS",
     "NEWEST_FORK",
     "OPCODES",
@@ -91,6 +95,7 @@ __all__ = [
     "AccountProof",
     "Block",
     "BlockAccessList",
+    "BlockBuilder",
     "BlockHashes",
     "BlockResult",
     "BlockStatistics",
@@ -141,6 +146,7 @@ __all__ = [
     "fork_name",
     "join_pieces",
     "keccak256",
+    "message",
     "ordered_trie_root",
     "recover_senders",
     "replay_range",

@@ -436,7 +436,17 @@ def auto_history(*, reset: bool = False) -> AutoHistory: ...
 def prefetch(
     block: _Block, state: State, *, workers: int | None = None, accesses: Accesses | None = None
 ) -> tuple[int, int]: ...
-def transact(tx: Transaction, state: State, header: Header, *, tracer: _Tracer | None = None) -> Receipt: ...
+
+CHECKS: tuple[str, ...]
+
+def transact(
+    tx: Transaction,
+    state: State,
+    header: Header,
+    *,
+    checks: Mapping[str, bool] | None = None,
+    tracer: _Tracer | None = None,
+) -> Receipt: ...
 def call(
     state: State,
     header: Header,
@@ -447,6 +457,27 @@ def call(
     value: int = 0,
     gas: int | None = None,
     gas_price: int = 0,
+    tracer: _Tracer | None = None,
+) -> CallResult: ...
+def message(
+    state: State,
+    header: Header,
+    *,
+    sender: _Address = ...,
+    to: _Address | None = None,
+    data: _Data = b"",
+    value: int = 0,
+    gas: int | None = None,
+    static: bool = False,
+    code: _Data | None = None,
+    code_address: _Address | None = None,
+    is_create: bool | None = None,
+    access_list: _AccessListLike = (),
+    blob_hashes: Sequence[bytes | str] = (),
+    origin: _Address | None = None,
+    gas_price: int = 0,
+    keep: bool = True,
+    checks: Mapping[str, bool] | None = None,
     tracer: _Tracer | None = None,
 ) -> CallResult: ...
 def run(

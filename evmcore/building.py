@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 
-from ._core import BlockResult, State, Transaction, all_or_nothing, execute_block, fork_rules, ordered_trie_root
+from ._core import BlockResult, State, Transaction, all_or_nothing, execute_block, fork_rules
 from .block import Block
 from .errors import InvalidBlock, InvalidTransaction
 from .header import Header, Withdrawal
@@ -87,6 +87,23 @@ def build_block(
     return all_or_nothing(state, build)
 
 
+def filled_header(header: Header, result: BlockResult, ommers: Sequence[Header]) -> Header:
+    """The header with all that follows from its block's transactions."""
+    return replace(
+        header,
+        ommers_hash=keccak256(encode_list(ommer.encode() for ommer in ommers)),
+        transactions_root=cast(bytes, result.transactions_root),
+        state_root=result.state_root,
+        receipts_root=cast(bytes, result.receipts_root),  # None of partial states alone
+        logs_bloom=result.logs_bloom,
+        gas_used=result.gas_used,
+        withdrawals_root=result.withdrawals_root,
+        blob_gas_used=None if header.excess_blob_gas is None else result.blob_gas_used,
+        requests_hash=result.requests_hash,
+        block_access_list_hash=result.access_list_hash,
+    )
+
+
 class _Builder:
     """A block in the making: the transactions so far, and the results of their pieces."""
 
@@ -131,20 +148,7 @@ class _Builder:
         block = Block(self.header, transactions, ommers, withdrawals)
         self.results.append(execute_block(block, self.state, piece=piece, workers=1))
         result = join_pieces(block, self.results)
-        header = replace(
-            self.header,
-            ommers_hash=keccak256(encode_list(ommer.encode() for ommer in ommers)),
-            transactions_root=ordered_trie_root([transaction.raw for transaction in transactions]),
-            state_root=result.state_root,
-            receipts_root=cast(bytes, result.receipts_root),  # None of partial states alone
-            logs_bloom=result.logs_bloom,
-            gas_used=result.gas_used,
-            withdrawals_root=result.withdrawals_root,
-            blob_gas_used=None if self.header.excess_blob_gas is None else result.blob_gas_used,
-            requests_hash=result.requests_hash,
-            block_access_list_hash=result.access_list_hash,
-        )
-        block.header = header
+        block.header = filled_header(self.header, result, ommers)
         block.access_list = result.access_list
         return block, result
 

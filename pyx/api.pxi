@@ -18,12 +18,38 @@ from core.vm.frame cimport Machine
 from core.vm.outcome cimport Outcome, take_logs
 
 
-def transact(Transaction tx not None, State state not None, header, *, tracer=None):
+# What `transact` checks of a transaction and leaves out if it is told to -> the bit of `Machine.unchecked`.
+cdef dict _check_bits = {
+    "base_fee": UNCHECKED_BASE_FEE, "balance": UNCHECKED_BALANCE, "nonce": UNCHECKED_NONCE, "sender_code": UNCHECKED_SENDER_CODE,
+    "chain_id": UNCHECKED_CHAIN_ID, "block_gas": UNCHECKED_BLOCK_GAS, "gas_cap": UNCHECKED_GAS_CAP,
+    "blob_hash_version": UNCHECKED_BLOB_HASH_VERSION}
+CHECKS = tuple(_check_bits)
+
+
+cdef uint32_t unchecked_of(object checks) except? 0xFFFFFFFF:
+    """The bits of the checks that a mapping of names says False to; None: of none."""
+    cdef uint32_t bits = 0
+    if checks is None:
+        return 0
+    for name, wanted in dict(checks).items():
+        if name not in _check_bits:
+            raise ValueError(f"checks: {shown(name)} is not one of {', '.join(CHECKS)}")
+        if not isinstance(wanted, bool):
+            raise TypeError(f"checks: {name}: expected a bool, got {type(wanted).__name__}")
+        if not wanted:
+            bits |= <uint32_t>_check_bits[name]
+    return bits
+
+
+def transact(Transaction tx not None, State state not None, header, *, checks=None, tracer=None):
     """Apply one transaction and return its receipt.
 
     tx      signed, or made with a sender; fees in wei, gas in gas units
     state   changed by the transaction
     header  the block it runs in; its whole gas limit is taken to be free
+    checks  for simulations: names of `CHECKS` -> False, such as {"nonce": False}: what isn't held against the transaction.
+            Without "balance" the sender gets what it lacks; without "base_fee" a price below it is paid as it is, and
+            without "nonce" the account's own is counted on, while the transaction's makes the address of a creation
     tracer  told what runs (evmcore.tracing); None: nobody
     return  Receipt; a transaction that reverts or halts is a result, not an error
     raise   InvalidTransaction if it may not be included; the state is then untouched
@@ -32,12 +58,13 @@ def transact(Transaction tx not None, State state not None, header, *, tracer=No
     Source: Yellow Paper section 6; EIP-1559, EIP-2930, EIP-4844, EIP-7702.
     """
     cdef _Fetcher fetcher = None
+    cdef uint32_t unchecked = unchecked_of(checks)
     while True:
         try:
-            return _transact(tx, state, header, tracer)
+            return _transact(tx, state, header, unchecked, tracer)
         except errors.MissingState as error:
             fetcher = fetcher_for(state, fetcher, error)
-            fetcher.fetch_missing(error, guess_of_transaction(fetcher, tx, header))
+            fetcher.fetch_missing(error, guess_of_transaction(fetcher, tx, header, unchecked))
 
 
 def _apply_changes(State state not None, Changes changes not None, check):
@@ -86,7 +113,7 @@ cdef _Fetcher fetcher_for(State state, _Fetcher fetcher, object error):
     return fetcher
 
 
-cdef set guess_of_transaction(_Fetcher fetcher, Transaction tx, object header):
+cdef set guess_of_transaction(_Fetcher fetcher, Transaction tx, object header, uint32_t unchecked):
     """The keys that a transaction seems to miss beside the first: it runs on as if what the state lacks were empty, as in
     `prefetch`. Nothing of that stays."""
     cdef _Job job = _Job()
@@ -105,6 +132,7 @@ cdef set guess_of_transaction(_Fetcher fetcher, Transaction tx, object header):
     view = probing.view()
     lease = lease_machine()
     open_machine(lease.machine, &job.job)
+    lease.machine.unchecked = unchecked
     limit.watch(&probing, lease.poll)
     with nogil:
         apply_transaction(lease.machine, &view, job.job.transactions[0], &job.job.blobs, NULL, True, &job.job.outcomes[0])
@@ -112,7 +140,7 @@ cdef set guess_of_transaction(_Fetcher fetcher, Transaction tx, object header):
     return guessed_keys(probing.missing)
 
 
-cdef set guess_of_message(_Fetcher fetcher, CTransaction* message, object header, ProgramView* program):
+cdef set guess_of_message(_Fetcher fetcher, CTransaction* asked, object header, ProgramView* program):
     """The same of a message. `program`: as for `call_native`."""
     cdef _Job job = _Job()
     cdef ProbingView probing
@@ -134,7 +162,7 @@ cdef set guess_of_message(_Fetcher fetcher, CTransaction* message, object header
     open_machine(lease.machine, &job.job)
     limit.watch(&probing, lease.poll)
     with nogil:
-        run_call(lease.machine, &view, message, &out)
+        run_call(lease.machine, &view, asked, &out)
     lease.finish()
     return guessed_keys(probing.missing)
 
@@ -149,7 +177,7 @@ cdef set guessed_keys(const Vector[MissingKey]& missing):
     return keys
 
 
-cdef object _transact(Transaction tx, State state, header, tracer):
+cdef object _transact(Transaction tx, State state, header, uint32_t unchecked, tracer):
     cdef _Job job = _Job()
     cdef BlockJob* core = &job.job
     cdef BaseTracer traced = tracer_of(tracer)
@@ -163,6 +191,7 @@ cdef object _transact(Transaction tx, State state, header, tracer):
     use = use_to_write(state, "transact")
     core.world = use.world
     open_machine(lease.machine, core)
+    lease.machine.unchecked = unchecked
     lease.attach(traced)
     with nogil:
         status = run_in_order(lease.machine, core, 0) if core.reset_results() else Status.OUT_OF_MEMORY
@@ -198,7 +227,7 @@ cdef Status run_call(Machine* m, const StateView* view, const CTransaction* tx, 
     if status == Status.RUNNING:
         if tx.is_create:
             m.journal.set_nonce(sender, tx.nonce + 1)
-        status = run_message(m, tx, sender, <int64_t>tx.gas_limit, out)
+        status = run_message(m, tx, sender, NULL, <int64_t>tx.gas_limit, out)
     if kind_of(status) == Kind.BROKEN:
         return give_up(m, status, out)
     out.has_contract = tx.is_create and status == Status.SUCCESS

@@ -21,6 +21,7 @@ cdef void open_machine(Machine* m, BlockJob* job) noexcept nogil:
     m.recover_seconds = 0
     m.journal.keeps_own_reads = job.system_accesses.is_wanted
     m.tracer = NULL
+    m.unchecked = 0
 
 
 cdef Status system_call(Machine* m, BlockJob* job, const Address& contract, ByteView data, cbool is_checked,

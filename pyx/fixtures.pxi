@@ -497,12 +497,12 @@ def check_transaction(raw, fork, chain_id=1):
         # A limit that no block has is a matter between the transaction and the block.
         gas_limit = tx.gas_limit
         tx.gas_limit = min(gas_limit, <uint64_t>INT64_MAX)
-        status = check_form(&tx, rules, &block, &cost, &out)
+        status = check_form(&tx, rules, &block, &cost, 0, &out)
         if status == Status.RUNNING and rules.has_state_gas:
-            status = check_cost(&tx, rules, &block, &cost, &out)
+            status = check_cost(&tx, rules, &block, &cost, 0, &out)
         tx.gas_limit = gas_limit
     if status == Status.RUNNING:
-        status = check_fees(&tx, rules, &block, &blobs, &out)
+        status = check_fees(&tx, rules, &block, &blobs, 0, &out)
     if status == Status.RUNNING and mul_u64_overflow(tx.max_fee_per_gas, tx.gas_limit, &product):
         status = Status.GASLIMIT_PRICE_OVERFLOW
     if status != Status.RUNNING:

@@ -2,13 +2,47 @@
 # Yellow Paper section 6; EIP-2780, 7702, 8037.
 from core.base.status cimport Kind, kind_of, Status
 from core.base.transaction cimport CTransaction
-from core.base.types cimport ByteView
+from core.base.types cimport Address, ByteView
 from core.precompiles.precompiles cimport find_precompile
 from core.rules.rules cimport OP_CALL
+from core.state.code cimport Code
 from core.state.journal cimport JournalAccount, Snapshot
 from core.vm.frame cimport create_address, Machine, Request
 from core.vm.outcome cimport Outcome
 from core.vm.state_gas cimport charge_state_gas, refill_state_gas
+
+
+# What a message without a transaction around it may have beside a transaction's fields.
+cdef struct MessageForm:
+    const Code* code        # that runs; NULL with `has_code`: none does
+    cbool has_code          # `code` takes the place of the account's
+    cbool has_code_address  # the code is that of another account
+    Address code_address
+    cbool has_target        # a creation at `to`, and not where the sender's nonce says
+    Address origin
+    cbool is_static
+    cbool is_balance_unchecked
+
+
+cdef Status find_message_code(Machine* m, const MessageForm* form) noexcept nogil:
+    """Put the code that the caller names in the place of the target's."""
+    cdef JournalAccount* account
+    if form.has_code:
+        m.request.code = form.code
+        m.request.is_delegated = True  # no precompile is looked for
+        return Status.RUNNING
+    if not form.has_code_address:
+        return Status.RUNNING
+    account = m.journal.account(form.code_address)
+    if account == NULL:
+        return m.journal.failure
+    m.journal.warm(account)
+    m.request.code_address = form.code_address
+    m.request.is_delegated = False
+    m.request.code = m.journal.read_code(account)
+    if m.rules.has_delegation and m.request.code != NULL and m.request.code.is_delegation():
+        return follow_delegation(m)
+    return m.journal.failure
 
 
 cdef Status follow_delegation(Machine* m) noexcept nogil:
@@ -37,16 +71,21 @@ cdef void fill_request(Machine* m, const CTransaction* tx, JournalAccount* sende
     request.input_begin = request.output_begin = request.output_size = 0
 
 
-cdef Status prepare_message(Machine* m, const CTransaction* tx, JournalAccount* sender) noexcept nogil:
+cdef Status prepare_message(Machine* m, const CTransaction* tx, JournalAccount* sender,
+                            const MessageForm* form) noexcept nogil:
     """Make `m.request` out of the transaction.
 
+    form    of a message without one; null: it is a transaction's
     return  ADDRESS_COLLISION when its contract can't be made; OUT_OF_GAS where its account has to be paid for and can't be
     """
     cdef Request* request = &m.request
     cdef JournalAccount* target
     cdef cbool collides
     fill_request(m, tx, sender)
-    target = m.journal.account(create_address(tx.sender, tx.nonce) if tx.is_create else tx.to)
+    if tx.is_create and not (form != NULL and form.has_target):
+        target = m.journal.account(create_address(tx.sender, tx.nonce))
+    else:
+        target = m.journal.account(tx.to)
     if target == NULL:
         return m.journal.failure
     m.journal.warm(target)
@@ -58,6 +97,10 @@ cdef Status prepare_message(Machine* m, const CTransaction* tx, JournalAccount* 
     if tx.is_create:
         collides = m.journal.read_collision(target) if m.rules.storage_collides else m.journal.read_occupied(target)
         return Status.ADDRESS_COLLISION if collides and m.journal.failure == Status.RUNNING else m.journal.failure
+    if form != NULL:
+        request.is_static = form.is_static
+        if form.has_code or form.has_code_address:
+            return find_message_code(m, form)
     request.code = m.journal.read_code(target)
     if m.rules.has_delegation and request.code != NULL and request.code.is_delegation():
         if m.rules.has_state_gas and not pay_delegate(m):
@@ -87,19 +130,19 @@ cdef cbool pay_delegate(Machine* m) noexcept nogil:
     return m.request.gas >= 0
 
 
-cdef Status run_message(Machine* m, const CTransaction* tx, JournalAccount* sender, int64_t gas,
+cdef Status run_message(Machine* m, const CTransaction* tx, JournalAccount* sender, const MessageForm* form, int64_t gas,
                         Outcome* out) noexcept nogil:
-    """Run the transaction's call or creation with `gas`; how it ended."""
+    """Run the transaction's call or creation with `gas`; how it ended. `form`: as for `prepare_message`."""
     cdef Status status
     m.ripemd_touch_survives = False
     m.return_data.clear()
     m.request.gas = gas
     if m.rules.has_state_gas:
-        return run_message_with_state_gas(m, tx, sender, out)
+        return run_message_with_state_gas(m, tx, sender, form, out)
     status = apply_authorizations(m, tx)
     if status != Status.RUNNING:
         return status
-    status = prepare_message(m, tx, sender)
+    status = prepare_message(m, tx, sender, form)
     if status == Status.ADDRESS_COLLISION:
         m.gas_left = 0
         return status
@@ -109,7 +152,8 @@ cdef Status run_message(Machine* m, const CTransaction* tx, JournalAccount* send
     return run_frames(m)
 
 
-cdef Status run_message_with_state_gas(Machine* m, const CTransaction* tx, JournalAccount* sender, Outcome* out) noexcept nogil:
+cdef Status run_message_with_state_gas(Machine* m, const CTransaction* tx, JournalAccount* sender, const MessageForm* form,
+                                       Outcome* out) noexcept nogil:
     """The same with `m.request.gas` of execution gas, and `m.reservoir`. What is done before the first frame is paid for, too. EIP-2780, EIP-8037.
 
     Out of gas there, all of that is taken back, delegations included, and the reservoir is left.
@@ -121,7 +165,7 @@ cdef Status run_message_with_state_gas(Machine* m, const CTransaction* tx, Journ
     m.request.new_account_gas = m.transaction.new_account_gas = 0
     status = apply_authorizations(m, tx)
     if status == Status.RUNNING:
-        status = prepare_message(m, tx, sender)
+        status = prepare_message(m, tx, sender, form)
     if status == Status.OUT_OF_GAS:
         m.journal.revert(before)
         m.gas_left = 0

@@ -158,4 +158,5 @@ def fork_rules(name):
         "has_replay_protection": r.has_replay_protection,
         "transaction_gas": r.transaction_gas, "has_state_gas": r.has_state_gas, "execution_gas_cap": r.execution_gas_cap,
         "has_builder_requests": r.has_builder_requests, "logs_transfers": r.logs_transfers,
+        "checks_deposit_layout": r.checks_deposit_layout,
     }

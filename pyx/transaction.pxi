@@ -21,6 +21,18 @@ cdef enum:
     TYPE_SET_CODE = 4
 
 
+# Checks of a transaction that a simulation may leave out: bits of `Machine.unchecked`.
+cdef enum:
+    UNCHECKED_BASE_FEE = 1
+    UNCHECKED_BALANCE = 2
+    UNCHECKED_NONCE = 4
+    UNCHECKED_SENDER_CODE = 8
+    UNCHECKED_CHAIN_ID = 16
+    UNCHECKED_BLOCK_GAS = 32
+    UNCHECKED_GAS_CAP = 64
+    UNCHECKED_BLOB_HASH_VERSION = 128
+
+
 cdef Status recover_transaction_sender(CTransaction* tx, const Rules* rules) noexcept nogil:
     """Fill `tx.sender` from the signature, unless it is known."""
     cdef uint8_t r[32]
@@ -87,20 +99,20 @@ cdef IntrinsicGas intrinsic_gas(const CTransaction* tx, const Rules* rules) noex
     return cost
 
 
-cdef Status check_fee_caps(const CTransaction* tx, const Rules* rules, const BlockContext* block,
+cdef Status check_fee_caps(const CTransaction* tx, const Rules* rules, const BlockContext* block, uint32_t unchecked,
                            Outcome* out) noexcept nogil:
     """The caps on fees against each other and the block's base fee. EIP-1559."""
     if less(tx.max_fee_per_gas, tx.max_priority_fee_per_gas):
         out.have, out.want = tx.max_priority_fee_per_gas, tx.max_fee_per_gas
         return Status.PRIORITY_ABOVE_MAX_FEE
-    if rules.has_base_fee and less(tx.max_fee_per_gas, block.base_fee):
+    if rules.has_base_fee and less(tx.max_fee_per_gas, block.base_fee) and not unchecked & UNCHECKED_BASE_FEE:
         out.have, out.want = tx.max_fee_per_gas, block.base_fee
         return Status.MAX_FEE_BELOW_BASE_FEE
     return Status.RUNNING
 
 
 cdef Status check_cost(const CTransaction* tx, const Rules* rules, const BlockContext* block,
-                       const IntrinsicGas* cost, Outcome* out) noexcept nogil:
+                       const IntrinsicGas* cost, uint32_t unchecked, Outcome* out) noexcept nogil:
     """Whether its gas limit covers what it costs in any case. With state gas it is looked at last, as go-ethereum does."""
     cdef Status status
     if cost.floor > 0 and <uint64_t>cost.floor > tx.gas_limit and <uint64_t>cost.gas <= tx.gas_limit:
@@ -108,7 +120,7 @@ cdef Status check_cost(const CTransaction* tx, const Rules* rules, const BlockCo
         return Status.FLOOR_GAS_TOO_LOW
     if <uint64_t>cost.gas > tx.gas_limit:
         # Of the two reasons a cap on fees is the one that the classic tests name: go-ethereum looks there first.
-        status = check_fee_caps(tx, rules, block, out)
+        status = check_fee_caps(tx, rules, block, unchecked, out)
         if status != Status.RUNNING:
             return status
         out.have, out.want = u256(tx.gas_limit), u256(<uint64_t>cost.gas)
@@ -120,16 +132,17 @@ cdef Status check_cost(const CTransaction* tx, const Rules* rules, const BlockCo
 
 
 cdef Status check_form(const CTransaction* tx, const Rules* rules, const BlockContext* block,
-                       const IntrinsicGas* cost, Outcome* out) noexcept nogil:
+                       const IntrinsicGas* cost, uint32_t unchecked, Outcome* out) noexcept nogil:
     """What can be refused without looking at the state or at what the block has left."""
     cdef Status status
     if tx.type > LAST_TYPE_BYTE or not rules.has_transaction_type[tx.type]:
         out.have = u256(tx.type)
         return Status.TYPE_NOT_SUPPORTED
-    if tx.has_chain_id and not same_word(tx.chain_id, block.chain_id):
+    if tx.has_chain_id and not same_word(tx.chain_id, block.chain_id) and not unchecked & UNCHECKED_CHAIN_ID:
         out.have, out.want = tx.chain_id, block.chain_id
         return Status.INVALID_CHAIN_ID
-    if rules.execution_gas_cap != 0 and tx.gas_limit > <uint64_t>rules.transaction_gas_cap:
+    if (rules.execution_gas_cap != 0 and tx.gas_limit > <uint64_t>rules.transaction_gas_cap
+            and not unchecked & UNCHECKED_GAS_CAP):
         # Before what its data costs: go-ethereum looks there first since a limit may be larger than what is executed (EIPs#12311).
         out.have, out.want = u256(tx.gas_limit), u256(<uint64_t>rules.transaction_gas_cap)
         return Status.GAS_LIMIT_EXCEEDS_MAXIMUM
@@ -137,13 +150,14 @@ cdef Status check_form(const CTransaction* tx, const Rules* rules, const BlockCo
         out.have, out.want = u256(tx.gas_limit), u256(<uint64_t>INT64_MAX)
         return Status.GAS_ALLOWANCE_EXCEEDED
     if not rules.has_state_gas:
-        status = check_cost(tx, rules, block, cost, out)
+        status = check_cost(tx, rules, block, cost, unchecked, out)
         if status != Status.RUNNING:
             return status
     if tx.nonce == UINT64_MAX:
         out.have = u256(tx.nonce)
         return Status.NONCE_IS_MAX
-    if rules.transaction_gas_cap != 0 and tx.gas_limit > <uint64_t>rules.transaction_gas_cap:
+    if (rules.transaction_gas_cap != 0 and tx.gas_limit > <uint64_t>rules.transaction_gas_cap
+            and not unchecked & UNCHECKED_GAS_CAP):
         out.have, out.want = u256(tx.gas_limit), u256(<uint64_t>rules.transaction_gas_cap)
         return Status.GAS_LIMIT_EXCEEDS_MAXIMUM
     if tx.is_create and rules.max_initcode_size_bytes != 0 and tx.data.size() > <size_t>rules.max_initcode_size_bytes:
@@ -173,14 +187,14 @@ cdef Status check_room(const CTransaction* tx, const Rules* rules, const BlockCo
 
 
 cdef Status check_fees(const CTransaction* tx, const Rules* rules, const BlockContext* block,
-                       const BlobLimits* blobs, Outcome* out) noexcept nogil:
+                       const BlobLimits* blobs, uint32_t unchecked, Outcome* out) noexcept nogil:
     """Fees against the block's prices, and the rules of the typed transactions. Sets the effective gas price."""
     cdef size_t i
     cdef u256 tip
-    cdef Status status = check_fee_caps(tx, rules, block, out)
+    cdef Status status = check_fee_caps(tx, rules, block, unchecked, out)
     if status != Status.RUNNING:
         return status
-    if rules.has_base_fee:
+    if rules.has_base_fee and not less(tx.max_fee_per_gas, block.base_fee):
         tip = minus(tx.max_fee_per_gas, block.base_fee)
         if less(tx.max_priority_fee_per_gas, tip):
             tip = tx.max_priority_fee_per_gas
@@ -196,11 +210,12 @@ cdef Status check_fees(const CTransaction* tx, const Rules* rules, const BlockCo
             out.want = u256(<uint64_t>rules.max_blobs_per_transaction)
             return Status.TOO_MANY_BLOBS
         for i in range(tx.blob_versioned_hashes.size()):
-            if tx.blob_versioned_hashes[i].bytes[0] != blob_hash_version:
+            if (tx.blob_versioned_hashes[i].bytes[0] != blob_hash_version
+                    and not unchecked & UNCHECKED_BLOB_HASH_VERSION):
                 out.have = u256(tx.blob_versioned_hashes[i].bytes[0])
                 out.want = u256(<uint64_t>blob_hash_version)
                 return Status.BLOB_HASH_VERSION
-        if less(tx.max_fee_per_blob_gas, block.blob_base_fee):
+        if less(tx.max_fee_per_blob_gas, block.blob_base_fee) and not unchecked & UNCHECKED_BASE_FEE:
             out.have, out.want = tx.max_fee_per_blob_gas, block.blob_base_fee
             return Status.MAX_BLOB_FEE_TOO_LOW
         if tx.is_create:
@@ -219,16 +234,23 @@ cdef Status check_sender(Machine* m, const CTransaction* tx, JournalAccount* sen
     cdef u256 part
     cdef const Code* code
     cdef uint64_t blob_gas = <uint64_t>tx.blob_versioned_hashes.size() * <uint64_t>blob_gas_per_blob
-    if sender.nonce != tx.nonce:
+    if sender.nonce != tx.nonce and (not m.unchecked & UNCHECKED_NONCE or sender.nonce == UINT64_MAX):
         out.have, out.want = u256(tx.nonce), u256(sender.nonce)
         return Status.NONCE_TOO_LOW if tx.nonce < sender.nonce else Status.NONCE_TOO_HIGH
     if mul_u64_overflow(tx.max_fee_per_gas, tx.gas_limit, &cost):
         out.have = sender.balance  # and wanted: `most_cost`, which 256 bits don't hold
         return Status.GASLIMIT_PRICE_OVERFLOW
     if (mul_u64_overflow(tx.max_fee_per_blob_gas, blob_gas, &part) or add_overflow(cost, part, &cost)
-            or add_overflow(cost, tx.value, &cost) or not m.journal.can_pay(sender, cost)):
+            or add_overflow(cost, tx.value, &cost)):
         out.have, out.want = sender.balance, cost
         return Status.INSUFFICIENT_FUNDS
+    if not m.journal.can_pay(sender, cost):
+        out.have, out.want = sender.balance, cost
+        if not m.unchecked & UNCHECKED_BALANCE:
+            return Status.INSUFFICIENT_FUNDS
+        m.journal.credit(sender, minus(cost, sender.balance))
+    if m.unchecked & UNCHECKED_SENDER_CODE:
+        return Status.RUNNING
     code = m.journal.read_code_or_hash(sender)
     if code == NULL:
         return Status.RUNNING
@@ -290,7 +312,7 @@ cdef Status settle(Machine* m, const CTransaction* tx, JournalAccount* sender, i
         out.execution_gas = used
     m.journal.credit(sender, mul_u64(out.effective_gas_price, <uint64_t>(limit - used)))
     if m.rules.has_base_fee:
-        tip = minus(out.effective_gas_price, m.block.base_fee)
+        tip = u256() if less(tip, m.block.base_fee) else minus(tip, m.block.base_fee)  # less: its check was left out
     if not m.journal.credit_blindly(m.block.coinbase, mul_u64(tip, <uint64_t>used)):
         return m.journal.failure
     if m.ripemd_touch_survives and status == Status.SUCCESS:
@@ -325,13 +347,13 @@ cdef Status apply_transaction(Machine* m, const StateView* view, CTransaction* t
         if status != Status.RUNNING:
             return status
     cost = intrinsic_gas(tx, m.rules)
-    status = check_form(tx, m.rules, &m.block, &cost, out)
-    if status == Status.RUNNING and room != NULL:
+    status = check_form(tx, m.rules, &m.block, &cost, m.unchecked, out)
+    if status == Status.RUNNING and room != NULL and not m.unchecked & UNCHECKED_BLOCK_GAS:
         status = check_room(tx, m.rules, &m.block, blobs, room, out)
     if status == Status.RUNNING and not tx.knows_sender():
         status = recover_timed(m, tx)
     if status == Status.RUNNING:
-        status = check_fees(tx, m.rules, &m.block, blobs, out)
+        status = check_fees(tx, m.rules, &m.block, blobs, m.unchecked, out)
     if status != Status.RUNNING:
         return status
 
@@ -343,7 +365,7 @@ cdef Status apply_transaction(Machine* m, const StateView* view, CTransaction* t
         sender.nonce = sender.original.nonce = tx.nonce
     status = check_sender(m, tx, sender, out)
     if status == Status.RUNNING and m.rules.has_state_gas:
-        status = check_cost(tx, m.rules, &m.block, &cost, out)
+        status = check_cost(tx, m.rules, &m.block, &cost, m.unchecked, out)
     if kind_of(status) == Kind.BROKEN:
         return give_up(m, status, out)
     if status != Status.RUNNING:
@@ -354,7 +376,7 @@ cdef Status apply_transaction(Machine* m, const StateView* view, CTransaction* t
     fee = mul_u64(out.effective_gas_price, tx.gas_limit)
     blob_fee = mul_u64(m.block.blob_base_fee, out.blob_gas)
     m.journal.debit(sender, plus(fee, blob_fee))
-    m.journal.set_nonce(sender, tx.nonce + 1)
+    m.journal.set_nonce(sender, sender.nonce + 1)
     m.transaction.origin = tx.sender
     m.transaction.gas_price = out.effective_gas_price
     m.transaction.blob_hashes = tx.blob_versioned_hashes.data()
@@ -365,7 +387,7 @@ cdef Status apply_transaction(Machine* m, const StateView* view, CTransaction* t
         if m.rules.has_state_gas:
             m.reservoir = max(<int64_t>tx.gas_limit - m.rules.execution_gas_cap, <int64_t>0)
             gas -= m.reservoir
-        status = run_message(m, tx, sender, gas, out)
+        status = run_message(m, tx, sender, NULL, gas, out)
     if kind_of(status) == Kind.BROKEN:
         return give_up(m, status, out)
     if status != Status.SUCCESS and status != Status.REVERT:

@@ -170,6 +170,7 @@ struct Machine {
     int64_t state_gas = 0;
     int64_t spill = 0;  // of the transaction outside its frames
     bool ripemd_touch_survives = false;
+    uint32_t unchecked = 0;      // checks of transactions that are left out: bits of transaction.pxi; for simulations alone
     double recover_seconds = 0;  // spent on senders that were not known
 
     Machine() = default;

@@ -106,6 +106,7 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
         int64_t state_gas
         int64_t spill
         cbool ripemd_touch_survives
+        uint32_t unchecked
         double recover_seconds
         uint64_t missing_block_number
         void track_values(cbool follows)
