@@ -11,7 +11,7 @@ from core.state.journal cimport JournalAccount
 from core.state.view cimport AccountState, MissingKey, StateView
 from core.vm.block_job cimport BlockJob
 from core.vm.frame cimport Machine, Request
-from core.vm.outcome cimport append_deposits, Outcome
+from core.vm.outcome cimport append_deposits, deposit_contract_of, Outcome
 
 
 cdef void open_machine(Machine* m, BlockJob* job) noexcept nogil:
@@ -227,7 +227,8 @@ cdef Status collect_requests(Machine* m, BlockJob* job, Outcome* out) noexcept n
             or not deposits.append(job.deposits_before.data(), job.deposits_before.size())):
         return Status.OUT_OF_MEMORY
     for i in range(job.outcomes.size()):
-        status = append_deposits(job.outcomes[i], job.rules.checks_deposit_layout, deposits)
+        status = append_deposits(job.outcomes[i], deposit_contract_of(job.context.chain_id), job.rules.checks_deposit_layout,
+                                 deposits)
         if status != Status.RUNNING:
             return status
     if deposits.size() == 1:

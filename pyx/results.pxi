@@ -12,7 +12,7 @@ from core.state.journal cimport Log
 from core.state.view cimport MissingKey
 from core.state.world cimport World
 from core.vm.block_job cimport BlockJob
-from core.vm.outcome cimport append_deposits, Outcome
+from core.vm.outcome cimport append_deposits, deposit_contract_of, Outcome
 
 from hashlib import sha256 as _sha256
 
@@ -351,7 +351,8 @@ cdef class BlockResult:
         if not self.core().rules.has_requests:
             return None
         for i in range(self.core().outcomes.size()):
-            status = append_deposits(self.core().outcomes[i], self.core().rules.checks_deposit_layout, &found)
+            status = append_deposits(self.core().outcomes[i], deposit_contract_of(self.core().context.chain_id),
+                                     self.core().rules.checks_deposit_layout, &found)
             if status != Status.RUNNING:
                 or_memory_error(status != Status.OUT_OF_MEMORY)
                 raise errors.rejection(status_name(status), status_text(status))

@@ -279,6 +279,25 @@ def test_a_deposit_of_another_layout_refuses_the_block(data):
     assert (caught.value.status, state.root()) == ("BLOCK_DEPOSIT_LAYOUT", before)
 
 
+@pytest.mark.parametrize(
+    ("chain_id", "address"),
+    [
+        (11_155_111, "7f02c3e3c98b133055b8b348b2ac625669ed295d"),  # Sepolia
+        (17_000, "42" * 20),  # Holesky
+        (560_048, DEPOSITS.hex()),
+        (2**64 - 1, DEPOSITS.hex()),
+    ],
+)
+def test_test_networks_have_deposit_contracts_of_their_own(chain_id, address):
+    for there in {address, DEPOSITS.hex()}:
+        state = prague_state()
+        state.set_code(bytes.fromhex(there), DEPOSIT_CODE)
+        transaction = pay(to=bytes.fromhex(there), data=deposit_event(DEPOSIT), value=0)
+        result = execute_block(make_block(transaction, fork="Prague", chain_id=chain_id), state)
+        assert result.requests == ((b"\0" + b"".join(DEPOSIT),) if there == address else ())
+        assert result.deposits == (b"".join(DEPOSIT) if there == address else b"")
+
+
 @pytest.mark.parametrize("size", [576, 575])
 def test_in_amsterdam_a_deposit_s_fields_are_where_they_are_and_its_size_alone_counts(size):
     """As go-ethereum reads them, which has computed that fork's fixtures."""

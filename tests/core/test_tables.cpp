@@ -29,7 +29,7 @@ TEST_CASE("opcodes have a number and a name each, and stacks that fit") {
         CHECK((row.number >= 0 && row.number < 256));
         CHECK((row.pops >= 0 && row.pops <= 18));
         CHECK((row.pushes >= 0 && row.pushes <= 18));
-        CHECK(rules_of(NEWEST_FORK).is_defined[row.number]);
+        CHECK(rules_of(row.since).is_defined[row.number]);
         for (unsigned fork = 0; fork < FORK_COUNT; ++fork)
             CHECK(rules_table[fork].is_defined[row.number] == descends(fork, row.since));
     }

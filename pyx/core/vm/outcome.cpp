@@ -132,10 +132,15 @@ bool is_word(const uint8_t* word, size_t value) noexcept { return from_big_endia
 
 }  // namespace
 
-Status append_deposits(const Outcome& outcome, bool checks_layout, Bytes* out) noexcept {
+const Address& deposit_contract_of(const u256& chain_id) noexcept {
+    return chain_id == u256{parameter::sepolia_chain_id}   ? system_address::sepolia_deposit_contract
+           : chain_id == u256{parameter::holesky_chain_id} ? system_address::holesky_deposit_contract
+                                                           : system_address::deposit_contract;
+}
+
+Status append_deposits(const Outcome& outcome, const Address& contract, bool checks_layout, Bytes* out) noexcept {
     for (const Log& log : outcome.logs) {
-        if (!(log.address == system_address::deposit_contract) || log.topic_count == 0 ||
-            !(outcome.topics[log.topic_begin] == DEPOSIT_TOPIC))
+        if (!(log.address == contract) || log.topic_count == 0 || !(outcome.topics[log.topic_begin] == DEPOSIT_TOPIC))
             continue;
         if (log.data_size != DEPOSIT_EVENT_SIZE_BYTES)
             return Status::BLOCK_DEPOSIT_LAYOUT;

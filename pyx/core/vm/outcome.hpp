@@ -56,8 +56,11 @@ inline void merge_bloom(Bloom* into, const Bloom& bloom) noexcept {
 // Appends the list of logs alone, as a state test's `logs` hash is taken over. False without memory.
 [[nodiscard]] bool encode_logs(const Outcome& outcome, Bytes* out) noexcept;
 
+// Where validators deposit: a contract that some test networks have elsewhere.
+const Address& deposit_contract_of(const u256& chain_id) noexcept;
+
 // Appends the deposits that the deposit contract logged, as request data (EIP-6110). RUNNING, BLOCK_DEPOSIT_LAYOUT when a log has
 // another size or, if that is looked at, another layout, or OUT_OF_MEMORY.
-Status append_deposits(const Outcome& outcome, bool checks_layout, Bytes* out) noexcept;
+Status append_deposits(const Outcome& outcome, const Address& contract, bool checks_layout, Bytes* out) noexcept;
 
 }  // namespace evmcore

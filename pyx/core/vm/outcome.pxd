@@ -41,4 +41,5 @@ cdef extern from "core/vm/outcome.hpp" namespace "evmcore" nogil:
     cbool take_logs(Machine*, Outcome*)
     cbool encode_receipt(const Outcome&, Bytes*)
     cbool encode_logs(const Outcome&, Bytes*)
-    Status append_deposits(const Outcome&, cbool checks_layout, Bytes*)
+    const Address& deposit_contract_of(const u256& chain_id)
+    Status append_deposits(const Outcome&, const Address& contract, cbool checks_layout, Bytes*)
