@@ -408,9 +408,7 @@ def test_every_label_of_the_fixtures_is_in_the_table(kind):
                 if "for_amsterdam" not in path:
                     labels.update(re.findall(r'"(?:expectException\w*|exception)"\s*:\s*"([^"]+)"', text))
     unknown = {part for label in labels for part in label.split("|") if not statuses_of(part)}
-    assert {
-        label for label in unknown if not re.search("BLOCK_ACCESS_LIST|BAL_HASH|INVALID_BLOCK_HASH", label)
-    } == set()
+    assert unknown == set()
 
 
 # ---------------------------------------------------------------- finding, choosing, counting

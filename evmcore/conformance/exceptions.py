@@ -125,7 +125,7 @@ BLOCK_LOGS_BLOOM                         InvalidLogBloom
 BLOCK_RECEIPTS_ROOT                      InvalidReceiptsStateRoot
 BLOCK_STATE_ROOT                         InvalidStateRoot
 BLOCK_ACCESS_LIST                        INVALID_BAL_HASH
-BLOCK_ACCESS_LIST_HASH                   INVALID_BLOCK_ACCESS_LIST
+BLOCK_ACCESS_LIST_HASH                   INVALID_BLOCK_ACCESS_LIST INVALID_BLOCK_HASH
 """
 
 
