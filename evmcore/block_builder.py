@@ -119,9 +119,9 @@ class BlockBuilder:
             receipt = transact(
                 transaction, self._state, self._header, checks={**left_out, "block_gas": False}, tracer=tracer
             )
-            return receipt, deposits_of(receipt.logs, self._rules["checks_deposit_layout"]) if self._rules[
-                "has_requests"
-            ] else b""
+            return receipt, deposits_of(
+                receipt.logs, self._header.chain_id, self._rules["checks_deposit_layout"]
+            ) if self._rules["has_requests"] else b""
 
         receipt, deposits = all_or_nothing(self._state, execute)
         self._execution_gas_used += receipt.execution_gas_used
