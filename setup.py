@@ -229,7 +229,7 @@ class BuildCore(build_ext):
 os.chdir(ROOT)
 MORE_SOURCES = {
     "evmcore._core": sorted(path.as_posix() for path in Path("pyx/core").rglob("*.cpp")),
-    "evmcore.store._mdbx": ["pyx/store/database.cpp", "pyx/store/snapshot.cpp"],
+    "evmcore.store._mdbx": ["pyx/store/database.cpp", "pyx/store/pending.cpp", "pyx/store/snapshot.cpp"],
 }
 EXTENSIONS = cythonize(
     [

@@ -6,6 +6,7 @@ receipts      height -> RLP list of the receipts, each a string as the receipts 
 hashes        block hash -> height
 transactions  transaction hash -> height, index (4)
 undo          height, piece (4) -> rows of the state as they were before the block (pyx/store/database.hpp)
+journal       number, piece (4) -> rows of the state after a block, which are in no table yet (the same)
 accounts, slots, codes, nodes: written by the compiled half
 meta          what the store is and where its head is
 """

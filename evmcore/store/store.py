@@ -31,6 +31,7 @@ _FILE = "mdbx.dat"
 DEFAULT_DEPTH = 128
 DEFAULT_MOST_BYTES = 1 << 40
 DEFAULT_CACHE_BYTES = 64 << 20
+DEFAULT_JOURNAL_BYTES = 64 << 20
 
 
 class Store:
@@ -41,6 +42,8 @@ class Store:
     depth        how many blocks can be taken back, and how old a state can be asked for: an existing store keeps its own unless it is given
     most_bytes   how large its file may grow; address space, not memory
     cache_bytes  of memory, for accounts and slots that were read or committed lately; its states share it
+    journal_bytes  of memory, for rows that are committed, are in the journal on disk and will be written to their tables together, once
+                 there are so many; 0: each block's are at once
     raise        StoreError: it is open already, it is no store or one of a newer form, its genesis is another, its disk is full
     """
 
@@ -52,9 +55,11 @@ class Store:
         depth: int | None = None,
         most_bytes: int = DEFAULT_MOST_BYTES,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
+        journal_bytes: int = DEFAULT_JOURNAL_BYTES,
     ) -> None:
-        if not isinstance(cache_bytes, int) or not 0 <= cache_bytes < 1 << 40:
-            raise ValueError(f"cache_bytes: {cache_bytes!r} is not between 0 and a tebibyte")
+        for name, size in (("cache_bytes", cache_bytes), ("journal_bytes", journal_bytes)):
+            if not isinstance(size, int) or not 0 <= size < 1 << 40:
+                raise ValueError(f"{name}: {size!r} is not between 0 and a tebibyte")
         if depth is not None and (not isinstance(depth, int) or not 0 <= depth < 2**31):
             raise ValueError(f"depth: {depth!r} is not a number of blocks")
         if not isinstance(most_bytes, int) or not 1 << 20 <= most_bytes < 1 << 47:
@@ -72,7 +77,7 @@ class Store:
         try:
             with told(self.path):
                 if self._database is None:
-                    self._database = _open(self.path, most_bytes, cache_bytes)
+                    self._database = _open(self.path, most_bytes, cache_bytes, journal_bytes)
                 self._read_meta(genesis, depth)
         except BaseException:
             self.close()
@@ -130,6 +135,7 @@ class Store:
     def _write_genesis(self, genesis: Genesis, depth: int) -> None:
         header = genesis.header
         with self._writing() as writer:
+            writer.settle()
             for accounts, account_count, slots, slot_count, codes in account_rows(genesis.state):
                 writer.put_accounts(accounts, account_count, slots, slot_count)
                 writer.take_undo()
@@ -491,9 +497,9 @@ def _bytes_of(rows: np.ndarray) -> memoryview:
     return memoryview(np.ascontiguousarray(rows).tobytes())
 
 
-def _open(path: str, most_bytes: int, cache_bytes: int) -> _mdbx.Database:
+def _open(path: str, most_bytes: int, cache_bytes: int, journal_bytes: int) -> _mdbx.Database:
     try:
-        return _mdbx.Database(path, most_bytes, cache_bytes)
+        return _mdbx.Database(path, most_bytes, cache_bytes, journal_bytes)
     except _mdbx.DatabaseFault as fault:
         if fault.code == -30798:  # MDBX_NOTFOUND: tables
             raise StoreError(f"store {path}: its database is no store of evmcore") from None

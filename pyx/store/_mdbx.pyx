@@ -38,8 +38,8 @@ cdef extern from "store/database.hpp" namespace "evmstore" nogil:
     cbool set_symbol(const char*, void*)
     vector[string] symbol_names() except +
     cppclass CDatabase "evmstore::Database":
-        CDatabase(size_t cache_bytes)
-        int open(const char* path, uint64_t most_bytes)
+        CDatabase(size_t cache_bytes, size_t journal_bytes) except +
+        int open(const char* path, uint64_t most_bytes) except +
         cbool is_of_this_process()
         @staticmethod
         string text_of(int) except +
@@ -55,16 +55,17 @@ cdef extern from "store/database.hpp" namespace "evmstore" nogil:
     cppclass CWriter "evmstore::Writer":
         CWriter(shared_ptr[CDatabase]) except +
         int begin()
-        int commit()
+        int commit() except +
         void abort()
         int get(Table, string_view, string_view*)
-        int put(Table, string_view, string_view)
-        int remove(Table, string_view)
+        int put(Table, string_view, string_view) except +
+        int remove(Table, string_view) except +
         int first(Table, string_view, string*, string*) except +
         int put_accounts(const uint8_t*, size_t, const uint8_t*, size_t) except +
         int put_nodes(string_view) except +
         int clear_storage(string_view, string_view) except +
         int take_back(string_view) except +
+        int settle() except +
         string undo
 
 
@@ -135,8 +136,8 @@ cdef class Database:
     """An open database, with a cache of rows; an empty one gets its tables. Closed when its snapshots and writers are gone, too."""
     cdef shared_ptr[CDatabase] core
 
-    def __init__(self, str path not None, uint64_t most_bytes, size_t cache_bytes):
-        cdef shared_ptr[CDatabase] made = make_shared[CDatabase](cache_bytes)
+    def __init__(self, str path not None, uint64_t most_bytes, size_t cache_bytes, size_t journal_bytes):
+        cdef shared_ptr[CDatabase] made = make_shared[CDatabase](cache_bytes, journal_bytes)
         cdef bytes name = path.encode("utf-8", "surrogateescape")
         cdef const char* text = name
         cdef int code
@@ -317,6 +318,13 @@ cdef class Writer:
         cdef int code
         with nogil:
             code = self.core.take_back(given)
+        check(code)
+
+    def settle(self):
+        """Write all that is in the journal to its tables, and what changes from now on in this transaction as well."""
+        cdef int code
+        with nogil:
+            code = self.core.settle()
         check(code)
 
     def take_undo(self):

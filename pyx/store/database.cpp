@@ -16,12 +16,13 @@ constexpr int OPTION_MAX_DB = 0, OPTION_MAX_READERS = 1;
 constexpr int NO_STICKY_THREADS = 0x200000, EXCLUSIVE = 0x400000, NO_READ_AHEAD = 0x800000, LIFO_RECLAIM = 0x4000000;
 constexpr int TABLE_CREATE = 0x40000;
 constexpr uint32_t MAIN_TABLE = 1;  // of the other tables' names
-constexpr int SET_KEY = 16, SET_RANGE = 17;
+constexpr int FIRST = 0, NEXT = 8, SET_KEY = 16, SET_RANGE = 17;
 constexpr int REPLACE_AT_CURSOR = 0x40;  // MDBX_CURRENT
 constexpr int CORRUPTED = -30796;
 
 constexpr unsigned READERS = 4096;
 constexpr intptr_t GROWTH_BYTES = intptr_t{16} << 20;
+constexpr size_t PIECE_BYTES = size_t{1} << 16;  // of the journal: values of many pages need room that lies together
 
 const uint8_t EMPTY_CODE_HASH[32] = {0xc5, 0xd2, 0x46, 0x01, 0x86, 0xf7, 0x23, 0x3c, 0x92, 0x7e, 0x7d,
                                      0xb2, 0xdc, 0xc7, 0x03, 0xc0, 0xe5, 0x00, 0xb6, 0x53, 0xca, 0x82,
@@ -51,7 +52,7 @@ bool read_number(std::string_view* from, uint8_t* out, size_t size) noexcept {
 }  // namespace
 
 const char* const TABLE_NAMES[TABLE_COUNT] = {"meta",   "accounts", "slots",  "codes",        "nodes", "headers",
-                                              "bodies", "receipts", "hashes", "transactions", "undo"};
+                                              "bodies", "receipts", "hashes", "transactions", "undo",  "journal"};
 
 bool set_symbol(const char* name, void* address) noexcept {
 #define MDBX_SYMBOL(NAME, RETURN, PARAMETERS)                        \
@@ -140,25 +141,106 @@ int Database::open(const char* path, uint64_t most_bytes) {
             mdbx.mdbx_txn_abort(txn);
             return code;
         }
+    if ((code = load_journal(txn)) != MDBX_OK) {
+        mdbx.mdbx_txn_abort(txn);
+        return code;
+    }
     return mdbx.mdbx_txn_commit_ex(txn, nullptr);
+}
+
+int Database::load_journal(void* txn) {
+    void* cursor = nullptr;
+    int code = mdbx.mdbx_cursor_open(txn, tables[JOURNAL], &cursor);
+    if (code != MDBX_OK)
+        return code;
+    std::string rows;  // of one block
+    bool is_right = true;
+    const auto put = [&] {
+        const bool are_rows =
+            for_each_undo(rows, [&](Table table, std::string_view key, bool is_there, std::string_view value) {
+                if (is_journaled(table) && is_there)
+                    pending->put(table, key, 0, value);
+                else
+                    is_right = false;
+            });
+        is_right = is_right && are_rows;
+        rows.clear();
+    };
+    MdbxBytes name{};
+    MdbxBytes data{};
+    for (code = mdbx.mdbx_cursor_get(cursor, &name, &data, FIRST); code == MDBX_OK;
+         code = mdbx.mdbx_cursor_get(cursor, &name, &data, NEXT)) {
+        uint64_t number = 0;
+        if (!(is_right = is_right && name.size == 12))
+            break;
+        for (size_t i = 0; i < 8; ++i)
+            number = number << 8 | static_cast<const uint8_t*>(name.data)[i];
+        if (number >= next_in_journal)
+            put();
+        next_in_journal = number + 1;
+        rows.append(view_of(data));
+    }
+    mdbx.mdbx_cursor_close(cursor);
+    if (code != MDBX_OK && code != MDBX_NOT_FOUND)
+        return code;
+    put();
+    pending->keep();
+    return is_right ? MDBX_OK : CORRUPTED;
 }
 
 // ------------------------------------------------------------------------------------ writing
 
-int Writer::begin() { return mdbx.mdbx_txn_begin_ex(database_->env, nullptr, 0, &txn_, nullptr); }
+int Writer::begin() {
+    const int code = mdbx.mdbx_txn_begin_ex(database_->env, nullptr, 0, &txn_, nullptr);
+    if (code != MDBX_OK)
+        return code;
+    const std::lock_guard<std::mutex> guard{database_->mutex};
+    pending_ = database_->pending;
+    age_ = mdbx.mdbx_txn_id(txn_);
+    return code;
+}
+
+int Writer::write_journal() {
+    uint8_t key[12];
+    for (unsigned i = 0; i < 8; ++i)
+        key[i] = static_cast<uint8_t>(database_->next_in_journal >> (56 - 8 * i));
+    uint32_t number = 0;
+    for (std::string_view rest = journal_; !rest.empty(); ++number) {
+        for (unsigned i = 0; i < 4; ++i)
+            key[8 + i] = static_cast<uint8_t>(number >> (24 - 8 * i));
+        const std::string_view piece = rest.substr(0, PIECE_BYTES);
+        if (const int code = put(JOURNAL, {reinterpret_cast<const char*>(key), sizeof key}, piece); code != MDBX_OK)
+            return code;
+        rest.remove_prefix(piece.size());
+    }
+    return MDBX_OK;
+}
 
 int Writer::commit() {
+    std::shared_ptr<Pending> none = is_settled_ ? std::make_shared<Pending>() : nullptr;
+    if (!journal_.empty())
+        if (const int code = write_journal(); code != MDBX_OK) {
+            abort();
+            return code;
+        }
     close_cursors();
     void* txn = txn_;
     txn_ = nullptr;
-    const uint64_t age = mdbx.mdbx_txn_id(txn);
-    const int code = mdbx.mdbx_txn_commit_ex(txn, nullptr);  // it is gone, whatever this says
-    if (code == MDBX_OK) {
-        database_->cache.begin_age(age);
-        for (const std::string& key : changed_)
-            database_->cache.take_out(key);
+    int code;
+    {
+        const std::lock_guard<std::mutex> guard{database_->mutex};
+        code = mdbx.mdbx_txn_commit_ex(txn, nullptr);  // it is gone, whatever this says
+        if (code == MDBX_OK) {
+            database_->cache.begin_age(age_);
+            for (const std::string& key : changed_)
+                database_->cache.take_out(key);
+            database_->next_in_journal += !journal_.empty();
+            pending_->keep();
+            if (none != nullptr)
+                database_->pending = std::move(none);
+        }
     }
-    changed_.clear();
+    forget();
     return code;
 }
 
@@ -168,7 +250,58 @@ void Writer::abort() noexcept {
         mdbx.mdbx_txn_abort(txn_);
     }
     txn_ = nullptr;
+    forget();
+}
+
+void Writer::forget() noexcept {
+    if (pending_ != nullptr)
+        pending_->drop();  // of what isn't committed
+    pending_.reset();
     changed_.clear();
+    journal_.clear();
+    is_settled_ = false;
+}
+
+int Writer::settle() {
+    struct Row {
+        Table table;
+        std::string_view key, value;
+    };
+    if (is_settled_)
+        return MDBX_OK;
+    std::vector<Row> rows;
+    for (const Table table : {ACCOUNTS, SLOTS, NODES})
+        pending_->for_each(table, age_,
+                           [&](std::string_view key, std::string_view value) { rows.push_back({table, key, value}); });
+    // In the order of the trees: each page is found and copied once.
+    std::sort(rows.begin(), rows.end(),
+              [](const Row& a, const Row& b) { return a.table != b.table ? a.table < b.table : a.key < b.key; });
+    void* cursor;
+    int code = MDBX_OK;
+    for (const Row& row : rows) {
+        if ((code = cursor_of(row.table, &cursor)) != MDBX_OK)
+            return code;
+        MdbxBytes name = bytes_of(row.key);
+        MdbxBytes data = bytes_of(row.value);
+        if (!row.value.empty())
+            code = mdbx.mdbx_cursor_put(cursor, &name, &data, 0);
+        else if ((code = mdbx.mdbx_cursor_get(cursor, &name, &data, SET_KEY)) == MDBX_OK)
+            code = mdbx.mdbx_cursor_del(cursor, 0);
+        if (code != MDBX_OK && code != MDBX_NOT_FOUND)
+            return code;
+    }
+    if ((code = cursor_of(JOURNAL, &cursor)) != MDBX_OK)
+        return code;
+    MdbxBytes name{};
+    MdbxBytes data{};
+    while ((code = mdbx.mdbx_cursor_get(cursor, &name, &data, FIRST)) == MDBX_OK)
+        if ((code = mdbx.mdbx_cursor_del(cursor, 0)) != MDBX_OK)
+            break;
+    if (code != MDBX_OK && code != MDBX_NOT_FOUND)
+        return code;
+    journal_.clear();
+    is_settled_ = true;
+    return MDBX_OK;
 }
 
 void Writer::close_cursors() noexcept {
@@ -187,6 +320,8 @@ int Writer::cursor_of(Table table, void** out) {
 }
 
 int Writer::get(Table table, std::string_view key, std::string_view* out) {
+    if (is_journaled(table) && !is_settled_ && pending_->find(table, key, age_, out))
+        return out->empty() ? MDBX_NOT_FOUND : MDBX_OK;
     const MdbxBytes name = bytes_of(key);
     MdbxBytes data{};
     const int code = mdbx.mdbx_get(txn_, database_->tables[table], &name, &data);
@@ -195,6 +330,8 @@ int Writer::get(Table table, std::string_view key, std::string_view* out) {
 }
 
 int Writer::put(Table table, std::string_view key, std::string_view value) {
+    if (const int code = settle_for(table); code != MDBX_OK)
+        return code;
     if (table == ACCOUNTS || table == SLOTS)
         changed_.emplace_back(key);
     const MdbxBytes name = bytes_of(key);
@@ -203,6 +340,8 @@ int Writer::put(Table table, std::string_view key, std::string_view value) {
 }
 
 int Writer::remove(Table table, std::string_view key) {
+    if (const int code = settle_for(table); code != MDBX_OK)
+        return code;
     if (table == ACCOUNTS || table == SLOTS)
         changed_.emplace_back(key);
     const MdbxBytes name = bytes_of(key);
@@ -212,8 +351,8 @@ int Writer::remove(Table table, std::string_view key) {
 
 int Writer::first(Table table, std::string_view from, std::string* key, std::string* value) {
     void* cursor;
-    int code = cursor_of(table, &cursor);
-    if (code != MDBX_OK)
+    int code = settle_for(table);
+    if (code != MDBX_OK || (code = cursor_of(table, &cursor)) != MDBX_OK)
         return code;
     MdbxBytes name = bytes_of(from);
     MdbxBytes data{};
@@ -225,16 +364,43 @@ int Writer::first(Table table, std::string_view from, std::string* key, std::str
     return code;
 }
 
-void Writer::note(Table table, std::string_view key, bool is_there, std::string_view value) {
+void Writer::note(std::string* rows, Table table, std::string_view key, bool is_there, std::string_view value) {
     const auto size = is_there ? static_cast<uint32_t>(value.size()) : UINT32_MAX;
-    undo.push_back(static_cast<char>(table));
-    undo.push_back(static_cast<char>(key.size()));
-    undo.append(key);
-    undo.append(reinterpret_cast<const char*>(&size), 4);  // little-endian, as all machines are that this runs on
-    undo.append(value);
+    rows->push_back(static_cast<char>(table));
+    rows->push_back(static_cast<char>(key.size()));
+    rows->append(key);
+    rows->append(reinterpret_cast<const char*>(&size), 4);  // little-endian, as all machines are that this runs on
+    rows->append(value);
+}
+
+int Writer::change_later(Table table, std::string_view key, std::string_view value) {
+    std::string_view old;
+    if (!pending_->find(table, key, age_, &old)) {
+        void* cursor;
+        int code = cursor_of(table, &cursor);
+        if (code != MDBX_OK)
+            return code;
+        MdbxBytes name = bytes_of(key);
+        MdbxBytes data{};
+        code = mdbx.mdbx_cursor_get(cursor, &name, &data, SET_KEY);
+        if (code != MDBX_OK && code != MDBX_NOT_FOUND)
+            return code;
+        if (code == MDBX_OK)
+            old = view_of(data);
+    }
+    if (old == value)
+        return MDBX_OK;
+    note(&undo, table, key, !old.empty(), old);
+    note(&journal_, table, key, true, value);
+    if (table != NODES)
+        changed_.emplace_back(key);
+    pending_->put(table, key, age_, value);
+    return MDBX_OK;
 }
 
 int Writer::change(Table table, std::string_view key, std::string_view value) {
+    if (!is_settled_)
+        return change_later(table, key, value);
     void* cursor;
     int code = cursor_of(table, &cursor);
     if (code != MDBX_OK)
@@ -247,7 +413,7 @@ int Writer::change(Table table, std::string_view key, std::string_view value) {
     const bool is_there = code == MDBX_OK;
     if (is_there == !value.empty() && (!is_there || view_of(old) == value))
         return MDBX_OK;
-    note(table, key, is_there, view_of(old));
+    note(&undo, table, key, is_there, view_of(old));
     if (table == ACCOUNTS || table == SLOTS)
         changed_.emplace_back(key);
     if (value.empty())
@@ -269,7 +435,7 @@ int Writer::remove_with(Table table, std::string_view prefix) {
         const std::string key{view_of(name)};
         if (key.compare(0, prefix.size(), prefix) != 0)
             break;
-        note(table, key, true, view_of(data));
+        note(&undo, table, key, true, view_of(data));
         if (table == SLOTS)
             changed_.push_back(key);
         if ((code = mdbx.mdbx_cursor_del(cursor, 0)) != MDBX_OK)
@@ -279,7 +445,30 @@ int Writer::remove_with(Table table, std::string_view prefix) {
     return code == MDBX_NOT_FOUND ? MDBX_OK : code;
 }
 
+int Writer::has_slots_later(std::string_view address, bool* out) {
+    void* cursor;
+    int code = cursor_of(SLOTS, &cursor);
+    if (code != MDBX_OK)
+        return code;
+    MdbxBytes name = bytes_of(address);
+    MdbxBytes data{};
+    std::string_view newer;
+    *out = true;
+    for (code = mdbx.mdbx_cursor_get(cursor, &name, &data, SET_RANGE);
+         code == MDBX_OK && view_of(name).substr(0, address.size()) == address;
+         code = mdbx.mdbx_cursor_get(cursor, &name, &data, NEXT))
+        if (!pending_->find(SLOTS, view_of(name), age_, &newer) || !newer.empty())
+            return MDBX_OK;
+    *out = false;
+    pending_->for_each(SLOTS, age_, [&](std::string_view key, std::string_view value) {
+        *out = *out || (!value.empty() && key.substr(0, address.size()) == address);
+    });
+    return code == MDBX_NOT_FOUND ? MDBX_OK : code;
+}
+
 int Writer::has_slots(std::string_view address, bool* out) {
+    if (!is_settled_)
+        return has_slots_later(address, out);
     std::string key, value;
     const int code = first(SLOTS, address, &key, &value);
     *out = code == MDBX_OK && key.compare(0, address.size(), address) == 0;
@@ -287,7 +476,18 @@ int Writer::has_slots(std::string_view address, bool* out) {
 }
 
 int Writer::clear_storage(std::string_view address, std::string_view hashed_address) {
-    const int code = remove_with(SLOTS, address);
+    std::string_view row;
+    int code = get(ACCOUNTS, address, &row);
+    EvmcoreLocalAccount account{};
+    if (code == MDBX_NOT_FOUND)
+        return MDBX_OK;
+    if (code != MDBX_OK || !decode_account(row, &account))
+        return code != MDBX_OK ? code : CORRUPTED;
+    if (account.has_storage == 0)
+        return MDBX_OK;
+    if ((code = settle()) != MDBX_OK)
+        return code;
+    code = remove_with(SLOTS, address);
     return code != MDBX_OK ? code : remove_with(NODES, std::string(1, '\1').append(hashed_address));
 }
 
@@ -312,7 +512,9 @@ int Writer::put_accounts(const uint8_t* accounts, size_t account_count, const ui
     const auto* account = reinterpret_cast<const AccountRow*>(accounts);
     const auto* slot = reinterpret_cast<const SlotRow*>(slots);
     const SlotRow* const slots_end = slot + slot_count;
-    int code = MDBX_OK;
+    int code = pending_->size_bytes() >= database_->journal_bytes_most ? settle() : MDBX_OK;
+    if (code != MDBX_OK)
+        return code;
     for (size_t i = 0; i < account_count; ++i, ++account) {
         const std::string_view address = text(account->address, 20);
         bool has_storage = false;
@@ -324,7 +526,7 @@ int Writer::put_accounts(const uint8_t* accounts, size_t account_count, const ui
         if (code == MDBX_OK && !decode_account(old, &before))
             return CORRUPTED;
         has_storage = before.has_storage != 0;
-        bool is_touched = account->storage != 0;
+        bool is_touched = account->storage != 0, has_new = false;
         for (; slot != slots_end && slot->account == i; ++slot) {
             is_touched = true;
             if (account->exists == 0)
@@ -335,6 +537,7 @@ int Writer::put_accounts(const uint8_t* accounts, size_t account_count, const ui
             size_t zeros = 0;
             while (zeros < 32 && slot->after[zeros] == 0)
                 ++zeros;
+            has_new |= zeros != 32;
             if ((code = change(SLOTS, {key, 52}, text(slot->after + zeros, 32 - zeros))) != MDBX_OK)
                 return code;
         }
@@ -343,7 +546,9 @@ int Writer::put_accounts(const uint8_t* accounts, size_t account_count, const ui
                 return code;
             continue;
         }
-        if (is_touched && (code = has_slots(address, &has_storage)) != MDBX_OK)
+        if (has_new)
+            has_storage = true;
+        else if (is_touched && (code = has_slots(address, &has_storage)) != MDBX_OK)
             return code;
         const bool has_code = std::memcmp(account->code_hash_after, EMPTY_CODE_HASH, 32) != 0;
         const std::string row = encode_account(account->balance_after, account->nonce_after,
@@ -411,6 +616,8 @@ int Writer::take_back(std::string_view undo_rows) {
             rows.push_back({table, key, value, is_there});
         }))
         return CORRUPTED;
+    if (const int code = settle(); code != MDBX_OK)
+        return code;
     for (size_t i = rows.size(); i-- > 0;) {
         const Row& row = rows[i];
         const int code = row.is_there ? put(row.table, row.key, row.value) : remove(row.table, row.key);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "../core/state/local_source.hpp"
+#include "pending.hpp"
 #include "row_cache.hpp"
 
 namespace evmstore {
@@ -54,14 +56,20 @@ enum Table : uint8_t {
     HASHES,
     TRANSACTIONS,
     UNDO,
+    JOURNAL,
     TABLE_COUNT
 };
 extern const char* const TABLE_NAMES[TABLE_COUNT];
 
+// Whether what a block changes of it goes to the journal first.
+constexpr bool is_journaled(Table table) noexcept { return table == ACCOUNTS || table == SLOTS || table == NODES; }
+
 // An open database. Held by its snapshots and its transaction; closed when the last of them is gone.
 class Database {
 public:
-    explicit Database(size_t cache_bytes) noexcept : cache{cache_bytes} {}
+    // `journal_bytes`: how much may be pending, in memory and in the journal.
+    Database(size_t cache_bytes, size_t journal_bytes)
+        : cache{cache_bytes}, journal_bytes_most{journal_bytes}, pending{std::make_shared<Pending>()} {}
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;
     ~Database();
@@ -74,8 +82,16 @@ public:
     void* env = nullptr;
     uint32_t tables[TABLE_COUNT] = {};
     RowCache cache;  // of accounts and slots
+    const size_t journal_bytes_most;
+
+    // What is in the journal and in no table yet: what a snapshot that is opened under the mutex sees, over the tables.
+    std::mutex mutex;
+    std::shared_ptr<Pending> pending;
+    uint64_t next_in_journal = 0;  // of who writes
 
 private:
+    int load_journal(void* txn);
+
     long process_ = 0;
 };
 
@@ -112,7 +128,9 @@ public:
 
 private:
     friend class Reader;
+    using SortedRows = std::map<std::string_view, std::string_view>;
     explicit Snapshot(std::shared_ptr<Database> database) noexcept : database_{std::move(database)} {}
+    const SortedRows& pending_rows(Table table);
     ~Snapshot();
     void* take_reader(int* code) noexcept;
     void give_back(void* reader) noexcept;
@@ -120,9 +138,11 @@ private:
     static constexpr unsigned READERS_MOST = 64;
 
     std::shared_ptr<Database> database_;
+    std::shared_ptr<Pending> pending_;
     std::atomic<uint32_t> references_{1};
-    std::atomic<void*> readers_[READERS_MOST] = {};  // that nobody uses
-    std::mutex mutex_;                               // over the next three
+    std::atomic<void*> readers_[READERS_MOST] = {};    // that nobody uses
+    std::mutex mutex_;                                 // over the next four
+    std::unique_ptr<SortedRows> sorted_[TABLE_COUNT];  // pending rows, for scans
     unsigned reader_count_ = 0;
     bool is_newest_ = true;  // as far as is known: another reader would have its age
     char fault_[256] = {};
@@ -132,6 +152,8 @@ private:
 };
 
 // The transaction that writes. What it changes of the state is noted in `undo`, row by row.
+// A block's changes go to the journal and to Pending; once there is enough of them, or where rows are taken back or cleared, all that
+// is pending is written to the tables (`settle`), and what the transaction changes from then on as well.
 class Writer {
 public:
     explicit Writer(std::shared_ptr<Database> database) noexcept : database_{std::move(database)} {}
@@ -153,21 +175,31 @@ public:
     int put_nodes(std::string_view rows);  // trie_rows.hpp
     int clear_storage(std::string_view address, std::string_view hashed_address);
     int take_back(std::string_view undo);
+    int settle();
 
     std::string undo;
 
 private:
+    int change_later(Table table, std::string_view key, std::string_view value);
+    int settle_for(Table table) { return is_journaled(table) && !is_settled_ ? settle() : MDBX_OK; }
+    int write_journal();
+    int has_slots_later(std::string_view address, bool* out);
     int change(Table table, std::string_view key, std::string_view value);  // "": no row
     int remove_with(Table table, std::string_view prefix);
     int has_slots(std::string_view address, bool* out);
-    void note(Table table, std::string_view key, bool is_there, std::string_view value);
+    static void note(std::string* rows, Table table, std::string_view key, bool is_there, std::string_view value);
     int cursor_of(Table table, void** out);  // the transaction's, kept until it ends
     void close_cursors() noexcept;
+    void forget() noexcept;
 
     std::shared_ptr<Database> database_;
     void* txn_ = nullptr;
     void* cursors_[TABLE_COUNT] = {};
     std::vector<std::string> changed_;  // keys of accounts and slots
+    std::shared_ptr<Pending> pending_;
+    uint64_t age_ = 0;
+    std::string journal_;  // rows of this block
+    bool is_settled_ = false;
 };
 
 // An account's row: flags (1: code, 2: storage), size and bytes of nonce and of balance, big-endian, and the code's hash if it has one.

@@ -45,7 +45,11 @@ private:
 Snapshot* Snapshot::open(const std::shared_ptr<Database>& database, int* code) {
     auto* snapshot = new Snapshot(database);
     void* txn = nullptr;
-    *code = mdbx.mdbx_txn_begin_ex(database->env, nullptr, READ_ONLY, &txn, nullptr);
+    {
+        const std::lock_guard<std::mutex> guard{database->mutex};
+        *code = mdbx.mdbx_txn_begin_ex(database->env, nullptr, READ_ONLY, &txn, nullptr);
+        snapshot->pending_ = database->pending;
+    }
     if (*code != MDBX_OK) {
         snapshot->release();
         return nullptr;
@@ -118,6 +122,8 @@ int Snapshot::get(Table table, std::string_view key, std::string_view* out) noex
     const Reader reader{this};
     if (reader.get() == nullptr)
         return reader.code;
+    if (is_journaled(table) && pending_->find(table, key, age_, out))
+        return out->empty() ? MDBX_NOT_FOUND : MDBX_OK;
     const MdbxBytes name{key.data(), key.size()};
     MdbxBytes data{};
     const int code = mdbx.mdbx_get(reader.get(), database_->tables[table], &name, &data);
@@ -153,8 +159,20 @@ int Snapshot::entries(Table table, uint64_t* out) noexcept {
     return code;
 }
 
+const Snapshot::SortedRows& Snapshot::pending_rows(Table table) {
+    const std::lock_guard<std::mutex> guard{mutex_};
+    if (sorted_[table] == nullptr) {
+        auto rows = std::make_unique<SortedRows>();
+        if (is_journaled(table))
+            pending_->for_each(table, age_, [&](std::string_view key, std::string_view value) { rows->emplace(key, value); });
+        sorted_[table] = std::move(rows);
+    }
+    return *sorted_[table];
+}
+
 int Snapshot::scan(Table table, std::string from, const std::function<bool(std::string_view, std::string_view)>& visit) {
     constexpr int SET_RANGE = 17, FIRST = 0, NEXT = 8;
+    const SortedRows& pending = pending_rows(table);
     const Reader reader{this};
     if (reader.get() == nullptr)
         return reader.code;
@@ -162,12 +180,22 @@ int Snapshot::scan(Table table, std::string from, const std::function<bool(std::
     int code = mdbx.mdbx_cursor_open(reader.get(), database_->tables[table], &cursor);
     if (code != MDBX_OK)
         return code;
+    auto newer = pending.lower_bound(from);
     MdbxBytes name{from.data(), from.size()};
     MdbxBytes data{};
-    for (code = mdbx.mdbx_cursor_get(cursor, &name, &data, from.empty() ? FIRST : SET_RANGE); code == MDBX_OK;
-         code = mdbx.mdbx_cursor_get(cursor, &name, &data, NEXT))
-        if (!visit({static_cast<const char*>(name.data), name.size}, {static_cast<const char*>(data.data), data.size}))
+    code = mdbx.mdbx_cursor_get(cursor, &name, &data, from.empty() ? FIRST : SET_RANGE);
+    while (code == MDBX_OK || (code == MDBX_NOT_FOUND && newer != pending.end())) {
+        const std::string_view key = code == MDBX_OK ? std::string_view{static_cast<const char*>(name.data), name.size} : "";
+        const bool is_newer = newer != pending.end() && (code != MDBX_OK || newer->first <= key);
+        const bool is_same = is_newer && code == MDBX_OK && newer->first == key;
+        if (is_newer ? !newer->second.empty() && !visit(newer->first, newer->second)
+                     : !visit(key, {static_cast<const char*>(data.data), data.size}))
             break;
+        if (is_newer)
+            ++newer;
+        if (!is_newer || is_same)
+            code = mdbx.mdbx_cursor_get(cursor, &name, &data, NEXT);
+    }
     mdbx.mdbx_cursor_close(cursor);
     return code == MDBX_NOT_FOUND ? MDBX_OK : code;
 }
