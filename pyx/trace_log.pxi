@@ -99,6 +99,11 @@ cdef class TraceLog(BaseTracer):
             raise IndexError(f"bytes {begin} to {begin + size} of {self.rows.data.size()}")
         return bytes_of(self.rows.data.data() + begin, size)
 
+    def memories(self):
+        """The memories that steps have kept, one after the other."""
+        self.check_idle()
+        return bytes_of(self.rows.memories.data(), self.rows.memories.size())
+
     @property
     def steps_left_out(self):
         """Steps beyond `limit`."""

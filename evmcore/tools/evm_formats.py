@@ -53,6 +53,13 @@ def _name(step: Step) -> str:
     return "DIFFICULTY" if step.name == "PREVRANDAO" else step.name
 
 
+def is_late(step: Step) -> bool:
+    """Whether go-ethereum finds the fault only when the instruction runs."""
+    if step.error == "static mode violation":
+        return step.name.startswith("LOG") or step.name == "TSTORE"
+    return step.error in _LATE
+
+
 class StructTrace(Tracer):
     """A paragraph an instruction: its price, the stack from its top, memory and the storage seen so far."""
 
@@ -67,7 +74,7 @@ class StructTrace(Tracer):
         step = as_geth_prices(step)
         assert step.stack is not None
         lines = [f"{_name(step):<16}pc={step.pc:08d} gas={step.gas} cost={step.gas_cost}"]
-        if step.error is not None and step.error not in _LATE:
+        if step.error is not None and not is_late(step):
             lines[0] += f" ERROR: {geth_error(step.error, step)}"
         if step.stack and self.shows_stack:
             lines += ["Stack:", *(f"{i:08d}  {hex(word)}" for i, word in enumerate(reversed(step.stack)))]
@@ -114,8 +121,9 @@ class MarkdownTrace(Tracer):
         )
         if step.error is not None:
             text = geth_error(step.error, step)
-            is_late = step.error in _LATE
-            self.stream.write(f"\nError: at pc={step.pc}, op={step.op}: {text}\n" if is_late else f"Error: {text}\n")
+            self.stream.write(
+                f"\nError: at pc={step.pc}, op={step.op}: {text}\n" if is_late(step) else f"Error: {text}\n"
+            )
 
     def on_exit(self, end: CallEnd) -> None:
         if end.depth != 1:

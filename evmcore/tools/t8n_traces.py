@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .._core import OPCODES, TraceLog
+from ..errors import UnusableInput
 from ..tracing import Eip3155
 from ..transition import faults
 from ..transition.faults import TransitionFault
@@ -15,7 +17,8 @@ from .geth import Given, Outputs
 
 if TYPE_CHECKING:
     from .._core import Transaction
-    from ..receipt import Receipt
+    from ..executed import Execution
+    from ..traces.answers import Answer
 
 _NAMES = {opcode.number: opcode.name for opcode in OPCODES}
 
@@ -35,19 +38,39 @@ class Traces:
                 faults.CONFIG,
                 "trace.tracer: JavaScript tracers are not supported; name a native one, such as callTracer",
             )
-        raise TransitionFault(faults.CONFIG, f"trace.tracer: {self.tracer!r} is not a tracer that evmcore has")
+        try:
+            self.config = json.loads(given["trace.jsonconfig"] or "{}")
+        except ValueError as error:
+            raise TransitionFault(faults.JSON, f"trace.jsonconfig: not JSON: {error}") from None
+        self._answer()
+
+    def _answer(self) -> Answer:
+        from ..traces.answers import answer_of
+
+        try:
+            return answer_of(self.tracer, self.config)
+        except UnusableInput as error:
+            raise TransitionFault(faults.CONFIG, f"trace.tracer: {error}") from None
 
     @property
     def is_wanted(self) -> bool:
         """Whether anything is to be traced."""
         return bool(self.given["trace"] or self.tracer or self.counted)
 
-    def start(self, index: int, transaction: Transaction) -> tuple[Any, Callable[[Receipt | None], None]]:
+    def start(self, index: int, transaction: Transaction) -> tuple[Any, Callable[[Execution | None], None]]:
         """The tracer of a transaction, and what is done when it was executed."""
         name = f"trace-{index}-0x{transaction.hash.hex()}"
+        if self.tracer:
+            answer = self._answer()
+
+            def write(execution: Execution | None) -> None:
+                value = None if execution is None else answer.result(execution)
+                self.outputs.write(f"{name}.json", json.dumps(value).encode())
+
+            return answer.trace, write
         if self.counted:
             log = TraceLog(counts=True, data=False)
-            return log, lambda receipt: self._count(log)
+            return log, lambda execution: self._count(log)
         stream = io.BytesIO()
         tracer = Eip3155(
             stream,
@@ -57,7 +80,7 @@ class Traces:
             geth=True,
             frames=self.given["trace.callframes"],
         )
-        return tracer, lambda receipt: self.outputs.write(f"{name}.jsonl", stream.getvalue())
+        return tracer, lambda execution: self.outputs.write(f"{name}.jsonl", stream.getvalue())
 
     def finish(self) -> None:
         """Write the counts of instructions."""

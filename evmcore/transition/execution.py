@@ -13,6 +13,7 @@ from ..chain.dao import apply_dao_fork
 from ..chain.genesis import read_alloc
 from ..chain.schedule import BlobLimits, Schedule, network_schedule, rules_of
 from ..errors import InvalidBlock, InvalidTransaction, MissingBlockHash, UnusableInput
+from ..executed import Execution
 from ..header import Header
 from ..hexadecimal import to_hex
 from ..pieces import Piece
@@ -29,7 +30,7 @@ __all__ = ["Transition", "transition"]
 BLOCK_HASH = bytes.fromhex("1337") + bytes(30)
 
 # Told of the place among those included and the transaction; gives a tracer, or None, and what is done when it has been executed.
-StartTrace = Callable[[int, Transaction], tuple[Any, Callable[[Receipt | None], None]]]
+StartTrace = Callable[[int, Transaction], tuple[Any, Callable[[Execution | None], None]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,15 +148,16 @@ class _Transition:
         piece = Piece.after(self.last, len(self.included) + 1)
         block = Block(self.header, (*self.included, transaction))
         tracer, ended = (None, None) if start_trace is None else start_trace(len(self.included), transaction)
-        receipt = None
+        before = self.state if ended is None else self.state.copy()
         try:
             self.last = execute_block(block, self.state, piece=piece, workers=1, tracer=tracer)
-            [receipt] = self.last.receipts
         except InvalidTransaction as error:
-            return rejection_text(error, transaction)
-        finally:
             if ended is not None:
-                ended(receipt)
+                ended(None)
+            return rejection_text(error, transaction)
+        [receipt] = self.last.receipts
+        if ended is not None:
+            ended(Execution(transaction, self.header, before, self.state, receipt, len(self.included)))
         self.included.append(transaction)
         self.receipts.append(receipt)
         return None

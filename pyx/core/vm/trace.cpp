@@ -127,6 +127,9 @@ const char* geth_text(Status status) noexcept {
     }
 }
 
+// Of the instructions that a static call may not have: these find out when they run, the others when they are priced.
+bool is_without_price_check(uint8_t op) noexcept { return (op >= OP_LOG0 && op <= OP_LOG4) || op == OP_TSTORE; }
+
 template <class Text>
 void put_error(Text* text, Status status, bool is_as_geth, const TraceStep* step) noexcept {
     if (is_as_geth && (status == Status::UNDEFINED_INSTRUCTION || status == Status::INVALID_INSTRUCTION) && step != nullptr) {
@@ -142,6 +145,8 @@ void put_error(Text* text, Status status, bool is_as_geth, const TraceStep* step
         put(text, ")");
         return;
     }
+    if (is_as_geth && status == Status::STATIC_MODE_VIOLATION && step != nullptr && !is_without_price_check(step->op))
+        put(text, "out of gas: ");
     const char* words = is_as_geth ? geth_text(status) : nullptr;
     put(text, words != nullptr ? words : text_of(status));
 }
@@ -149,7 +154,7 @@ void put_error(Text* text, Status status, bool is_as_geth, const TraceStep* step
 // How many items of the stack an instruction has taken when its fault shows.
 size_t items_taken(uint8_t op, Status status) noexcept {
     if (status == Status::STATIC_MODE_VIOLATION)
-        return op == OP_CALL ? 7 : 0;
+        return 0;
     return op == OP_REVERT || op == OP_JUMPI ? 2 : op == OP_JUMP ? 1 : op == OP_RETURNDATACOPY ? 3 : 0;
 }
 
@@ -175,10 +180,11 @@ bool is_selfdestruct(const Frame& frame, Status status) noexcept {
     return status == Status::SUCCESS && frame.code_size != 0 && *frame.pc == OP_SELFDESTRUCT;
 }
 
-bool is_found_late(Status status) noexcept {
+bool is_found_late(Status status, uint8_t op) noexcept {
+    if (status == Status::STATIC_MODE_VIOLATION)
+        return is_without_price_check(op);
     return status == Status::REVERT || status == Status::UNDEFINED_INSTRUCTION || status == Status::INVALID_INSTRUCTION ||
-           status == Status::BAD_JUMP_DESTINATION || status == Status::STATIC_MODE_VIOLATION ||
-           status == Status::RETURN_DATA_OUT_OF_BOUNDS;
+           status == Status::BAD_JUMP_DESTINATION || status == Status::RETURN_DATA_OUT_OF_BOUNDS;
 }
 
 const char* opcode_name(uint8_t op) noexcept { return opcode_names[op]; }
@@ -318,7 +324,7 @@ bool Eip3155Lines::enter(void* context, const TraceEnter& enter) noexcept {
     Text lines{&self->text};
     Text* const text = &lines;
     put(text, "{\"from\":\"0x");
-    put_bytes(text, {enter.caller.bytes, 20});
+    put_bytes(text, {(enter.op == OP_DELEGATECALL ? enter.self : enter.caller).bytes, 20});
     put(text, "\",\"to\":\"0x");
     put_bytes(text, {enter.code_address.bytes, 20});
     if (!enter.input.empty()) {
@@ -402,7 +408,7 @@ bool Eip3155Lines::step(void* context, const TraceStep& step) noexcept {
     Text lines{&self->text};
     const bool is_failed = is_failure(step.status);
     self->error_.clear();
-    const bool is_told_twice = self->is_as_geth && is_found_late(step.status);
+    const bool is_told_twice = self->is_as_geth && is_found_late(step.status, step.op);
     self->put_step(&lines, step, step.stack.size(), is_failed && !is_told_twice, false, &self->error_);
     if (is_told_twice) {
         const size_t taken = items_taken(step.op, step.status);

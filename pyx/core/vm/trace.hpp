@@ -105,7 +105,7 @@ int64_t handed_on(const Frame& frame, uint8_t op, Status status) noexcept;
 // Whether the frame has just ended by SELFDESTRUCT; `Machine::selfdestruct` then says what it sent to whom.
 bool is_selfdestruct(const Frame& frame, Status status) noexcept;
 // Whether go-ethereum finds the fault only when the instruction runs, after it has shown it: then it shows it once more.
-bool is_found_late(Status status) noexcept;
+bool is_found_late(Status status, uint8_t op) noexcept;
 
 // Steps as EIP-3155 lines. They gather in `text`; `flush` takes them away now and then, and the owner at the end.
 //

@@ -19,11 +19,12 @@ Tracer* TraceLog::tracer() noexcept {
 }
 
 void TraceLog::clear() noexcept {
-    calls.release();
-    steps.release();
-    logs.release();
-    words.release();
-    data.release();
+    calls.clear();
+    steps.clear();
+    logs.clear();
+    words.clear();
+    data.clear();
+    memories.clear();
     open_.clear();
     std::memset(counts, 0, sizeof counts);
     steps_left_out = 0;
@@ -52,10 +53,8 @@ bool TraceLog::step(void* context, Frame* frame) noexcept {
         return self->run_out();
     const auto stack_size = static_cast<size_t>(frame->stack_top + 1 - frame->stack_base);
     const size_t kept = stack_size < self->stack_most ? stack_size : self->stack_most;
+    *row = {};
     row->gas = frame->gas;
-    row->gas_cost = row->refund = 0;
-    row->stack_begin = self->words.size();
-    row->memory_begin = self->data.size();
     row->pc = static_cast<uint32_t>(frame->pc - frame->code);
     row->call = self->open_.back().row;
     row->memory_size = static_cast<uint32_t>(frame->memory_size);
@@ -64,9 +63,8 @@ bool TraceLog::step(void* context, Frame* frame) noexcept {
     row->depth = static_cast<uint16_t>(frame->depth + 1);
     row->op = op;
     row->status = static_cast<uint8_t>(Status::RUNNING);
-    std::memset(row->padding, 0, sizeof row->padding);
     if (!self->words.append(frame->stack_top + 1 - kept, kept) ||
-        (self->wants_memory && !self->data.append(frame->memory, frame->memory_size))) {
+        (self->wants_memory && !self->memories.append(frame->memory, frame->memory_size))) {
         self->steps.pop_back();
         return self->run_out();
     }
@@ -89,6 +87,11 @@ bool TraceLog::leave(void* context, Frame* frame, Status status) noexcept {
         self->close(*frame, status);
     if (!self->take_logs(*frame->machine))
         return self->run_out();
+    if (frame->code_size != 0) {
+        CallRow& own = self->calls[self->open_.back().row];
+        own.last_op = *frame->pc;
+        own.last_stack = static_cast<uint16_t>(frame->stack_top + 1 - frame->stack_base);
+    }
     if (!is_selfdestruct(*frame, status))
         return true;
     const Selfdestruct& sent = frame->machine->selfdestruct;

@@ -23,15 +23,16 @@ struct CallRow {
     uint8_t status;            // a Status; RUNNING where the run was stopped before the end
     uint8_t is_static;
     uint8_t is_precompile;
-    uint8_t padding[6];
+    uint16_t last_stack;  // items on the stack when its frame ended
+    uint8_t last_op;      // by this instruction
+    uint8_t padding[3];
 };
 static_assert(sizeof(CallRow) == 160);
 
-// An instruction, as things were before it ran.
+// An instruction, as things were before it ran. What is kept of stacks lies in TraceLog::words, one step's after the other's, the top last;
+// memories in TraceLog::memories likewise.
 struct StepRow {
     int64_t gas, gas_cost, refund;  // as TraceStep has them
-    uint64_t stack_begin;           // of what is kept of the stack, in TraceLog::words; the top is the last
-    uint64_t memory_begin;          // of a copy of the memory, in TraceLog::data, if it was wanted
     uint32_t pc;
     uint32_t call;         // row of the call whose frame it is
     uint32_t memory_size;  // bytes
@@ -40,9 +41,9 @@ struct StepRow {
     uint16_t depth;
     uint8_t op;
     uint8_t status;  // RUNNING, or how its frame ended with it: SUCCESS, REVERT, a HALT
-    uint8_t padding[4];
+    uint32_t padding;
 };
-static_assert(sizeof(StepRow) == 64);
+static_assert(sizeof(StepRow) == 48);
 
 // Whose log it is: in the order of the receipts' logs.
 struct LogRow {
@@ -69,7 +70,8 @@ public:
     Vector<StepRow> steps;
     Vector<LogRow> logs;
     Vector<u256> words;
-    Bytes data;
+    Bytes data;      // of calls
+    Bytes memories;  // of steps
     uint64_t counts[256] = {};
     uint64_t steps_left_out = 0;
     bool is_out_of_memory = false;  // it has stopped the run for that
@@ -79,7 +81,7 @@ public:
     TraceLog& operator=(const TraceLog&) = delete;
 
     Tracer* tracer() noexcept;
-    void clear() noexcept;  // and gives the memory back
+    void clear() noexcept;  // keeps the memory for the next run
 
 private:
     static bool step(void* context, Frame* frame) noexcept;

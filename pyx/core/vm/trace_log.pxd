@@ -28,6 +28,7 @@ cdef extern from "core/vm/trace_log.hpp" namespace "evmcore" nogil:
         Vector[LogRow] logs
         Vector[u256] words
         Bytes data
+        Bytes memories
         uint64_t counts[256]
         uint64_t steps_left_out
         cbool is_out_of_memory
