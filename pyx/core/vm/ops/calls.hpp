@@ -25,6 +25,27 @@ inline Status refuse(Frame& f, int64_t gas_back, Tell refusal) noexcept {
     return refuse(f, gas_back);
 }
 
+template <CallKind KIND>
+inline Refusal refused_call(const Frame& f, const JournalAccount& callee, const u256& value, ByteView input) noexcept {
+    constexpr bool is_callees = KIND == CallKind::CALL || KIND == CallKind::STATICCALL;
+    return {f.depth + 1 > parameter::call_depth_limit ? Status::CALL_DEPTH_EXCEEDED : Status::INSUFFICIENT_BALANCE,
+            f.machine->request.gas,
+            is_callees ? callee.address : f.self->address,
+            callee.address,
+            KIND == CallKind::DELEGATECALL ? f.value : value,
+            input,
+            f.is_static || KIND == CallKind::STATICCALL};
+}
+
+template <bool HAS_SALT>
+inline Refusal refused_creation(const Frame& f, uint64_t nonce, const u256& value, const u256& salt, ByteView code) noexcept {
+    const Address address = HAS_SALT ? create2_address(f.self->address, salt, code) : create_address(f.self->address, nonce);
+    const Status status = f.depth + 1 > parameter::call_depth_limit   ? Status::CALL_DEPTH_EXCEEDED
+                          : f.machine->journal.can_pay(f.self, value) ? Status::NONCE_OVERFLOW
+                                                                      : Status::INSUFFICIENT_BALANCE;
+    return {status, f.machine->rules->keeps_one_64th ? f.gas - f.gas / 64 : f.gas, address, address, value, code, false};
+}
+
 // Follows a delegation once and charges for the account behind it (EIP-7702). False: `status` says why.
 inline bool follow_delegation(Frame& f, Request& request, Status* status) noexcept {
     Machine& m = *f.machine;
@@ -108,16 +129,8 @@ inline Status call_(Frame& f) noexcept {
     if (has_value)
         request.gas += parameter::call_stipend_gas;
     if (f.depth + 1 > parameter::call_depth_limit || (has_value && !journal.can_pay(f.self, value)))
-        return refuse(f, request.gas, [&] {
-            return Refusal{
-                f.depth + 1 > parameter::call_depth_limit ? Status::CALL_DEPTH_EXCEEDED : Status::INSUFFICIENT_BALANCE,
-                request.gas,
-                KIND == CallKind::CALL || KIND == CallKind::STATICCALL ? callee->address : f.self->address,
-                callee->address,
-                KIND == CallKind::DELEGATECALL ? f.value : value,
-                {f.memory + input_begin, input_count},
-                f.is_static || KIND == CallKind::STATICCALL};
-        });
+        return refuse(f, request.gas,
+                      [&] { return refused_call<KIND>(f, *callee, value, {f.memory + input_begin, input_count}); });
     if (!rules.has_delegation && request.code != nullptr && !journal.need_bytes(callee, request.code))
         return journal.failure;
 
@@ -158,22 +171,8 @@ inline Status create_(Frame& f) noexcept {
         return Status::OUT_OF_GAS;
 
     const uint64_t nonce = journal.read_nonce(f.self);
-    const bool is_too_deep = f.depth + 1 > parameter::call_depth_limit;
-    if (is_too_deep || nonce == UINT64_MAX || !journal.can_pay(f.self, value))
-        return refuse(f, 0, [&] {
-            const ByteView code{f.memory + begin, count};
-            const Address address =
-                HAS_SALT ? create2_address(f.self->address, salt, code) : create_address(f.self->address, nonce);
-            return Refusal{is_too_deep                      ? Status::CALL_DEPTH_EXCEEDED
-                           : journal.can_pay(f.self, value) ? Status::NONCE_OVERFLOW
-                                                            : Status::INSUFFICIENT_BALANCE,
-                           rules.keeps_one_64th ? f.gas - f.gas / 64 : f.gas,
-                           address,
-                           address,
-                           value,
-                           code,
-                           false};
-        });
+    if (f.depth + 1 > parameter::call_depth_limit || nonce == UINT64_MAX || !journal.can_pay(f.self, value))
+        return refuse(f, 0, [&] { return refused_creation<HAS_SALT>(f, nonce, value, salt, {f.memory + begin, count}); });
 
     Request& request = m.request;
     request.input = ByteView{f.memory + begin, count};

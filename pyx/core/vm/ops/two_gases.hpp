@@ -105,16 +105,8 @@ inline Status value_call(Frame& f) noexcept {
         request.gas += parameter::call_stipend_gas;
     if (f.depth + 1 > parameter::call_depth_limit || (has_value && !journal.can_pay(f.self, value))) {
         join_state_gas(m, f, Status::INSUFFICIENT_BALANCE);
-        return refuse(f, request.gas, [&] {
-            return Refusal{
-                f.depth + 1 > parameter::call_depth_limit ? Status::CALL_DEPTH_EXCEEDED : Status::INSUFFICIENT_BALANCE,
-                request.gas,
-                KIND == CallKind::CALL ? callee->address : f.self->address,
-                callee->address,
-                value,
-                {f.memory + input_begin, input_count},
-                f.is_static};
-        });
+        return refuse(f, request.gas,
+                      [&] { return refused_call<KIND>(f, *callee, value, {f.memory + input_begin, input_count}); });
     }
 
     request.is_create = false;
@@ -151,22 +143,8 @@ inline Status creation(Frame& f) noexcept {
     if (!f.charge(word_gas * static_cast<int64_t>(words_of(count))))
         return Status::OUT_OF_GAS;
     const uint64_t nonce = journal.read_nonce(f.self);
-    const bool is_too_deep = f.depth + 1 > parameter::call_depth_limit;
-    if (is_too_deep || nonce == UINT64_MAX || !journal.can_pay(f.self, value))
-        return refuse(f, 0, [&] {
-            const ByteView code{f.memory + begin, count};
-            const Address address =
-                HAS_SALT ? create2_address(f.self->address, salt, code) : create_address(f.self->address, nonce);
-            return Refusal{is_too_deep                      ? Status::CALL_DEPTH_EXCEEDED
-                           : journal.can_pay(f.self, value) ? Status::NONCE_OVERFLOW
-                                                            : Status::INSUFFICIENT_BALANCE,
-                           f.gas - f.gas / 64,
-                           address,
-                           address,
-                           value,
-                           code,
-                           false};
-        });
+    if (f.depth + 1 > parameter::call_depth_limit || nonce == UINT64_MAX || !journal.can_pay(f.self, value))
+        return refuse(f, 0, [&] { return refused_creation<HAS_SALT>(f, nonce, value, salt, {f.memory + begin, count}); });
 
     Request& request = m.request;
     request.input = ByteView{f.memory + begin, count};
