@@ -62,6 +62,7 @@ from .errors import (
 from .pieces import Piece, join_pieces
 from .proofs import AccountProof, StorageProof, verify_proof
 from .ranges import replay_range
+from .simulation import Simulations, simulate_many
 from .tracing import Tracer
 from .types import (
     Account,
@@ -123,6 +124,7 @@ __all__ = [
     "PrecompileUnavailable",
     "Receipt",
     "ResourceLimit",
+    "Simulations",
     "Skipped",
     "State",
     "StateDiffers",
@@ -152,6 +154,7 @@ __all__ = [
     "replay_range",
     "run",
     "set_code_cache_limit",
+    "simulate_many",
     "to_address",
     "transact",
     "verify_proof",

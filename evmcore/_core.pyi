@@ -481,6 +481,15 @@ def message(
     checks: Mapping[str, bool] | None = None,
     tracer: _Tracer | None = None,
 ) -> CallResult: ...
+def _simulate(
+    state: State,
+    header: Header,
+    bundles: Iterable[Any],
+    is_bundled: bool,
+    workers: int | None,
+    balances: Iterable[bytes],
+    slots: Iterable[tuple[bytes, int]],
+) -> tuple[bytes, bytes, bytes]: ...
 def run(
     code: _Data,
     data: _Data = b"",

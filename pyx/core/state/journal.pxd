@@ -12,6 +12,8 @@ cdef extern from "core/state/journal.hpp" namespace "evmcore" nogil:
         Address address
         cbool exists
         cbool is_touched
+        cbool is_destroyed
+        cbool has_blind_credit
         cbool has_delegated
         uint8_t reads
         uint64_t nonce
@@ -37,6 +39,7 @@ cdef extern from "core/state/journal.hpp" namespace "evmcore" nogil:
         JournalAccount* peek(const Address&)
         JournalAccount* account(const Address&)
         JournalSlot* peek_slot(JournalAccount*, const u256&)
+        JournalSlot* slot(JournalAccount*, const u256&)
         cbool warm(JournalAccount*)
         cbool warm_slot "warm"(JournalSlot*)
         cbool can_pay(JournalAccount*, const u256&)

@@ -153,7 +153,7 @@ void put_error(Text* text, Status status, bool is_as_geth, const TraceStep* step
 
 // How many items of the stack an instruction has taken when its fault shows.
 size_t items_taken(uint8_t op, Status status) noexcept {
-    if (status == Status::STATIC_MODE_VIOLATION)
+    if (status == Status::STATIC_MODE_VIOLATION || status == Status::UNDEFINED_INSTRUCTION)
         return 0;
     return op == OP_REVERT || op == OP_JUMPI ? 2 : op == OP_JUMP ? 1 : op == OP_RETURNDATACOPY ? 3 : 0;
 }
