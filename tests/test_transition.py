@@ -9,6 +9,7 @@ import pytest
 
 from evmcore import Block, Header, Transaction, assemble, keccak256
 from evmcore.__main__ import main
+from evmcore._core import SYSTEM_ADDRESSES
 from evmcore.errors import EvmError
 from evmcore.transition import Environment, TransitionFault, transition
 
@@ -147,6 +148,19 @@ def test_a_receipt_before_byzantium_has_its_root():
     [first, second] = transition(RICH, env, [payment(), payment(nonce="0x1")], fork="Homestead").result["receipts"]
     assert len(first["root"]) == len(second["root"]) == 66
     assert first["root"] != second["root"]
+
+
+def test_a_block_has_its_access_list_from_amsterdam_on():
+    contracts = {
+        "0x" + address.hex(): {"code": "0x00", "nonce": "0x1"}
+        for name, address in SYSTEM_ADDRESSES.items()
+        if name.endswith("contract")
+    }
+    done = made({"slotNumber": "0x5"}, [payment(gas="0xf4240")], contracts, fork="Amsterdam")
+    encoded = bytes.fromhex(done.result["blockAccessList"][2:])
+    assert done.result["blockAccessListHash"] == "0x" + keccak256(encoded).hex()
+    assert bytes.fromhex(FRIEND[2:]) in encoded
+    assert "blockAccessList" not in made().result
 
 
 def test_an_unsigned_transaction_without_a_key_is_rejected():
@@ -341,7 +355,10 @@ def test_run_takes_a_program_as_its_argument(command, tmp_path):
     assert "|    2  |       STOP  |    0 |" in command("run", "--trace", "--trace.format=md", "6040")[2]
     dumped = json.loads(command("run", "--dump", "--trace", "6040")[1])
     assert dumped["accounts"]["0x0000000000000000000000007265636569766572"]["code"] == "0x6040"
-    assert command("run", "--dump", "6001600055")[0] == 2
+    written = json.loads(command("run", "--dump", "--trace", "6001600055")[1])["accounts"]
+    assert list(written["0x0000000000000000000000007265636569766572"]["storage"].values()) == ["01"]
+    made = json.loads(command("run", "--dump", "--trace", "--create", "600160005360016000f3")[1])["accounts"]
+    assert sorted((account["nonce"], account.get("code", "")) for account in made.values()) == [(1, ""), (1, "0x01")]
     assert command("run", "--trace", "--trace.format=xml", "00")[0] == 2
 
 

@@ -6,19 +6,14 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._core import NEWEST_FORK
-from ..errors import UnusableInput
 from ..hexadecimal import to_hex
 from ..receipt import CallResult
 from . import evm
 from .geth import Flag, Given, parse
 from .output import EXIT_OK, fork, gas, hex_bytes, positive, print_json, say
-
-if TYPE_CHECKING:
-    from .._core import State
-    from ..header import Header
 
 SUMMARY = "run a bare program"
 DESCRIPTION = """\
@@ -90,7 +85,7 @@ def geth_main(words: Sequence[str]) -> int | None:
 
 
 def _run_as_geth(given: Given) -> int:
-    from .._core import State, call
+    from .._core import State, message
     from ..header import Header
     from ..hexadecimal import data, to_address
 
@@ -111,7 +106,7 @@ def _run_as_geth(given: Given) -> int:
         state, header = State(), Header(gas_limit=limit, base_fee_per_gas=0, fork=NEWEST_FORK, chain_id=1337)
     if code and not given["create"]:
         state.set_code(receiver, code)
-    message: dict[str, Any] = {
+    given_message: dict[str, Any] = {
         "sender": sender,
         "to": None if given["create"] else receiver,
         "data": code + given_input if given["create"] else given_input,
@@ -120,9 +115,8 @@ def _run_as_geth(given: Given) -> int:
         "gas_price": price,
     }
     tracer = evm.tracer_of(given, sys.stderr)
-    result = call(state, header, **message, tracer=tracer)
+    result = message(state, header, **given_message, tracer=tracer)
     if given["dump"]:
-        _check_unchanged(state, header, message)
         say(json.dumps(evm.state_dump(state), indent=4))
     if (given["bench"] or given["statdump"]) and sys.stderr is not None:
         stats = (
@@ -139,21 +133,6 @@ def _run_as_geth(given: Given) -> int:
 
             say(f" error: {geth_error(result.outcome.lower().replace('_', ' '))}")
     return EXIT_OK
-
-
-_WRITERS = ("SSTORE", "CREATE", "CREATE2", "SELFDESTRUCT")
-
-
-def _check_unchanged(state: State, header: Header, message: dict[str, Any]) -> None:
-    """A call keeps nothing: what is dumped is the state before, so the program may not have changed it."""
-    from .._core import OPCODES, TraceLog, call
-
-    log = TraceLog(counts=True, data=False)
-    call(state, header, **message, tracer=log)
-    counts = log.opcode_counts()
-    done = [row.name for row in OPCODES if row.name in _WRITERS and counts[row.number]]
-    if done or message["value"] or message["to"] is None:
-        raise UnusableInput(f"dump: the state after {done[0] if done else 'a transfer or creation'} is not kept")
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -14,9 +14,9 @@ from ..chain.genesis import read_alloc
 from ..chain.schedule import BlobLimits, Schedule, network_schedule, rules_of
 from ..errors import InvalidBlock, InvalidTransaction, MissingBlockHash, UnusableInput
 from ..executed import Execution
-from ..header import Header
+from ..header import LATER_FIELDS, Header
 from ..hexadecimal import to_hex
-from ..pieces import Piece
+from ..pieces import Piece, join_pieces
 from ..receipt import Account, Receipt
 from . import faults
 from .environment import Environment
@@ -124,11 +124,13 @@ class _Transition:
         self.receipts: list[Receipt] = []
         self.rejected: list[dict[str, Any]] = []
         self.last: BlockResult | None = None
+        self.results: list[BlockResult] = []
 
     def run(self, candidates: Sequence[Candidate], reward: int, start_trace: StartTrace | None) -> Transition:
         if self.schedule.dao_block == self.header.number:
             apply_dao_fork(self.state)
         self.last = execute_block(Block(self.header), self.state, piece=Piece(0, 0, begins=True), workers=1)
+        self.results.append(self.last)
         for index, candidate in enumerate(candidates):
             error = candidate.error
             if candidate.transaction is not None and error is None:
@@ -155,6 +157,7 @@ class _Transition:
             if ended is not None:
                 ended(None)
             return rejection_text(error, transaction)
+        self.results.append(self.last)
         [receipt] = self.last.receipts
         if ended is not None:
             ended(Execution(transaction, self.header, before, self.state, receipt, len(self.included)))
@@ -192,7 +195,9 @@ class _Transition:
         if not rules_of(self.header.fork).is_proof_of_stake:
             return None
         block = Block(self.header, tuple(self.included), (), self.env.withdrawals)
-        return execute_block(block, self.state, piece=Piece.after(self.last, len(self.included), ends=True), workers=1)
+        end = execute_block(block, self.state, piece=Piece.after(self.last, len(self.included), ends=True), workers=1)
+        self.results.append(end)
+        return end
 
     # ---------------------------------------------------------------- the result
 
@@ -217,6 +222,7 @@ class _Transition:
             sum(getattr(receipt, name) for receipt in self.receipts)
             for name in ("execution_gas_used", "state_gas_used")
         )
+        whole = self._whole()
         result["gasUsed"] = hex(max(execution, state))  # EIP-8037
         if self.env.base_fee is not None:
             result["currentBaseFee"] = hex(self.env.base_fee)
@@ -229,7 +235,16 @@ class _Transition:
         if end is not None and end.requests_hash is not None:
             result["requestsHash"] = to_hex(end.requests_hash)
         result["requests"] = None if requests is None else [to_hex(request) for request in requests]
+        if whole is not None and whole.access_list is not None:
+            result["blockAccessList"] = to_hex(whole.access_list.encode())
+            result["blockAccessListHash"] = to_hex(whole.access_list.hash)
         return result
+
+    def _whole(self) -> BlockResult | None:
+        """The result of the block with its access list, where the fork has one (EIP-7928)."""
+        if not getattr(rules_of(self.header.fork), LATER_FIELDS["block_access_list_hash"]):
+            return None
+        return join_pieces(Block(self.header, tuple(self.included), (), self.env.withdrawals), self.results)
 
     def _receipts(self) -> list[dict[str, Any]]:
         receipts = []
