@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from evmcore import Block, Header, Transaction, assemble, keccak256
+from evmcore import Block, Header, Transaction, assemble, keccak256, rlp
 from evmcore.__main__ import main
 from evmcore._core import SYSTEM_ADDRESSES
 from evmcore.errors import EvmError
@@ -163,6 +163,33 @@ def test_a_block_has_its_access_list_from_amsterdam_on():
     assert "blockAccessList" not in made().result
 
 
+@pytest.mark.parametrize(
+    ("encoded", "error"),
+    [
+        (
+            b"\x03" + rlp.encode([b"\x01", b"", b"", b"", b"", b"", b"", b"", [], b"", [], b"", b"", b""]),
+            "types.BlobTx).To",
+        ),
+        (
+            b"\x02" + rlp.encode([b"\x01", b"", b"", b"", b"", b"\1\2", b"", b"", [], b"", b"", b""]),
+            "types.DynamicFeeTx).To",
+        ),
+        (b"\x02" + rlp.encode([b"\x01"]), "rlp: too few elements for types.DynamicFeeTx"),
+        (b"\x02\x80", "rlp: expected input list for types.DynamicFeeTx"),
+        (b"\x09\xc0", "transaction type not supported"),
+        (b"", "typed transaction too short"),
+    ],
+)
+def test_one_that_can_not_be_decoded_is_rejected_and_the_others_are_not(encoded, error):
+    good = Transaction(to=FRIEND, gas_limit=21_000, max_fee_per_gas=9, chain_id=1).sign(KEY)
+    text = "0x" + rlp.encode([encoded, good.raw]).hex()
+    result = transition(RICH, {**ENV, **LATER}, text, fork="Cancun").result
+    assert len(result["receipts"]) == 1
+    [rejected] = result["rejected"]
+    assert rejected["index"] == 0
+    assert rejected["error"].endswith(error)
+
+
 def test_an_unsigned_transaction_without_a_key_is_rejected():
     unsigned = payment()
     del unsigned["secretKey"]
@@ -286,7 +313,6 @@ def test_t9n_tells_hash_sender_and_gas(command, tmp_path):
 
 
 def test_a_value_of_more_than_256_bits_is_told_with_its_sender(command, tmp_path):
-    from evmcore import rlp
     from evmcore._core import sign_hash
 
     fields = [b"", b"\x01", (21_000).to_bytes(2, "big"), bytes.fromhex(FRIEND[2:]), b"\x01" + bytes(32), b""]

@@ -12,7 +12,7 @@ from ..errors import DecodeError, EvmError, UnusableInput
 from ..hexadecimal import data, quantity
 from . import faults
 from .faults import TransitionFault
-from .words import TYPE_NAMES, decoding_text, missing_recipient
+from .words import TYPE_NAMES, decoding_text
 
 __all__ = ["Candidate", "rlp_items", "transactions_from_json", "transactions_from_rlp"]
 
@@ -82,11 +82,9 @@ def decode_item(is_list: bool, encoded: bytes) -> tuple[str | None, Transaction 
     if not is_list and encoded[1] < 0xC0:
         return f"rlp: expected input list for types.{TYPE_NAMES[encoded[0]]}", None
     try:
-        transaction = Transaction.decode(encoded)
+        return None, Transaction.decode(encoded)
     except DecodeError as error:
         return decoding_text(error, 0 if is_list else encoded[0]), None
-    error_text = missing_recipient(transaction)
-    return (None, transaction) if error_text is None else (error_text, None)
 
 
 class _Unsigned(Exception):

@@ -7,7 +7,7 @@ from typing import Any
 from .._core import Transaction, keccak256
 from ..errors import DecodeError, InvalidBlock, InvalidTransaction
 
-__all__ = ["TYPE_NAMES", "checksum_address", "decoding_text", "missing_recipient", "rejection_text"]
+__all__ = ["TYPE_NAMES", "checksum_address", "decoding_text", "rejection_text"]
 
 
 def checksum_address(address: bytes) -> str:
@@ -98,12 +98,18 @@ _NOT_RLP = {
 }
 
 
+# Types that create nothing have a recipient: an address, and nothing else.
+_CREATING_NOTHING = ("BLOB_CREATES_CONTRACT", "SET_CODE_CREATES_CONTRACT")
+
+
 def decoding_text(error: DecodeError, kind: int | None) -> str:
     """The words for bytes that are no transaction. `kind`: its type, 0 for a bare list; None: they are a list of all."""
     if error.status == "TYPE_NOT_SUPPORTED":
         return "transaction type not supported"
     if error.status == "INVALID_SIGNATURE":
         return "invalid transaction v, r, s values"
+    if error.status in _CREATING_NOTHING and kind in TYPE_NAMES:
+        return f"{_NOT_RLP['RLP_WRONG_LENGTH']} for {_place(error, kind)}"
     text = _NOT_RLP.get(error.status)
     if text is None:
         return str(error)
@@ -118,14 +124,3 @@ def _place(error: DecodeError, kind: int) -> str:
     if field is None or error.status in ("RLP_TOO_FEW_FIELDS", "RLP_TOO_MANY_FIELDS"):
         return f"types.{name}"
     return f"{field[1]}, decoding into (types.Transaction)(types.{name}).{field[0]}"
-
-
-# Types that create nothing: there the recipient is an address, and nothing else.
-RECIPIENT_MISSING = "rlp: input string too short for common.Address, decoding into (types.Transaction)(types.{}).To"
-
-
-def missing_recipient(transaction: Transaction) -> str | None:
-    """The words for a decoded transaction without the recipient that its type has to have; None: it may be so."""
-    if transaction.type in (3, 4) and transaction.to is None:
-        return RECIPIENT_MISSING.format(TYPE_NAMES[transaction.type])
-    return None
