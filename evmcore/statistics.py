@@ -8,7 +8,7 @@ from typing import Literal
 __all__ = ["BlockStatistics", "Strategy"]
 
 # What `execute_block` may be told of how to go about a block; `_core.STRATEGIES` has the same.
-Strategy = Literal["auto", "sequential", "groups", "optimistic", "recorded", "recorded-hint"]
+Strategy = Literal["auto", "sequential", "groups", "optimistic", "recorded", "recorded-hint", "listed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

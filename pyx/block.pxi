@@ -217,6 +217,26 @@ cdef Status collect_request(Machine* m, BlockJob* job, uint8_t type, const Addre
 
 cdef Status collect_requests(Machine* m, BlockJob* job, Outcome* out) noexcept nogil:
     """Deposits out of the logs, withdrawals, consolidations and builders' requests out of their contracts. EIP-6110, 7002, 7251, 7685, 8282."""
+    cdef Status status
+    if not job.rules.has_requests:
+        return Status.RUNNING
+    if not job.defers_deposits:
+        status = collect_deposits(job)
+        if status != Status.RUNNING:
+            return status
+    status = collect_request(m, job, 1, withdrawal_contract, out)
+    if status == Status.RUNNING:
+        status = collect_request(m, job, 2, consolidation_contract, out)
+    if job.rules.has_builder_requests:
+        if status == Status.RUNNING:
+            status = collect_request(m, job, 3, builder_deposit_contract, out)
+        if status == Status.RUNNING:
+            status = collect_request(m, job, 4, builder_exit_contract, out)
+    return status
+
+
+cdef Status collect_deposits(BlockJob* job) noexcept nogil:
+    """The deposits of all transactions, as the first request, if there are any. EIP-6110."""
     cdef Bytes* deposits
     cdef size_t i
     cdef Status status
@@ -232,16 +252,11 @@ cdef Status collect_requests(Machine* m, BlockJob* job, Outcome* out) noexcept n
         if status != Status.RUNNING:
             return status
     if deposits.size() == 1:
-        job.requests.clear()
-    status = collect_request(m, job, 1, withdrawal_contract, out)
-    if status == Status.RUNNING:
-        status = collect_request(m, job, 2, consolidation_contract, out)
-    if job.rules.has_builder_requests:
-        if status == Status.RUNNING:
-            status = collect_request(m, job, 3, builder_deposit_contract, out)
-        if status == Status.RUNNING:
-            status = collect_request(m, job, 4, builder_exit_contract, out)
-    return status
+        job.requests.pop_back()
+        return Status.RUNNING
+    for i in range(job.requests.size() - 1, 0, -1):
+        job.requests[i].swap(job.requests[i - 1])
+    return Status.RUNNING
 
 
 cdef Status end_block(Machine* m, BlockJob* job, Outcome* out) noexcept nogil:

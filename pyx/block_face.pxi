@@ -5,7 +5,7 @@ from core.base.transaction cimport CTransaction
 from core.vm.block_job cimport BlockJob, BlockOmmer, BlockWithdrawal
 
 
-STRATEGIES = ("auto", "sequential", "groups", "optimistic", "recorded", "recorded-hint")
+STRATEGIES = ("auto", "sequential", "groups", "optimistic", "recorded", "recorded-hint", "listed")
 
 
 def execute_block(block, State state not None, *, workers=None, strategy="auto", state_roots=None, record=False, accesses=None,
@@ -16,7 +16,9 @@ def execute_block(block, State state not None, *, workers=None, strategy="auto",
     state        the state before the block; afterwards the state after it
     workers      threads; None: as many as there are processors
     strategy     "sequential", "groups", "optimistic", "recorded" (accesses are given, and one that differs is an error),
-                 "recorded-hint" (where one differs the block runs optimistically) or "auto"
+                 "recorded-hint" (where one differs the block runs optimistically), "listed" (a list is beside the block: the state root
+                 is made meanwhile; "optimistic" where lists don't tell all: before Spurious Dragon, of pieces, witnesses, recorded
+                 blocks) or "auto"
     record       whether to keep what each transaction read and wrote, in `BlockResult.accesses`
     accesses     an Accesses of an earlier run, or in the shape of EIP-7928; makes "auto" choose "recorded-hint"
     tracer       told what the transactions do (evmcore.tracing), and of each before and after. They are executed sequentially:
@@ -141,8 +143,14 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
                                else bool(state_roots))
     if strategy in ("recorded", "recorded-hint") and accesses is None:
         raise ValueError(f"strategy: {strategy!r} needs accesses")
+    if strategy == "listed" and given is None:
+        raise ValueError("strategy: 'listed' needs a list beside the block (block.access_list)")
     if accesses is not None and strategy == "auto":
         strategy = "recorded-hint"
+    if given is not None and strategy == "auto" and worker_count > 1:
+        strategy = "listed"
+    if strategy == "listed" and (record or core.witness != NULL or not core.rules.deletes_empty_accounts):
+        strategy = "optimistic"
     if strategy == "auto":
         work = estimate_block(core, state.reader())
         strategy = choose_strategy(work, worker_count)
@@ -180,6 +188,10 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
             job.notes["mismatch"] = notes["mismatch"]
         elif record:
             job.accesses = (accesses,)
+    elif strategy == "listed":
+        status = job.run_listed(worker_count, given, state.source is None and use.world.local() == NULL)
+        if status == Status.BLOCK_ACCESS_LIST:
+            raise_list_fault(status, job.listed.fault)
     elif strategy == "optimistic" or record:
         status = run_with_room(job, worker_count, record, use)
         if status == Status.OUT_OF_MEMORY and not record:
@@ -202,7 +214,9 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
     result = BlockResult(job)
     result.withdrawals = withdrawals
     if given is not None:
-        given.compare(result.access_list)
+        if core.access_list != NULL:
+            given.compare(result.access_list)
+        result.made["access_list"] = given
     if changes:
         result.made["changes"] = Changes.since(use.world, use.checkpoint)
     gas_used = result.gas_used
@@ -228,7 +242,10 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
         result.made["accesses"] = job.accesses[0] if len(job.accesses) == 1 else Accesses.from_rows(*job.accesses)
         job.accesses = None
     result.is_of_witness = isinstance(state.source, _WitnessSource)
-    if core.witness != NULL:
+    if job.listed.has_root:
+        result.made["state_root"] = from_hash_bytes(job.listed.root)
+        job.observed.close()
+    elif core.witness != NULL:
         result.made["witness"] = finish_witness(job, use.world, worker_count, ancestors, result.made)
         job.observed.close()
     elif result.is_of_witness or use.world.local() != NULL:

@@ -4,6 +4,7 @@
 #             commit in order, and one whose reads an earlier one wrote is executed again (groups.hpp)
 # optimistic  one nogil call for the block: native workers claim, execute and commit in order by themselves (optimistic.cpp)
 # recorded    one nogil call for the block, of which the accesses are known (recorded.cpp)
+# listed      one nogil call for the block and its state root, beside which its block access list lies (listed.cpp)
 # The result is the sequential one.
 from core.base.clock cimport evmcore_seconds
 from core.base.status cimport Status
@@ -12,6 +13,7 @@ from core.parallel.engine cimport Engine, execute_optimistically
 from core.parallel.groups cimport commit_in_order, execute_on_base
 from core.parallel.hooks cimport ApplyMode, ExecutionHooks
 from core.parallel.engine_cache cimport process_generation
+from core.parallel.listed cimport execute_listed, ListedResult
 from core.parallel.pool cimport ClaimCounter
 from core.parallel.recorded cimport execute_recorded
 from core.parallel.schedule_point cimport schedule_controller, ScheduleController
@@ -75,6 +77,7 @@ cdef class _Job:
     cdef BlockHashes block_hashes
     cdef WitnessRecord witness
     cdef AccessListBuilder list_builder
+    cdef ListedResult listed
     cdef ObservedWorld observed   # the state after the block, for its result
     cdef dict notes
     cdef tuple accesses
@@ -148,6 +151,26 @@ cdef class _Job:
         lease.finish()
         self.notes = {"busy_seconds": tuple([engine.workers[i].busy_seconds for i in range(engine.workers.size())]),
                       "mismatch": self.job.failed_index if status == Status.ACCESSES_DIFFER else None}
+        return status
+
+
+    cdef Status run_listed(self, int workers, BlockAccessList known, bint wants_root) except *:
+        cdef _Lease lease = lease_engine(workers)
+        cdef Engine* engine = lease.engine
+        cdef Status status
+        cdef size_t i
+        engine.job = &self.job
+        engine.hooks = &hooks
+        self.job.access_list = NULL  # it is known
+        self.job.defers_deposits = True
+        with nogil:
+            status = execute_listed(engine, known.core, wants_root, &self.listed)
+            if status == Status.RUNNING:
+                status = collect_deposits(&self.job)
+        for i in range(engine.workers.size()):
+            self.recover_seconds += engine.workers[i].machine.recover_seconds
+        lease.finish()
+        self.notes = {"busy_seconds": tuple([engine.workers[i].busy_seconds for i in range(engine.workers.size())])}
         return status
 
 

@@ -307,7 +307,7 @@ cdef class BlockResult:
     def access_list(self):
         """BlockAccessList: what the block reads and changes, index by index (EIP-7928); None unless it was executed with
         `access_list=True`, or its fork has them. Of a piece its part."""
-        if self.job is None:
+        if "access_list" in self.made:
             return self.made["access_list"]
         if self.core().access_list == NULL:
             return None

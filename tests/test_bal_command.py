@@ -45,9 +45,12 @@ def test_a_list_is_made_and_is_the_blocks(files, capsys):
 
 
 def test_another_list_is_named(files, capsys):
-    assert main(["bal", "verify", BLOCK, files["b.json"], "--json"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert (told["isOk"], told["address"], told["field"], told["slot"]) == (False, files["address"], "reads", "0x77")
+    verify = ["bal", "verify", BLOCK, files["b.json"], "--json"]
+    for strategy, field, index in (("sequential", "reads", None), ("listed", "balance", "0x5")):
+        assert main([*verify, "--strategy", strategy, "--workers", "2"]) == 1
+        told = json.loads(capsys.readouterr().out)
+        assert (told["isOk"], told["address"], told["field"]) == (False, files["address"], field)
+        assert told["blockAccessIndex"] == index
     assert main(["bal", "diff", files["a.rlp"], files["b.json"], "--json"]) == 1
     fields = [each["field"] for each in json.loads(capsys.readouterr().out)["differences"]]
     assert fields == ["balance", "reads"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import random
 import zlib
@@ -373,3 +374,155 @@ def test_the_first_difference_is_named():
     assert "the list doesn't" in str(error)
     error = other(lambda entry: entry["nonceChanges"].append({"blockAccessIndex": "0x2", "postNonce": "0x9"}))
     assert (error.field, error.access_index) == ("nonce", 2)
+
+
+# ---------------------------------------------------------------- executed with the list: the listed strategy
+
+
+def with_list(block, state):
+    """The block with its own list, and its result."""
+    want = execute_block(block, state.copy(), strategy="sequential", access_list=True, state_roots=False)
+    return replace(block, access_list=want.access_list), want
+
+
+def listed_blocks():
+    block = Block.load(EXAMPLE_FILE)
+    yield replace(block, pre_state=None), block.pre_state
+    yield recorded_block()
+    codes = ("PUSH1 7 PUSH1 1 SSTORE", "PUSH1 1 SLOAD PUSH1 1 ADD PUSH1 1 SSTORE", "PUSH2 0x01c0 SELFDESTRUCT")
+    for fork in ("Byzantium", "Shanghai", "Cancun"):
+        block, state, targets = calls(*codes, *codes, fork=fork)
+        state.set_storage(targets[2], 1, 5)
+        yield block, state
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_with_its_list_a_block_comes_out_the_same(workers):
+    for block, state in listed_blocks():
+        block, want = with_list(block, state)
+        after = state.copy()
+        result = execute_block(block, after, strategy="listed", workers=workers, state_roots=False)
+        assert result.statistics.strategy == "listed"
+        assert result == want
+        assert result.state_root == want.state_root == after.root()
+        assert result.access_list == want.access_list
+        whole = state.copy()
+        execute_block(block, whole, strategy="sequential", state_roots=False)
+        assert whole == after
+        assert execute_block(block, state.copy(), workers=2, state_roots=False).statistics.strategy == "listed"
+
+
+def test_public_blocks_come_out_the_same_with_their_list():
+    seen = 0
+    folder = corpus() / "eest-fixtures" / "local-5cdb055" / "blockchain_tests" / "for_amsterdam"
+    for path in sorted(folder.glob("**/*.json")):
+        if zlib.crc32(path.name.encode()) % 3 != 1:
+            continue
+        for name, test in json.loads(path.read_bytes()).items():
+            if test["network"] != "Amsterdam":
+                continue
+            state = State.from_alloc(test["pre"])
+            hashes = {0: bytes.fromhex(test["genesisBlockHeader"]["hash"][2:])}
+            for entry in test["blocks"]:
+                if "blockHeader" not in entry or "expectException" in entry:
+                    continue
+                block = Block.decode(bytes.fromhex(entry["rlp"][2:]), fork="BPO2")
+                blobs = test["config"]["blobSchedule"]["Amsterdam"]
+                limits = tuple(int(blobs[key], 16) for key in ("target", "max", "baseFeeUpdateFraction"))
+                block.header = replace(
+                    block.header, block_hashes=dict(hashes), blob_schedule=limits, block_access_list_hash=None
+                )
+                block, want = with_list(block, state)
+                after = state.copy()
+                result = execute_block(block, after, strategy="listed", workers=2)
+                assert result == want, name
+                assert result.state_root == after.root(), name
+                state = after
+                hashes[block.number] = bytes.fromhex(entry["blockHeader"]["hash"][2:])
+                seen += 1
+    assert seen > 50
+
+
+def mutants(chance, shown, last):
+    """Endless lists that differ from this one in one place: every field, missing, surplus, misplaced or with another value."""
+    fields = {"balanceChanges": "postBalance", "nonceChanges": "postNonce", "codeChanges": "newCode"}
+    while True:
+        made = json.loads(json.dumps(shown))
+        entry = chance.choice(made)
+        kind = chance.randrange(9)
+        if kind == 0:
+            made.remove(entry)
+        elif kind == 1:
+            other = dict(entry, address="0x" + chance.randbytes(20).hex())
+            made = sorted([*made, other], key=lambda each: each["address"])
+        elif kind == 2:
+            entry["storageReads"] = sorted(
+                {*entry["storageReads"], hex(chance.randrange(1, 9))}, key=lambda s: int(s, 16)
+            )
+        elif kind == 3 and entry["storageReads"]:
+            entry["storageReads"].pop(chance.randrange(len(entry["storageReads"])))
+        elif kind == 4 and entry["storageChanges"]:
+            slot = entry["storageChanges"].pop(chance.randrange(len(entry["storageChanges"])))
+            if chance.random() < 0.5:
+                reads = {*entry["storageReads"], slot["slot"]}
+                entry["storageReads"] = sorted(reads, key=lambda s: int(s, 16))
+        elif kind == 5 and entry["storageChanges"]:
+            change = chance.choice(chance.choice(entry["storageChanges"])["slotChanges"])
+            if chance.random() < 0.5:
+                change["postValue"] = hex(chance.choice((0, 1, 2**256 - 1, chance.getrandbits(64))))
+            else:
+                change["blockAccessIndex"] = hex(chance.randrange(last + 2))
+        elif kind == 6:
+            name = chance.choice(list(fields))
+            value = (
+                "0x" + chance.choice(("", "00", "fe", "5b5f56", "ef0100" + "11" * 20))
+                if name == "codeChanges"
+                else hex(chance.choice((0, 1, 2**64 - 1, chance.getrandbits(60))))
+            )
+            added = {"blockAccessIndex": hex(chance.randrange(last + 1)), fields[name]: value}
+            entry[name] = sorted([*entry[name], added], key=lambda each: int(each["blockAccessIndex"], 16))
+        else:
+            name = chance.choice(list(fields))
+            if entry[name]:
+                place = chance.randrange(len(entry[name]))
+                if kind == 7:
+                    entry[name].pop(place)
+                elif chance.random() < 0.3:
+                    entry[name][place]["blockAccessIndex"] = hex(chance.randrange(last + 2))
+                elif name != "codeChanges":
+                    entry[name][place][fields[name]] = hex(chance.choice((0, 1, 2**63, chance.getrandbits(63))))
+                else:
+                    entry[name][place][fields[name]] = "0x" + chance.choice(("", "00", "fe", "ef0100" + "22" * 20))
+        if made != shown:
+            yield made
+
+
+MUTANTS = int(os.environ.get("EVMCORE_MUTANTS", "1500"))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_another_list_is_refused_by_every_strategy(seed):
+    """EVMCORE_MUTANTS: how many lists each seed tries."""
+    chance = random.Random(seed)
+    blocks = [(*with_list(block, state), state) for block, state in listed_blocks() if block.header.fork != "Byzantium"]
+    sources = [mutants(chance, want.access_list.to_json(), len(block.transactions) + 1) for block, want, _ in blocks]
+    seen = 0
+    while seen < MUTANTS:
+        place = chance.randrange(len(blocks))
+        block, want, state = blocks[place]
+        try:
+            other = BlockAccessList.from_json(next(sources[place]))
+        except InvalidAccessList:
+            continue
+        if other == want.access_list:
+            continue
+        seen += 1
+        after = state.copy()
+        changed = replace(block, access_list=other)
+        with pytest.raises(InvalidAccessList) as raised:
+            execute_block(changed, after, strategy="listed", workers=2, state_roots=False)
+        assert raised.value.status == "BLOCK_ACCESS_LIST"
+        if seen % 16 == 0:
+            assert after == state
+            with pytest.raises(InvalidAccessList):
+                execute_block(changed, after, strategy="sequential", state_roots=False)

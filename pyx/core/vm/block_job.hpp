@@ -106,6 +106,8 @@ struct BlockJob {
     bool begins = true, ends = true;
     BlockRoom room_before;
     Bytes deposits_before;
+    // The block's end is executed before its transactions: deposits, which are in their logs, are added later.
+    bool defers_deposits = false;
 
     WitnessRecord* witness = nullptr;          // borrowed; null: nobody wants one
     AccessListBuilder* access_list = nullptr;  // the same; whoever commits adds to it

@@ -52,6 +52,7 @@ cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
         cbool ends
         BlockRoom room_before
         Bytes deposits_before
+        cbool defers_deposits
         WitnessRecord* witness
         AccessListBuilder* access_list
         uint32_t first_index
