@@ -69,8 +69,8 @@ def deep_block(seed: int) -> Block:
     alloc = {**contracts, CONTRACT: {"code": routes + b"\x00", "nonce": 1, "storage": storage}}
     alloc |= {sender: {"balance": 10**18} for sender in SENDERS}
     state = State(alloc)
-    for system in ("withdrawal_contract", "consolidation_contract"):
-        state.set_code(SYSTEM_ADDRESSES[system], b"\0")  # no requests
+    for system in ("withdrawal", "consolidation", "builder_deposit", "builder_exit"):
+        state.set_code(SYSTEM_ADDRESSES[f"{system}_contract"], b"\0")  # no requests
     transactions = []
     for i in range(24):
         data = bytes(31) + bytes([random.randrange(3)])

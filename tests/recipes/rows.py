@@ -5,7 +5,7 @@ from __future__ import annotations
 # file -> [(the line that it goes before, or None: at the end; the text)]
 ADDITIONS: dict[str, list[tuple[str | None, str]]] = {
     "pyx/core/rules/forks.def": [
-        ("NEWEST(BPO2)", 'FORK(NEXT, BPO2, "Next", "Next", "", "nextTime")\n  GAS(1, CLZ, 6)\n\n'),
+        ("NEWEST(BPO2)", 'FORK(NEXT, AMSTERDAM, "Next", "Next", "", "nextTime")\n  GAS(1, CLZ, 6)\n\n'),
     ],
     "pyx/core/rules/opcodes.def": [
         (
