@@ -3,6 +3,7 @@
 Start with `Block.load(path)` and `execute_block(block, state)`, or with `run(code)`.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import _core
@@ -62,7 +63,6 @@ from .errors import (
 from .pieces import Piece, join_pieces
 from .proofs import AccountProof, StorageProof, verify_proof
 from .ranges import replay_range
-from .simulation import Simulations, simulate_many
 from .tracing import Tracer
 from .types import (
     Account,
@@ -82,6 +82,7 @@ from .witness import ExecutionWitness, execute_stateless
 
 if TYPE_CHECKING:
     from .accesses import Accesses
+    from .simulation import Simulations, simulate_many
 
 __all__ = [
     "CHECKS",
@@ -164,11 +165,14 @@ __all__ = [
 MISSING_PACKAGES = tuple(_native.install(_core))
 
 
-def __getattr__(name: str) -> Any:
-    """`Accesses`, once it is asked for: it brings NumPy, which takes longer to import than all of evmcore."""
-    if name == "Accesses":
-        from .accesses import Accesses
+# Names that are loaded once they are asked for: Accesses brings NumPy, which takes longer to import than all of evmcore.
+_LATER = {"Accesses": "accesses", "Simulations": "simulation", "simulate_many": "simulation"}
 
-        globals()["Accesses"] = Accesses
-        return Accesses
+
+def __getattr__(name: str) -> Any:
+    """A name of `_LATER`, once it is asked for."""
+    if name in _LATER:
+        value = getattr(importlib.import_module(f".{_LATER[name]}", __package__), name)
+        globals()[name] = value
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
