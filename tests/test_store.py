@@ -25,8 +25,6 @@ from evmcore.tools.importing import _pieces
 pytest.importorskip("mdbx", reason="libmdbx is not installed; it has no package for this Python or machine")
 
 from evmcore.store import Store, StoredChain, StoreError
-from evmcore.store.rows import account_of
-from evmcore.store.upkeep import check, compact
 
 COUNTER = assemble("PUSH1 0 SLOAD PUSH1 1 ADD PUSH1 0 SSTORE STOP")
 # Slots 1 to 3 are made by a call with data, and the account goes by one without.
@@ -103,65 +101,6 @@ def test_states_of_all_heights_and_back(tmp_path, genesis, blocks):
         for encoded in blocks:
             chain.add(encoded)
         assert store.height == len(blocks)
-
-
-@pytest.mark.parametrize("journal_bytes", [0, 1, 20_000, 60_000, 1 << 30])
-def test_what_is_in_the_journal_and_what_is_in_tables_is_one_state(tmp_path, genesis, blocks, journal_bytes):
-    roots = [genesis.header.state_root, *(Block.decode(encoded).header.state_root for encoded in blocks)]
-    with grown(tmp_path / "db", genesis, blocks[:20], journal_bytes=journal_bytes) as store:
-        held = store.state(15)
-        kept = store.state()
-    with Store(tmp_path / "db", journal_bytes=journal_bytes) as store:  # the states hold the database
-        chain = StoredChain(store, genesis)
-        for encoded in blocks[20:]:
-            chain.add(encoded)
-        assert check(store) == 0
-        accounts = dict(store._snapshot().rows("accounts"))
-        slots = dict(store._snapshot().rows("slots"))
-        for height in (54, 53, 40, 20, 7):
-            state = store.state(height)
-            for address in filter(state.exists, accounts):
-                state.set_balance(address, state.get_balance(address))
-            for address, slot in ((key[:20], int.from_bytes(key[20:], "big")) for key in slots):
-                if state.exists(address):
-                    state.set_storage(address, slot, state.get_storage(address, slot))
-            assert state.root() == roots[height]
-        assert (held.root(), kept.root()) == (roots[15], roots[20])
-        state = store.state()
-        for address, row in accounts.items():
-            assert state.get_balance(address) == account_of(row)[0]
-        for key, value in slots.items():
-            assert state.get_storage(key[:20], int.from_bytes(key[20:], "big")) == int.from_bytes(value, "big")
-    del held, kept, state
-    with Store(tmp_path / "db", journal_bytes=journal_bytes) as store:
-        assert check(store) == 0
-        store.rewind(30)
-        assert store.state().root() == roots[30]
-        assert check(store) == 0
-        store.rewind(0)
-        assert store.state().root() == roots[0]
-        assert check(store) == 0
-        chain = StoredChain(store, genesis)
-        for encoded in blocks[:10]:
-            chain.add(encoded)
-    del chain  # and its state
-    compact(tmp_path / "db")
-    with grown(tmp_path / "db", genesis, blocks[:20], journal_bytes=journal_bytes) as store:
-        assert check(store) == 0
-        assert store.state().root() == roots[20]
-
-
-def test_a_damaged_journal_is_an_error(tmp_path, genesis, blocks):
-    grown(tmp_path / "db", genesis, blocks[:5]).close()
-    for damage in (lambda rows: rows[:-1], lambda rows: b"\5" + rows[1:], lambda rows: rows + b"\0"):
-        shutil.copytree(tmp_path / "db", tmp_path / "damaged")
-        with Store(tmp_path / "damaged") as store, store._writing() as writer:
-            [(key, rows)] = store._snapshot().rows("journal", most=1)
-            writer.put("journal", key, damage(rows))
-        del writer  # which holds the database
-        with pytest.raises(StoreError, match="damaged"):
-            Store(tmp_path / "damaged")
-        shutil.rmtree(tmp_path / "damaged")
 
 
 def test_blocks_receipts_and_transactions_are_found(tmp_path, genesis, blocks):
