@@ -1,7 +1,7 @@
 # Floor 8: block access lists as Python sees them. EIP-7928.
 from core.base.status cimport Kind, kind_of, Status
 from core.base.types cimport Bytes, ByteView
-from core.rules.rules cimport access_list_item_gas, Fork, rules_of
+from core.rules.rules cimport access_list_item_gas, Fork, Rules, rules_of
 from core.state.access_list_builder cimport AccessListBuilder
 from core.state.block_access_list cimport (
     AccessListFault, CBlockAccessList, FAULT_DIFFERS, FAULT_MALFORMED, FAULT_MISSING, FIELD_ADDRESS, FIELD_BALANCE, FIELD_CODE,
@@ -108,7 +108,7 @@ cdef class BlockAccessList:
         return self.core.size_bytes()
 
     def check(self, header, transactions):
-        """Hold the list to what can be said before its block is executed.
+        """Hold the list to what can be said before its block is executed. Only forks that have lists limit their size.
 
         header        of the block: gas limit, fork, and where it has one the list's hash
         transactions  how many the block has
@@ -116,13 +116,16 @@ cdef class BlockAccessList:
         """
         cdef AccessListFault fault
         cdef uint32_t count = number_between(transactions, 0, 0xFFFFFFFD, "transactions")
+        cdef const Rules* rules = &rules_of(<Fork><uint8_t>(<int>fork_index(header.fork)))
+        cdef uint64_t most = UINT64_MAX
         wanted = header.block_access_list_hash
         if wanted is not None and wanted != self.hash:
             raise errors.InvalidAccessList(f"its hash is 0x{self.hash.hex()}, the header has 0x{wanted.hex()}",
                                            status="BLOCK_ACCESS_LIST_HASH", exception=status_text(Status.BLOCK_ACCESS_LIST_HASH),
                                            have=self.hash, want=wanted)
-        raise_list_fault(self.core.check(count + 1, to_u64(header.gas_limit, "gas_limit") // <uint64_t>access_list_item_gas,
-                                         <uint64_t>rules_of(<Fork><uint8_t>(<int>fork_index(header.fork))).max_code_size_bytes, &fault), fault)
+        if rules.has_block_access_list:
+            most = to_u64(header.gas_limit, "gas_limit") // <uint64_t>access_list_item_gas
+        raise_list_fault(self.core.check(count + 1, most, <uint64_t>rules.max_code_size_bytes, &fault), fault)
 
     def compare(self, BlockAccessList own not None):
         """Hold the list to that of the executed block. Raises InvalidAccessList, which names the first difference by account."""

@@ -321,9 +321,10 @@ def test_a_code_larger_than_any_is_refused():
 
 def test_more_items_than_the_gas_limit_allows_are_refused():
     access_list = BlockAccessList.decode(GOLDEN)
-    checked(access_list, gas_limit=2_000 * access_list.item_count)
+    checked(access_list, gas_limit=2_000 * access_list.item_count, fork="Amsterdam")
+    checked(access_list, gas_limit=5_000)  # of a fork without lists
     with pytest.raises(InvalidAccessList, match="28 addresses and slots, where the gas limit allows 27") as raised:
-        checked(access_list, gas_limit=2_000 * access_list.item_count - 1)
+        checked(access_list, gas_limit=2_000 * access_list.item_count - 1, fork="Amsterdam")
     assert raised.value.exception == "BlockException.BLOCK_ACCESS_LIST_GAS_LIMIT_EXCEEDED"
 
 
