@@ -381,6 +381,7 @@ def test_a_block_that_was_one_to_refuse_before_it_was_spoilt_is_refused_for_what
     assert comes_before("BLOCK_GAS_LIMIT", "BlockException.INVALID_STATE_ROOT")
     assert comes_before("RLP_EXPECTED_STRING", "BlockException.INVALID_GAS_USED|BlockException.INVALID_REQUESTS")
     assert comes_before("INVALID_CHAIN_ID", "BlockException.INVALID_RECEIPTS_ROOT")
+    assert comes_before("BLOCK_ACCESS_LIST_SIZE", "BlockException.INVALID_STATE_ROOT")
     for status, label in (
         ("BLOCK_STATE_ROOT", "BlockException.INVALID_GAS_USED"),
         ("BLOCK_GAS_USED", "BlockException.INVALID_STATE_ROOT"),

@@ -178,10 +178,10 @@ _ROWS = [row.name for row in STATUSES]
 
 
 def _stage(status: str) -> int:
-    """0: decoding, 1: the header, 2: a transaction, 3: what the execution came to."""
+    """0: decoding, 1: the header, 2: a transaction, or how large a list of accesses may be, 3: what the execution came to."""
     if status.startswith("RLP_"):
         return 0
-    if not status.startswith(("BLOCK_", "OMMER_")):
+    if not status.startswith(("BLOCK_", "OMMER_")) or status == "BLOCK_ACCESS_LIST_SIZE":
         return 2
     return 3 if _ROWS.index(status) >= _ROWS.index(_FIRST_RESULT) else 1
 
