@@ -1,0 +1,178 @@
+"""DevChain: blocks that are made at once, what is asked of them, and how they are taken back."""
+
+from __future__ import annotations
+
+import pytest
+from chain_builder import KEY, SENDER
+from helpers import ALICE, BOB, CONTRACT, ETHER
+
+from evmcore import Account, InvalidTransaction, Transaction, Withdrawal, assemble, execute_block, verify_proof
+from evmcore.dev import BlockNotFound, DevChain, ExecutionFailed, TransactionNotFound
+from evmcore.errors import UnusableInput
+
+# Stores its input's length and logs it under two topics; fails without input.
+PROGRAM = assemble("CALLDATASIZE PUSH 1 SSTORE PUSH 7 PUSH 5 PUSH 0 PUSH 32 LOG2")
+FORKS = ["Frontier", "Byzantium", "London", "Paris", "Shanghai", "Cancun", "Prague", "Osaka"]
+
+
+def new_chain(**options) -> DevChain:
+    accounts = {
+        SENDER: Account(balance=100 * ETHER),
+        CONTRACT: Account(nonce=1, code=PROGRAM, storage={0: 9}),
+        ALICE: Account(nonce=1, code=assemble("PUSH 0 PUSH 0 REVERT")),
+    }
+    return DevChain(accounts, **options)
+
+
+def pay(chain: DevChain, to: bytes = BOB, **changes) -> Transaction:
+    fields = {
+        "nonce": chain.pending.state.get_nonce(SENDER),
+        "to": to,
+        "value": 1,
+        "gas_price": 10**10,
+        "gas_limit": 400_000,
+    }
+    return Transaction(**{**fields, **changes}).sign(KEY)
+
+
+def asked(**changes) -> Transaction:
+    return Transaction(**{"to": CONTRACT, "gas_limit": 1_000_000, "gas_price": 0, "sender": SENDER, **changes})
+
+
+@pytest.mark.parametrize("fork", FORKS)
+def test_its_blocks_execute_to_what_they_say(fork):
+    chain = new_chain(forks=fork)
+    for _ in range(3):
+        chain.send(pay(chain, CONTRACT))
+    for number in range(1, 4):
+        block, before = chain.block(number), chain.state_at(number - 1)
+        result = execute_block(block.block, before)
+        assert result.state_root == block.header.state_root
+        assert result.receipts_root == block.header.receipts_root
+        assert block.header.parent_hash == chain.block(number - 1).hash
+    assert chain.state_at("latest").get_balance(BOB) == 0
+    assert chain.state_at("latest").get_balance(CONTRACT) == 3
+
+
+def test_forks_come_at_their_blocks():
+    chain = new_chain(forks=[(0, "Berlin"), (2, "London"), (3, "Shanghai")])
+    chain.mine(4)
+    assert [chain.block(number).header.fork for number in range(5)] == ["Berlin"] * 2 + ["London"] + ["Shanghai"] * 2
+    assert [chain.block(number).header.base_fee_per_gas for number in (1, 2)] == [None, 10**9]
+    assert chain.block(3).block.withdrawals == ()
+    with pytest.raises(UnusableInput):
+        new_chain(forks=[(1, "London")])
+
+
+def test_what_is_sent_is_pending_until_it_is_mined():
+    chain = new_chain(automine=False)
+    first = pay(chain)
+    chain.send(first)
+    second = pay(chain)
+    chain.send(second)
+    assert chain.transaction(first.hash)[0] is None
+    assert chain.state_at("pending").get_balance(BOB) == 2
+    assert chain.state_at().get_balance(BOB) == 0
+    assert chain.block("pending").number == 1
+    [block] = chain.mine(coinbase=ALICE)
+    assert block.header.coinbase == ALICE
+    assert chain.transaction(second.hash)[:2] == (block, 1)
+    assert block.receipts[1].cumulative_gas_used == 42_000
+    assert chain.block(block.hash) is chain.head is block
+
+
+def test_a_refused_transaction_changes_nothing():
+    chain = new_chain()
+    with pytest.raises(InvalidTransaction):
+        chain.send(pay(chain, nonce=5))
+    assert chain.head.number == 0
+    assert chain.pending.transactions == ()
+
+
+def test_old_states_are_kept_and_are_forks():
+    chain = new_chain()
+    for _ in range(5):
+        chain.send(pay(chain))
+    assert [chain.state_at(number).get_balance(BOB) for number in range(6)] == list(range(6))
+    chain.state_at(2).set_balance(BOB, 77)
+    assert chain.state_at(2).get_balance(BOB) == 2
+
+
+def test_snapshots_bring_back_blocks_and_what_was_pending():
+    chain = new_chain(automine=False)
+    chain.send(pay(chain))
+    chain.mine()
+    chain.send(pay(chain))
+    mark, head = chain.snapshot(), chain.head
+    lost = pay(chain)
+    chain.send(lost)
+    chain.mine(3)
+    later = chain.snapshot()
+    chain.revert(mark)
+    assert chain.head is head
+    assert (len(chain.pending.transactions), chain.state_at("pending").get_balance(BOB)) == (1, 2)
+    with pytest.raises(TransactionNotFound):
+        chain.transaction(lost.hash)
+    for gone in (mark, later):
+        with pytest.raises(ValueError, match="snapshot"):
+            chain.revert(gone)
+
+
+@pytest.mark.parametrize("which", [7, -1, b"\1" * 32, "newest", None, 1.0, True])
+def test_a_block_that_is_not_there_is_named(which):
+    with pytest.raises(BlockNotFound) as caught:
+        new_chain().block(which)
+    assert caught.value.block is which
+
+
+def test_calls_and_estimates_keep_nothing_and_estimates_are_exact():
+    chain = new_chain()
+    estimate = chain.estimate_gas(asked(data=b"abc"))
+    assert chain.call(asked(data=b"abc", gas_limit=estimate)).is_success
+    assert not chain.call(asked(data=b"abc", gas_limit=estimate - 1)).is_success
+    assert chain.estimate_gas(asked(to=BOB)) == 21_000
+    assert chain.state_at().get_storage(CONTRACT, 1) == 0
+    with pytest.raises(ExecutionFailed) as caught:
+        chain.estimate_gas(asked(to=ALICE))
+    assert caught.value.receipt.outcome == "REVERT"
+    # No more than the sender can pay for.
+    poor = DevChain({SENDER: Account(balance=23_000 * 10**9), CONTRACT: Account(code=PROGRAM, nonce=1)})
+    with pytest.raises(ExecutionFailed):
+        poor.estimate_gas(asked(gas_price=10**9))
+
+
+def test_logs_are_found_by_address_and_topics():
+    chain = new_chain()
+    for to in (CONTRACT, BOB, CONTRACT):
+        chain.send(pay(chain, to))
+    five, seven = (number.to_bytes(32, "big") for number in (5, 7))
+    assert [block.number for block, *_ in chain.logs(0, 9)] == [1, 3]
+    for topics, count in [
+        ((), 2),
+        ((five,), 2),
+        ((None, seven), 2),
+        (([seven, five],), 2),
+        ((seven,), 0),
+        ((five, seven, five), 0),
+    ]:
+        assert len(chain.logs(0, 3, [CONTRACT], topics)) == count
+    assert chain.logs(0, 3, [BOB]) == []
+    assert [block.number for block, *_ in chain.logs(2, 3)] == [3]
+
+
+def test_proofs_hold_against_the_header_of_their_block():
+    chain = new_chain()
+    chain.send(pay(chain, CONTRACT, data=b"xy"))
+    for which, value in ((0, 0), (1, 2)):
+        proof = chain.prove(CONTRACT, [1], which)
+        found = verify_proof(chain.block(which).header.state_root, CONTRACT, proof)
+        assert [slot.value for slot in found.storage] == [value]
+
+
+def test_withdrawals_and_other_fields_are_the_miners():
+    chain = new_chain()
+    [block] = chain.mine(withdrawals=[Withdrawal(0, 0, BOB, 5)], mix_hash=b"\x05" * 32)
+    assert chain.state_at().get_balance(BOB) == 5 * 10**9
+    assert block.header.mix_hash == b"\x05" * 32
+    chain.set_pending(timestamp=block.header.timestamp + 1000)
+    assert chain.mine()[0].header.timestamp == block.header.timestamp + 1000
