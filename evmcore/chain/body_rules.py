@@ -106,14 +106,14 @@ def check_result(header: Header, result: BlockResult, blob_maximum: int) -> None
         raise refusal("BLOCK_BLOB_GAS_USED", have=header.blob_gas_used, want=result.blob_gas_used)
     if result.logs_bloom != header.logs_bloom:
         raise refusal("BLOCK_LOGS_BLOOM", have=header.logs_bloom, want=result.logs_bloom)
-    if result.access_list is not None and header.block_access_list_hash is not None:
-        if header.block_access_list_hash != result.access_list_hash:
-            raise refusal("BLOCK_ACCESS_LIST_HASH", have=header.block_access_list_hash, want=result.access_list_hash)
-        result.access_list.check(header, len(result.receipts))
+    list_hash = header.block_access_list_hash
     for status, have, want in (
         ("BLOCK_RECEIPTS_ROOT", header.receipts_root, result.receipts_root),
         ("BLOCK_REQUESTS_HASH", header.requests_hash, result.requests_hash),
+        ("BLOCK_ACCESS_LIST_HASH", list_hash, None if list_hash is None else result.access_list_hash),
         ("BLOCK_STATE_ROOT", header.state_root, result.state_root),
     ):
         if have != want:
             raise refusal(status, have=have, want=want)
+    if list_hash is not None and result.access_list is not None:
+        result.access_list.check(header, len(result.receipts))  # last: its size
