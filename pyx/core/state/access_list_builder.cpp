@@ -185,9 +185,8 @@ bool AccessListBuilder::finish(BlockAccessList* out) noexcept {
         slot_rank[slot_order[k]] = k;
 
     using List = BlockAccessList;
-    if (!arrange(changes_, slot_rank, slots_.size(), &out->changes, &begins, [](const Row<u256>& row) {
-            return List::Value{row.index, row.value};
-        }))
+    if (!arrange(changes_, slot_rank, slots_.size(), &out->changes, &begins,
+                 [](const Row<u256>& row) { return List::Value{row.index, row.value}; }))
         return false;
     size_t next = 0;
     for (uint32_t k = 0; k < count; ++k) {
@@ -204,15 +203,13 @@ bool AccessListBuilder::finish(BlockAccessList* out) noexcept {
         account.slots.end = static_cast<uint32_t>(out->slots.size());
         account.reads.end = static_cast<uint32_t>(out->reads.size());
     }
-    if (!arrange(balances_, rank, count, &out->balances, &begins, [](const Row<u256>& row) {
-            return List::Value{row.index, row.value};
-        }))
+    if (!arrange(balances_, rank, count, &out->balances, &begins,
+                 [](const Row<u256>& row) { return List::Value{row.index, row.value}; }))
         return false;
     for (uint32_t k = 0; k < count; ++k)
         out->accounts[k].balances = {begins[k], begins[k + 1]};
-    if (!arrange(nonces_, rank, count, &out->nonces, &begins, [](const Row<uint64_t>& row) {
-            return List::Nonce{row.index, row.value};
-        }))
+    if (!arrange(nonces_, rank, count, &out->nonces, &begins,
+                 [](const Row<uint64_t>& row) { return List::Nonce{row.index, row.value}; }))
         return false;
     for (uint32_t k = 0; k < count; ++k)
         out->accounts[k].nonces = {begins[k], begins[k + 1]};

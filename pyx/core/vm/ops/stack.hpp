@@ -41,9 +41,7 @@ EVMCORE_INLINE void swap(Cursor& c) noexcept {
 
 // The items that an immediate names (EIP-8024). An immediate may not be the number of a JUMPDEST or a PUSH, so that no code changes where it
 // may jump to.
-EVMCORE_INLINE bool has_items(const Cursor& c, int count) noexcept {
-    return c.top_item - c.frame.stack_base >= count - 1;
-}
+EVMCORE_INLINE bool has_items(const Cursor& c, int count) noexcept { return c.top_item - c.frame.stack_base >= count - 1; }
 
 EVMCORE_INLINE void exchange_items(Cursor& c, int a, int b) noexcept {
     const u256 upper = load(&c.top(a));
