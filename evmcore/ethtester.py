@@ -327,10 +327,18 @@ class EvmcoreBackend(BaseChainBackend):  # type: ignore[misc]
             name in given for name in (*DYNAMIC_FEES, "gas_price")
         ):  # as it will be sent: its sender has to have that
             given.update(dict.fromkeys(DYNAMIC_FEES, DEFAULT_FEE_WEI))
+        made = self._made(given, block_number, is_simulated=True)
         try:
-            return self.dev.estimate_gas(self._made(given, block_number, is_simulated=True), block_number)
+            return self.dev.estimate_gas(made, block_number)
         except ExecutionFailed as error:
             receipt = error.receipt
+            balance, most = (
+                self.get_balance(made.sender, block_number),
+                made.max_fee_per_gas * made.gas_limit + made.value,
+            )
+            if balance < most:  # what it fails for with the gas that it can pay for says less
+                poor = InvalidTransaction("", status="INSUFFICIENT_FUNDS", have=balance, want=most)
+                raise _refused(poor, made) from None
             failure = _Reverted(receipt.output) if receipt.outcome == "REVERT" else _message(receipt)
             raise TransactionFailed(failure) from None
         except InvalidTransaction as error:
