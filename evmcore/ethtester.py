@@ -37,7 +37,7 @@ __all__ = ["EvmcoreBackend", "InvalidTransactionError"]
 ZERO_ADDRESS = bytes(20)
 CHAIN_ID = 131277322940537  # that of eth-tester with py-evm
 GENESIS_GAS_LIMIT = 30_029_122
-DEFAULT_FORK = "Prague"
+DEFAULT_FORK = "Prague"  # that of eth-tester with py-evm, too
 DEFAULT_FEE_WEI = 10**9
 DYNAMIC_FEES = ("max_fee_per_gas", "max_priority_fee_per_gas")
 # Solidity's Error(string).
