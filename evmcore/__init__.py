@@ -37,11 +37,7 @@ from ._core import (
     transact,
 )
 from ._version import __version__
-from .assembler import assemble
-from .block_builder import BlockBuilder
-from .building import Skipped, build_block
 from .codes import CodeCacheInfo, code_cache_info
-from .disassembler import disassemble
 from .errors import (
     DecodeError,
     EvmError,
@@ -62,13 +58,11 @@ from .errors import (
 )
 from .pieces import Piece, join_pieces
 from .proofs import AccountProof, StorageProof, verify_proof
-from .ranges import replay_range
 from .tracing import Tracer
 from .types import (
     Account,
     Block,
     BlockStatistics,
-    BlockSummary,
     CallResult,
     Expected,
     Header,
@@ -78,11 +72,16 @@ from .types import (
     Withdrawal,
     to_address,
 )
-from .witness import ExecutionWitness, execute_stateless
 
 if TYPE_CHECKING:
     from .accesses import Accesses
+    from .assembler import assemble
+    from .block_builder import BlockBuilder
+    from .building import Skipped, build_block
+    from .disassembler import disassemble
+    from .ranges import BlockSummary, replay_range
     from .simulation import Simulations, simulate_many
+    from .witness import ExecutionWitness, execute_stateless
 
 __all__ = [
     "CHECKS",
@@ -166,7 +165,20 @@ MISSING_PACKAGES = tuple(_native.install(_core))
 
 
 # Names that are loaded once they are asked for: Accesses brings NumPy, which takes longer to import than all of evmcore.
-_LATER = {"Accesses": "accesses", "Simulations": "simulation", "simulate_many": "simulation"}
+_LATER = {
+    "Accesses": "accesses",
+    "BlockBuilder": "block_builder",
+    "BlockSummary": "ranges",
+    "ExecutionWitness": "witness",
+    "Simulations": "simulation",
+    "Skipped": "building",
+    "assemble": "assembler",
+    "build_block": "building",
+    "disassemble": "disassembler",
+    "execute_stateless": "witness",
+    "replay_range": "ranges",
+    "simulate_many": "simulation",
+}
 
 
 def __getattr__(name: str) -> Any:
