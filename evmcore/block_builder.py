@@ -115,24 +115,28 @@ class BlockBuilder:
         if left_out.get("block_gas", True):
             self._check_room(transaction)
 
-        def execute() -> tuple[Receipt, bytes]:
+        def execute() -> Receipt:
             receipt = transact(
                 transaction, self._state, self._header, checks={**left_out, "block_gas": False}, tracer=tracer
             )
-            return receipt, deposits_of(
-                receipt.logs, self._header.chain_id, self._rules["checks_deposit_layout"]
-            ) if self._rules["has_requests"] else b""
+            self._check_open()  # another thread may have closed it meanwhile
+            deposits = self._deposits
+            if self._rules["has_requests"]:
+                deposits += deposits_of(receipt.logs, self._header.chain_id, self._rules["checks_deposit_layout"])
+            execution_gas_used = self._execution_gas_used + receipt.execution_gas_used
+            state_gas_used = self._state_gas_used + receipt.state_gas_used
+            blob_gas_used = self._blob_gas_used + receipt.blob_gas_used
+            cumulative_gas_used = self._cumulative_gas_used + receipt.gas_used
+            receipt = replace(receipt, cumulative_gas_used=cumulative_gas_used)
+            transactions, receipts = [*self._transactions, transaction], [*self._receipts, receipt]
+            # From here on nothing is called: no signal comes between these and the state.
+            self._execution_gas_used, self._state_gas_used = execution_gas_used, state_gas_used
+            self._cumulative_gas_used, self._blob_gas_used = cumulative_gas_used, blob_gas_used
+            self._deposits, self._transactions, self._receipts = deposits, transactions, receipts
+            return receipt
 
-        receipt, deposits = all_or_nothing(self._state, execute)
-        self._execution_gas_used += receipt.execution_gas_used
-        self._state_gas_used += receipt.state_gas_used
-        self._cumulative_gas_used += receipt.gas_used
-        self._blob_gas_used += receipt.blob_gas_used
-        self._deposits += deposits
-        receipt = replace(receipt, cumulative_gas_used=self._cumulative_gas_used)
-        self._transactions.append(transaction)
-        self._receipts.append(receipt)
-        return receipt
+        added: Receipt = all_or_nothing(self._state, execute)
+        return added
 
     def close(
         self, *, withdrawals: Sequence[Withdrawal] | None = None, ommers: Sequence[Header] = ()
@@ -163,16 +167,20 @@ class BlockBuilder:
             state_gas_used=min(self._state_gas_used, most),
             cumulative_gas_used=self._cumulative_gas_used,
         )
-        if self._before is None:
-            end = execute_block(block, self._state, piece=piece, workers=1)
-            result = self._whole(block, end)
-        else:  # a block access list is made of an execution of all
-            state = self._before.copy()
-            result = execute_block(block, state, workers=1)
-            self._state = state
-        block.header = filled_header(self._header, result, ommers)
+
+        def end() -> BlockResult:
+            state = self._state
+            if self._before is None:
+                result = self._whole(block, execute_block(block, state, piece=piece, workers=1))
+            else:  # a block access list is made of an execution of all
+                state = self._before.copy()
+                result = execute_block(block, state, workers=1)
+            block.header = filled_header(self._header, result, ommers)
+            self._state, self._is_closed = state, True
+            return result
+
+        result = all_or_nothing(self._state, end)  # which also refuses a state that a transaction is at work on
         block.access_list = result.access_list
-        self._is_closed = True
         return block, result
 
     def _check_open(self) -> None:

@@ -21,6 +21,7 @@ from evmcore import (
     execute_block,
 )
 from evmcore._core import SYSTEM_ADDRESSES
+from evmcore.tracing import Tracer
 
 FORKS = [
     "Frontier",
@@ -190,3 +191,47 @@ def test_deposits_are_requests_and_spoilt_ones_are_refused(spoilt):
         assert spoilt in (None, 575)
         builder.add(deposit)
     assert builder.close() == (block, result)
+
+
+@pytest.mark.parametrize("fork", ["London", "Prague", "Amsterdam"])
+def test_an_interrupt_after_the_execution_changes_nothing(fork, monkeypatch):
+    header, before, transactions = at(fork)
+    builder = BlockBuilder(header, before)
+    builder.add(transactions[0])
+
+    def seen():
+        return builder.state.root(), builder.gas_used, builder.blob_gas_used, builder.transactions, builder.receipts
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    want = seen()
+    for name, step in (("replace", lambda: builder.add(transactions[1])), ("filled_header", builder.close)):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"evmcore.block_builder.{name}", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                step()
+        assert seen() == want
+    builder.add(transactions[1])
+    block, result = builder.close()
+    assert execute_block(block, before.copy()).state_root == result.state_root == block.header.state_root
+
+
+@pytest.mark.parametrize("fork", ["London", "Amsterdam"])
+def test_a_block_is_not_closed_while_a_transaction_is_added(fork):
+    header, before, transactions = at(fork)
+    builder = BlockBuilder(header, before)
+    refused = []
+
+    class Closes(Tracer):
+        def on_enter(self, *_):
+            try:
+                builder.close()
+            except EvmError as error:
+                refused.append(str(error))
+
+    builder.add(transactions[0], tracer=Closes())
+    assert refused == ["the state is in use by transact, which has called this"]
+    block, result = builder.close()
+    assert block.transactions == tuple(transactions[:1])
+    assert execute_block(block, before.copy()).state_root == result.state_root
