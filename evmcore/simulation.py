@@ -74,11 +74,17 @@ class Simulations:
 
     def balance(self, index: int, address: bytes | str) -> int:
         """A wanted balance after it, in wei."""
-        return self._value(index, self.accounts.index(to_address(address)))
+        wanted = to_address(address)
+        if wanted not in self.accounts:
+            raise ValueError(f"balances: that of 0x{wanted.hex()} was not asked for")
+        return self._value(index, self.accounts.index(wanted))
 
     def slot(self, index: int, address: bytes | str, slot: int) -> int:
         """The value of a wanted slot after it."""
-        return self._value(index, len(self.accounts) + self.slots.index((to_address(address), slot)))
+        wanted = to_address(address), slot
+        if wanted not in self.slots:
+            raise ValueError(f"slots: {slot!r} of 0x{wanted[0].hex()} was not asked for")
+        return self._value(index, len(self.accounts) + self.slots.index(wanted))
 
     @property
     def values(self) -> np.ndarray:

@@ -114,8 +114,8 @@ cdef Status simulate_item(_SimulationJob* job, Machine* m, SimulationWorker* own
     if kind_of(status) == Kind.BROKEN:
         if not is_limit(status):
             return status
-        return Status.RUNNING
-    if kind_of(status) != Kind.INVALID:
+        m.journal.begin(&view)  # what it did is left out: wanted values are those before it
+    elif kind_of(status) != Kind.INVALID:
         row.gas_used, row.gas_refund = out.gas_used, out.gas_refund
         row.log_count = <uint32_t>out.logs.size()
         row.output_begin, row.output_size = own.outputs.size(), out.output.size()
@@ -127,7 +127,7 @@ cdef Status simulate_item(_SimulationJob* job, Machine* m, SimulationWorker* own
     status = read_asked(job.simulation, m, place)
     if status != Status.RUNNING:
         return give_up(m, status, out)
-    if not is_written or kind_of(<Status>row.status) == Kind.INVALID:
+    if not is_written or kind_of(<Status>row.status) in (Kind.INVALID, Kind.BROKEN):
         return Status.RUNNING
     if item.transaction == NULL:
         m.spare_effects.open(&out.effects)

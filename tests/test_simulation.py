@@ -201,3 +201,23 @@ def test_none_at_all_have_no_answers():
     assert (len(made), made.rows.tolist(), made.outputs) == (0, [], b"")
     with pytest.raises(IndexError):
         made.outcome(0)
+
+
+def test_what_meets_a_limit_leaves_wanted_values_as_they_were():
+    state = state_of()
+    pay = {"sender": SENDERS[1], "to": SENDERS[4], "value": 77}
+    grows = assemble("PUSH1 9 PUSH0 SSTORE PUSH1 1 PUSH8 0x200000000 MSTORE")
+    limit = {"sender": SENDERS[0], "to": None, "data": grows, "gas": 2**62}
+    for asked, paid in (({"calls": [pay, limit, pay]}, (77, 0, 77)), ({"bundles": [[pay, limit, pay]]}, (77, 77, 154))):
+        made = simulate_many(state, HEADER, **asked, workers=1, balances=[SENDERS[4]], slots=[(COUNTER, 0)])
+        assert [made.outcome(index) for index in range(3)] == ["SUCCESS", "MEMORY_LIMIT", "SUCCESS"]
+        assert [made.balance(index, SENDERS[4]) - 10**18 for index in range(3)] == list(paid)
+        assert [made.slot(index, COUNTER, 0) for index in range(3)] == [100] * 3
+
+
+def test_a_value_that_was_not_asked_for_is_named():
+    made = simulate_many(state_of(), HEADER, [adds(1)], balances=[COINBASE], slots=[(COUNTER, 0)])
+    with pytest.raises(ValueError, match=f"balances: that of 0x{READER.hex()} was not asked for"):
+        made.balance(0, READER)
+    with pytest.raises(ValueError, match=f"slots: 1 of 0x{COUNTER.hex()} was not asked for"):
+        made.slot(0, COUNTER, 1)
