@@ -158,6 +158,7 @@ def test_logs_are_found_by_address_and_topics():
         assert len(chain.logs(0, 3, [CONTRACT], topics)) == count
     assert chain.logs(0, 3, [BOB]) == []
     assert [block.number for block, *_ in chain.logs(2, 3)] == [3]
+    assert chain.logs(0, -2) == chain.logs(-5, -1) == []  # numbers, not places from the end
 
 
 def test_proofs_hold_against_the_header_of_their_block():

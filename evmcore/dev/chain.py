@@ -322,7 +322,7 @@ class DevChain:
             None if topic is None else ((topic,) if isinstance(topic, bytes) else tuple(topic)) for topic in topics
         ]
         found = []
-        for block in self._blocks[max(first, 0) : last + 1]:
+        for block in self._blocks[max(first, 0) : max(last + 1, 0)]:
             if not block.header.logs_bloom.strip(b"\0"):
                 continue
             place = 0
