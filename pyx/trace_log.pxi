@@ -26,7 +26,8 @@ cdef class TraceLog(BaseTracer):
         cdef Vector[Address] wanted
         wants = bool(steps), bool(counts), bool(data), bool(memory)
         stack_most = 1024 if stack is None else number_between(stack, 0, 1024, "stack")
-        first, last = (1, 1025) if depth is None else depth if isinstance(depth, tuple) else (1, depth)
+        first, last = ((1, 1025) if depth is None else to_parts(depth, 2, "depth", "(first, last)") if isinstance(depth, tuple)
+                       else (1, depth))
         first, last = number_between(first, 1, 1025, "depth"), number_between(last, 1, 1025, "depth")
         most = UINT64_MAX if limit is None else to_u64(limit, "limit")
         for i in range(4):

@@ -56,6 +56,12 @@ def test_steps_are_those_of_a_tracer_in_python():
     assert trace.steps_left_out == 0
 
 
+def test_a_range_of_depths_of_another_length_is_named():
+    for depth in ((1,), (1, 2, 3)):
+        with pytest.raises(ValueError, match=rf"depth: {len(depth)} values, wants \(first, last\)"):
+            Trace(depth=depth)
+
+
 def test_calls_are_those_of_a_tracer_in_python():
     class Calls(Tracer):
         def __init__(self):
