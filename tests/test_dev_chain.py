@@ -177,3 +177,27 @@ def test_withdrawals_and_other_fields_are_the_miners():
     assert block.header.mix_hash == b"\x05" * 32
     chain.set_pending(timestamp=block.header.timestamp + 1000)
     assert chain.mine()[0].header.timestamp == block.header.timestamp + 1000
+
+
+@pytest.mark.parametrize(
+    "fields", [{"number": 9}, {"fork": "Paris"}, {"parent_hash": bytes(32)}, {"base_fee_per_gas": None}]
+)
+def test_fields_that_no_next_block_has_leave_the_pending_block_as_it_was(fields):
+    chain = new_chain(automine=False)
+    chain.send(pay(chain))
+    header = chain.pending.header
+    for change in (chain.set_pending, chain.mine):
+        with pytest.raises(UnusableInput):
+            change(**fields)
+        assert (chain.head.number, chain.pending.header, len(chain.pending.transactions)) == (0, header, 1)
+    with pytest.raises(UnusableInput, match="number: is the chain's own"):
+        new_chain(genesis={"number": 5})
+    assert [block.number for block in chain.mine(2)] == [1, 2]
+
+
+def test_a_block_that_can_not_be_ended_leaves_the_pending_block_as_it_was():
+    chain = new_chain(automine=False)
+    header = chain.pending.header
+    with pytest.raises(UnusableInput):
+        chain.mine(withdrawals=[None], coinbase=ALICE)
+    assert (chain.head.number, chain.pending.header) == (0, header)

@@ -82,7 +82,9 @@ class DevChain:
             for address, account in system_contracts(fork).items():
                 if not state.get_code(address):
                     state.set_account(address, account)
-        header = self._genesis_header(state, dict(genesis or {}))
+        fields = dict(genesis or {})
+        _check_own({name: value for name, value in fields.items() if name != "parent_hash"})
+        header = self._genesis_header(state, fields)
         withdrawals = None if header.withdrawals_root is None else ()
         self._blocks = [DevBlock(Block(header, withdrawals=withdrawals), (), state, header.hash)]
         self._by_hash = {self._blocks[0].hash: self._blocks[0]}
@@ -170,10 +172,14 @@ class DevChain:
     def set_pending(self, **fields: Any) -> None:
         """Change fields of the pending block's header, such as timestamp or coinbase: its transactions are executed again.
 
-        raise  InvalidTransaction where one may not be in such a block; the pending block is then as before
+        raise  InvalidTransaction where one may not be in such a block, UnusableInput for fields that are the chain's own or that no block
+               of the fork has; the pending block is then as before
         """
         before = self.pending
-        made = BlockBuilder(replace(before.header, **fields), self.head.state)
+        _check_own(fields)
+        header = replace(before.header, **fields)
+        header.encode()  # raises for fields that the fork hasn't, or that are missing
+        made = BlockBuilder(header, self.head.state)
         for transaction in before.transactions:
             made.add(transaction, checks={"chain_id": False})
         self._pending = made
@@ -211,10 +217,14 @@ class DevChain:
         """
         made = []
         for _ in range(count):
-            header = self.pending.header
-            if any(getattr(header, name) != value for name, value in fields.items()):
+            before = self.pending
+            if any(getattr(before.header, name) != value for name, value in fields.items()):
                 self.set_pending(**fields)
-            block = self._closed(self.pending.copy(), withdrawals)
+            try:
+                block = self._closed(self.pending.copy(), withdrawals)
+            except BaseException:
+                self._pending = before
+                raise
             self._blocks.append(block)
             self._by_hash[block.hash] = block
             for index, transaction in enumerate(block.block.transactions):
@@ -367,6 +377,12 @@ class DevChain:
         del self._blocks[keep + 1 :]
         self._pending = None
         self._snapshots = {number: kept for number, kept in self._snapshots.items() if kept[0] <= keep}
+
+
+def _check_own(fields: Mapping[str, Any]) -> None:
+    for name in ("number", "parent_hash", "fork", "chain_id", "block_hashes"):
+        if name in fields:
+            raise UnusableInput(f"{name}: is the chain's own")
 
 
 def _with_gas(transaction: Transaction, gas_limit: int) -> Transaction:
