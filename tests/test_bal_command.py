@@ -67,3 +67,11 @@ def test_what_is_no_list_or_not_there_is_refused(files, tmp_path, capsys):
     assert main(["bal", "show", str(bad)]) == 2
     assert main(["bal", "show", str(tmp_path / "none")]) == 2
     assert main(["bal", "verify", str(bad), files["a.rlp"]]) == 2
+
+
+def test_json_without_a_list_is_no_empty_list(tmp_path, capsys):
+    for content in ('{"accounts": null}', "{}"):
+        path = tmp_path / "none.json"
+        path.write_text(content)
+        assert main(["bal", "show", str(path)]) == 2
+        assert "has neither blockAccessList nor accounts" in capsys.readouterr().err

@@ -77,6 +77,8 @@ def _read(path: Path) -> Any:
             value = parse_json(content, str(path))
             if isinstance(value, dict):
                 value = value.get("blockAccessList", value.get("accounts"))
+                if value is None:
+                    raise UnusableInput("has neither blockAccessList nor accounts")
             return BlockAccessList.from_json(value)
         if start == b"0x":
             content = data(content.strip().decode("ascii", "replace"), "access list")
