@@ -59,6 +59,8 @@ def _slot(value: Any, place: str) -> bytes:
 
 def encode_json(value: Any) -> bytes:
     """The RLP of such a list. Raises UnusableInput with the place; whether it is a list as it has to be, its decoder says."""
+    if value is None:
+        raise UnusableInput("access list: None is not a list")
     accounts = []
     for number, item in enumerate(_items(value, "access list")):
         place = f"access list[{number}]"

@@ -49,17 +49,20 @@ cdef class BlockAccessList:
     @staticmethod
     def from_accesses(accesses):
         """Of the Accesses of a recorded run, or of those that were read. Raises UnusableInput, as `Accesses.encode` does."""
+        from evmcore.accesses import Accesses
+        if not isinstance(accesses, Accesses):
+            raise TypeError(f"accesses: expected Accesses, got {type(accesses).__name__}")
         return BlockAccessList.decode(accesses.encode())
 
     @staticmethod
     def joined(lists):
-        """That of a block, of those of its pieces, in order."""
+        """That of a block, of those of its pieces, in order. Raises InvalidAccessList for lists whose indices don't follow each other."""
         cdef AccessListBuilder builder
         for each in lists:
             if not isinstance(each, BlockAccessList):
                 raise TypeError(f"lists: expected BlockAccessList, got {type(each).__name__}")
             or_memory_error(builder.add_list((<BlockAccessList>each).core))
-        return BlockAccessList.built(&builder)
+        return BlockAccessList.decode(BlockAccessList.built(&builder).encode())  # the builder takes the order for granted
 
     @staticmethod
     cdef BlockAccessList built(AccessListBuilder* builder):

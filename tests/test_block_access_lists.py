@@ -527,3 +527,15 @@ def test_another_list_is_refused_by_every_strategy(seed):
             assert after == state
             with pytest.raises(InvalidAccessList):
                 execute_block(changed, after, strategy="sequential", state_roots=False)
+
+
+def test_lists_that_make_none_together_are_refused():
+    block, state = recorded_block()[:2]
+    made = list_of(block, state)
+    with pytest.raises(InvalidAccessList, match="an index comes twice"):
+        BlockAccessList.joined([made, made])
+    assert BlockAccessList.joined([made]) == made
+    with pytest.raises(UnusableInput, match="access list: None is not a list"):
+        BlockAccessList.from_json(None)
+    with pytest.raises(TypeError, match="accesses: expected Accesses, got NoneType"):
+        BlockAccessList.from_accesses(None)
