@@ -237,3 +237,13 @@ def test_what_is_not_offered_says_so():
     for arguments in ({"fork_url": "http://localhost"}, {"env": Env(cfg=CfgEnv(limit_contract_code_size=1))}):
         with pytest.raises(NotImplementedError):
             EVM(**arguments)
+
+
+@pytest.mark.parametrize(("fork", "wei"), [("LATEST", 152), ("Cancun", 152), ("Prague", 28)])
+def test_the_blob_base_fee_is_the_forks_and_that_of_latest_is_cancuns(fork, wei):
+    evm = EVM(spec_id=fork, env=Env(block=BlockEnv(excess_blob_gas=2**24)))
+    evm.set_balance(A, 10**18)
+    assert evm.env.block.blob_gasprice == wei
+    assert evm.message_call(A, deployed(evm, "4a60005260206000f3"))[-1] == wei
+    evm.set_block_env(BlockEnv(excess_blob_gas=0))
+    assert evm.env.block.blob_gasprice == 1

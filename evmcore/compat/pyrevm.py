@@ -20,6 +20,7 @@ from .._core import (
     all_or_nothing,
     fake_exponential,
     fork_includes,
+    fork_index,
     fork_rules,
     least_gas,
     message,
@@ -30,6 +31,7 @@ from ..hexadecimal import to_address as checked_address
 from ..receipt import CallResult
 from .pyrevm_trace import Printer, closing_line
 from .pyrevm_values import (
+    CANCUN_UPDATE_FRACTION,
     EMPTY_CODE_HASH,
     GAS_MAX,
     AccountInfo,
@@ -119,7 +121,8 @@ class EVM:
     env       Env; its values are copied
     gas_limit of a message that names none
     tracing   whether messages print their steps to `sys.stdout`
-    spec_id   the fork, in revm's or evmcore's spelling: "Cancun", "MERGE", "osaka", "LATEST" …
+    spec_id   the fork, in revm's or evmcore's spelling: "Cancun", "MERGE", "osaka" …; "LATEST": NEWEST_FORK with Cancun's blob base fee,
+              as pyrevm has it
     """
 
     def __init__(
@@ -136,7 +139,14 @@ class EVM:
         if not 0 <= gas_limit <= GAS_MAX:
             raise OverflowError(f"gas_limit: {gas_limit} doesn't fit 64 bits")
         self._fork = _fork_of(spec_id)
-        self._spec_id = spec_id
+        is_latest = spec_id.lower() == "latest"
+        named = FORKS[fork_index(self._fork)]
+        # In revm's spelling, as the trace shows it.
+        self._spec_name = (
+            "Latest" if is_latest else "Merge" if named.name == "PARIS" else named.mainnet_name or named.name
+        )
+        # The blob base fee is the named fork's; that of "LATEST" is pyrevm's, which has Cancun's on all forks.
+        self._blob_schedule = (3, 6, CANCUN_UPDATE_FRACTION) if is_latest else None
         self._gas_limit = gas_limit
         self.tracing = tracing
         self._state = State()
@@ -145,7 +155,7 @@ class EVM:
         self._env = copy.deepcopy(env) if env is not None else Env()
         if self._env.cfg.limit_contract_code_size is not None:
             raise NotImplementedError("limit_contract_code_size: the fork's limit holds")
-        self._header = self._make_header(self._env.block)
+        self.set_block_env(self._env.block)
 
     def _make_header(self, block: BlockEnv) -> Header:
         rules = fork_rules(self._fork)
@@ -166,6 +176,7 @@ class EVM:
             fork=self._fork,
             chain_id=self._env.cfg.chain_id,
             block_hashes=BlockHashes(synthetic=True),
+            blob_schedule=self._blob_schedule,
             **later,
         )
 
@@ -291,7 +302,12 @@ class EVM:
     def set_block_env(self, block: BlockEnv) -> None:
         """Set the block of the messages that follow."""
         header = self._make_header(block)
-        self._env = Env(self._env.cfg, copy.copy(block), self._env.tx)
+        kept = copy.copy(block)
+        if self._blob_schedule is None:
+            kept._update_fraction = fork_rules(self._fork)["blob_fee_update_fraction"] or CANCUN_UPDATE_FRACTION
+        else:
+            kept._update_fraction = CANCUN_UPDATE_FRACTION
+        self._env = Env(self._env.cfg, kept, self._env.tx)
         self._header = header
 
     def set_tx_env(self, tx: TxEnv) -> None:
@@ -461,7 +477,7 @@ class EVM:
             done.is_success, is_halt, reason, used, refunded, logs, done.output, done.outcome
         )
         if self.tracing:
-            closing_line(done.output, used, done.is_success, self._spec_id)
+            closing_line(done.output, used, done.is_success, self._spec_name)
         if reverted:
             raise ExecutionError(f"Revert {{ gas_used: {used}, output: 0x{done.output.hex()} }}", self._result)
         if is_halt:

@@ -25,7 +25,7 @@ __all__ = [
 ZERO = "0x" + "00" * 20
 GAS_MAX = 2**64 - 1
 EMPTY_CODE_HASH = keccak256(b"")
-# The blob base fee's update fraction of Cancun (EIP-4844): a BlockEnv knows no fork, as pyrevm's doesn't.
+# Of Cancun's blob base fee (EIP-4844).
 CANCUN_UPDATE_FRACTION = 3_338_477
 
 
@@ -74,11 +74,12 @@ class BlockEnv:
         self.basefee = basefee or 0
         self.gas_limit = GAS_MAX if gas_limit is None else gas_limit
         self.excess_blob_gas: int | None = excess_blob_gas or 0
+        self._update_fraction = CANCUN_UPDATE_FRACTION
 
     @property
     def blob_gasprice(self) -> int:
-        """The blob base fee in wei, by Cancun's update fraction."""
-        return fake_exponential(1, self.excess_blob_gas or 0, CANCUN_UPDATE_FRACTION)
+        """The blob base fee in wei: of an EVM's block as its fork has it, else as Cancun has it."""
+        return fake_exponential(1, self.excess_blob_gas or 0, self._update_fraction)
 
 
 class TxEnv:
