@@ -39,6 +39,7 @@ CHAIN_ID = 131277322940537  # that of eth-tester with py-evm
 GENESIS_GAS_LIMIT = 30_029_122
 DEFAULT_FORK = "Prague"  # that of eth-tester with py-evm, too
 DEFAULT_FEE_WEI = 10**9
+ESTIMATE_TOLERANCE = 21_000  # py-evm's: tests of programs that use eth-tester expect estimates of its size
 DYNAMIC_FEES = ("max_fee_per_gas", "max_priority_fee_per_gas")
 # Solidity's Error(string).
 _ERROR_SELECTOR = bytes.fromhex("08c379a0")
@@ -319,7 +320,7 @@ class EvmcoreBackend(BaseChainBackend):  # type: ignore[misc]
         )
 
     def estimate_gas(self, transaction: Mapping[str, Any], block_number: Any = "latest") -> int:
-        """The least gas that is enough."""
+        """Gas that is enough, and at most 21,000 more than the least that is."""
         if block_number == "pending":
             raise NotImplementedError('"pending" block identifier is unsupported in eth-tester')
         given = {"gas": self._block(block_number).header.gas_limit, **transaction}
@@ -329,7 +330,7 @@ class EvmcoreBackend(BaseChainBackend):  # type: ignore[misc]
             given.update(dict.fromkeys(DYNAMIC_FEES, DEFAULT_FEE_WEI))
         made = self._made(given, block_number, is_simulated=True)
         try:
-            return self.dev.estimate_gas(made, block_number)
+            return self.dev.estimate_gas(made, block_number, tolerance=ESTIMATE_TOLERANCE)
         except ExecutionFailed as error:
             receipt = error.receipt
             balance, most = (

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .._core import NEWEST_FORK, PARAMETERS, State, Transaction, fork_name, transact
+from .._core import NEWEST_FORK, PARAMETERS, State, Transaction, fork_name, least_gas, transact
 from ..block import Block
 from ..block_builder import BlockBuilder
 from ..chain.header_rules import base_fee, difficulty_after, excess_blob_gas
@@ -276,10 +276,11 @@ class DevChain:
         header = self.pending.header if which == "pending" else self.block(which).header
         return transact(transaction, self.state_at(which), header, checks={**_SIMULATED, **(checks or {})})
 
-    def estimate_gas(self, transaction: Transaction, which: int | str | bytes = "latest") -> int:
+    def estimate_gas(self, transaction: Transaction, which: int | str | bytes = "latest", *, tolerance: int = 0) -> int:
         """The least gas limit with which a transaction succeeds after a block; after the last one, in the pending block's surroundings.
 
         transaction  with a sender; its gas limit is the most that is tried, and what its sender can pay for at its price
+        tolerance    how much more than the least the answer may be, which saves executions
         raise        ExecutionFailed where it fails with that; BlockNotFound, InvalidTransaction
         """
         is_last = which in ("latest", "safe", "finalized", "pending")
@@ -304,7 +305,13 @@ class DevChain:
         too_little, enough = receipt.gas_used - 1, most
         # What the refund hides is needed first, and a call keeps a 64th back (EIP-150).
         guess = (receipt.gas_used + receipt.gas_refund + PARAMETERS["call_stipend_gas"]) * 64 // 63
-        while too_little + 1 < enough:
+        if (
+            tolerance
+            and receipt.gas_used == max(least_gas(transaction, header.fork))
+            and _is_enough(attempt, receipt.gas_used)
+        ):
+            return receipt.gas_used  # nothing was executed
+        while enough - too_little > 1 + tolerance:
             guess = guess if too_little < guess < enough else (too_little + enough) // 2
             if _is_enough(attempt, guess):
                 enough = guess
