@@ -216,7 +216,7 @@ def test_a_sample_takes_the_newest_forks_whole():
 
 NAMES = {name for fork in FORKS[5:] for name in (fork.mainnet_name, fork.test_name)}
 # A name of a fork as a value: the example block's, and the one at which eth-tester's other backends, whose place ours takes, end.
-ALLOWED = {("generate.py", "Osaka"), ("ethtester.py", "Prague")}
+ALLOWED = {("generate.py", "Osaka"), ("backend.py", "Prague")}
 
 
 def test_no_code_names_a_fork_as_a_default():

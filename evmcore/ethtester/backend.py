@@ -1,14 +1,11 @@
-"""eth-tester on evmcore: `EthereumTester(EvmcoreBackend())`, or ETHEREUM_TESTER_CHAIN_BACKEND=evmcore.ethtester.EvmcoreBackend.
-
-For eth-tester 0.13 and 0.14 (`pip install evmcore[tester]`). What py-evm raises by a class of its own is raised by a class that is
-that one, too, where its package is there.
-"""
+"""EvmcoreBackend: what eth-tester asks of a backend, answered by a DevChain."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from functools import cache
+from typing import Any
 
 from eth_keys import KeyAPI
 from eth_tester.backends.base import BaseChainBackend
@@ -18,45 +15,30 @@ from eth_tester.backends.pyevm.main import (
     get_account_keys_from_mnemonic,
     get_default_account_keys,
 )
-from eth_tester.exceptions import BlockNotFound, TransactionFailed, TransactionNotFound, ValidationError
+from eth_tester.exceptions import TransactionFailed, TransactionNotFound, ValidationError
 from eth_tester.validation.inbound import validate_inbound_withdrawals
-from eth_utils import ValidationError as PyEvmValidationError
 
-from . import rlp
-from ._core import State, Transaction, blob_base_fee
-from .chain.schedule import rules_of
-from .dev import BlockNotFound as NoSuchBlock
-from .dev import DevBlock, DevChain, ExecutionFailed
-from .dev import TransactionNotFound as NoSuchTransaction
-from .errors import DecodeError, InvalidTransaction
-from .header import EMPTY_TRIE_ROOT, Withdrawal
-from .receipt import Log, Receipt
+from .. import rlp
+from .._core import State, Transaction
+from ..chain.schedule import rules_of
+from ..dev import BlockNotFound as NoSuchBlock
+from ..dev import DevBlock, DevChain, ExecutionFailed
+from ..dev import TransactionNotFound as NoSuchTransaction
+from ..errors import InvalidTransaction
+from ..header import EMPTY_TRIE_ROOT, Withdrawal
+from ..receipt import Receipt
+from .errors import Reverted, UnknownBlock, message_of, raise_undecodable, refused
+from .fields import block_fields, receipt_fields, transaction_fields
+from .requests import DEFAULT_FEE_WEI, DYNAMIC_FEES, make_transaction
 
-__all__ = ["EvmcoreBackend", "InvalidTransactionError"]
+__all__ = ["EvmcoreBackend"]
 
 ZERO_ADDRESS = bytes(20)
-CHAIN_ID = 131277322940537  # that of eth-tester with py-evm
 GENESIS_GAS_LIMIT = 30_029_122
 DEFAULT_FORK = "Prague"  # that of eth-tester with py-evm, too
-DEFAULT_FEE_WEI = 10**9
 ESTIMATE_TOLERANCE = 21_000  # py-evm's: tests of programs that use eth-tester expect estimates of its size
-DYNAMIC_FEES = ("max_fee_per_gas", "max_priority_fee_per_gas")
-# Solidity's Error(string).
-_ERROR_SELECTOR = bytes.fromhex("08c379a0")
 # Of genesis parameters: those whose names differ from the header's, and those that follow from the state.
 _HEADER_NAMES = {"coinbase", "difficulty", "extra_data", "gas_limit", "mix_hash", "nonce", "timestamp"}
-
-
-class InvalidTransactionError(PyEvmValidationError):  # type: ignore[misc]
-    """A transaction that may not be included. `.error` is evmcore's own, with the row of the status and both numbers."""
-
-    def __init__(self, message: str, error: InvalidTransaction) -> None:
-        super().__init__(message)
-        self.error = error
-
-
-class _Reverted(Exception):
-    """What an estimate reverted with, as py-evm has it in a TransactionFailed."""
 
 
 class _Chain:
@@ -80,6 +62,8 @@ class EvmcoreBackend(BaseChainBackend):  # type: ignore[misc]
     vm_configuration    ((block number, fork), …), a fork by its name or as a class of py-evm
     mnemonic, hd_path   of the accounts' keys
     """
+
+    default_chain_id: int = 131277322940537  # that of eth-tester with py-evm
 
     def __init__(
         self,
@@ -155,10 +139,10 @@ class EvmcoreBackend(BaseChainBackend):  # type: ignore[misc]
         genesis_state = dict(genesis_state) if genesis_state else None
         if genesis_state:
             num_accounts = len(genesis_state)
-        self.account_keys = tuple(_keys(num_accounts, mnemonic, hd_path))
+        self.account_keys = _keys(num_accounts, mnemonic, hd_path)
         accounts = genesis_state or dict(generate_genesis_state_for_keys(self.account_keys))
         header = {name: value for name, value in genesis_params.items() if name in _HEADER_NAMES}
-        chain = DevChain(accounts, forks=forks, chain_id=CHAIN_ID, automine=False, genesis=header)
+        chain = DevChain(accounts, forks=forks, chain_id=self.default_chain_id, automine=False, genesis=header)
         self.chain = _Chain(chain, classes)
 
     # -------------------------------------------------------------- the chain
@@ -174,6 +158,8 @@ class EvmcoreBackend(BaseChainBackend):  # type: ignore[misc]
 
     def revert_to_snapshot(self, snapshot: bytes) -> None:
         """Take back all blocks after that one, and the pending one."""
+        if not isinstance(snapshot, bytes):  # a number would be that of a block
+            raise UnknownBlock(f"No block found for block hash: {snapshot!r}")
         self._block(snapshot)
         self.dev.rewind(snapshot)
 
@@ -234,44 +220,21 @@ class EvmcoreBackend(BaseChainBackend):  # type: ignore[misc]
 
     def get_block_by_number(self, block_number: Any, full_transaction: bool = True) -> dict[str, Any]:
         """A block in eth-tester's form."""
-        return self._block_fields(self._block(block_number), full_transaction, block_number == "pending")
+        return block_fields(self._block(block_number), full_transaction, block_number == "pending")
 
     def get_block_by_hash(self, block_hash: bytes, full_transaction: bool = True) -> dict[str, Any]:
         """A mined block in eth-tester's form."""
-        return self._block_fields(self._block(bytes(block_hash)), full_transaction, False)
+        return block_fields(self._block(bytes(block_hash)), full_transaction, False)
 
     def get_transaction_by_hash(self, transaction_hash: bytes) -> dict[str, Any]:
         """A transaction in eth-tester's form."""
-        return self._transaction_fields(*self._transaction(transaction_hash))
+        return transaction_fields(*self._transaction(transaction_hash))
 
     def get_transaction_receipt(self, transaction_hash: bytes) -> dict[str, Any]:
         """A receipt in eth-tester's form."""
-        block, index, transaction, receipt = self._transaction(transaction_hash)
-        header = self.dev.pending.header if block is None else block.header
-        receipts = self.dev.pending.receipts if block is None else block.receipts
-        place = sum(len(earlier.logs) for earlier in receipts[:index])
-        fields = {
-            "block_hash": None if block is None else block.hash,
-            "block_number": None if block is None else block.number,
-            "contract_address": receipt.contract_address,
-            "cumulative_gas_used": receipt.cumulative_gas_used,
-            "effective_gas_price": receipt.effective_gas_price,
-            "from": transaction.sender,
-            "gas_used": receipt.gas_used,
-            "logs": [
-                self._log_fields(block, index, transaction, log, place + at) for at, log in enumerate(receipt.logs)
-            ],
-            "state_root": receipt.state_root or (b"\x01" if receipt.is_success else b""),
-            "status": int(receipt.is_success),
-            "to": transaction.to or b"",
-            "transaction_hash": transaction.hash,
-            "transaction_index": None if block is None else index,
-            "type": transaction.type,
-        }
-        if transaction.type == 3:
-            fields["blob_gas_used"] = receipt.blob_gas_used
-            fields["blob_gas_price"] = blob_base_fee(header.excess_blob_gas or 0, header.fork)
-        return fields
+        block, index, transaction, _ = self._transaction(transaction_hash)
+        within = self.dev.pending if block is None else block
+        return receipt_fields(block, within.header, within.receipts, index, transaction)
 
     def get_fee_history(
         self, block_count: int = 1, newest_block: Any = "latest", reward_percentiles: Sequence[int] = ()
@@ -302,7 +265,7 @@ class EvmcoreBackend(BaseChainBackend):  # type: ignore[misc]
                     raw = b"\x03" + rlp.encode(items[0])
             transaction = Transaction.decode(raw)
         except InvalidTransaction as error:
-            _raise_undecodable(raw, error)
+            raise_undecodable(raw, error)
         return self._send(transaction)
 
     def send_signed_transaction(self, signed_transaction: Mapping[str, Any], block_number: Any = "latest") -> bytes:
@@ -339,11 +302,11 @@ class EvmcoreBackend(BaseChainBackend):  # type: ignore[misc]
             )
             if balance < most:  # what it fails for with the gas that it can pay for says less
                 poor = InvalidTransaction("", status="INSUFFICIENT_FUNDS", have=balance, want=most)
-                raise _refused(poor, made) from None
-            failure = _Reverted(receipt.output) if receipt.outcome == "REVERT" else _message(receipt)
+                raise refused(poor, made) from None
+            failure = Reverted(receipt.output) if receipt.outcome == "REVERT" else message_of(receipt)
             raise TransactionFailed(failure) from None
         except InvalidTransaction as error:
-            raise _refused(error) from None
+            raise refused(error) from None
 
     def call(self, transaction: Mapping[str, Any], block_number: Any = "latest") -> bytes:
         """What a transaction returns."""
@@ -352,9 +315,9 @@ class EvmcoreBackend(BaseChainBackend):  # type: ignore[misc]
         try:
             receipt = self.dev.call(self._made(given, block_number, is_simulated=True), self._name(block_number))
         except InvalidTransaction as error:
-            raise _refused(error) from None
+            raise refused(error) from None
         if not receipt.is_success:
-            raise TransactionFailed(_message(receipt))
+            raise TransactionFailed(message_of(receipt))
         return receipt.output
 
     # -------------------------------------------------------------- parts
@@ -368,7 +331,7 @@ class EvmcoreBackend(BaseChainBackend):  # type: ignore[misc]
             return self.dev.block(which)
         except NoSuchBlock:
             kind = "hash" if isinstance(which, bytes) else "number"
-            raise BlockNotFound(f"No block found for block {kind}: {which}") from None
+            raise UnknownBlock(f"No block found for block {kind}: {which}") from None
 
     def _state(self, which: Any) -> State:
         return self.dev.pending.state if which == "pending" else self._block(which).state
@@ -385,162 +348,26 @@ class EvmcoreBackend(BaseChainBackend):  # type: ignore[misc]
         try:
             self.dev.send(transaction, checks={"chain_id": False})
         except InvalidTransaction as error:
-            raise _refused(error, transaction) from None
+            raise refused(error, transaction) from None
         return transaction.hash
 
     def _made(
         self, given: Mapping[str, Any], block_number: Any = "latest", *, is_simulated: bool = False
     ) -> Transaction:
-        """A transaction out of eth-tester's fields, with what they leave out. Its type is the first that has them all."""
-        has_dynamic_fee = any(name in given for name in DYNAMIC_FEES) or "gas_price" not in given
-        fields: dict[str, Any] = {
-            "nonce": given["nonce"] if "nonce" in given else self.get_nonce(given["from"], block_number),
-            "gas_limit": given["gas"],
-            "to": given.get("to") or None,
-            "value": given.get("value", 0),
-            "data": given.get("data", b""),
-        }
-        if has_dynamic_fee:
-            fields["type"] = 4 if "authorization_list" in given else 2
-            fields.update(self._fees(given, block_number, is_simulated))
-        else:
-            fields["type"] = 1 if "access_list" in given else 0
-            fields["gas_price"] = given["gas_price"]
-        if fields["type"] != 0:
-            fields["access_list"] = [_access(entry) for entry in given.get("access_list", ())]
-            fields["chain_id"] = given.get("chain_id", self.chain.chain_id)
-        if fields["type"] == 4:
-            names = ("chain_id", "address", "nonce", "y_parity", "r", "s")
-            fields["authorization_list"] = [
-                tuple(entry[name] for name in names) for entry in given["authorization_list"]
-            ]
-        if "r" in given and not is_simulated:
-            fields["r"], fields["s"] = given["r"], given["s"]
-            fields["v"] = given["y_parity"] if "y_parity" in given else given["v"]
-        elif "from" in given:
-            fields["sender"] = given["from"]
-        return Transaction(**fields)
-
-    def _fees(self, given: Mapping[str, Any], block_number: Any, is_simulated: bool) -> dict[str, int]:
-        most, tip = (given.get(name) for name in DYNAMIC_FEES)
-        if most is None and tip is None:
-            # Who only asks pays nothing.
-            fee = 0 if is_simulated else DEFAULT_FEE_WEI
-            return {"max_fee_per_gas": fee, "max_priority_fee_per_gas": fee}
-        if most is None:
-            assert tip is not None
-            most = tip + 2 * self.get_base_fee(block_number)
-        return {"max_fee_per_gas": most, "max_priority_fee_per_gas": min(DEFAULT_FEE_WEI, most) if tip is None else tip}
-
-    def _block_fields(self, block: DevBlock, full_transaction: bool, is_pending: bool) -> dict[str, Any]:
-        header = block.header
-        transactions: list[Any] = [transaction.hash for transaction in block.block.transactions]
-        if full_transaction:
-            transactions = [
-                self._transaction_fields(None if is_pending else block, index, transaction, receipt)
-                for index, (transaction, receipt) in enumerate(zip(block.block.transactions, block.receipts))
-            ]
-        fields = {
-            "number": header.number,
-            "hash": block.hash,
-            "parent_hash": header.parent_hash,
-            "nonce": header.nonce,
-            "sha3_uncles": header.ommers_hash,
-            "logs_bloom": int.from_bytes(header.logs_bloom, "big"),
-            "transactions_root": header.transactions_root,
-            "receipts_root": header.receipts_root,
-            "state_root": header.state_root,
-            "coinbase": header.coinbase,
-            "difficulty": header.difficulty,
-            "total_difficulty": header.difficulty,
-            "mix_hash": header.mix_hash,
-            "size": len(block.block.encode()),
-            "extra_data": header.extra_data.rjust(32, b"\0"),
-            "gas_limit": header.gas_limit,
-            "gas_used": header.gas_used,
-            "timestamp": header.timestamp,
-            "transactions": transactions,
-            "uncles": [],
-        }
-        for name in (
-            "base_fee_per_gas",
-            "withdrawals_root",
-            "parent_beacon_block_root",
-            "blob_gas_used",
-            "excess_blob_gas",
-            "requests_hash",
-        ):
-            if getattr(header, name) is not None:
-                fields[name] = getattr(header, name)
-        if block.block.withdrawals is not None:
-            fields["withdrawals"] = [
-                {
-                    "index": withdrawal.index,
-                    "validator_index": withdrawal.validator_index,
-                    "address": withdrawal.address,
-                    "amount": withdrawal.amount_gwei,
-                }
-                for withdrawal in block.block.withdrawals
-            ]
-        return fields
-
-    @staticmethod
-    def _transaction_fields(
-        block: DevBlock | None, index: int, transaction: Transaction, receipt: Receipt
-    ) -> dict[str, Any]:
-        fields: dict[str, Any] = {
-            "type": transaction.type,
-            "hash": transaction.hash,
-            "nonce": transaction.nonce,
-            "block_hash": None if block is None else block.hash,
-            "block_number": None if block is None else block.number,
-            "transaction_index": None if block is None else index,
-            "from": transaction.sender,
-            "to": transaction.to or b"",
-            "value": transaction.value,
-            "gas": transaction.gas_limit,
-            "data": transaction.data,
-        }
-        if transaction.gas_price is not None:
-            fields["gas_price"] = transaction.gas_price
-        if transaction.type >= 1:
-            fields.update(chain_id=transaction.chain_id, access_list=transaction.access_list)
-        if transaction.type >= 2:
-            fields["max_fee_per_gas"] = transaction.max_fee_per_gas
-            fields["max_priority_fee_per_gas"] = transaction.max_priority_fee_per_gas
-            fields["gas_price"] = transaction.max_fee_per_gas if block is None else receipt.effective_gas_price
-        if transaction.type == 3:
-            fields["max_fee_per_blob_gas"] = transaction.max_fee_per_blob_gas
-            fields["blob_versioned_hashes"] = transaction.blob_versioned_hashes
-        if transaction.type == 4:
-            names = ("chain_id", "address", "nonce", "y_parity", "r", "s")
-            fields["authorization_list"] = [dict(zip(names, entry)) for entry in transaction.authorization_list]
-        fields.update(v=transaction.v, s=transaction.s, r=transaction.r)
-        if transaction.type >= 1:
-            fields["v"] = fields["y_parity"] = transaction.y_parity
-        return fields
-
-    @staticmethod
-    def _log_fields(
-        block: DevBlock | None, index: int, transaction: Transaction, log: Log, place: int
-    ) -> dict[str, Any]:
-        return {
-            "type": "pending" if block is None else "mined",
-            "log_index": place,
-            "transaction_index": None if block is None else index,
-            "transaction_hash": transaction.hash,
-            "block_hash": None if block is None else block.hash,
-            "block_number": None if block is None else block.number,
-            "address": log.address,
-            "data": log.data,
-            "topics": list(log.topics),
-        }
+        return make_transaction(
+            given,
+            chain_id=self.chain.chain_id,
+            nonce_of=lambda sender: self.get_nonce(sender, block_number),
+            base_fee=lambda: self.get_base_fee(block_number),
+            is_simulated=is_simulated,
+        )
 
 
-def _keys(count: int | None, mnemonic: str | None, hd_path: str | None) -> Any:
+@cache
+def _keys(count: int | None, mnemonic: str | None, hd_path: str | None) -> tuple[Any, ...]:
     if mnemonic:
-        return get_account_keys_from_mnemonic(mnemonic, quantity=count, hd_path=hd_path)
-    return get_default_account_keys(quantity=count)
+        return tuple(get_account_keys_from_mnemonic(mnemonic, quantity=count, hd_path=hd_path))
+    return tuple(get_default_account_keys(quantity=count))
 
 
 def _fork_of(kind: Any) -> str:
@@ -549,50 +376,3 @@ def _fork_of(kind: Any) -> str:
     if not isinstance(name, str):
         raise ValidationError(f"vm_configuration: {kind!r} is neither a fork's name nor a class that has one")
     return name.replace("-", "")
-
-
-def _access(entry: Any) -> Any:
-    return (entry["address"], entry["storage_keys"]) if isinstance(entry, Mapping) else entry
-
-
-def _message(receipt: Receipt) -> str:
-    """What a failed call says: the text that it reverted with, else the bytes as Python shows them, else why it failed."""
-    if receipt.outcome != "REVERT":
-        return receipt.error or receipt.outcome
-    error = receipt.error or ""
-    return error.removeprefix("revert: ") if error.startswith("revert: ") else str(receipt.output)
-
-
-def _refused(error: InvalidTransaction, transaction: Transaction | None = None) -> InvalidTransactionError:
-    """In the words of py-evm, which its users look for."""
-    message = str(error)
-    if error.status == "INSUFFICIENT_FUNDS" and transaction is not None:
-        gas_cost = transaction.max_fee_per_gas * transaction.gas_limit
-        message = (
-            f"Sender {transaction.sender!r} cannot afford txn gas {gas_cost} with account balance {error.have!r}"
-            if isinstance(error.have, int) and error.have < gas_cost
-            else "Sender does not have enough balance to cover transaction value and gas "
-            f" (has {error.have!r}, needs {error.want!r})"
-        )
-    elif error.status in ("NONCE_TOO_LOW", "NONCE_TOO_HIGH"):
-        message = f"Invalid transaction nonce: Expected {error.want!r}, but got {error.have!r}"
-    elif error.status == "MAX_FEE_BELOW_BASE_FEE":
-        message = f"Sender's max fee per gas ({error.have!r}) is lower than block's base fee per gas ({error.want!r})"
-    elif error.status == "GAS_ALLOWANCE_EXCEEDED":
-        message = f"Transaction exceeds gas limit: using {error.have!r}, but {error.want!r} is left"
-    return InvalidTransactionError(message, error)
-
-
-def _raise_undecodable(raw: bytes, error: InvalidTransaction) -> NoReturn:
-    """As py-evm does, where its packages are there."""
-    try:
-        if raw[:1] <= b"\x7f" and error.status == "TYPE_NOT_SUPPORTED":
-            from eth.exceptions import UnrecognizedTransactionType
-
-            raise UnrecognizedTransactionType(raw[0], str(error)) from error
-        from rlp.exceptions import DecodingError
-    except ImportError:
-        raise error from None
-    if isinstance(error, DecodeError):
-        raise DecodingError(str(error), raw) from error
-    raise error
