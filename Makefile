@@ -88,7 +88,7 @@ law: $(BUILT) $(TEST_PACKAGES) ## run real and generated blocks in parallel, man
 .PHONY: style
 style: $(BUILT) $(STYLE_PACKAGES) ## look at the code's form, and at the Python code's types
 	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check evmcore tests examples docs/*.py setup.py
+	@$(BIN)/ruff format --check ape_evmcore evmcore tests examples docs/*.py setup.py
 	@$(BIN)/mypy
 	@find pyx/core pyx/store tests \( -name '*.hpp' -o -name '*.cpp' \) ! -name _mdbx.cpp | xargs $(BIN)/clang-format --dry-run -Werror
 
@@ -152,7 +152,7 @@ fuzz: $(TEST_PACKAGES) $(BUILT) ## fuzz decoders and programs with sanitizers, a
 
 .PHONY: clean
 clean: ## remove what was built, and the virtual environment
-	rm -rf $(VENV) build dist evmcore.egg-info evmcore/_core*.so evmcore/store/_mdbx*.so pyx/_core.cpp pyx/store/_mdbx.cpp
+	rm -rf $(VENV) build dist *.egg-info evmcore/_core*.so evmcore/store/_mdbx*.so pyx/_core.cpp pyx/store/_mdbx.cpp
 
 $(CREATED):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "evmcore needs Python 3.10 or newer; PYTHON=… names one" >&2; exit 1; }

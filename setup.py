@@ -24,6 +24,7 @@ from Cython import __version__ as cython_version
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 MODULE = "pyx/_core.pyx"
@@ -162,6 +163,11 @@ def note_inputs(object_file: Path, began: int, keeps_lines: bool) -> None:
 class BuildCore(build_ext):
     """Compiles the sources side by side, each with its own flags, and links them."""
 
+    def run(self) -> None:
+        super().run()
+        if self.inplace:
+            register_ape_plugin(ROOT, self.distribution.get_version())
+
     def build_extension(self, extension: Extension) -> None:
         compiler = self.compiler
         link_base = getattr(compiler, "compiler_so_cxx", None) or compiler.compiler_so
@@ -226,6 +232,24 @@ class BuildCore(build_ext):
         compiler.link_shared_object(objects, target, extra_postargs=LINK_FLAGS, target_lang="c++")
 
 
+def register_ape_plugin(folder: Path, version: str) -> None:
+    """Put the metadata of a distribution "ape-evmcore" beside the module ape_evmcore: ape loads plugins of such names only."""
+    metadata = folder / "ape_evmcore.egg-info"
+    metadata.mkdir(parents=True, exist_ok=True)
+    (metadata / "PKG-INFO").write_text(
+        f"Metadata-Version: 2.1\nName: ape-evmcore\nVersion: {version}\nSummary: ape's plugin, a part of evmcore\n"
+    )
+    (metadata / "top_level.txt").write_text("ape_evmcore\n")
+
+
+class BuildPackages(build_py):
+    """The Python packages, and ape's plugin as ape finds it."""
+
+    def run(self) -> None:
+        super().run()
+        register_ape_plugin(ROOT if self.editable_mode else Path(self.build_lib), self.distribution.get_version())
+
+
 os.chdir(ROOT)
 MORE_SOURCES = {
     "evmcore._core": sorted(path.as_posix() for path in Path("pyx/core").rglob("*.cpp")),
@@ -246,4 +270,4 @@ EXTENSIONS = cythonize(
 for extension in EXTENSIONS:
     extension.sources += MORE_SOURCES[extension.name]
 
-setup(ext_modules=EXTENSIONS, cmdclass={"build_ext": BuildCore})
+setup(ext_modules=EXTENSIONS, cmdclass={"build_ext": BuildCore, "build_py": BuildPackages})

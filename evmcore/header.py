@@ -130,7 +130,7 @@ class Header:
     The fields of the hash are the chain's, in its order; those from `base_fee_per_gas` on are None before their fork.
     Not part of the hash:
     fork            whose rules hold: a mainnet name ("London") or a test name ("EIP158"), in any case
-    chain_id        1 is mainnet
+    chain_id        1 is mainnet; below 2^256
     block_hashes    number -> 32 bytes, for BLOCKHASH. A mapping's items are copied when the header is made: it holds a
                     BlockHashes, which can't be changed and other headers may share
     blob_schedule   (target, max, update fraction), in place of the fork's own
@@ -175,8 +175,8 @@ class Header:
             elif type(value) is not bytes or (size is not None and len(value) != size):
                 read = data if isinstance(value, str) else checked_bytes
                 object.__setattr__(self, name, read(value, f"header.{name}", size))
-        if type(self.chain_id) is not int or not 0 <= self.chain_id < 1 << 64:
-            object.__setattr__(self, "chain_id", checked_quantity(self.chain_id, "header.chain_id", 64))
+        if type(self.chain_id) is not int or not 0 <= self.chain_id < 1 << 256:
+            object.__setattr__(self, "chain_id", checked_quantity(self.chain_id, "header.chain_id", 256))
         self._check_surroundings()
 
     def _check_surroundings(self) -> None:

@@ -23,6 +23,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "wheel"
 IN_WHEEL = (
+    "ape_evmcore/*.py",
+    # What ape finds the plugin by.
+    "ape_evmcore.egg-info/PKG-INFO",
+    "ape_evmcore.egg-info/top_level.txt",
     "evmcore/*.py",
     "evmcore/_core.*.so",
     "evmcore/_core.pyi",
