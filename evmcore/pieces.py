@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ._core import BlockAccessList, BlockResult, _restore_result, ordered_trie_root
+from ._core import BlockAccessList, BlockResult, Changes, _restore_result, ordered_trie_root
 from .hexadecimal import checked_bytes, checked_quantity
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def join_pieces(block: Block, results: Sequence[BlockResult]) -> BlockResult:
     results  of its pieces, in order: the first begins the block, each follows the one before, the last ends it
     raise    ValueError for pieces that aren't those of the block: it names the piece and both values
 
-    Accesses and changes stay with the pieces; access lists are joined, where all pieces have one. Statistics add up; `workers` is that of the piece with the most, `strategy`
-    "auto" where pieces had several.
+    Accesses stay with the pieces; access lists and changes are joined, where all pieces have them. Statistics add up; `workers` is that of the
+    piece with the most, `strategy` "auto" where pieces had several.
     """
     results = list(results)
     pieces = []
@@ -116,6 +116,7 @@ def join_pieces(block: Block, results: Sequence[BlockResult]) -> BlockResult:
     has_receipts = all(receipt.status is not None or receipt.state_root is not None for receipt in receipts)
     last = results[-1]
     lists = [result.access_list for result in results if result.access_list is not None]
+    changes = [result.changes for result in results if result.changes is not None]
     made = {
         "receipts": receipts,
         "gas_used": max(
@@ -134,7 +135,7 @@ def join_pieces(block: Block, results: Sequence[BlockResult]) -> BlockResult:
         "state_root": last.state_root,
         "accesses": None,
         "access_list": BlockAccessList.joined(lists) if len(lists) == len(results) else None,
-        "changes": None,
+        "changes": Changes.joined(changes) if len(changes) == len(results) else None,
         "piece": None,
         "deposits": None if last.deposits is None else b"".join(result.deposits or b"" for result in results),
         "witness": None,

@@ -6,6 +6,7 @@ from core.state.access_list_builder cimport AccessListBuilder
 from core.state.block_access_list cimport (
     AccessListFault, CBlockAccessList, FAULT_DIFFERS, FAULT_MALFORMED, FAULT_MISSING, FIELD_ADDRESS, FIELD_BALANCE, FIELD_CODE,
     FIELD_NONCE, FIELD_READ, FIELD_STORAGE)
+from core.state.changes cimport AccountChange, StateChanges
 
 
 @cython.final
@@ -53,6 +54,29 @@ cdef class BlockAccessList:
         if not isinstance(accesses, Accesses):
             raise TypeError(f"accesses: expected Accesses, got {type(accesses).__name__}")
         return BlockAccessList.decode(accesses.encode())
+
+    @staticmethod
+    def from_changes(Changes changes not None, *, index=0):
+        """What Changes lead to, as rows of EIP-7928: the values afterwards of all that differs, each at one block access index.
+
+        They say nothing of what was read, and of an account that ended that its balance, nonce, code and known slots are none
+        afterwards: of one that was empty before, its address alone.
+
+        index   0 to 2**32 - 1
+        raise   MissingCode where an account got a code of which only the hash is known
+        """
+        cdef AccessListBuilder builder
+        cdef uint32_t at = number_between(index, 0, 0xFFFFFFFF, "index")
+        cdef const AccountChange* hidden = NULL
+        cdef StateChanges* core = &changes.core
+        cdef BlockAccessList made = BlockAccessList.__new__(BlockAccessList)
+        cdef cbool is_done
+        with nogil:
+            is_done = builder.add_changes(at, core[0], &hidden) and builder.finish(&made.core)
+        or_memory_error(is_done)
+        if hidden != NULL:
+            raise errors.MissingCode(from_address_bytes(hidden.address), from_hash_bytes(core.code_hash(hidden.after)))
+        return made
 
     @staticmethod
     def joined(lists):

@@ -172,6 +172,25 @@ cdef class Changes:
                 change += 1
         return rows
 
+    @staticmethod
+    def joined(changes):
+        """The Changes that lead where several lead, applied one after the other: of the blocks of a range, or of a block's pieces.
+
+        Each value is that before the first and that after the last; what is again as it was, or came and went, is not in them.
+
+        changes  an iterable of Changes, in order; none: no changes
+        raise    StateDiffers where one doesn't begin with the values that those before it leave: `have`, by them, and `want`
+        """
+        kept = list(changes)
+        for each in kept:
+            if not isinstance(each, Changes):
+                raise TypeError(f"changes: expected Changes, got {type(each).__name__}")
+        if not kept:
+            return Changes.__new__(Changes)
+        while len(kept) > 1:  # neighbours, so that each row is copied log(n) times
+            kept = [join_two(kept[i], kept[i + 1]) if i + 1 < len(kept) else kept[i] for i in range(0, len(kept), 2)]
+        return kept[0]
+
     def inverse(self):
         """The Changes that lead back. ValueError where a storage or a code went of which the state didn't know all."""
         cdef Changes made = Changes.__new__(Changes)
@@ -197,6 +216,20 @@ cdef class Changes:
     def size_bytes(self):
         """Memory that they take, codes included."""
         return self.core.size_bytes()
+
+
+cdef Changes join_two(Changes first, Changes second):
+    cdef Changes made = Changes.__new__(Changes)
+    cdef _Lease lease = lease_signals()
+    cdef ChangeMismatch mismatch
+    cdef Status status
+    with nogil:
+        status = made.core.join(first.core, second.core, lease.poll, &mismatch)
+    lease.finish_whole("the joining of changes")
+    if status == Status.INTERNAL:
+        raise_mismatch(mismatch)
+    raise_status(status)
+    return made
 
 
 def _state_changes(State state not None, snapshot):

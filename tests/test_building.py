@@ -73,12 +73,15 @@ def test_pieces_join_to_the_whole_block(strategy):
         chance = random.Random(seed)
         cuts = sorted(chance.choices(range(len(block.transactions) + 1), k=chance.randrange(4)))
         state = block.pre_state.copy()
-        results = in_pieces(block, state, cuts, workers=2, strategy=strategy)
+        results = in_pieces(block, state, cuts, workers=2, strategy=strategy, changes=True)
         joined = join_pieces(block, results)
         assert joined.differences(expected) == [], seed
         assert joined.receipts == expected.receipts
         assert joined.deposits == expected.deposits
         assert state == whole
+        other = block.pre_state.copy()
+        other.apply(joined.changes)
+        assert other == whole
         assert joined.statistics.transactions == len(block.transactions)
         assert joined.statistics.gas_used == expected.gas_used
         assert sum(result.statistics.gas_used for result in results) == expected.gas_used

@@ -164,6 +164,29 @@ bool AccessListBuilder::add(const BlockAccessList& list) noexcept {
     return true;
 }
 
+bool AccessListBuilder::add(uint32_t index, const StateChanges& changes, const AccountChange** hidden) noexcept {
+    *hidden = nullptr;
+    const SlotChange* slot = changes.slots.begin();
+    for (const AccountChange& change : changes.accounts) {
+        const AccountValues &before = change.before, &after = change.after;
+        const uint32_t account = account_of(change.address);
+        if (account == NONE || (before.balance != after.balance && !balances_.push_back({account, index, after.balance})) ||
+            (before.nonce != after.nonce && !nonces_.push_back({account, index, after.nonce})))
+            return false;
+        const Code* code = after.code != 0 ? changes.codes[after.code - 1].code : nullptr;
+        if (before.code != after.code) {
+            if (code == nullptr && after.code != 0)
+                *hidden = &change;
+            if (!note_code(account, index, code))
+                return false;
+        }
+        for (const SlotChange* const end = slot + change.slot_count; slot != end; ++slot)
+            if (!(slot->before == slot->after) && !note_slot(account, index, slot->key, true, slot->after))
+                return false;
+    }
+    return true;
+}
+
 bool AccessListBuilder::finish(BlockAccessList* out) noexcept {
     const size_t count = accounts_.size();
     Vector<uint32_t> order, rank, slot_order, slot_rank, begins;

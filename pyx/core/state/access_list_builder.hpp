@@ -31,6 +31,9 @@ public:
     // A part of the block, whose indices follow those before.
     [[nodiscard]] bool add(const BlockAccessList& list) noexcept;
 
+    // All that differs, as it is afterwards. `hidden`: an account that got a code of which the hash alone is known, else null.
+    [[nodiscard]] bool add(uint32_t index, const StateChanges& changes, const AccountChange** hidden) noexcept;
+
     // The list so far, into an empty one.
     [[nodiscard]] bool finish(BlockAccessList* out) noexcept;
 

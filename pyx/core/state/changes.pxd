@@ -1,6 +1,8 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libcpp cimport bool as cbool
 
+from core.base.poll cimport Poll
+from core.base.status cimport Status
 from core.base.types cimport Address, Hash, u256
 from core.base.vector cimport Vector
 from core.state.code cimport Code
@@ -26,16 +28,6 @@ cdef extern from "core/state/changes.hpp" namespace "evmcore" nogil:
     cppclass ChangedCode:
         Hash hash
         const Code* code
-    cppclass StateChanges:
-        Vector[AccountChange] accounts
-        Vector[SlotChange] slots
-        Vector[ChangedCode] codes
-        void clear()
-        const Hash& code_hash(const AccountValues&)
-        cbool invert(StateChanges* out)
-        cbool has_inverse()
-        cbool operator==(const StateChanges&)
-        size_t size_bytes()
     cdef enum ChangeField "evmcore::ChangeMismatch::Field":
         CHANGE_NONE "evmcore::ChangeMismatch::NONE"
         CHANGE_EXISTENCE "evmcore::ChangeMismatch::EXISTENCE"
@@ -51,3 +43,14 @@ cdef extern from "core/state/changes.hpp" namespace "evmcore" nogil:
         u256 key
         u256 have
         u256 want
+    cppclass StateChanges:
+        Vector[AccountChange] accounts
+        Vector[SlotChange] slots
+        Vector[ChangedCode] codes
+        void clear()
+        const Hash& code_hash(const AccountValues&)
+        cbool invert(StateChanges* out)
+        cbool has_inverse()
+        Status join(const StateChanges& first, const StateChanges& second, Poll*, ChangeMismatch*)
+        cbool operator==(const StateChanges&)
+        size_t size_bytes()

@@ -258,6 +258,7 @@ public:
 
 private:
     friend class StateRoot;
+    friend class ChangesFinder;
     struct AccountUndo {
         uint32_t place;
         AccountRecord record;
