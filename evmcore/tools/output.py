@@ -138,16 +138,30 @@ class Progress:
         self._is_shown = total > 1 and self._stream is not None and self._stream.isatty()
         self._drawn_at = 0.0
         self._is_drawn = False
+        self._began: tuple[int, float] | None = None  # how many were done when it was first shown, and when
 
-    def show(self, done: int, label: str) -> None:
-        """Say how many are done and what is going on."""
+    def show(self, done: int, label: str, unit: str = "") -> None:
+        """Say how many are done and what is going on; with a unit of what is counted, how fast it goes and how long it will take."""
         if not self._is_shown or time.monotonic() - self._drawn_at < self.INTERVAL_S:
             return
         filled = self.WIDTH * done // self._total
         bar = "#" * filled + "." * (self.WIDTH - filled)
-        self._write(f"\r\x1b[K[{bar}] {done}/{self._total} {label}")
+        speed = self._speed(done, unit) if unit else ""
+        self._write(f"\r\x1b[K[{bar}] {done}/{self._total} {speed}{label}")
         self._drawn_at = time.monotonic()
         self._is_drawn = True
+
+    def _speed(self, done: int, unit: str) -> str:
+        if self._began is None:
+            self._began = done, time.monotonic()
+        first, since = self._began
+        seconds = time.monotonic() - since
+        if done <= first or seconds <= 0:
+            return ""
+        rate = (done - first) / seconds
+        left = round((self._total - done) / rate)
+        clock = f"{left // 3600}:{left // 60 % 60:02}:{left % 60:02}"
+        return f"{rate:.3g} {unit}/s, {clock} left "
 
     def _write(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):

@@ -41,6 +41,10 @@ executions counts transaction runs, aborted those whose read set failed validati
 
 What each transaction reads and writes can be kept (--accesses) and given to a later replay (--recorded), which then needs no
 speculation. One block file: FILE. Several, or a directory: a directory, with <number>.json.gz for each block.
+
+--executor executes several blocks at a time, each on one thread: in threads, in processes, by the workers of a Dask cluster
+(dask:tcp://HOST:PORT), or by the ranks of an MPI program (mpi; mpirun -n 3 evmcore replay … --executor mpi). They read the files
+themselves. With --journal, what is finished is on disk when its line is printed, and a restart goes on where it stopped.
 """
 EXAMPLES = """\
   evmcore replay blocks/
@@ -48,6 +52,7 @@ EXAMPLES = """\
   evmcore replay blocks/ --json | jq 'select(.ok | not)'
   evmcore replay blocks/ --accesses accesses/
   evmcore replay blocks/ --recorded accesses/
+  evmcore replay blocks/ --executor processes --chunk 10 --journal blocks.journal
 
 exit status: 0 all blocks verify, 1 a mismatch, 2 unusable input
 """
@@ -80,6 +85,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE|DIR",
         help="execute by these accesses (strategy recorded, or recorded-hint where they may be wrong)",
     )
+    parser.add_argument(
+        "--executor", metavar="E", help="threads, processes, dask:ADDRESS or mpi: several blocks at a time"
+    )
+    parser.add_argument("--chunk", type=positive, metavar="N", help="blocks a task of the executor (default: 1)")
+    parser.add_argument("--journal", metavar="FILE", help="append finished blocks to it, and pass over those in it")
     parser.add_argument("--json", action="store_true", help="print one JSON object a block and nothing else")
     parser.add_argument("--fail-fast", action="store_true", help="stop at the first block that doesn't verify")
 
@@ -127,6 +137,13 @@ class Report:
 
 def main(arguments: argparse.Namespace) -> int:
     """Replay all blocks; the exit status says how it went."""
+    if arguments.executor is not None:
+        from .replay_range import main as main_of_range
+
+        return main_of_range(arguments)
+    for name in ("chunk", "journal"):
+        if getattr(arguments, name) is not None:
+            raise UnusableInput(f"--{name} needs --executor")
     workers = processors() if arguments.workers is None else arguments.workers
     strategy = _strategy(arguments)
     paths = block_paths(arguments.paths)
