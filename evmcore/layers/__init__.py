@@ -1,11 +1,42 @@
 """Execution layers: many threads, processes or machines that execute blocks, one result.
 
-`replay_range` spreads blocks over any executor and keeps a journal.
+`replay_range` spreads blocks over any executor and keeps a journal. A `Quorum` gives each block to several layers, holds their signed digests
+against each other, and strikes off who dissents.
 """
 
+from .certificate import Certificate, CertificateVerdict, InvalidCertificate, address_of, verdict
 from .executors import open_executor, processes
 from .journal import Journal
+from .layer import Answer, DaskLayer, Layer, LocalLayer, answer_block, local_layers
+from .quorum import Dissent, Quorum, QuorumVerdict
 from .ranges import replay_range
+from .stateless import LayerServer, RemoteLayer
+from .stateless_block import Witnessed
 from .summary import BlockSummary, digest_of, replay_block
 
-__all__ = ["BlockSummary", "Journal", "digest_of", "open_executor", "processes", "replay_block", "replay_range"]
+__all__ = [
+    "Answer",
+    "BlockSummary",
+    "Certificate",
+    "CertificateVerdict",
+    "DaskLayer",
+    "Dissent",
+    "InvalidCertificate",
+    "Journal",
+    "Layer",
+    "LayerServer",
+    "LocalLayer",
+    "Quorum",
+    "QuorumVerdict",
+    "RemoteLayer",
+    "Witnessed",
+    "address_of",
+    "answer_block",
+    "digest_of",
+    "local_layers",
+    "open_executor",
+    "processes",
+    "replay_block",
+    "replay_range",
+    "verdict",
+]

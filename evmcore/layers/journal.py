@@ -11,7 +11,6 @@ import os
 import stat
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from typing import IO, Any
 
 import orjson
@@ -19,17 +18,16 @@ import orjson
 from .. import __version__
 from ..block import Block
 from ..errors import UnusableInput
-from ..hexadecimal import data, shown
+from ..hexadecimal import shown
 from ..receipt import keccak256
 from .carried import Carried
-from .summary import BlockSummary
+from .summary import BlockSummary, plain_of, summary_of
 
 __all__ = ["Journal", "identity_of"]
 
 FORMAT = "evmcore-range-journal/1"
 _HEAD_BEGIN = b' {"format":"evmcore-range-journal'  # behind the checksum
 _HEAD_BYTES = 200  # of the first line at most
-_HASHES = ("receipts_root", "state_root", "digest", "block_hash")
 
 
 def identity_of(block: object) -> str:
@@ -143,7 +141,7 @@ class Journal:
         at, size = self._places[index]
         try:
             entry = _parsed(os.pread(self._file.fileno(), size, at)) or {}
-            given, summary = entry["given"], _summary_of(entry["summary"])
+            given, summary = entry["given"], summary_of(entry["summary"])
         except (KeyError, TypeError, ValueError, OSError) as error:
             raise self._unusable(f"the entry of block {index}: {type(error).__name__}: {error}") from None
         if given != (here := identity_of(block)):
@@ -154,7 +152,7 @@ class Journal:
         """Append blocks, by place and identity; they are on the disk when it returns. UnusableInput where that can't be done."""
         try:
             self._write(
-                {"index": index, "given": given, "summary": _plain(summary)} for index, given, summary in finished
+                {"index": index, "given": given, "summary": plain_of(summary)} for index, given, summary in finished
             )
         except OSError as error:
             raise self._unusable(error.strerror or str(error)) from None
@@ -185,18 +183,3 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return value if isinstance(value, dict) else None
-
-
-def _plain(summary: BlockSummary) -> dict[str, Any]:
-    values = {member.name: getattr(summary, member.name) for member in fields(summary)}
-    for name in _HASHES:
-        values[name] = None if values[name] is None else "0x" + values[name].hex()
-    return values
-
-
-def _summary_of(value: Mapping[str, Any]) -> BlockSummary:
-    values = dict(value)
-    for name in _HASHES:
-        if values[name] is not None:
-            values[name] = data(values[name], name, 32)
-    return BlockSummary(**values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Union
 
 from .. import rlp
@@ -13,6 +13,7 @@ from ..block import Block
 from ..errors import EvmError, ExecutionAborted, PrecompileUnavailable, ResourceLimit, UnusableInput
 from ..files import parse_json
 from ..fixtures import block_of
+from ..hexadecimal import data
 from ..receipt import keccak256
 from ..statistics import Strategy
 from ..verification import CHECKS, Verification
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
     from .._core import BlockResult
     from .carried import Carried
 
-__all__ = ["BlockSource", "BlockSummary", "OutOfCpuTime", "digest_of", "load_block", "replay_block"]
+__all__ = ["OF_THE_LAYER", "BlockSource", "BlockSummary", "OutOfCpuTime", "digest_of", "load_block", "replay_block"]
 
 # A block as it may be given: a Block, the path of a block file, the content of one (gzipped or not), or its JSON.
 BlockSource = Union[Block, str, "os.PathLike[str]", bytes, Mapping[str, Any]]
 # What goes wrong with a layer, and says nothing about its block.
-_OF_THE_LAYER = (MemoryError, ResourceLimit, ExecutionAborted, PrecompileUnavailable)
+OF_THE_LAYER = (MemoryError, ResourceLimit, ExecutionAborted, PrecompileUnavailable)
 
 
 class OutOfCpuTime(ExecutionAborted):
@@ -108,7 +109,7 @@ def replay_block(
     try:
         loaded = load_block(block, codes)
     except (EvmError, MemoryError) as error:
-        return BlockSummary(source, error=_said(error), is_conclusive=not isinstance(error, _OF_THE_LAYER))
+        return BlockSummary(source, error=said(error), is_conclusive=not isinstance(error, OF_THE_LAYER))
     seconds = {"load": time.perf_counter() - started, "recover": 0.0, "execute": 0.0, "roots": 0.0}
     verification = Verification(loaded)
     result: BlockResult | None = None
@@ -118,8 +119,8 @@ def replay_block(
         result = _execute(loaded, verification, seconds, workers, strategy, digest)
         made = digest_of(result) if digest else None
     except (EvmError, MemoryError) as error:
-        is_conclusive = not isinstance(error, _OF_THE_LAYER)
-        verification.faults.append(_said(error))
+        is_conclusive = not isinstance(error, OF_THE_LAYER)
+        verification.faults.append(said(error))
     has_state_root = result is not None and loaded.is_pre_state_complete
     statistics = result.statistics if result is not None else None
     return BlockSummary(
@@ -144,7 +145,8 @@ def replay_block(
     )
 
 
-def _said(error: BaseException) -> str:
+def said(error: BaseException) -> str:
+    """What an error says; its kind where it says nothing."""
     return str(error) or type(error).__name__
 
 
@@ -194,3 +196,23 @@ def load_block(block: BlockSource | Carried, codes: Mapping[bytes, bytes] | None
     if isinstance(block, (bytes, bytearray, memoryview)):
         return block_of("block", parse_json(bytes(block), "block"))
     raise UnusableInput(f"{type(block).__name__} is not a block, a path, or the content of a block file")
+
+
+_HASHES = ("receipts_root", "state_root", "digest", "block_hash")
+
+
+def plain_of(summary: BlockSummary) -> dict[str, Any]:
+    """The summary as JSON can hold it."""
+    values = {member.name: getattr(summary, member.name) for member in fields(summary)}
+    for name in _HASHES:
+        values[name] = None if values[name] is None else "0x" + values[name].hex()
+    return values
+
+
+def summary_of(value: Mapping[str, Any]) -> BlockSummary:
+    """Back again. Raises KeyError, TypeError or ValueError."""
+    values = dict(value)
+    for name in _HASHES:
+        if values[name] is not None:
+            values[name] = data(values[name], name, 32)
+    return BlockSummary(**values)

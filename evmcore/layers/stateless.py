@@ -1,0 +1,221 @@
+"""Layers without a state, over TCP: a block and its witness go out, a signed digest comes back.
+
+Neither side trusts the other: what a layer is sent hangs on the block's hash, what it answers is its signature's. Nothing is pickled.
+A frame is its length (4 bytes, big-endian) and as many bytes: a letter, then RLP.
+
+    H                     who are you?                    A  address, engine
+    B  block, cpu ms      execute it (Witnessed.encode)   S  certificate or nothing, summary as JSON
+                                                          C  hashes of codes that the layer lacks: send the block again, with them
+                                                          E  what is wrong with the request
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import socketserver
+import struct
+import threading
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from .. import __version__, rlp
+from ..errors import EvmError, UnusableInput
+from ..hexadecimal import shown
+from .carried import CodeStore
+from .certificate import Certificate, address_of
+from .executors import DaemonThreads
+from .layer import Answer, answer_block
+from .stateless_block import Witnessed
+from .summary import plain_of, summary_of
+
+__all__ = ["LayerServer", "RemoteLayer"]
+
+_FRAME_BYTES_MOST = 256 << 20
+_CONNECT_SECONDS = 10.0
+
+
+class LayerServer:
+    """Answers whoever connects: a layer that holds nothing but its key and the codes it was sent.
+
+    key       32 bytes
+    address   (host, port); port 0: a free one, `address` says which
+    workers   threads within a block;  at_once  blocks that are executed at a time, the others wait
+    """
+
+    def __init__(
+        self, key: bytes, address: tuple[str, int] = ("127.0.0.1", 0), *, workers: int = 1, at_once: int = 1
+    ) -> None:
+        self._key, self._workers = key, workers
+        self.signer = address_of(key)
+        self._codes = CodeStore()
+        self._turn = threading.BoundedSemaphore(at_once)
+        layer = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                with contextlib.suppress(OSError, EOFError):
+                    while (frame := _receive(self.request)) is not None:
+                        _send(self.request, layer._answer(frame))
+
+        class Server(socketserver.ThreadingTCPServer):
+            allow_reuse_address = True
+            daemon_threads = True
+            block_on_close = False
+
+        self._server = Server(address, Handler)
+        self.address: tuple[str, int] = self._server.server_address[:2]  # type: ignore[assignment]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def _answer(self, frame: bytes) -> bytes:
+        try:
+            if frame[:1] == b"H":
+                return b"A" + rlp.encode([self.signer, f"evmcore {__version__}".encode()])
+            if frame[:1] != b"B":
+                raise UnusableInput(f"a frame that begins with {frame[:1]!r}")
+            items = rlp.to_list(rlp.decode(frame[1:], "request"), "request", 2, 2)
+            given = Witnessed.decode(rlp.to_bytes(items[0], "request.block"))
+            limit_ms = rlp.to_number(items[1], "request.cpu_ms", 64)
+        except EvmError as error:
+            return b"E" + str(error).encode()
+        # The bytes say what a code's hash is, not the sender.
+        own = given.codes
+        self._codes.add(own)
+        found, missing = self._codes.take(one for one in given.code_hashes if one not in own)
+        if missing:
+            return b"C" + rlp.encode(missing)
+        with self._turn:
+            answer = answer_block(
+                given, self._key, limit_ms / 1000 if limit_ms else None, workers=self._workers, codes={**found, **own}
+            )
+        certificate = [] if answer.certificate is None else [answer.certificate.encode()]
+        return b"S" + rlp.encode([certificate, orjson.dumps(plain_of(answer.summary))])
+
+    def close(self) -> None:
+        """Take no more requests."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def __enter__(self) -> LayerServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class RemoteLayer:
+    """A LayerServer elsewhere, as a layer.
+
+    address    (host, port)
+    signer     the address that its certificates have to be signed by, 20 bytes
+    timeout_s  wall time without a byte from it after which it counts as lost
+    """
+
+    def __init__(
+        self, address: tuple[str, int], signer: bytes, *, name: str | None = None, timeout_s: float = 600.0
+    ) -> None:
+        self._at, self._signer, self._timeout_s = address, signer, timeout_s
+        self._name = name or f"{address[0]}:{address[1]}"
+        self._thread = DaemonThreads(1)
+        self._connection: socket.socket | None = None
+
+    name = property(lambda self: self._name)
+    address = property(lambda self: self._signer)
+
+    def submit(self, block: Any, cpu_limit_s: float | None = None) -> Future[Answer]:
+        """Have it execute a Witnessed."""
+        if not isinstance(block, Witnessed):
+            raise TypeError(f"block: expected Witnessed, got {type(block).__name__}")
+        return self._thread.submit(self._ask, block, cpu_limit_s)
+
+    def _ask(self, block: Witnessed, cpu_limit_s: float | None) -> Answer:
+        connection = self._connection
+        try:
+            if connection is None:
+                connection = socket.create_connection(self._at, _CONNECT_SECONDS)
+                connection.settimeout(self._timeout_s)
+                self._connection = connection
+            codes = block.codes
+            lean = block.without_codes()
+            reply = self._exchange(connection, lean, [], cpu_limit_s)
+            if reply[:1] == b"C":
+                wanted = rlp.to_list(rlp.decode(reply[1:], "codes"), "codes")
+                reply = self._exchange(
+                    connection,
+                    lean,
+                    [codes[one] for one in wanted if isinstance(one, bytes) and one in codes],
+                    cpu_limit_s,
+                )
+        except OSError as error:
+            self._drop()
+            raise ConnectionError(f"{self._name}: {error or type(error).__name__}") from None
+        if reply[:1] != b"S":
+            raise UnusableInput(f"{self._name}: {shown(reply[1:].decode('utf-8', 'replace'))}")
+        items = rlp.to_list(rlp.decode(reply[1:], "answer"), "answer", 2, 2)
+        certificates = [rlp.to_bytes(one, "certificate") for one in rlp.to_list(items[0], "answer.certificate", 0, 1)]
+        try:
+            summary = summary_of(orjson.loads(rlp.to_bytes(items[1], "answer.summary")))
+        except (KeyError, TypeError, ValueError) as error:
+            raise UnusableInput(f"{self._name}: its summary: {type(error).__name__}: {error}") from None
+        return Answer(summary, Certificate.decode(certificates[0]) if certificates else None)
+
+    def _exchange(
+        self, connection: socket.socket, block: Witnessed, codes: list[bytes], cpu_limit_s: float | None
+    ) -> bytes:
+        if codes:
+            block = replace(block, witness=replace(block.witness, codes=tuple(codes)))
+        _send(connection, b"B" + rlp.encode([block.encode(), rlp.number(round((cpu_limit_s or 0) * 1000))]))
+        reply = _receive(connection)
+        if reply is None:
+            raise ConnectionError("it hung up")
+        return reply
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+
+    def restart(self) -> bool:
+        """Connect anew, with the next block."""
+        self._drop()
+        self._thread.shutdown(wait=False)
+        self._thread = DaemonThreads(1)
+        return True
+
+    def close(self) -> None:
+        """Hang up."""
+        self._drop()
+        self._thread.shutdown(wait=False)
+
+
+def _send(connection: socket.socket, frame: bytes) -> None:
+    if len(frame) > _FRAME_BYTES_MOST:
+        raise UnusableInput(f"{len(frame)} bytes to send, more than {_FRAME_BYTES_MOST}")
+    connection.sendall(struct.pack(">I", len(frame)) + frame)
+
+
+def _receive(connection: socket.socket) -> bytes | None:
+    """One frame; None where the other side has hung up."""
+    head = _exactly(connection, 4)
+    if head is None:
+        return None
+    (size,) = struct.unpack(">I", head)
+    if size > _FRAME_BYTES_MOST:
+        raise ConnectionError(f"a frame of {size} bytes, more than {_FRAME_BYTES_MOST}")
+    return _exactly(connection, size)
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes | None:
+    parts = bytearray()
+    while len(parts) < size:
+        part = connection.recv(min(size - len(parts), 1 << 20))
+        if not part:
+            return None
+        parts += part
+    return bytes(parts)
