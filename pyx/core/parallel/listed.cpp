@@ -1,9 +1,12 @@
-// Workers that execute a block with its access list, one of which makes the state root first; and the gathering in block order.
+// Workers that execute a block with its access list. First all read the list's keys from the state; then one writes the list's last values
+// to it, executes what follows the last transaction, and begins the state root, while the others execute transactions; who has none left
+// takes parts of the root. In the end the results are gathered in block order.
 #include "listed.hpp"
 
 #include "../base/clock.hpp"
-#include "../state/state_root.hpp"
 #include "listed_check.hpp"
+#include "listed_order.hpp"
+#include "listed_root.hpp"
 
 namespace evmcore {
 
@@ -12,62 +15,77 @@ namespace {
 class ListedExecution {
 public:
     ListedExecution(Engine* engine, const BlockAccessList& list, bool wants_root, ListedResult* result) noexcept
-        : engine_{*engine}, job_{*engine->job}, list_{list}, wants_root_{wants_root}, result_{*result} {}
+        : engine_{*engine},
+          job_{*engine->job},
+          list_{list},
+          wants_root_{wants_root},
+          result_{*result},
+          count_{static_cast<uint32_t>(engine->job->transactions.size())},
+          root_{engine->job->world} {}
 
-    // Before the workers: index 0, the state before the first transaction, the list's values, and on them the last index.
+    // Before the workers, while they wake; the block has begun.
     Status prepare() noexcept {
-        const auto count = static_cast<uint32_t>(job_.transactions.size());
-        Status status = state_.prepare(list_, *job_.world, *job_.rules, &job_.missing);
-        if (status != Status::RUNNING)
-            return status;
-        if (!check_.prepare(&state_, count + 1) || !agrees_.fill(count, 0))
+        if (!state_.open(list_, *job_.world, *job_.rules) || !check_.prepare(&state_, count_ + 1) ||
+            !order_.build(job_.transactions, job_.context.gas_limit))
             return Status::OUT_OF_MEMORY;
         if (!check_.agrees(0, job_.system_accesses, &result_.fault))
             return Status::BLOCK_ACCESS_LIST;
         result_.fault = AccessListFault{};
-        status = state_.write_to(job_.world, count);
-        if (status != Status::RUNNING)
-            return status;
-        end_status_ = engine_.hooks->end_block(&engine_.workers[0]->machine, &job_);
-        if (kind_of(end_status_) == Kind::BROKEN)
-            return end_status_;
-        if (end_status_ == Status::RUNNING && !check_.agrees(count + 1, job_.system_accesses, &end_fault_))
-            end_status_ = Status::BLOCK_ACCESS_LIST;
-        end_have_ = job_.have, end_want_ = job_.want;
-        wants_root_ = wants_root_ && end_status_ == Status::RUNNING && job_.world->base_without_trie() == nullptr;
+        wants_root_ = wants_root_ && job_.world->base_without_trie() == nullptr;
         return Status::RUNNING;
     }
 
     void work(EngineWorker* worker, int number) noexcept {
         const double began = seconds_now();
-        const std::atomic<bool>& abort = worker->machine.poll.abort;
-        // By the last worker, so that the caller begins with transactions; by the caller where there is no other.
-        if (wants_root_ && number == engine_.pool.workers() - 1)
-            make_root(worker);
-        while (!abort.load(std::memory_order_relaxed)) {
-            const size_t i = claims_.next.fetch_add(1, std::memory_order_relaxed);
-            if (i >= agrees_.size())
-                break;
-            execute(worker, static_cast<uint32_t>(i));
+        Poll* const poll = &worker->machine.poll;
+        read_keys(poll);
+        if (!has_failed_.load(std::memory_order_relaxed) && !is_aborted(poll)) {
+            // The caller, who polls for signals, has its turn with transactions first; where it is alone, the rest follows them.
+            if (number != 0)
+                end_block(worker, number);
+            for (bool goes_on = true; goes_on && !is_aborted(poll);)
+                goes_on = is_at_root_.load(std::memory_order_relaxed) == number ? root_.help(poll) || execute_some(worker)
+                                                                                : execute_some(worker) || root_.help(poll);
+            if (number == 0)
+                end_block(worker, number);
+            while (!is_aborted(poll) && root_.help(poll)) {
+            }
         }
-        if (abort.load(std::memory_order_relaxed))
-            engine_.stop_all();
         worker->busy_seconds = seconds_now() - began;
-        if (number == 0)
-            watch(worker);
+        // What is left is in the hands of others, who may yet have parts of the root to give.
+        for (uint32_t turn = 0; !is_aborted(poll) && !is_over(number); ++turn) {
+            if (root_.help(poll))
+                turn = 0;
+            else if (number == 0 && poll->poll(weight_of_turn(turn)))
+                break;
+            else
+                wait_turn(turn);
+        }
+        if (is_aborted(poll))
+            engine_.stop_all();
     }
 
     // In block order, when all have ended.
     Status gather() noexcept {
-        for (uint32_t i = 0; i < job_.transactions.size(); ++i) {
+        if (read_status_ != Status::RUNNING) {
+            job_.missing = read_missing_;
+            return read_status_;
+        }
+        for (uint32_t i = 0; i < count_; ++i) {
             job_.outcomes.prefetch(i + 4);
             Outcome& outcome = job_.outcomes[i];
             if (outcome.execution_count == 0)
                 return Status::ABORTED;
             Status status = outcome.status;
-            if (status == Status::ACCESSES_DIFFER || (is_result(status) && !agrees_[i])) {
-                result_.fault = fault_;
-                return Status::BLOCK_ACCESS_LIST;
+            if (i == first_wrong_.load(std::memory_order_relaxed)) {
+                if (is_result(status)) {
+                    check_.explain(i + 1, outcome.effects, &result_.fault);
+                    return Status::BLOCK_ACCESS_LIST;
+                }
+                if (status == Status::ACCESSES_DIFFER) {
+                    result_.fault = fault_;
+                    return Status::BLOCK_ACCESS_LIST;
+                }
             }
             if (is_result(status))
                 status = engine_.hooks->check_room(&job_, i);
@@ -79,20 +97,69 @@ public:
             return Status::OUT_OF_MEMORY;
         if (end_status_ != Status::RUNNING) {
             result_.fault = end_fault_;
-            job_.have = end_have_, job_.want = end_want_;
             return end_status_;
         }
         if (!check_.is_complete(&result_.fault))
             return Status::BLOCK_ACCESS_LIST;
+        result_.has_root = root_.result(&result_.root);
         return delete_touched();
     }
 
 private:
-    void make_root(EngineWorker* worker) noexcept {
-        StateRoot root{job_.world};
-        root.open(false);
-        result_.has_root =
-            root.is_known() ? root.root(&result_.root, nullptr) : root.make(&result_.root, &worker->machine.poll);
+    static bool is_aborted(const Poll* poll) noexcept { return poll->abort.load(std::memory_order_relaxed); }
+
+    // Until all are read, by whoever is there. A part is never left: so nobody waits for long.
+    void read_keys(Poll* poll) noexcept {
+        const size_t count = state_.part_count();
+        for (size_t part; (part = reads_.next.fetch_add(1, std::memory_order_relaxed)) < count;) {
+            MissingKey missing;
+            const Status status = poll->poll(READ_WEIGHT) ? Status::ABORTED : state_.read(part, &missing);
+            if (status != Status::RUNNING) {
+                SpinGuard guard{fault_lock_};
+                if (part < read_failed_part_) {
+                    read_failed_part_ = part;
+                    read_status_ = status;
+                    read_missing_ = missing;
+                }
+                has_failed_.store(true, std::memory_order_relaxed);
+            }
+            parts_read_.fetch_add(1, std::memory_order_release);
+        }
+        // Acquire: what others read.
+        for (uint32_t turn = 0; parts_read_.load(std::memory_order_acquire) != count; ++turn)
+            wait_turn(std::min(turn, 1U));
+    }
+
+    // What follows the last transaction, on the list's values, which is its part; then the root. By whoever comes first.
+    void end_block(EngineWorker* worker, int number) noexcept {
+        if (is_ended_.exchange(true, std::memory_order_relaxed))
+            return;
+        is_at_root_.store(number, std::memory_order_relaxed);
+        end_status_ = state_.write_to(job_.world, count_);
+        if (end_status_ == Status::RUNNING)
+            end_status_ = engine_.hooks->end_block(&worker->machine, &job_);
+        if (end_status_ == Status::RUNNING && !check_.agrees(count_ + 1, job_.system_accesses, &end_fault_))
+            end_status_ = Status::BLOCK_ACCESS_LIST;
+        if (end_status_ == Status::RUNNING && wants_root_)
+            root_.begin(&worker->machine.poll);
+        else
+            root_.leave_out();
+    }
+
+    // The caller waits for all others, who need none of it.
+    bool is_over(int number) const noexcept {
+        return (root_.is_over() || has_failed_.load(std::memory_order_relaxed)) && (number != 0 || engine_.pool.is_done());
+    }
+
+    // The next batch. False: there is none.
+    bool execute_some(EngineWorker* worker) noexcept {
+        const size_t batch = claims_.next.fetch_add(1, std::memory_order_relaxed);
+        if (batch >= order_.batch_count())
+            return false;
+        for (size_t turn = order_.batch_begin(batch); turn < order_.batch_end(batch) && !is_aborted(&worker->machine.poll);
+             ++turn)
+            execute(worker, order_.at_turn(turn));
+        return true;
     }
 
     void execute(EngineWorker* worker, uint32_t i) noexcept {
@@ -105,30 +172,16 @@ private:
         Outcome& outcome = job_.outcomes[i];
         outcome.status = engine_.hooks->apply(&worker->machine, &job_, i, &view, ApplyMode::EXACT_WITHOUT_ROOM);
         ++worker->counts.executions;
-        if (is_result(outcome.status)) {
-            before.fault = AccessListFault{};
-            agrees_[i] = check_.agrees(i + 1, outcome.effects, job_.rules->deletes_empty_accounts, &before.fault);
-        }
-        worker->machine.spare_effects.close(&outcome.effects);
-        if (agrees_[i])
+        if (is_result(outcome.status) && check_.agrees(i + 1, outcome.effects, job_.rules->deletes_empty_accounts)) {
+            worker->machine.spare_effects.close(&outcome.effects);
             return;
+        }
         before.fault.index = i + 1;
         before.fault.has_index = true;
         SpinGuard guard{fault_lock_};
         if (i < first_wrong_.load(std::memory_order_relaxed)) {
             first_wrong_.store(i, std::memory_order_relaxed);
             fault_ = before.fault;
-        }
-    }
-
-    // The caller, with nothing left to claim, polls for signals, which reach its thread alone.
-    void watch(EngineWorker* worker) noexcept {
-        for (uint32_t turn = 0; !engine_.pool.is_done(); ++turn) {
-            if (worker->machine.poll.poll(weight_of_turn(turn))) {
-                engine_.stop_all();
-                return;
-            }
-            wait_turn(turn);
         }
     }
 
@@ -147,21 +200,31 @@ private:
         return Status::RUNNING;
     }
 
+    static constexpr uint32_t READ_WEIGHT = 1 << 13;  // of a part, in gas
+
     Engine& engine_;
     BlockJob& job_;
     const BlockAccessList& list_;
     bool wants_root_;
     ListedResult& result_;
+    const uint32_t count_;
     ListedState state_;
     ListedCheck check_;
-    ClaimCounter claims_;
-    Vector<uint8_t> agrees_;  // bytes, one a transaction: workers write side by side
-    Status end_status_ = Status::RUNNING;
+    ListedOrder order_;
+    ListedRoot root_;
+    ClaimCounter reads_, claims_;
+    std::atomic<size_t> parts_read_{0};    // published: what was read goes with it
+    std::atomic<bool> has_failed_{false};  // relaxed: `parts_read_` orders it
+    std::atomic<bool> is_ended_{false};    // whether somebody sees to the block's end
+    SpinLock fault_lock_;                  // of the next four, and of `fault_` and `first_wrong_` together
+    size_t read_failed_part_ = SIZE_MAX;
+    Status read_status_ = Status::RUNNING;
+    MissingKey read_missing_;
+    AccessListFault fault_;                          // of the lowest transaction that is wrong so far, if the list lacks a key
+    std::atomic<uint32_t> first_wrong_{UINT32_MAX};  // which this is; relaxed, without the lock: it only saves work
+    std::atomic<int> is_at_root_{-1};                // the worker for whom the root comes first
+    Status end_status_ = Status::RUNNING;            // with the next, that worker's until all have joined
     AccessListFault end_fault_;
-    u256 end_have_, end_want_;
-    SpinLock fault_lock_;
-    AccessListFault fault_;  // of the lowest transaction that is wrong so far, which is this; the lock is for both
-    std::atomic<uint32_t> first_wrong_{UINT32_MAX};  // relaxed, without the lock: it only saves work
 };
 
 }  // namespace

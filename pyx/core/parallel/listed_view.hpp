@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "../state/block_access_list.hpp"
 #include "../rules/rules.hpp"
+#include "../state/block_access_list.hpp"
 #include "../state/world.hpp"
 
 namespace evmcore {
@@ -15,23 +15,25 @@ public:
     using List = BlockAccessList;
     static constexpr uint32_t NONE = UINT32_MAX;
 
-    // From the state before the first transaction. `clears_with_code`: what loses its code loses its storage (before EIP-6780).
-    // RUNNING, OUT_OF_MEMORY, or why the state doesn't answer for a key, which is `missing`.
-    Status prepare(const List& list, const World& world, const Rules& rules, MissingKey* missing) noexcept;
-    // Sets the values after the last index up to `last` in the state that this was made from.
+    // Room for the values of a list's keys, which `read` brings, in parts. False without memory.
+    [[nodiscard]] bool open(const List& list, const World& world, const Rules& rules) noexcept;
+    size_t part_count() const noexcept { return (list_->accounts.size() + ACCOUNTS_A_PART - 1) / ACCOUNTS_A_PART; }
+    // Reads some keys from the state before the first transaction, which stands still. Any number of workers may read different parts.
+    // RUNNING, or why the state doesn't answer for a key, which is `missing`.
+    Status read(size_t part, MissingKey* missing) noexcept;
+    // Sets the values after the last index up to `last` in the state that they were read from. What an execution asks for stays.
     Status write_to(World* world, uint32_t last) const noexcept;
 
     const List& list() const noexcept { return *list_; }
-    uint32_t find(const Address& address) const noexcept {
-        const uint32_t* place = account_index_.find(address);
-        return place != nullptr ? *place : NONE;
-    }
+    uint32_t find(const Address& address) const noexcept;
     // A slot that changes, or, from the number of those on, one that is read.
-    uint32_t find_slot(uint32_t account, const u256& key) const noexcept {
-        const uint32_t* place = slot_index_.find(SlotKey{account, key});
-        return place != nullptr ? *place : NONE;
+    uint32_t find_slot(uint32_t account, const u256& key) const noexcept;
+    // The same of a slot as the view told it; null: it told none.
+    uint32_t place_of(const StoredSlot* slot) const noexcept {
+        return slot != nullptr ? static_cast<uint32_t>(slot - slots_.data()) : NONE;
     }
     bool is_change(uint32_t slot) const noexcept { return slot < list_->slots.size(); }
+    const StoredSlot* stored(uint32_t slot) const noexcept { return &slots_[slot]; }
     // Before index i.
     void account_before(uint32_t account, uint32_t i, AccountState* out) const noexcept;
     u256 slot_before(uint32_t account, uint32_t slot, uint32_t i) const noexcept;
@@ -55,15 +57,25 @@ public:
     }
 
 private:
+    static constexpr size_t ACCOUNTS_A_PART = 32;
+
+    // Monotone in the address, so that the accounts of a bucket lie side by side.
+    uint32_t bucket_of(const Address& address) const noexcept {
+        return static_cast<uint32_t>((u64_from_bytes(address.bytes) >> 32) * (buckets_.size() - 1) >> 32);
+    }
     // The last index below i at which the account lost its storage; -1: none.
     int64_t wiped_before(const List::Account& account, uint32_t i) const noexcept;
+    bool has_storage_before(uint32_t account, uint32_t i) const noexcept;
 
     const List* list_ = nullptr;
-    bool deletes_empty_ = false, clears_with_code_ = false;
-    FlatMap<Address, uint32_t, SeededHash> account_index_;
-    FlatMap<SlotKey, uint32_t, SeededHash> slot_index_;
-    Vector<AccountState> accounts_;  // before the first transaction, as the next
-    Vector<u256> slots_;
+    const World* world_ = nullptr;
+    bool deletes_empty_ = false;
+    bool clears_with_code_ = false;   // what loses its code loses its storage (before EIP-6780)
+    Vector<uint32_t> buckets_;        // the first account of each, and the end
+    Vector<AccountState> accounts_;   // before the first transaction, as the slots; `place` is the list's
+    Vector<uint32_t> places_;         // in the world
+    Vector<uint32_t> storage_since_;  // the index at which the list first gives the account a slot that isn't zero
+    Vector<StoredSlot> slots_;
 };
 
 // What the transaction of index i sees.
