@@ -245,11 +245,11 @@ cdef Status run_call(Machine* m, const StateView* view, const CTransaction* tx, 
 
 
 cdef object make_call_result(Status status, Outcome* out, uint64_t gas, double seconds):
-    return _types().CallResult(
-        outcome=status_name(status), gas_used=out.gas_used, gas_left=gas - out.gas_used, gas_refund=out.gas_refund,
-        state_gas_used=out.state_gas,
-        output=from_bytes(out.output), logs=make_logs(out),
-        contract_address=from_address_bytes(out.contract) if out.has_contract else None, seconds=seconds)
+    return make_value(_types().CallResult, {
+        "outcome": status_name(status), "gas_used": out.gas_used, "gas_left": gas - out.gas_used, "gas_refund": out.gas_refund,
+        "state_gas_used": out.state_gas,
+        "output": from_bytes(out.output), "logs": make_logs(out),
+        "contract_address": from_address_bytes(out.contract) if out.has_contract else None, "seconds": seconds})
 
 
 cdef object call_native(State state, object header, CTransaction* tx, int repeat, object tracer, ProgramView* program):

@@ -1,4 +1,6 @@
 # Floor 8: what a run came to, as Python sees it: receipts, the result of a block, exceptions.
+from cpython.object cimport PyObject_GenericSetAttr
+
 from core.base.clock cimport evmcore_seconds
 from core.base.status cimport is_limit, Kind, kind_of, Status
 from core.base.transaction cimport CTransaction
@@ -52,6 +54,16 @@ cdef int raise_outcome(Status status, const u256& have, const u256& want, const 
     raise errors.EvmError(f"evmcore failed: {status_text(status)}")
 
 
+cdef object make_value(object class_, dict fields):
+    """A value of a frozen dataclass with slots, of all its fields: its own __init__ makes a Python call for each of them."""
+    cdef object value = class_.__new__(class_)
+    if len(fields) != len(class_.__slots__):
+        raise SystemError(f"{class_.__name__}: {len(fields)} fields given, {len(class_.__slots__)} wanted")
+    for name, field in fields.items():
+        PyObject_GenericSetAttr(value, name, field)
+    return value
+
+
 cdef object make_logs(const Outcome* out):
     cdef size_t i
     cdef uint32_t t
@@ -61,30 +73,31 @@ cdef object make_logs(const Outcome* out):
     for i in range(out.logs.size()):
         log = &out.logs[i]
         topics = tuple(from_hash_bytes(out.topics[log.topic_begin + t]) for t in range(log.topic_count))
-        logs.append(Log_(from_address_bytes(log.address), topics,
-                         (<const char*>out.log_data.data())[log.data_begin:log.data_begin + log.data_size]))
+        logs.append(make_value(Log_, {
+            "address": from_address_bytes(log.address), "topics": topics,
+            "data": (<const char*>out.log_data.data())[log.data_begin:log.data_begin + log.data_size]}))
     return tuple(logs)
 
 
 cdef object make_receipt(const Outcome* out, cbool has_status):
     """`has_status`: since Byzantium (EIP-658)."""
-    return _types().Receipt(
-        type=out.type,
-        status=int(out.status == Status.SUCCESS) if has_status else None,
-        cumulative_gas_used=out.cumulative_gas,
-        gas_used=out.gas_used,
-        logs=make_logs(out),
-        logs_bloom=(<const char*>(<Outcome*>out).bloom.data())[:256],
-        contract_address=from_address_bytes(out.contract) if out.has_contract else None,
-        output=from_bytes(out.output),
-        outcome=status_name(out.status),
-        gas_refund=out.gas_refund,
-        effective_gas_price=to_int(out.effective_gas_price),
-        state_root=from_hash_bytes(out.state_root) if out.has_state_root else None,
-        blob_gas_used=out.blob_gas,
-        execution_gas_used=out.execution_gas,
-        state_gas_used=out.state_gas,
-    )
+    return make_value(_types().Receipt, {
+        "type": out.type,
+        "status": int(out.status == Status.SUCCESS) if has_status else None,
+        "cumulative_gas_used": out.cumulative_gas,
+        "gas_used": out.gas_used,
+        "logs": make_logs(out),
+        "logs_bloom": (<const char*>(<Outcome*>out).bloom.data())[:256],
+        "contract_address": from_address_bytes(out.contract) if out.has_contract else None,
+        "output": from_bytes(out.output),
+        "outcome": status_name(out.status),
+        "gas_refund": out.gas_refund,
+        "effective_gas_price": to_int(out.effective_gas_price),
+        "state_root": from_hash_bytes(out.state_root) if out.has_state_root else None,
+        "blob_gas_used": out.blob_gas,
+        "execution_gas_used": out.execution_gas,
+        "state_gas_used": out.state_gas,
+    })
 
 
 cdef class BlockResult:

@@ -82,6 +82,7 @@ OPCODES, FORKS, PRECOMPILES, TRANSACTION_TYPES, STATUSES = _read_tables()
 
 TRANSACTION_FIELDS = _read_fields()
 _field_by_name = {field.name: field for field in TRANSACTION_FIELDS}
+cdef tuple field_names = tuple([field.name for field in TRANSACTION_FIELDS])
 _fields_of_type = {row.type: tuple(_field_by_name[name] for name in row.fields) for row in TRANSACTION_TYPES}
 
 # Numbers and addresses that forks don't change (parameters.def), by name.

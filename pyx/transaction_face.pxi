@@ -62,7 +62,7 @@ cdef object field_value(CTransaction* tx, int row):
 cdef object plain_field(int row, object value):
     """A field as it was given, as an object of the exact type that its form has; None as it is."""
     cdef TransactionCodec codec = transaction_field_rows[row].codec
-    cdef str name = transaction_field_rows[row].name.decode()
+    cdef str name = field_names[row]
     if value is None:
         return None
     if codec == TransactionCodec.NUMBER_64 or codec == TransactionCodec.NUMBER or codec == TransactionCodec.CHAIN_ID:
@@ -78,7 +78,7 @@ cdef int set_field(CTransaction* tx, int row, object value) except -1:
     """Set a field of a new transaction from Python's value; None: zero or empty, where that has a meaning."""
     cdef TransactionCodec codec = transaction_field_rows[row].codec
     cdef void* member = transaction_field_rows[row].member(tx[0])
-    cdef str name = transaction_field_rows[row].name.decode()
+    cdef str name = field_names[row]
     if codec == TransactionCodec.NUMBER_64:
         (<uint64_t*>member)[0] = to_u64(value, name)
     elif codec == TransactionCodec.NUMBER:
@@ -202,9 +202,18 @@ def _type_of_fields(fields):
     for name in fields:
         if name not in _field_by_name:
             raise TypeError(f"fields: no transaction has {shown(name)}")
-    return max((_field_by_name[name].types[0] for name, value in fields.items()
-                if value is not None and value != _field_by_name[name].default and not (isinstance(value, (tuple, list)) and not value)
-                and name != "chain_id"), default=0)
+    return _first_type_with(fields)
+
+
+cdef object _first_type_with(dict fields):
+    least = 0
+    for name, value in fields.items():
+        if value is None or name == "chain_id" or (isinstance(value, (tuple, list)) and not value):
+            continue
+        field = _field_by_name[name]
+        if value != field.default and field.types[0] > least:
+            least = field.types[0]
+    return least
 
 
 cdef class Transaction:
@@ -223,15 +232,16 @@ cdef class Transaction:
             raise TypeError("a Transaction is made once; make another one")
         clear_transaction(tx)
         for name, value in fields.items():
-            if name not in _field_by_name:
+            field = _field_by_name.get(name)
+            if field is None:
                 raise TypeError(f"Transaction() got an unexpected keyword argument {name!r}")
-            fields[name] = plain_field(_field_by_name[name].number, value)
-        type = _type_of_fields(fields) if type is None else to_u64(type, "type")
+            fields[name] = plain_field(field.number, value)
+        type = _first_type_with(fields) if type is None else to_u64(type, "type")
         if type not in _fields_of_type:
             raise_unknown_type(type)
         tx.type = type
         for name, value in fields.items():
-            if type not in _field_by_name[name].types and value and not (name == "chain_id" and type == 0):
+            if value and type not in _field_by_name[name].types and not (name == "chain_id" and type == 0):
                 raise ValueError(f"{name}: a transaction of type {type} has none")
         for field in _fields_of_type[type]:
             set_field(tx, field.number, fields.get(field.name) if field.default is None else fields.get(field.name, field.default))
