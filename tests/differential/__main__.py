@@ -4,6 +4,7 @@
     python -m tests.differential --seed 7 --count 100    these seeds
     python -m tests.differential --seed 7 --fork London --shrink --save case.json
     python -m tests.differential --case case.json
+    python -m tests.differential --engine geth --fork Amsterdam --minutes 10      against go-ethereum's evm (geth.py says what it needs)
 
 A fault prints its seed and fork. Exit status 1 if there was one.
 """
@@ -18,8 +19,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from . import geth
 from .case import Case
-from .compare import fails, faults
 from .scenarios import FORKS, make_case
 from .shrink import shrink
 
@@ -29,12 +30,35 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="the first seed; else a random one")
     parser.add_argument("--count", type=int, help="how many seeds (1 if a seed is given, else no end)")
     parser.add_argument("--minutes", type=float, help="stop after this time")
-    parser.add_argument("--fork", choices=FORKS, help="this fork only; else the seed chooses")
+    parser.add_argument("--fork", choices=(*FORKS, "Amsterdam"), help="this fork only; else the seed chooses")
+    parser.add_argument(
+        "--engine", choices=("specification", "geth"), default="specification", help="what to compare with"
+    )
     parser.add_argument("--workers", type=int, default=2, help="also compare with this many workers (default 2)")
     parser.add_argument("--case", type=Path, help="a case that was saved, instead of a seed")
     parser.add_argument("--shrink", action="store_true", help="make a failing case small")
     parser.add_argument("--save", type=Path, help="where to write a failing case (the last one)")
     options = parser.parse_args()
+    if options.engine == "geth":
+        if geth.program() is None:
+            parser.error(
+                f"--engine geth: EVMCORE_GETH or the path has no go-ethereum evm that knows Amsterdam ({geth.VERSION})"
+            )
+        forks, faults = geth.FORKS, geth.faults
+    else:
+        from .compare import faults  # needs the specification
+
+        forks = FORKS
+    if options.fork is not None and options.fork not in forks:
+        parser.error(f"--fork: {options.engine} is compared with on {', '.join(forks)}")
+
+    def fails(case: Case) -> bool:
+        """For the shrinker: a case that one side can't run at all doesn't count."""
+        try:
+            return bool(faults(case))
+        except Exception:
+            return False
+
     if options.case is not None:
         found = faults(Case.from_json(json.loads(options.case.read_text())), workers=options.workers)
         print("\n".join(found) or "no difference")
@@ -45,7 +69,8 @@ def main() -> int:
     done: Counter[str] = Counter()
     failed = 0
     while count > 0 and time.monotonic() < end:
-        case = make_case(seed, options.fork)
+        fork = options.fork or (None if options.engine == "specification" else forks[seed % len(forks)])
+        case = make_case(seed, fork)
         found = faults(case, workers=options.workers)
         done[case.fork] += 1
         if found:

@@ -23,6 +23,7 @@ class Case:
     base_fee: int = 7
     excess_blob_gas: int = 0
     beacon_root: bytes = bytes(32)
+    slot_number: int = 0
     accounts: dict[bytes, tuple[int, int, bytes, dict[int, int]]] = field(default_factory=dict)
     transactions: list[bytes] = field(default_factory=list)
     withdrawals: list[tuple[int, int, bytes, int]] = field(default_factory=list)
@@ -45,6 +46,7 @@ class Case:
             base_fee_per_gas=self.base_fee if rules["has_base_fee"] else None,
             excess_blob_gas=self.excess_blob_gas if rules["has_blobs"] else None,
             parent_beacon_block_root=self.beacon_root if rules["has_beacon_root"] else None,
+            slot_number=self.slot_number if rules["has_slot_number"] else None,
             parent_hash=block_hash(self.number - 1),
             block_hashes=self.block_hashes(),
         )
@@ -121,6 +123,7 @@ class Report:
     failure: str | None = None  # the whole block is refused, after its transactions
     state: dict[bytes, tuple[int, int, bytes, dict[int, int]]] = field(default_factory=dict)
     state_root: bytes = b""
+    access_list_hash: bytes = b""  # where the fork has block access lists
 
 
 def differences(want: Report, have: Report) -> list[str]:

@@ -15,11 +15,3 @@ def faults(case: Case, *, workers: int = 1) -> list[str]:
         parallel = subject.run(case, workers=workers)
         found = [f"with {workers} workers: {text}" for text in differences(have, parallel)]
     return found
-
-
-def fails(case: Case) -> bool:
-    """For the shrinker: a case that one side can't run at all doesn't count."""
-    try:
-        return bool(faults(case))
-    except Exception:
-        return False

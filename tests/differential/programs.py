@@ -535,6 +535,20 @@ class Writer:
         self.end()
         self.land(over)
 
+    def reach(self) -> None:
+        """What reaches further down the stack, or looks at the slot (Amsterdam)."""
+        if self.random.random() < 0.3:
+            self.op("SLOTNUM")
+            self.keep()
+            return
+        for _ in range(self.random.choice([2, 17, 19, 40])):
+            self.push(self.number())
+        immediate = self.random.choice([0, 0x5B, 0x80, 0x8F, 0x8E, 0x52, 0xFF, self.random.randrange(256)])
+        self.op(self.random.choice(["DUPN", "SWAPN", "EXCHANGE"]))
+        self.code.append(immediate)
+        for _ in range(self.random.choice([0, 1, 3])):
+            self.keep()
+
     def statement(self) -> None:
         kinds: list[tuple[Callable[[], None], float]] = [
             (self.compute, 10),
@@ -553,6 +567,8 @@ class Writer:
             (self.misbehave, 1),
             (self.leave_early, 2),
         ]
+        if "DUPN" in instructions_of(self.fork):
+            kinds.append((self.reach, 3))
         self.random.choices([make for make, _ in kinds], [weight for _, weight in kinds])[0]()
 
 

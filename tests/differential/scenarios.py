@@ -29,12 +29,16 @@ WEIGHTS = {
 }
 TYPE_SINCE = {row.type: row.since for row in TRANSACTION_TYPES}
 
-# System contracts of EIP-4788, 2935, 7002 and 7251. The last two must be there from Prague on; short stand-ins return
+# System contracts of EIP-4788, 2935, 7002, 7251 and 8282. The last ones must be there from Prague on; short stand-ins return
 # nothing, or a request now and then.
 BEACON_ROOTS = bytes.fromhex("000f3df6d732807ef1319fb7b8bb8522d0beac02")
 HISTORY = bytes.fromhex("0000f90827f1c53a10cb7a02335b175320002935")
 WITHDRAWALS = bytes.fromhex("00000961ef480eb55e80d19ad83579a64c007002")
 CONSOLIDATIONS = bytes.fromhex("0000bbddc7ce488642fb579f8b00f3a590007251")
+BUILDERS = [
+    bytes.fromhex("0000bff46984e3725691fa540a8c7589300d8282"),
+    bytes.fromhex("000064d678505ad48f8ccb093bc65613800e8282"),
+]
 BEACON_ROOTS_CODE = bytes.fromhex(
     "3373fffffffffffffffffffffffffffffffffffffffe14604d57602036146024575f5ffd5b5f35801560495762001fff810690815414603c575f5ffd"
     "5b62001fff01545f5260205ff35b5f5ffd5b62001fff42064281555f359062001fff015500"
@@ -96,6 +100,10 @@ class Scenario:
             excess_blob_gas=random.choice([0, 393_216, 60_000_000]),
             beacon_root=random.randbytes(32),
         )
+        if self.rules["has_slot_number"]:
+            case.slot_number = random.choice([0, 1, 20_000_000, 2**64 - 1])
+        if self.rules["has_state_gas"] and random.random() < 0.8:
+            case.gas_limit *= 4
         self.case = case
         self.fill_accounts(case)
         for _ in range(random.choice([1, 1, 2, 3, 5])):
@@ -167,8 +175,10 @@ class Scenario:
                 case.accounts[DEPOSITS] = (0, 1, DEPOSIT_CODE, {})
                 self.targets.append(DEPOSITS)
                 self.contracts.append(DEPOSITS)
-            for address in (WITHDRAWALS, CONSOLIDATIONS):
-                code = random.choice(REQUEST_CODES)
+            for address in (WITHDRAWALS, CONSOLIDATIONS, *(BUILDERS if self.rules["has_builder_requests"] else ())):
+                # Of four contracts one fails more often than of two.
+                are_sound = self.rules["has_builder_requests"] and random.random() < 0.8
+                code = random.choice(REQUEST_CODES[:-1] if are_sound else REQUEST_CODES)
                 if random.random() < 0.98:
                     case.accounts[address] = (0, 1, code, {})
 
@@ -195,6 +205,8 @@ class Scenario:
             "value": random.choice([0, 0, 0, 1, 10**9, 10**18]) if random.random() < 0.99 else 10**21,
             "data": self.input(is_create),
         }
+        if self.rules["has_state_gas"]:  # which a reservoir has beyond the cap on execution gas
+            fields["gas_limit"] = random.choice([fields["gas_limit"] * 3, 500_000, 2_000_000, 16_900_000, 17_500_000])
         base = self.case.base_fee if self.rules["has_base_fee"] else 0
         if type_ < 2:
             fields["gas_price"] = base + random.choice([0, 1, 10])

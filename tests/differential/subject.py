@@ -77,4 +77,5 @@ def run(case: Case, *, workers: int = 1, strategy: str = "auto") -> Report:
             for address, account in block_state.items()
         },
         result.state_root,
+        result.access_list.hash if result.access_list is not None else b"",
     )
