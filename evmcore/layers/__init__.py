@@ -1,21 +1,25 @@
 """Execution layers: many threads, processes or machines that execute blocks, one result.
 
 `replay_range` spreads blocks over any executor and keeps a journal. A `Quorum` gives each block to several layers, holds their signed digests
-against each other, and strikes off who dissents.
+against each other, and strikes off who dissents. A `Router` assigns work by predicted cost and conflicts.
 """
 
 from .certificate import Certificate, CertificateVerdict, InvalidCertificate, address_of, verdict
 from .executors import open_executor, processes
 from .journal import Journal
 from .layer import Answer, DaskLayer, Layer, LocalLayer, answer_block, local_layers
+from .learned import Learned
+from .prediction import Prediction, Predictor, PreExecuted
 from .quorum import Dissent, Quorum, QuorumVerdict
 from .ranges import replay_range
+from .router import Assignment, Router
 from .stateless import LayerServer, RemoteLayer
 from .stateless_block import Witnessed
 from .summary import BlockSummary, digest_of, replay_block
 
 __all__ = [
     "Answer",
+    "Assignment",
     "BlockSummary",
     "Certificate",
     "CertificateVerdict",
@@ -25,10 +29,15 @@ __all__ = [
     "Journal",
     "Layer",
     "LayerServer",
+    "Learned",
     "LocalLayer",
+    "PreExecuted",
+    "Prediction",
+    "Predictor",
     "Quorum",
     "QuorumVerdict",
     "RemoteLayer",
+    "Router",
     "Witnessed",
     "address_of",
     "answer_block",
