@@ -6,16 +6,17 @@ Pieces of one block may be executed by several processes, each with the state be
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
 from ._core import BlockAccessList, BlockResult, Changes, _restore_result, ordered_trie_root
 from .hexadecimal import checked_bytes, checked_quantity
+from .packing import pack_receipts, unpack_receipts
 
 if TYPE_CHECKING:
     from .block import Block
 
-__all__ = ["Piece", "join_pieces"]
+__all__ = ["Piece", "PieceOutcome", "join_pieces"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,3 +151,78 @@ def join_pieces(block: Block, results: Sequence[BlockResult]) -> BlockResult:
         **{name: sum(getattr(statistics, name) for statistics in every) for name in (*_SUMS, *_SECONDS)},
     }
     return _restore_result(made, told)
+
+
+@dataclass(frozen=True, slots=True)
+class PieceOutcome:
+    """What a piece came to, as it travels: without roots, which belong to the block, and as if nothing had been before it.
+
+    receipts     packed (evmcore.packing); their gas adds up from the piece's first transaction on
+    gas_used     execution gas;  state_gas_used, cumulative_gas_used, blob_gas_used  as BlockResult has them
+    deposits     data of the deposits that its transactions made
+    access_list  its part of the block's;  changes  of the state
+    told         its statistics
+    """
+
+    first: int
+    last: int
+    begins: bool
+    receipts: bytes
+    gas_used: int
+    state_gas_used: int
+    cumulative_gas_used: int
+    blob_gas_used: int
+    logs_bloom: bytes
+    deposits: bytes | None
+    access_list: BlockAccessList
+    changes: Changes
+    told: dict[str, Any]
+
+    @classmethod
+    def of(cls, result: BlockResult) -> PieceOutcome:
+        """Of a piece that was executed with `access_list=True, changes=True`, and nothing before it."""
+        piece, access_list, changes = result.piece, result.access_list, result.changes
+        if piece is None or access_list is None or changes is None:
+            raise ValueError("result: it is of no piece, or lacks its access list or its changes")
+        if piece != Piece(piece.first, piece.last, begins=piece.begins):
+            raise ValueError(f"result: of {piece}, which ends the block, or has gas and deposits before it")
+        statistics = result.statistics
+        return cls(
+            piece.first,
+            piece.last,
+            piece.begins,
+            pack_receipts(result.receipts),
+            result.execution_gas_used,
+            result.state_gas_used,
+            result.cumulative_gas_used,
+            result.blob_gas_used,
+            result.logs_bloom,
+            result.deposits,
+            access_list,
+            changes,
+            {one.name: getattr(statistics, one.name) for one in fields(statistics)},
+        )
+
+    def after(self, piece: Piece) -> BlockResult:
+        """The result of this piece in its place in the block. ValueError where it isn't of these transactions."""
+        if (piece.first, piece.last, piece.begins) != (self.first, self.last, self.begins):
+            raise ValueError(f"piece: {piece} is not of transactions {self.first} to before {self.last}")
+        before = piece.cumulative_gas_used or 0
+        made = {
+            "receipts": tuple(
+                replace(one, cumulative_gas_used=before + one.cumulative_gas_used)
+                for one in unpack_receipts(self.receipts)
+            ),
+            "gas_used": max(self.gas_used, self.state_gas_used),
+            "execution_gas_used": self.gas_used,
+            "state_gas_used": self.state_gas_used,
+            "cumulative_gas_used": self.cumulative_gas_used,
+            "blob_gas_used": self.blob_gas_used,
+            "logs_bloom": self.logs_bloom,
+            "deposits": self.deposits,
+            "access_list": self.access_list,
+            "changes": self.changes,
+            "piece": piece,
+        }
+        made |= dict.fromkeys({*BlockResult.CONSENSUS, *BlockResult.KEPT} - made.keys())
+        return _restore_result(made, self.told)

@@ -2,6 +2,7 @@
 
 `replay_range` spreads blocks over any executor and keeps a journal. A `Quorum` gives each block to several layers, holds their signed digests
 against each other, and strikes off who dissents. A `Router` assigns work by predicted cost and conflicts.
+`Replicas` hold a chain's state and execute one block in pieces.
 """
 
 from .certificate import Certificate, CertificateVerdict, InvalidCertificate, address_of, verdict
@@ -12,6 +13,7 @@ from .learned import Learned
 from .prediction import Prediction, Predictor, PreExecuted
 from .quorum import Dissent, Quorum, QuorumVerdict
 from .ranges import replay_range
+from .replicas import PieceDiffers, Replicas, cut, execute_piece, merge_pieces
 from .router import Assignment, Router
 from .stateless import LayerServer, RemoteLayer
 from .stateless_block import Witnessed
@@ -31,18 +33,23 @@ __all__ = [
     "LayerServer",
     "Learned",
     "LocalLayer",
+    "PieceDiffers",
     "PreExecuted",
     "Prediction",
     "Predictor",
     "Quorum",
     "QuorumVerdict",
     "RemoteLayer",
+    "Replicas",
     "Router",
     "Witnessed",
     "address_of",
     "answer_block",
+    "cut",
     "digest_of",
+    "execute_piece",
     "local_layers",
+    "merge_pieces",
     "open_executor",
     "processes",
     "replay_block",

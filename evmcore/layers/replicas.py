@@ -1,0 +1,299 @@
+"""Layers that hold the state of a chain: they follow it by changes, and execute pieces of a block that comes with its access list.
+
+The list says what the state is before each transaction (EIP-7928), so that consecutive pieces of a block can be executed at a time, each on the
+parent's state and what the list writes before it. Nothing of the list is taken for granted: the pieces' own lists, joined, have to be it, and each
+piece's changes have to follow those before. Where anything differs the block is executed whole, and that is the answer.
+"""
+
+from __future__ import annotations
+
+import pickle
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future
+from dataclasses import dataclass, replace
+from itertools import accumulate
+
+from .. import (
+    Accesses,
+    Block,
+    BlockAccessList,
+    BlockResult,
+    Changes,
+    EvmError,
+    Piece,
+    State,
+    UnusableInput,
+    execute_block,
+    join_pieces,
+)
+from ..chain.schedule import rules_of
+from ..pieces import PieceOutcome
+from .executors import processes
+
+__all__ = ["PieceDiffers", "Replicas", "cut", "execute_piece", "merge_pieces", "state_before"]
+
+# Estimates of what a transaction takes, in gas: what all pay, and for each slot and account that the list says it changes.
+_BASE_GAS, _SLOT_GAS, _ACCOUNT_GAS = 21_000, 12_000, 4_000
+
+
+class PieceDiffers(EvmError):
+    """Pieces of a block are not what its access list says, or don't follow each other."""
+
+
+def state_before(state: State, access_list: BlockAccessList, first: int) -> State:
+    """The state before transaction `first` of a block, if the list tells the truth: a copy of that before the block, with what the list writes
+    below. With `first` the number of transactions: the state before the block's end."""
+    own = state.copy()
+    if first == 0:
+        return own
+    listed = access_list.accesses
+    own.apply(
+        Accesses(
+            accounts=listed.accounts[listed.accounts["transaction"] < first],
+            slots=listed.slots[listed.slots["transaction"] < first],
+            codes=listed.codes,
+            system_accounts=listed.system_accounts[listed.system_accounts["transaction"] == 0],
+            system_slots=listed.system_slots[listed.system_slots["transaction"] == 0],
+        )
+    )
+    return own
+
+
+def execute_piece(block: Block, state: State, first: int, last: int, *, workers: int = 1) -> PieceOutcome:
+    """Execute the transactions from `first` to before `last`, on the state before the block, which stays as it is.
+
+    block  with its access list. What comes before the first transaction belongs to the piece that begins with it; the block's end to none
+    raise  what `execute_block` raises, where the list leads to a state on which the transactions can't be executed
+    """
+    if block.access_list is None:
+        raise UnusableInput(f"block {block.number}: no access list beside it")
+    result = execute_block(
+        replace(block, access_list=None, pre_state=None),
+        state_before(state, block.access_list, first),
+        workers=workers,
+        piece=Piece(first, last, begins=first == 0),
+        access_list=True,
+        changes=True,
+    )
+    return PieceOutcome.of(result)
+
+
+def cut(block: Block, pieces: int) -> list[tuple[int, int]]:
+    """Consecutive pieces of about equal estimated cost, as (first, last): as many as asked for, or fewer where there are few transactions."""
+    count = len(block.transactions)
+    if pieces < 1:
+        raise UnusableInput(f"pieces: {pieces} is less than 1")
+    if block.access_list is None:
+        raise UnusableInput(f"block {block.number}: no access list beside it")
+    listed = block.access_list.accesses
+    costs = [_BASE_GAS] * count
+    for rows, gas in ((listed.slots[listed.slots["is_write"] != 0], _SLOT_GAS), (listed.accounts, _ACCOUNT_GAS)):
+        for index in rows["transaction"].tolist():
+            if index < count:
+                costs[index] += gas
+    costs = [min(cost, one.gas_limit) for cost, one in zip(costs, block.transactions)]
+    pieces = max(1, min(pieces, count))
+    upto = list(accumulate(costs))
+    ends = [0]
+    for number in range(1, pieces):
+        wanted = bisect_left(upto, upto[-1] * number / pieces) + 1
+        ends.append(min(max(wanted, ends[-1] + 1), count - (pieces - number)))
+    return list(zip(ends, [*ends[1:], count]))
+
+
+def merge_pieces(block: Block, state: State, outcomes: Sequence[PieceOutcome]) -> BlockResult:
+    """The block's result, of its pieces and its end, which is executed here.
+
+    block  with its access list;  state  before the block; afterwards that after it
+    raise  PieceDiffers or another EvmError where the pieces aren't those of the block and its list; the state is then as before
+    """
+    listed = block.access_list
+    if listed is None:
+        raise UnusableInput(f"block {block.number}: no access list beside it")
+    listed.check(block.header, len(block.transactions))
+    after = state.copy()
+    start = after.snapshot()
+    results: list[BlockResult] = []
+    for outcome in outcomes:
+        piece = Piece.after(results[-1], outcome.last) if results else Piece(0, outcome.last, begins=True)
+        try:
+            results.append(outcome.after(piece))
+        except ValueError as error:
+            raise PieceDiffers(str(error)) from None
+        after.apply(outcome.changes)
+        _check_room(block, results[-1])
+    count = len(block.transactions)
+    if not results or results[-1].piece is None or results[-1].piece.last != count:
+        raise PieceDiffers(f"the pieces end before transaction {count}")
+    bare = replace(block, access_list=None, pre_state=None)
+    end = execute_block(
+        bare, after, workers=1, piece=Piece.after(results[-1], count, ends=True), access_list=True, changes=True
+    )
+    whole = join_pieces(bare, [*results, end])
+    assert whole.access_list is not None
+    listed.compare(whole.access_list)
+    if whole.gas_used > block.header.gas_limit:
+        raise PieceDiffers(f"gas used is {whole.gas_used}, the block's limit {block.header.gas_limit}")
+    state.apply(after.changes_since(start))
+    return whole
+
+
+def _check_room(block: Block, result: BlockResult) -> None:
+    """Each transaction's gas limit has to fit into what the block has left, which no piece could see. Stricter than the rules of forks with two gases."""
+    piece = result.piece
+    assert piece is not None
+    used = piece.gas_used, piece.state_gas_used
+    for index, receipt in enumerate(result.receipts, piece.first):
+        left = block.header.gas_limit - max(used)
+        if block.transactions[index].gas_limit > left:
+            raise PieceDiffers(
+                f"transaction {index}: its gas limit is {block.transactions[index].gas_limit}, the block has {left} left"
+            )
+        used = used[0] + receipt.execution_gas_used, used[1] + receipt.state_gas_used
+    rules = rules_of(block.header.fork)
+    most = (block.header.blob_schedule or (0, rules.blob_max, 0))[1]
+    blobs = sum(len(one.blob_versioned_hashes) for one in block.transactions[: piece.last])
+    if blobs > most:
+        raise PieceDiffers(f"transaction {piece.last - 1}: {blobs} blobs up to it, a block may have {most}")
+
+
+class _Stale(Exception):
+    """This process holds another state than the one that is asked for."""
+
+
+# The state that this process holds, where it is a layer, and which of the chain's it is.
+_held: dict[int, State] = {}
+
+
+def _hold(encoded: bytes, height: int) -> None:
+    _held.clear()
+    _held[height] = State.from_bytes(encoded)
+
+
+def _follow(encoded: bytes, height: int) -> None:
+    """From the state of that height to the next. Where that fails there is none."""
+    state = _held.pop(height)
+    state.apply(Changes.decode(encoded))
+    _held[height + 1] = state
+
+
+def _execute(block: bytes, height: int, first: int, last: int, workers: int) -> PieceOutcome:
+    if height not in _held:
+        raise _Stale(f"not at height {height}")
+    return execute_piece(pickle.loads(block), _held[height], first, last, workers=workers)
+
+
+@dataclass(slots=True)
+class _Replica:
+    """One layer: an executor of one worker, which holds a state."""
+
+    executor: Executor
+    is_whole: bool = False  # it has the state of the head
+
+
+class Replicas:
+    """Layers in processes of their own that hold the state of a chain's head.
+
+    state    of the head; yours no more: `execute` leads it on
+    count    how many layers
+    make     what makes an Executor of one worker
+    workers  threads in each
+    """
+
+    def __init__(
+        self,
+        state: State,
+        count: int,
+        make: Callable[[int], Executor] = processes,
+        *,
+        workers: int = 1,
+    ) -> None:
+        if count < 1:
+            raise UnusableInput(f"count: {count} is less than 1")
+        self.state = state
+        self._make, self._workers = make, workers
+        self._replicas = [_Replica(make(1)) for _ in range(count)]
+        self._height = 0  # how many blocks the state has seen
+        self.whole_blocks = 0  # that were executed whole in the end
+
+    def __enter__(self) -> Replicas:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the layers."""
+        for replica in self._replicas:
+            replica.executor.shutdown(wait=False, cancel_futures=True)
+
+    def execute(self, block: Block) -> BlockResult:
+        """The block's result; the state and the layers are then at the block's end.
+
+        block  with its access list, or without: then, and where lists don't tell all (before Byzantium), it is executed here
+        raise  what `execute_block` raises; state and layers are then as before
+        """
+        start = self.state.snapshot()
+        try:
+            result = self._in_pieces(block)
+            if result is None:
+                self.whole_blocks += 1
+                result = execute_block(block, self.state)
+            changes = self.state.changes_since(start).encode()
+        except BaseException:
+            self.state.revert(start)
+            raise
+        self.state.release(start)
+        for replica in self._replicas:
+            if replica.is_whole:
+                try:
+                    # Nobody waits for it: a worker does what it is given in order, and what fails shows with the next piece.
+                    replica.executor.submit(_follow, changes, self._height)
+                except BrokenExecutor:
+                    self._renew(replica)
+        self._height += 1
+        return result
+
+    def _renew(self, replica: _Replica) -> None:
+        replica.executor.shutdown(wait=False, cancel_futures=True)
+        replica.executor, replica.is_whole = self._make(1), False
+
+    def _in_pieces(self, block: Block) -> BlockResult | None:
+        rules = rules_of(block.header.fork)
+        if block.access_list is None or not (rules.receipt_has_status and rules.deletes_empty_accounts):
+            return None
+        pieces = cut(block, len(self._replicas))
+        sent = pickle.dumps(replace(block, pre_state=None, expected=None))
+        asked = [self._ask(replica, sent, *piece) for replica, piece in zip(self._replicas, pieces)]
+        try:
+            outcomes = [
+                self._outcome(block, replica, future, *piece)
+                for replica, future, piece in zip(self._replicas, asked, pieces)
+            ]
+            return merge_pieces(block, self.state, outcomes)
+        except EvmError:
+            return None
+
+    def _ask(self, replica: _Replica, sent: bytes, first: int, last: int) -> Future[PieceOutcome] | None:
+        try:
+            if not replica.is_whole:
+                replica.executor.submit(_hold, self.state.to_bytes(), self._height)
+                replica.is_whole = True
+            return replica.executor.submit(_execute, sent, self._height, first, last, self._workers)
+        except BrokenExecutor:
+            self._renew(replica)
+            return None
+
+    def _outcome(
+        self, block: Block, replica: _Replica, future: Future[PieceOutcome] | None, first: int, last: int
+    ) -> PieceOutcome:
+        """What the layer's piece came to; executed here where the layer was lost, or has another state."""
+        try:
+            if future is not None:
+                return future.result()
+        except BrokenExecutor:
+            self._renew(replica)
+        except _Stale:
+            replica.is_whole = False
+        return execute_piece(block, self.state, first, last, workers=self._workers)
