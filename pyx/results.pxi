@@ -14,7 +14,7 @@ from core.state.journal cimport Log
 from core.state.view cimport MissingKey
 from core.state.world cimport World
 from core.vm.block_job cimport BlockJob
-from core.vm.outcome cimport append_deposits, deposit_contract_of, Outcome
+from core.vm.outcome cimport append_deposits, deposit_contract_of, encode_receipt, Outcome
 
 from hashlib import sha256 as _sha256
 
@@ -197,6 +197,22 @@ cdef class BlockResult:
         receipts = []
         for i in range(self.core().outcomes.size()):
             receipts.append(make_receipt(&self.core().outcomes[i], self.core().rules.receipt_has_status))
+            check_often(&count)
+        return tuple(receipts)
+
+    @property
+    def encoded_receipts(self):
+        """Each receipt as the receipts root is made of it, bytes: RLP, after the type byte from type 1 on (EIP-2718)."""
+        cdef size_t i
+        cdef size_t count = 0
+        cdef Bytes encoded
+        if self.job is None or not (self.core().rules.receipt_has_status or self.core().wants_state_roots):
+            return tuple([receipt.encode() for receipt in self.receipts])
+        receipts = []
+        for i in range(self.core().outcomes.size()):
+            encoded.clear()
+            or_memory_error(encode_receipt(self.core().outcomes[i], &encoded))
+            receipts.append(from_bytes(encoded))
             check_often(&count)
         return tuple(receipts)
 

@@ -6,7 +6,7 @@ import gc
 import signal
 
 import pytest
-from helpers import ALICE, ETHER, Stop
+from helpers import ALICE, ETHER, Stop, shared
 
 from evmcore import State
 
@@ -15,6 +15,22 @@ from evmcore import State
 def state() -> State:
     """A state in which Alice has 100 ether."""
     return State({ALICE: {"balance": 100 * ETHER}})
+
+
+@pytest.fixture(scope="session")
+def genesis():
+    """Of the shared chain."""
+    from evmcore.chain import Genesis
+
+    return Genesis.load(shared("chain", "genesis.json"))
+
+
+@pytest.fixture(scope="session")
+def blocks():
+    """The RLP of the shared chain's 54 blocks."""
+    from evmcore.tools.importing import _pieces
+
+    return [piece.encoded for piece in _pieces(shared("chain", "chain.rlp").read_bytes())]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from hashlib import sha256
 
 import pytest
@@ -22,8 +23,10 @@ from evmcore import (
     execute_block,
     fork_includes,
     keccak256,
+    ordered_trie_root,
 )
 from evmcore._core import SYSTEM_ADDRESSES, fork_rules
+from evmcore.chain import Chain
 
 DEPOSITS = bytes.fromhex("00000000219ab540356cbb839cbe05303d7705fa")
 DEPOSIT_TOPIC = keccak256(b"DepositEvent(bytes,bytes,bytes,bytes,bytes)")
@@ -395,3 +398,14 @@ def test_forks_decide_the_rules_within_one_block():
         state.set_code(CONTRACT, program)
         [receipt] = execute_block(make_block(pay(to=CONTRACT), fork=fork), state).receipts
         assert receipt.is_success == (fork_includes(fork, "Shanghai")), fork
+
+
+def test_encoded_receipts_are_those_of_the_receipts(blocks, genesis):
+    chain = Chain(genesis)
+    for encoded in blocks:
+        entry = chain.add(encoded)
+        block = chain._placed(Block.decode(encoded), entry.parent)
+        result = execute_block(block, chain.state_of(entry.parent).copy())
+        assert result.encoded_receipts == tuple(receipt.encode() for receipt in result.receipts)
+        assert ordered_trie_root(result.encoded_receipts) == block.header.receipts_root
+        assert pickle.loads(pickle.dumps(result)).encoded_receipts == result.encoded_receipts
