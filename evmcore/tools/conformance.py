@@ -30,6 +30,7 @@ EXAMPLES = """\
   EVMCORE_TESTS=~/tests evmcore conformance --suite legacy --workers 8
   evmcore conformance --sample 10 --no-write
   evmcore conformance --stateless --suite legacy
+  evmcore conformance --store --sample 10
 
 exit status: 0 all cases pass, 1 one fails, 2 no fixtures, or unusable ones
 """
@@ -64,10 +65,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="run state tests as blocks, and blocks with 2 and 4 threads, against the sequential result",
     )
-    parser.add_argument(
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument(
         "--stateless",
         action="store_true",
         help="blockchain tests alone: every block makes its witness and is executed again from that alone; no file is written",
+    )
+    ways.add_argument(
+        "--store",
+        action="store_true",
+        help="blockchain tests alone: each chain is kept in a store, which is opened again, looked through and taken back; no file is written",
     )
     parser.add_argument("--no-write", action="store_true", help="print the table and write no file")
     parser.add_argument("--optional", action="store_true", help="where there are no fixtures, say so and exit with 0")
@@ -84,7 +91,12 @@ def main(arguments: argparse.Namespace) -> int:
         print(f"{missing}: nothing is run")
         return EXIT_OK
     suites = [suite for suite in suites_of(root) if arguments.suite is None or arguments.suite.search(suite.name)]
-    if arguments.stateless:
+    is_of_blocks = arguments.stateless or arguments.store
+    if arguments.store:
+        from ..store.libraries import load_mdbx
+
+        load_mdbx()
+    if is_of_blocks:
         suites = [suite for suite in suites if suite.kind == "blockchain"]
     selection = Selection(skips=load_skips(project / SKIPS), sample=arguments.sample)
     workers = processors() if arguments.workers is None else arguments.workers
@@ -94,6 +106,7 @@ def main(arguments: argparse.Namespace) -> int:
         selection=selection,
         strategy=arguments.strategy,
         stateless=arguments.stateless,
+        stored=arguments.store,
     )
     tally = Tally(tuple(suite.name for suite in suites))
     speed = Speed()
@@ -108,9 +121,7 @@ def main(arguments: argparse.Namespace) -> int:
     print(
         f"{total.passed:,} passed, {total.failed:,} failed, {total.skipped:,} skipped in {seconds:.0f} s, {workers} processes"
     )
-    is_all = (
-        arguments.suite is None and arguments.sample == 1 and arguments.strategy is None and not arguments.stateless
-    )
+    is_all = arguments.suite is None and arguments.sample == 1 and arguments.strategy is None and not is_of_blocks
     if not arguments.no_write and is_all:
         how = f"All of it takes {speed.all_seconds / 60:.0f} minutes of one core. {speed.rate()}"
         write_file(project / "conformance.md", conformance_page(tally, COMMAND, how).encode())
@@ -149,6 +160,7 @@ def run_suite_file(
     selection: Selection,
     strategy: Strategy | None,
     stateless: bool = False,
+    stored: bool = False,
 ) -> list[CaseResult]:
     """The cases of a file of one of the suites, which are given by folder and kind; several run beside each other."""
     kind = next(kind for folder, kind in kinds if path.startswith(folder + os.sep))
@@ -159,7 +171,7 @@ def run_suite_file(
     if kind == "blockchain":
         from ..conformance import block_tests
 
-        return block_tests.run_file(path, selection, strategy=strategy, stateless=stateless)
+        return block_tests.run_file(path, selection, strategy=strategy, stateless=stateless, stored=stored)
     if strategy is not None:
         from ..conformance import state_blocks
 
