@@ -6,6 +6,7 @@ from core.base.types cimport Address, Hash, u256
 from core.base.vector cimport Vector
 from core.parallel.engine_cache cimport process_generation
 from core.state.code cimport hash_of, view_of
+from core.state.shared_trie cimport NodeSource
 from core.state.view cimport AccountState
 from core.state.stored cimport KNOWS_ACCOUNT, KNOWS_BALANCE, KNOWS_CODE, KNOWS_EXISTENCE, KNOWS_NONCE, OtherSlots
 from core.state.world cimport AccountRecord, state_of, World
@@ -127,7 +128,8 @@ cdef class State:
         """A state over a database on this machine: what it doesn't hold is read there by the workers, at once and without the GIL.
 
         source      a capsule "evmcore.LocalSource" (pyx/core/state/local_source.hpp); held as long as the state and its copies are
-        state_root  32 bytes, of the source's trie: roots follow from its nodes
+        state_root  32 bytes, of the source's trie: roots follow from its nodes; or its StateTrie, so that those which it knows
+                    needn't be read
 
         What it holds is what it was written. EvmError if the source fails; MissingNode if it lacks a node.
         """
@@ -465,18 +467,41 @@ cdef class State:
             return prove_local_account(world.get(), made.root.trie(), key, wanted)
         return prove_account(made.root.trie().get(), key, wanted)
 
-    def unsaved_nodes(self, *, workers=None):
-        """What its trie has that its local source lacks, as rows for a database (pyx/core/state/trie_rows.hpp): bytes.
-
-        Of a state without a source all nodes. Storage that was wiped has rows of what it holds now; the rows of its earlier life are
-        to be removed before.
-        """
+    def trie(self, *, workers=None):
+        """The StateTrie as of now, whose root is `root`."""
         cdef shared_ptr[World] world = self.shared()
         cdef int count = worker_count_of(workers)
         cdef _StateRoot made = _StateRoot.of(world.get(), is_held_twice(world), count)
+        cdef StateTrie trie = StateTrie.__new__(StateTrie)
         cdef Hash root
         run_state_root(made, &root, count)
-        return rows_of_trie(world.get(), made)
+        share_trie(made.root.trie(), &trie.trie)
+        return trie
+
+    @property
+    def source_trie(self):
+        """The StateTrie that its local source has (`from_local`), as far as its states have read it; None: it has no such source."""
+        cdef shared_ptr[World] world = self.shared()
+        cdef StateTrie trie
+        if world.get().local() == NULL:
+            return None
+        trie = StateTrie.__new__(StateTrie)
+        share_local_trie(world.get().local(), &trie.trie)
+        return trie
+
+    def unsaved_nodes(self, *, workers=None):
+        """What its trie has that its local source lacks, as rows for a database (pyx/core/state/trie_rows.hpp): bytes.
+
+        Of a state without a source all nodes.
+        """
+        cdef StateTrie after = self.trie(workers=workers)
+        cdef StateTrie before = self.source_trie
+        cdef NodeSource source
+        if before is None:
+            before = StateTrie.__new__(StateTrie)  # the empty one
+        else:
+            source = self.world.get().local().nodes()
+        return nodes_between(before, after, source, None, None)
 
     def to_alloc(self):
         """geth's alloc form: address to {balance, nonce, code, storage}, hex strings, defaults left out."""

@@ -1,5 +1,6 @@
 # Floor 8: the witness of a block, made while it is executed: before, the state's trie is kept; after, the record tells what of it.
 from core.base.types cimport Hash
+from core.state.shared_trie cimport NodeSource
 from core.state.witness cimport WitnessParts
 from core.state.world cimport World
 
@@ -8,8 +9,8 @@ cdef int want_witness(_Job job, State state) except -1:
     """Have the block recorded, if a witness of its state can be made."""
     if job.piece is not None:
         raise errors.UnusableInput("witness: a piece of a block has none")
-    if state.is_strict and not isinstance(state.source, _WitnessSource):
-        raise errors.UnusableInput("witness: the state is strict or lazy, or reads a database: it has no whole trie")
+    if state.is_strict and not state.is_local and not isinstance(state.source, _WitnessSource):
+        raise errors.UnusableInput("witness: the state is strict or lazy: it has no whole trie")
     job.job.witness = &job.witness
     return 0
 
@@ -30,15 +31,20 @@ cdef object finish_witness(_Job job, World* world, int workers, ancestors, dict 
     cdef WitnessParts parts
     cdef _Lease lease
     cdef _StateRoot made = _StateRoot.of(world, False, workers)
+    cdef NodeSource source
+    cdef const NodeSource* read_from = NULL
     cdef cbool is_made
     cdef size_t i
     cdef size_t count = 0
     run_state_root(made, &root, workers)
     result["state_root"] = from_hash_bytes(root)
     or_memory_error(job.witness.add_trie(made.root.trie()))
+    if world.local() != NULL:
+        source = world.local().nodes()
+        read_from = &source
     lease = lease_signals()
     with nogil:
-        is_made = parts.collect(job.witness, lease.poll)
+        is_made = parts.collect(job.witness, read_from, lease.poll)
     lease.finish_whole("the witness")
     if parts.missing().is_missing:
         raise missing_node(parts.missing(), parts.missing_account())

@@ -12,42 +12,20 @@ import zlib
 from pathlib import Path
 
 import pytest
-from helpers import shared
+from store_helpers import grown
 from test_conformance import corpus
 
 from evmcore import Block, Header, State, execute_block
+from evmcore.__main__ import main
 from evmcore.chain import Genesis, network_schedule
-from evmcore.conformance.block_tests import _genesis, _import_blocks, _schedule
+from evmcore.conformance.block_tests import run_block_test
 from evmcore.conformance.discovery import load_tests
-from evmcore.tools.importing import _pieces
-
-pytest.importorskip("mdbx", reason="libmdbx is not installed; it has no package for this Python or machine")
-
-from evmcore.store import Store, StoredChain, StoreError
+from evmcore.store import Store, StoredChain, StoreError, _mdbx
 from evmcore.store.rows import account_of
 from evmcore.store.upkeep import check, compact
 from evmcore.store.upkeep import sizes as stored_sizes
 
 BLOCKS = int(os.environ.get("EVMCORE_STORE_BLOCKS", "400"))  # of the chain that grows: 10,000 take a few minutes
-
-
-@pytest.fixture(scope="module")
-def genesis():
-    return Genesis.load(shared("chain", "genesis.json"))
-
-
-@pytest.fixture(scope="module")
-def blocks():
-    return [piece.encoded for piece in _pieces(shared("chain", "chain.rlp").read_bytes())]
-
-
-def grown(path, genesis, blocks, **options):
-    """A store with these blocks."""
-    store = Store(path, genesis=genesis, **options)
-    chain = StoredChain(store, genesis)
-    for encoded in blocks:
-        chain.add(encoded)
-    return store
 
 
 @pytest.mark.parametrize("journal_bytes", [0, 1, 20_000, 60_000, 1 << 30])
@@ -109,7 +87,7 @@ def test_a_damaged_journal_is_an_error(tmp_path, genesis, blocks):
         shutil.rmtree(tmp_path / "damaged")
 
 
-def test_public_block_tests_go_through_a_store(tmp_path):
+def test_public_block_tests_go_through_a_store():
     chance = random.Random(3)
     seen = 0
     folders = (
@@ -122,24 +100,45 @@ def test_public_block_tests_go_through_a_store(tmp_path):
             continue
         tests = load_tests(str(path), "blockchain")
         for name in chance.sample(sorted(tests), min(2, len(tests))):
-            test = tests[name]
-            if test.get("sealEngine", "NoProof") != "NoProof":
+            if tests[name].get("sealEngine", "NoProof") != "NoProof":
                 continue  # a cache for proofs of work takes a second
-            schedule = _schedule(test, test["network"])
-            genesis = _genesis(test, schedule)
-            folder = tmp_path / str(seen)
-            size = chance.choice((0, 2000, 1 << 20))
-            with Store(folder, genesis=genesis, journal_bytes=size) as store:
-                chain = StoredChain(store, genesis)
-                _import_blocks(chain, test["blocks"], test["network"])
-                assert chain.head.hash == store.head_hash == bytes.fromhex(test["lastblockhash"][2:]), (path, name)
-                assert store.state().root() == chain.head.header.state_root
-                faults = []
-                assert check(store, faults.append) == 0, (path, name, size, faults[:3])
-            del chain
-            shutil.rmtree(folder)
+            result = run_block_test(name, tests[name], str(path), stored=True)
+            assert result.is_passed, result
             seen += 1
     assert seen > 25
+
+
+def test_a_store_that_differs_fails_the_block_test(monkeypatch):
+    path = corpus() / "BlockchainTests/ValidBlocks/bcStateTests/suicideStorageCheck.json"
+    name, test = next(
+        (name, test) for name, test in load_tests(str(path), "blockchain").items() if test["network"] == "Cancun"
+    )
+    assert run_block_test(name, test, stored=True).is_passed
+    put = _mdbx.Writer.put_accounts
+
+    class Lossy(_mdbx.Writer):
+        def put_accounts(self, accounts, account_count, slots, slot_count):
+            put(self, accounts, account_count - 1, slots[:0], 0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(StoredChain, "_write", lambda self, head: None)
+        assert "the store's head is 0x" in run_block_test(name, test, stored=True).error
+    with monkeypatch.context() as patched:
+        patched.setattr(_mdbx, "Writer", Lossy)
+        assert not run_block_test(name, test, stored=True).is_passed
+
+
+def test_conformance_runs_over_stores(tmp_path, monkeypatch, capsys):
+    file = corpus() / "BlockchainTests/ValidBlocks/bcStateTests/suicideStorageCheck.json"
+    folder = tmp_path / "BlockchainTests" / "ValidBlocks" / "bcStateTests"
+    folder.mkdir(parents=True)
+    shutil.copy(file, folder)
+    monkeypatch.setenv("EVMCORE_TESTS", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert main(["conformance", "--store", "--workers", "1"]) == 0
+    assert " 0 failed" in capsys.readouterr().out
+    assert not (tmp_path / "conformance.md").exists()
+    assert main(["conformance", "--store", "--stateless"]) == 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")

@@ -14,9 +14,10 @@ from types import TracebackType
 import numpy as np
 
 from .. import rlp
-from .._core import BlockResult, Changes, State, keccak256
+from .._core import BlockResult, Changes, State, StateTrie
 from ..block import Block
 from ..chain.genesis import Genesis
+from ..errors import EvmError
 from ..header import Header
 from . import _mdbx
 from .faults import StoreError, told
@@ -26,12 +27,13 @@ from .rows import account_rows, body_of, height_key, join_block, pieces
 __all__ = ["Store"]
 
 _NAME = b"evmcore-store"
-_FORM = 2
+_FORM = 3
 _FILE = "mdbx.dat"
 DEFAULT_DEPTH = 128
 DEFAULT_MOST_BYTES = 1 << 40
 DEFAULT_CACHE_BYTES = 64 << 20
 DEFAULT_JOURNAL_BYTES = 64 << 20
+DEFAULT_TRIE_BYTES = 64 << 20
 
 
 class Store:
@@ -44,6 +46,7 @@ class Store:
     cache_bytes  of memory, for accounts and slots that were read or committed lately; its states share it
     journal_bytes  of memory, for rows that are committed, are in the journal on disk and will be written to their tables together, once
                  there are so many; 0: each block's are at once
+    trie_bytes   of memory, for nodes of the head's trie, which its states share and the next block's root follows from; 0: none are kept
     raise        StoreError: it is open already, it is no store or one of a newer form, its genesis is another, its disk is full
     """
 
@@ -56,8 +59,10 @@ class Store:
         most_bytes: int = DEFAULT_MOST_BYTES,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
         journal_bytes: int = DEFAULT_JOURNAL_BYTES,
+        trie_bytes: int = DEFAULT_TRIE_BYTES,
     ) -> None:
-        for name, size in (("cache_bytes", cache_bytes), ("journal_bytes", journal_bytes)):
+        sizes = {"cache_bytes": cache_bytes, "journal_bytes": journal_bytes, "trie_bytes": trie_bytes}
+        for name, size in sizes.items():
             if not isinstance(size, int) or not 0 <= size < 1 << 40:
                 raise ValueError(f"{name}: {size!r} is not between 0 and a tebibyte")
         if depth is not None and (not isinstance(depth, int) or not 0 <= depth < 2**31):
@@ -71,14 +76,18 @@ class Store:
         self._head_snapshot: _mdbx.Snapshot | None = None
         self._database: _mdbx.Database | None = None
         self._key: tuple[int, int] | None = None  # while it is open
+        self._trie_bytes = trie_bytes
+        self._trie = StateTrie(bytes(32))  # the head's, once there is one
         load_mdbx()
         self._find_folder(genesis)
         self._key, self._database = _claim(self.path)
         try:
             with told(self.path):
+                is_held = self._database is not None
                 if self._database is None:
                     self._database = _open(self.path, most_bytes, cache_bytes, journal_bytes)
                 self._read_meta(genesis, depth)
+                self._read_trie(is_held)
         except BaseException:
             self.close()
             raise
@@ -131,6 +140,30 @@ class Store:
         self.first_height = int.from_bytes(_there(snapshot.get("meta", b"first"), "first"), "big")
         self.genesis_hash = _there(snapshot.get("headers", height_key(self.first_height)), "genesis")[:32]
         self.head_hash = _there(snapshot.get("headers", height_key(self.height)), "head")[:32]
+
+    def _read_trie(self, is_held: bool) -> None:
+        """The head's trie: that of the tables, with what is in the journal alone. `is_held`: by who holds the database, it was made."""
+        head = self.header().state_root
+        self._trie = StateTrie(head)
+        snapshot = self._open_snapshot()
+        accounts, slots = (b"", b"") if is_held else snapshot.cells(of_journal=True)
+        if not accounts:
+            return
+        try:
+            source = snapshot.source()
+            known, trie = StateTrie(_there(snapshot.get("meta", b"trie"), "trie")).updated(accounts, slots, source)
+            nodes = trie.nodes_since(known, source)
+        except EvmError as error:
+            raise StoreError(f"store {self.path}: its journal leads to no trie: {error}") from None
+        if trie.root != head:
+            raise StoreError(f"store {self.path}: its journal is damaged: it leads to state root 0x{trie.root.hex()}")
+        self._opened().put_nodes(nodes)
+        self._head_snapshot = None
+        self._keep_trie(trie)
+
+    def _keep_trie(self, trie: StateTrie) -> None:
+        """As the head's, within the memory that there is for it."""
+        self._trie = trie if trie.size_bytes <= self._trie_bytes else trie.cut(self._trie_bytes // 2)
 
     def _write_genesis(self, genesis: Genesis, depth: int) -> None:
         header = genesis.header
@@ -231,14 +264,26 @@ class Store:
             wanted = self._height_of(height)
             if wanted < self.oldest_height:
                 raise StoreError(f"store {self.path}: states go back to height {self.oldest_height}, not to {wanted}")
-            snapshot = self._snapshot()
-            root = self.header(wanted).state_root
-            if wanted != self.height:
-                snapshot = self._open_snapshot()
-                for later in range(self.height, wanted, -1):
-                    if not snapshot.take_back(_undo_of(snapshot, later)):
-                        raise StoreError(f"store {self.path}: the undo rows of block {later} are damaged")
-            return State.from_local(snapshot.source(), root)
+            snapshot, trie = self._at(wanted)
+            return State.from_local(snapshot.source(), trie)
+
+    def _at(self, height: int) -> tuple[_mdbx.Snapshot, StateTrie]:
+        """What is read of the state at a height, and its trie, whose nodes are those of the head where they are the same."""
+        snapshot = self._snapshot()
+        if height == self.height:
+            return snapshot, self._trie
+        snapshot = self._open_snapshot()
+        for later in range(self.height, height, -1):
+            if not snapshot.take_back(_undo_of(snapshot, later)):
+                raise StoreError(f"store {self.path}: the undo rows of block {later} are damaged")
+        try:
+            self._trie, trie = self._trie.updated(*snapshot.cells(of_journal=False), snapshot.source())
+        except EvmError as error:
+            raise StoreError(f"store {self.path}: the state at height {height} can't be made: {error}") from None
+        if trie.root != self.header(height).state_root:
+            raise StoreError(f"store {self.path}: the undo rows above block {height} are damaged")
+        self._keep_trie(self._trie)
+        return snapshot, trie
 
     def _height_of(self, height: int | None) -> int:
         if height is None:
@@ -318,9 +363,10 @@ class Store:
         block    its header is held against the state root alone: what else is right is its executor's to say
         result   of `execute_block(..., changes=True)` on `state(on)`
         on       the height of its parent; the blocks above are taken back, in the same transaction. None: the head
-        state    the one that it was executed on, made by `state(on)`; None: the changes are applied to another one
+        state    the one that it was executed on, made by `state(on)`, whose root is known; None: the root is made of the changes
         changes  of the block, if there are more than the result's
-        raise    StoreError: it isn't its parent's child, the root is another than its header's, the disk is full
+        raise    StoreError: it isn't its parent's child, the root is another than its header's, the changes aren't what the state
+                 differs by, the disk is full
         """
         for name, value, kind in (("block", block, Block), ("result", result, BlockResult)):
             if not isinstance(value, kind):
@@ -340,35 +386,58 @@ class Store:
             )
         if changes is None:
             raise StoreError("store: the result has no changes; execute_block(..., changes=True) keeps them")
-        if state is None:
-            state = self.state(parent)
-            state.apply(changes)
-        root = state.root()
-        if root != header.state_root:
-            raise StoreError(
-                f"store {self.path}: block {header.number} has state root 0x{header.state_root.hex()}, "
-                f"its state 0x{root.hex()}"
-            )
-        nodes = state.unsaved_nodes()
+        accounts, slots = changes.accounts, changes.slots
+        rows = _bytes_of(accounts), _bytes_of(slots)
         difficulty = self.total_difficulty(parent) + header.difficulty
+        self._height_to_go_back_to(parent)
+        snapshot, before = self._at(parent)
+        way_back = before.nodes_since(self._trie, snapshot.source()) if parent != self.height else b""
+        trie, nodes = self._next_trie(header, snapshot, before, state if parent == self.height else None, rows)
         with self._writing() as writer:
             if parent != self.height:
                 self._take_back(writer, parent)
-            accounts = changes.accounts
+                writer.put_nodes(way_back)
             gone = accounts[(accounts["storage"] != 0) | ~accounts["exists"]]
             for row in gone["address"]:
-                address = row.tobytes()
-                writer.clear_storage(address, keccak256(address))
-            slots = changes.slots
-            writer.put_accounts(_bytes_of(accounts), len(accounts), _bytes_of(slots), len(slots))
+                writer.clear_storage(row.tobytes())
+            writer.put_accounts(rows[0], len(accounts), rows[1], len(slots))
             writer.put_nodes(nodes)
             for code_hash, code in changes.codes.items():
                 writer.put("codes", code_hash, code)
-            for piece, rows in pieces(writer.take_undo()):
-                writer.put("undo", height_key(header.number) + piece, rows)
-            receipts = tuple(receipt.encode() for receipt in result.receipts)
-            self._put_block(writer, header.number, header, difficulty, block, receipts)
+            for piece, noted in pieces(writer.take_undo()):
+                writer.put("undo", height_key(header.number) + piece, noted)
+            self._put_block(writer, header.number, header, difficulty, block, result.encoded_receipts)
             self._prune_undo(writer, header.number)
+        self._keep_trie(trie)
+
+    def _next_trie(
+        self,
+        header: Header,
+        snapshot: _mdbx.Snapshot,
+        before: StateTrie,
+        state: State | None,
+        rows: tuple[memoryview, memoryview],
+    ) -> tuple[StateTrie, bytes]:
+        """The trie after a block, whose root is the header's and which differs by the changes and nothing else; its new nodes."""
+        source = snapshot.source()
+        if state is None:
+            before, trie = before.updated(*rows, source)
+        else:
+            trie = state.trie()
+            known = state.source_trie
+            if known is not None and known.root == before.root:
+                before = known
+        if trie.root != header.state_root:
+            raise StoreError(
+                f"store {self.path}: block {header.number} has state root 0x{header.state_root.hex()}, "
+                f"its state 0x{trie.root.hex()}"
+            )
+        try:
+            return trie, trie.nodes_since(before, source, *rows)
+        except ValueError as error:
+            raise StoreError(
+                f"store {self.path}: the changes of block {header.number} are not what its state differs by: {error}"
+            ) from None
 
     def _put_block(
         self,
@@ -399,13 +468,23 @@ class Store:
 
     def rewind(self, height: int) -> None:
         """Take blocks back until the one at this height is the head. StoreError if their undo rows are pruned."""
-        with self._lock, self._writing() as writer:
-            self._take_back(writer, height)
+        with self._lock:
+            height = self._height_to_go_back_to(height)
+            snapshot, trie = self._at(height)
+            nodes = trie.nodes_since(self._trie, snapshot.source())
+            with self._writing() as writer:
+                self._take_back(writer, height)
+                writer.put_nodes(nodes)
+            self._keep_trie(trie)
 
-    def _take_back(self, writer: _mdbx.Writer, height: int) -> None:
+    def _height_to_go_back_to(self, height: int) -> int:
         height = self._height_of(height)
         if height < self.oldest_height:
             raise StoreError(f"store {self.path}: it can go back to height {self.oldest_height}, not to {height}")
+        return height
+
+    def _take_back(self, writer: _mdbx.Writer, height: int) -> None:
+        """Accounts, slots and blocks; the trie's nodes are the caller's to bring back."""
         for number in range(self.height, height, -1):
             key = height_key(number)
             writer.take_back(_undo_of(writer, number))
@@ -468,12 +547,20 @@ class _Writing:
                     if isinstance(error, _mdbx.DatabaseFault):
                         raise error
                     return
+                if self._writer.is_settled:
+                    self._put_root()
                 self._writer.commit()
             store._head_snapshot = None
             if hasattr(store, "height"):
                 store._read_head(store._open_snapshot())
         finally:
             store._lock.release()
+
+    def _put_root(self) -> None:
+        """Of the trie whose nodes are in the tables, all of them."""
+        height = _there(self._writer.get("meta", b"height"), "height")
+        header = Header.decode(_there(self._writer.get("headers", height), "header")[64:])
+        self._writer.put("meta", b"trie", header.state_root)
 
 
 def _there(found: bytes | None, what: str) -> bytes:

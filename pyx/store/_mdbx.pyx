@@ -43,6 +43,7 @@ cdef extern from "store/database.hpp" namespace "evmstore" nogil:
         cbool is_of_this_process()
         @staticmethod
         string text_of(int) except +
+        int put_pending_nodes(string_view) except +
         void* env
     cppclass CSnapshot "evmstore::Snapshot":
         @staticmethod
@@ -51,6 +52,7 @@ cdef extern from "store/database.hpp" namespace "evmstore" nogil:
         int get(Table, string_view, string_view*)
         int entries(Table, uint64_t*)
         cbool take_back(string_view) except +
+        int cells(cbool of_journal, string*, string*) except +
         EvmcoreLocalSource source()
     cppclass CWriter "evmstore::Writer":
         CWriter(shared_ptr[CDatabase]) except +
@@ -63,9 +65,10 @@ cdef extern from "store/database.hpp" namespace "evmstore" nogil:
         int first(Table, string_view, string*, string*) except +
         int put_accounts(const uint8_t*, size_t, const uint8_t*, size_t) except +
         int put_nodes(string_view) except +
-        int clear_storage(string_view, string_view) except +
+        int clear_storage(string_view) except +
         int take_back(string_view) except +
         int settle() except +
+        cbool is_settled()
         string undo
 
 
@@ -156,6 +159,14 @@ cdef class Database:
         """How many hold it open: this, its snapshots, its writers."""
         return self.core.use_count()
 
+    def put_nodes(self, bytes rows not None):
+        """The nodes that follow from what is in the journal (`StateTrie.nodes_since`), before a snapshot that reads them is made."""
+        cdef string_view given = view(rows)
+        cdef int code
+        with nogil:
+            code = self.core.get().put_pending_nodes(given)
+        check(code)
+
     def copy_to(self, str path not None):
         """Write a compacted copy to a file that isn't there yet."""
         cdef bytes name = path.encode("utf-8", "surrogateescape")
@@ -234,6 +245,16 @@ cdef class Snapshot:
         """Read as before a block, whose undo rows these are: the newest block's first. Before anybody else reads it. False: they are none."""
         return self.core.take_back(view(undo))
 
+    def cells(self, *, bint of_journal):
+        """Rows of `Changes.accounts` and `.slots`, bytes: what accounts and slots are that were taken back, or that are in the journal."""
+        cdef string accounts
+        cdef string slots
+        cdef int code
+        with nogil:
+            code = self.core.cells(of_journal, &accounts, &slots)
+        check(code)
+        return (bytes_of(string_view(accounts.data(), accounts.size())), bytes_of(string_view(slots.data(), slots.size())))
+
     def source(self):
         """The capsule that `State.from_local` takes; whoever has it still has to hold the snapshot until then."""
         cdef EvmcoreLocalSource* table = new EvmcoreLocalSource()
@@ -301,16 +322,25 @@ cdef class Writer:
         check(code)
 
     def put_nodes(self, bytes rows not None):
-        """`State.unsaved_nodes`. What was there goes to `undo`."""
+        """`StateTrie.nodes_since`, of a trie that the database has."""
         cdef string_view given = view(rows)
         cdef int code
         with nogil:
             code = self.core.put_nodes(given)
         check(code)
 
-    def clear_storage(self, bytes address not None, bytes hashed_address not None):
-        """Remove an account's slots and the nodes of their trie; they go to `undo`."""
-        check(self.core.clear_storage(view(address), view(hashed_address)))
+    def clear_storage(self, bytes address not None):
+        """Remove an account's slots; they go to `undo`."""
+        cdef string_view given = view(address)
+        cdef int code
+        with nogil:
+            code = self.core.clear_storage(given)
+        check(code)
+
+    @property
+    def is_settled(self):
+        """Whether the tables are all that there is, and nothing is in the journal alone."""
+        return self.core.is_settled()
 
     def take_back(self, bytes undo not None):
         """Put back what was there before a block."""

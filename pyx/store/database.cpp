@@ -24,9 +24,6 @@ constexpr unsigned READERS = 4096;
 constexpr intptr_t GROWTH_BYTES = intptr_t{16} << 20;
 constexpr size_t PIECE_BYTES = size_t{1} << 16;  // of the journal: values of many pages need room that lies together
 
-const uint8_t EMPTY_CODE_HASH[32] = {0xc5, 0xd2, 0x46, 0x01, 0x86, 0xf7, 0x23, 0x3c, 0x92, 0x7e, 0x7d,
-                                     0xb2, 0xdc, 0xc7, 0x03, 0xc0, 0xe5, 0x00, 0xb6, 0x53, 0xca, 0x82,
-                                     0x27, 0x3b, 0x7b, 0xfa, 0xd8, 0x04, 0x5d, 0x85, 0xa4, 0x70};
 constexpr uint8_t HAS_CODE = 1, HAS_STORAGE = 2;
 
 MdbxBytes bytes_of(std::string_view view) noexcept { return {view.data(), view.size()}; }
@@ -50,6 +47,10 @@ bool read_number(std::string_view* from, uint8_t* out, size_t size) noexcept {
 }
 
 }  // namespace
+
+const uint8_t EMPTY_CODE_HASH[32] = {0xc5, 0xd2, 0x46, 0x01, 0x86, 0xf7, 0x23, 0x3c, 0x92, 0x7e, 0x7d,
+                                     0xb2, 0xdc, 0xc7, 0x03, 0xc0, 0xe5, 0x00, 0xb6, 0x53, 0xca, 0x82,
+                                     0x27, 0x3b, 0x7b, 0xfa, 0xd8, 0x04, 0x5d, 0x85, 0xa4, 0x70};
 
 const char* const TABLE_NAMES[TABLE_COUNT] = {"meta",   "accounts", "slots",  "codes",        "nodes", "headers",
                                               "bodies", "receipts", "hashes", "transactions", "undo",  "journal"};
@@ -158,7 +159,7 @@ int Database::load_journal(void* txn) {
     const auto put = [&] {
         const bool are_rows =
             for_each_undo(rows, [&](Table table, std::string_view key, bool is_there, std::string_view value) {
-                if (is_journaled(table) && is_there)
+                if ((table == ACCOUNTS || table == SLOTS) && is_there)
                     pending->put(table, key, 0, value);
                 else
                     is_right = false;
@@ -185,6 +186,16 @@ int Database::load_journal(void* txn) {
         return code;
     put();
     pending->keep();
+    return is_right ? MDBX_OK : CORRUPTED;
+}
+
+int Database::put_pending_nodes(std::string_view rows) {
+    const bool is_right =
+        for_each_node(rows, [&](std::string_view key, std::string_view value) { pending->put(NODES, key, 0, value); });
+    if (is_right)
+        pending->keep();
+    else
+        pending->drop();
     return is_right ? MDBX_OK : CORRUPTED;
 }
 
@@ -320,7 +331,7 @@ int Writer::cursor_of(Table table, void** out) {
 }
 
 int Writer::get(Table table, std::string_view key, std::string_view* out) {
-    if (is_journaled(table) && !is_settled_ && pending_->find(table, key, age_, out))
+    if (is_pending(table) && !is_settled_ && pending_->find(table, key, age_, out))
         return out->empty() ? MDBX_NOT_FOUND : MDBX_OK;
     const MdbxBytes name = bytes_of(key);
     MdbxBytes data{};
@@ -373,29 +384,56 @@ void Writer::note(std::string* rows, Table table, std::string_view key, bool is_
     rows->append(value);
 }
 
-int Writer::change_later(Table table, std::string_view key, std::string_view value) {
-    std::string_view old;
-    if (!pending_->find(table, key, age_, &old)) {
-        void* cursor;
-        int code = cursor_of(table, &cursor);
-        if (code != MDBX_OK)
-            return code;
-        MdbxBytes name = bytes_of(key);
-        MdbxBytes data{};
-        code = mdbx.mdbx_cursor_get(cursor, &name, &data, SET_KEY);
-        if (code != MDBX_OK && code != MDBX_NOT_FOUND)
-            return code;
-        if (code == MDBX_OK)
-            old = view_of(data);
+// The row as it is now, while nothing is settled; empty: none. In the cache are rows of the newest commit, or none.
+int Writer::old_row(Table table, std::string_view key, uint8_t buffer[RowCache::VALUE_BYTES_MOST], std::string_view* out) {
+    *out = {};
+    if (pending_->find(table, key, age_, out))
+        return MDBX_OK;
+    if (const int size = database_->cache.find(key, age_, buffer); size >= 0) {
+        *out = {reinterpret_cast<const char*>(buffer), static_cast<size_t>(size)};
+        return MDBX_OK;
     }
+    void* cursor;
+    int code = cursor_of(table, &cursor);
+    if (code != MDBX_OK)
+        return code;
+    MdbxBytes name = bytes_of(key);
+    MdbxBytes data{};
+    code = mdbx.mdbx_cursor_get(cursor, &name, &data, SET_KEY);
+    if (code == MDBX_OK)
+        *out = view_of(data);
+    return code == MDBX_NOT_FOUND ? MDBX_OK : code;
+}
+
+int Writer::change_later(Table table, std::string_view key, std::string_view value) {
+    uint8_t buffer[RowCache::VALUE_BYTES_MOST];
+    std::string_view old;
+    if (const int code = old_row(table, key, buffer, &old); code != MDBX_OK)
+        return code;
     if (old == value)
         return MDBX_OK;
     note(&undo, table, key, !old.empty(), old);
     note(&journal_, table, key, true, value);
-    if (table != NODES)
-        changed_.emplace_back(key);
+    changed_.emplace_back(key);
     pending_->put(table, key, age_, value);
     return MDBX_OK;
+}
+
+int Writer::change_node(std::string_view key, std::string_view value) {
+    if (!is_settled_) {
+        pending_->put(NODES, key, age_, value);
+        return MDBX_OK;
+    }
+    void* cursor;
+    int code = cursor_of(NODES, &cursor);
+    if (code != MDBX_OK)
+        return code;
+    MdbxBytes name = bytes_of(key);
+    MdbxBytes data = bytes_of(value);
+    if (!value.empty())
+        return mdbx.mdbx_cursor_put(cursor, &name, &data, 0);
+    code = mdbx.mdbx_cursor_get(cursor, &name, &data, SET_KEY);
+    return code == MDBX_OK ? mdbx.mdbx_cursor_del(cursor, 0) : code == MDBX_NOT_FOUND ? MDBX_OK : code;
 }
 
 int Writer::change(Table table, std::string_view key, std::string_view value) {
@@ -414,8 +452,7 @@ int Writer::change(Table table, std::string_view key, std::string_view value) {
     if (is_there == !value.empty() && (!is_there || view_of(old) == value))
         return MDBX_OK;
     note(&undo, table, key, is_there, view_of(old));
-    if (table == ACCOUNTS || table == SLOTS)
-        changed_.emplace_back(key);
+    changed_.emplace_back(key);
     if (value.empty())
         return mdbx.mdbx_cursor_del(cursor, 0);
     name = bytes_of(key);
@@ -475,7 +512,7 @@ int Writer::has_slots(std::string_view address, bool* out) {
     return code == MDBX_NOT_FOUND ? MDBX_OK : code;
 }
 
-int Writer::clear_storage(std::string_view address, std::string_view hashed_address) {
+int Writer::clear_storage(std::string_view address) {
     std::string_view row;
     int code = get(ACCOUNTS, address, &row);
     EvmcoreLocalAccount account{};
@@ -487,22 +524,10 @@ int Writer::clear_storage(std::string_view address, std::string_view hashed_addr
         return MDBX_OK;
     if ((code = settle()) != MDBX_OK)
         return code;
-    code = remove_with(SLOTS, address);
-    return code != MDBX_OK ? code : remove_with(NODES, std::string(1, '\1').append(hashed_address));
+    return remove_with(SLOTS, address);
 }
 
 namespace {
-
-struct __attribute__((packed)) AccountRow {  // evmcore.changes.ACCOUNT_CHANGE_DTYPE
-    uint8_t address[20], existed, exists, storage;
-    uint8_t balance_before[32], balance_after[32];
-    uint64_t nonce_before, nonce_after;
-    uint8_t code_hash_before[32], code_hash_after[32];
-};
-struct __attribute__((packed)) SlotRow {  // SLOT_CHANGE_DTYPE
-    uint32_t account;
-    uint8_t key[32], before[32], after[32];
-};
 
 std::string_view text(const uint8_t* bytes, size_t size) noexcept { return {reinterpret_cast<const char*>(bytes), size}; }
 
@@ -517,15 +542,15 @@ int Writer::put_accounts(const uint8_t* accounts, size_t account_count, const ui
         return code;
     for (size_t i = 0; i < account_count; ++i, ++account) {
         const std::string_view address = text(account->address, 20);
-        bool has_storage = false;
+        uint8_t buffer[RowCache::VALUE_BYTES_MOST];
         std::string_view old;
-        code = get(ACCOUNTS, address, &old);
+        code = is_settled_ ? get(ACCOUNTS, address, &old) : old_row(ACCOUNTS, address, buffer, &old);
         if (code != MDBX_OK && code != MDBX_NOT_FOUND)
             return code;
         EvmcoreLocalAccount before{};
-        if (code == MDBX_OK && !decode_account(old, &before))
+        if (!old.empty() && !decode_account(old, &before))
             return CORRUPTED;
-        has_storage = before.has_storage != 0;
+        bool has_storage = before.has_storage != 0;
         bool is_touched = account->storage != 0, has_new = false;
         for (; slot != slots_end && slot->account == i; ++slot) {
             is_touched = true;
@@ -572,37 +597,29 @@ size_t node_key(uint8_t out[NODE_KEY_BYTES_MOST], const uint8_t* account, const 
 }
 
 int Writer::put_nodes(std::string_view rows) {
+    int code = MDBX_OK;
+    if (!is_settled_)
+        return for_each_node(rows, [&](std::string_view key, std::string_view value) { (void)change_node(key, value); })
+                   ? code
+                   : CORRUPTED;
     struct Row {
         size_t key_begin, key_size;  // in `keys`
         std::string_view value;
     };
     std::string keys;
     std::vector<Row> sorted;
-    while (!rows.empty()) {
-        const auto* row = reinterpret_cast<const uint8_t*>(rows.data());
-        const size_t path = 2 + (row[0] != 0 ? 32 : 0);
-        if (rows.size() < path || row[path - 1] > 64)
-            return CORRUPTED;
-        const size_t end = path + (row[path - 1] + 1) / 2;
-        uint32_t size;
-        if (rows.size() < end + 4)
-            return CORRUPTED;
-        std::memcpy(&size, row + end, 4);
-        if (rows.size() - end - 4 < size)
-            return CORRUPTED;
-        uint8_t key[NODE_KEY_BYTES_MOST];
-        const size_t key_size = node_key(key, row[0] != 0 ? row + 1 : nullptr, row + path, row[path - 1]);
-        sorted.push_back({keys.size(), key_size, rows.substr(end + 4, size)});
-        keys.append(reinterpret_cast<const char*>(key), key_size);
-        rows.remove_prefix(end + 4 + size);
-    }
+    if (!for_each_node(rows, [&](std::string_view key, std::string_view value) {
+            sorted.push_back({keys.size(), key.size(), value});
+            keys.append(key);
+        }))
+        return CORRUPTED;
     const auto key_of = [&](const Row& row) { return std::string_view{keys}.substr(row.key_begin, row.key_size); };
     // In the order of the tree the cursor goes from row to row, and each page is found and copied once.
     std::sort(sorted.begin(), sorted.end(), [&](const Row& a, const Row& b) { return key_of(a) < key_of(b); });
     for (const Row& row : sorted)
-        if (const int code = change(NODES, key_of(row), row.value); code != MDBX_OK)
+        if ((code = change_node(key_of(row), row.value)) != MDBX_OK)
             return code;
-    return MDBX_OK;
+    return code;
 }
 
 int Writer::take_back(std::string_view undo_rows) {

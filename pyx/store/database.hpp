@@ -61,8 +61,19 @@ enum Table : uint8_t {
 };
 extern const char* const TABLE_NAMES[TABLE_COUNT];
 
-// Whether what a block changes of it goes to the journal first.
-constexpr bool is_journaled(Table table) noexcept { return table == ACCOUNTS || table == SLOTS || table == NODES; }
+// Whether what a block changes of it is pending first. Accounts and slots are in the journal then; nodes aren't, since they follow from them.
+constexpr bool is_pending(Table table) noexcept { return table == ACCOUNTS || table == SLOTS || table == NODES; }
+
+struct __attribute__((packed)) AccountRow {  // evmcore.changes.ACCOUNT_CHANGE_DTYPE
+    uint8_t address[20], existed, exists, storage;
+    uint8_t balance_before[32], balance_after[32];
+    uint64_t nonce_before, nonce_after;
+    uint8_t code_hash_before[32], code_hash_after[32];
+};
+struct __attribute__((packed)) SlotRow {  // SLOT_CHANGE_DTYPE
+    uint32_t account;
+    uint8_t key[32], before[32], after[32];
+};
 
 // An open database. Held by its snapshots and its transaction; closed when the last of them is gone.
 class Database {
@@ -77,6 +88,8 @@ public:
     // MDBX_OK, or an answer that `text_of` explains: MDBX_NOT_FOUND where tables are missing and others are there. An empty one gets them.
     int open(const char* path, uint64_t most_bytes);
     static std::string text_of(int code);
+    // The nodes that follow from what is in the journal: trie_rows.hpp. Before the first snapshot that needs them.
+    int put_pending_nodes(std::string_view rows);
     bool is_of_this_process() const noexcept;
 
     void* env = nullptr;
@@ -121,6 +134,8 @@ public:
     // Takes the changes of a block back, for those who read this: of the newest block first, and before anybody reads. False: these are
     // no undo rows.
     bool take_back(std::string_view undo);
+    // What accounts and slots are that were taken back, or that are in the journal: AccountRows and SlotRows. MDBX_OK, or a fault.
+    int cells(bool of_journal, std::string* accounts, std::string* slots);
 
     EvmcoreLocalSource source() noexcept;
     void note(const char* what, int code) noexcept;  // a fault
@@ -170,18 +185,21 @@ public:
     int remove(Table table, std::string_view key);
     int first(Table table, std::string_view from, std::string* key, std::string* value);  // that isn't below `from`
 
-    // Of a block, all noted in `undo`. Rows of Changes.accounts and .slots (evmcore.changes), packed.
+    // Of a block. Accounts and slots are noted in `undo`: rows of Changes.accounts and .slots (evmcore.changes), packed.
     int put_accounts(const uint8_t* accounts, size_t account_count, const uint8_t* slots, size_t slot_count);
     int put_nodes(std::string_view rows);  // trie_rows.hpp
-    int clear_storage(std::string_view address, std::string_view hashed_address);
+    int clear_storage(std::string_view address);
     int take_back(std::string_view undo);
     int settle();
+    bool is_settled() const noexcept { return is_settled_; }
 
     std::string undo;
 
 private:
     int change_later(Table table, std::string_view key, std::string_view value);
-    int settle_for(Table table) { return is_journaled(table) && !is_settled_ ? settle() : MDBX_OK; }
+    int change_node(std::string_view key, std::string_view value);
+    int old_row(Table table, std::string_view key, uint8_t buffer[RowCache::VALUE_BYTES_MOST], std::string_view* out);
+    int settle_for(Table table) { return is_pending(table) && !is_settled_ ? settle() : MDBX_OK; }
     int write_journal();
     int has_slots_later(std::string_view address, bool* out);
     int change(Table table, std::string_view key, std::string_view value);  // "": no row
@@ -202,6 +220,8 @@ private:
     bool is_settled_ = false;
 };
 
+extern const uint8_t EMPTY_CODE_HASH[32];
+
 // An account's row: flags (1: code, 2: storage), size and bytes of nonce and of balance, big-endian, and the code's hash if it has one.
 std::string encode_account(const uint8_t balance[32], uint64_t nonce, const uint8_t* code_hash, bool has_storage);
 bool decode_account(std::string_view row, EvmcoreLocalAccount* out) noexcept;
@@ -210,6 +230,29 @@ bool decode_account(std::string_view row, EvmcoreLocalAccount* out) noexcept;
 // beside those below it. `path`: two nibbles a byte; returns the size.
 constexpr size_t NODE_KEY_BYTES_MOST = 1 + 32 + 64;
 size_t node_key(uint8_t out[NODE_KEY_BYTES_MOST], const uint8_t* account, const uint8_t* path, unsigned depth) noexcept;
+
+// Visits (key, value) of rows of nodes (trie_rows.hpp); false: they are none.
+template <class Visit>
+bool for_each_node(std::string_view rows, Visit visit) {
+    while (!rows.empty()) {
+        const auto* row = reinterpret_cast<const uint8_t*>(rows.data());
+        const size_t path = 2 + (row[0] != 0 ? 32 : 0);
+        if (rows.size() < path || row[path - 1] > 64)
+            return false;
+        const size_t end = path + (row[path - 1] + 1) / 2;
+        uint32_t size;
+        if (rows.size() < end + 4)
+            return false;
+        std::memcpy(&size, row + end, 4);
+        if (rows.size() - end - 4 < size)
+            return false;
+        uint8_t key[NODE_KEY_BYTES_MOST];
+        const size_t key_size = node_key(key, row[0] != 0 ? row + 1 : nullptr, row + path, row[path - 1]);
+        visit(std::string_view{reinterpret_cast<const char*>(key), key_size}, rows.substr(end + 4, size));
+        rows.remove_prefix(end + 4 + size);
+    }
+    return true;
+}
 
 // Visits (table, key, is_there, value) of undo rows, in the order in which they were noted; false: they are none.
 template <class Visit>

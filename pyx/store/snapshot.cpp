@@ -11,7 +11,7 @@ namespace evmstore {
 namespace {
 
 constexpr int READ_ONLY = 0x20000;  // of mdbx.h
-constexpr int READERS_FULL = -30790;
+constexpr int READERS_FULL = -30790, CORRUPTED = -30796;
 
 std::atomic<unsigned> next_home{0};
 // Where this thread looks for a transaction first, and leaves it.
@@ -122,7 +122,7 @@ int Snapshot::get(Table table, std::string_view key, std::string_view* out) noex
     const Reader reader{this};
     if (reader.get() == nullptr)
         return reader.code;
-    if (is_journaled(table) && pending_->find(table, key, age_, out))
+    if (is_pending(table) && pending_->find(table, key, age_, out))
         return out->empty() ? MDBX_NOT_FOUND : MDBX_OK;
     const MdbxBytes name{key.data(), key.size()};
     MdbxBytes data{};
@@ -163,7 +163,7 @@ const Snapshot::SortedRows& Snapshot::pending_rows(Table table) {
     const std::lock_guard<std::mutex> guard{mutex_};
     if (sorted_[table] == nullptr) {
         auto rows = std::make_unique<SortedRows>();
-        if (is_journaled(table))
+        if (is_pending(table))
             pending_->for_each(table, age_, [&](std::string_view key, std::string_view value) { rows->emplace(key, value); });
         sorted_[table] = std::move(rows);
     }
@@ -210,6 +210,52 @@ bool Snapshot::take_back(std::string_view undo) {
         earlier_[rows[i].first][std::string{rows[i].second.first}] = rows[i].second.second;
     has_earlier_ = true;
     return true;
+}
+
+int Snapshot::cells(bool of_journal, std::string* accounts, std::string* slots) {
+    std::map<std::string, std::vector<std::pair<std::string, std::string>>>
+        found;  // an account's slots that are told of, and values
+    const auto add = [&](Table table, std::string_view key, std::string_view value) {
+        auto& of_account = found[std::string{key.substr(0, 20)}];
+        if (table == SLOTS)
+            of_account.emplace_back(key.substr(20), value);
+    };
+    for (const Table table : {ACCOUNTS, SLOTS}) {
+        if (of_journal)
+            pending_->for_each(table, age_, [&](std::string_view key, std::string_view value) { add(table, key, value); });
+        else
+            for (const auto& [key, value] : earlier_[table])
+                add(table, key, value);
+    }
+    uint32_t number = 0;
+    for (auto& [address, of_account] : found) {
+        std::string_view row;
+        const int code = get(ACCOUNTS, address, &row);
+        if (code != MDBX_OK && code != MDBX_NOT_FOUND)
+            return code;
+        EvmcoreLocalAccount account{};
+        AccountRow cells{};
+        if (code == MDBX_OK && !decode_account(row, &account))
+            return CORRUPTED;
+        std::memcpy(cells.address, address.data(), 20);
+        cells.exists = code == MDBX_OK;
+        std::memcpy(cells.balance_after, account.balance, 32);
+        cells.nonce_after = account.nonce;
+        std::memcpy(cells.code_hash_after, account.has_code != 0 ? account.code_hash : EMPTY_CODE_HASH, 32);
+        accounts->append(reinterpret_cast<const char*>(&cells), sizeof cells);
+        if (cells.exists != 0)
+            for (const auto& [key, value] : of_account) {
+                SlotRow slot{};
+                if (key.size() != 32 || value.size() > 32)
+                    return CORRUPTED;
+                slot.account = number;
+                std::memcpy(slot.key, key.data(), 32);
+                std::memcpy(slot.after + 32 - value.size(), value.data(), value.size());
+                slots->append(reinterpret_cast<const char*>(&slot), sizeof slot);
+            }
+        ++number;
+    }
+    return MDBX_OK;
 }
 
 void Snapshot::note(const char* what, int code) noexcept {

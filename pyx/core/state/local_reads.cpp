@@ -68,38 +68,18 @@ Status LocalReads::code(const Hash& hash, const Code** out) noexcept {
     return Status::RUNNING;
 }
 
-bool LocalReads::read_node(const Hash* account, const uint8_t* path, unsigned depth, bool is_noted, Bytes* out) noexcept {
+bool LocalReads::read_node(const Hash* account, const uint8_t* path, unsigned depth, Bytes* out) noexcept {
     const uint8_t* data = nullptr;
     size_t size = 0;
     const int answer = source_.node(source_.context, account != nullptr ? account->bytes : nullptr, path, depth, &data, &size);
     if (answer == EVMCORE_LOCAL_FAILED)
         (void)failed();
-    if (answer != EVMCORE_LOCAL_FOUND || !out->assign(data, size))
-        return false;
-    if (!is_noted)
-        return true;
-    NodePlace place;
-    if (account != nullptr)
-        place.account = *account;
-    place.is_storage = account != nullptr;
-    place.depth = static_cast<uint8_t>(depth);
-    std::memcpy(place.path.bytes, path, (depth + 1) / 2);
-    if (depth & 1)
-        place.path.bytes[depth / 2] &= 0xf0;
-    const SpinGuard guard{lock_};
-    bool inserted;
-    return nodes_read_.insert_or_find(place, &inserted) != nullptr;
+    return answer == EVMCORE_LOCAL_FOUND && out->assign(data, size);
 }
 
 shared_trie::NodeSource LocalReads::nodes() noexcept {
     return {this, [](void* context, const Hash* account, const uint8_t* path, unsigned depth, Bytes* out) noexcept {
-                return static_cast<LocalReads*>(context)->read_node(account, path, depth, true, out);
-            }};
-}
-
-shared_trie::NodeSource LocalReads::nodes_to_look_at() noexcept {
-    return {this, [](void* context, const Hash* account, const uint8_t* path, unsigned depth, Bytes* out) noexcept {
-                return static_cast<LocalReads*>(context)->read_node(account, path, depth, false, out);
+                return static_cast<LocalReads*>(context)->read_node(account, path, depth, out);
             }};
 }
 

@@ -25,38 +25,26 @@ public:
     Status account(const Address& address, AccountState* out) noexcept;
     Status slot(const Address& address, const u256& key, u256* out) noexcept;
 
-    // For a trie's writer: of which account's storage (null: of the accounts' trie) is told by each reader.
-    shared_trie::NodeSource nodes() noexcept;
-    shared_trie::NodeSource nodes_to_look_at() noexcept;  // which `nodes_read` needn't tell of: they lead to no other trie
+    shared_trie::NodeSource nodes() noexcept;  // for a trie's writer
 
     bool has_failed() const noexcept { return has_failed_.load(std::memory_order_relaxed); }
     void fault(char* text, size_t size) noexcept { source_.fault(source_.context, text, size); }
 
-    // The nodes that were read: where they are in the source. `visit(account or null, path, depth)`. While nobody reads.
-    struct NodePlace {
-        Hash account{};
-        Hash path{};
-        uint8_t depth = 0;
-        bool is_storage = false;
-        bool operator==(const NodePlace& other) const noexcept {
-            return depth == other.depth && is_storage == other.is_storage && account == other.account && path == other.path;
+    // The trie of the source, as far as its nodes have been read; any other than the first goes on from one that this gave.
+    shared_trie::Ref trie() noexcept {
+        const SpinGuard guard{lock_};
+        return trie_.share();
+    }
+    void set_trie(const shared_trie::Ref& trie) noexcept { trie_ = trie.share(); }  // the first, before anybody reads
+    // The same trie, of which more is known, goes on from `before`; where another thread was faster, it is of no use.
+    void replace_trie(const shared_trie::Node* before, const shared_trie::Ref& trie) noexcept {
+        shared_trie::Ref old;  // freed without the lock
+        const SpinGuard guard{lock_};
+        if (trie_.get() == before) {
+            old = std::move(trie_);
+            trie_ = trie.share();
         }
-    };
-    struct NodePlaceHasher {
-        uint64_t operator()(const NodePlace& place) const noexcept {
-            uint64_t account, first, rest = place.depth;
-            std::memcpy(&account, place.account.bytes, 8);
-            std::memcpy(&first, place.path.bytes, 8);
-            for (unsigned i = 8; i < 32; i += 8) {
-                uint64_t word;
-                std::memcpy(&word, place.path.bytes + i, 8);
-                rest = rest * 0x9e3779b97f4a7c15ULL + word;
-            }
-            const uint64_t mixed = (account ^ (first + rest * 0xd6e8feb86659fd93ULL)) * 0x9e3779b97f4a7c15ULL;
-            return mixed ^ mixed >> 32;
-        }
-    };
-    const FlatMap<NodePlace, uint8_t, NodePlaceHasher>& nodes_read() const noexcept { return nodes_read_; }
+    }
 
 private:
     struct HashHasher {
@@ -71,13 +59,13 @@ private:
         has_failed_.store(true, std::memory_order_relaxed);
         return Status::VIEW_FAILED;
     }
-    bool read_node(const Hash* account, const uint8_t* path, unsigned depth, bool is_noted, Bytes* out) noexcept;
+    bool read_node(const Hash* account, const uint8_t* path, unsigned depth, Bytes* out) noexcept;
 
     const EvmcoreLocalSource source_;
-    SpinLock lock_;                                            // over the next two
-    FlatMap<Hash, const Code*, HashHasher> codes_;             // a reference to each
-    FlatMap<NodePlace, uint8_t, NodePlaceHasher> nodes_read_;  // each once, however many states ask
-    std::atomic<bool> has_failed_{false};                      // published: by any thread
+    SpinLock lock_;                                 // over the next two
+    FlatMap<Hash, const Code*, HashHasher> codes_;  // a reference to each
+    shared_trie::Ref trie_;
+    std::atomic<bool> has_failed_{false};  // published: by any thread
 };
 
 }  // namespace evmcore

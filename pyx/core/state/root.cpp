@@ -11,6 +11,7 @@ using shared_trie::Change;
 using shared_trie::Leaf;
 using shared_trie::MissingNode;
 using shared_trie::Ref;
+using shared_trie::Way;
 using shared_trie::Writer;
 
 namespace {
@@ -298,19 +299,36 @@ bool StateRoot::expand(Poll* poll) noexcept {
     LocalReads* local = world_->local();
     if (is_whole_ || local == nullptr)
         return true;
-    Vector<Hash> keys;
-    if (!keys.reserve(accounts_.size()))
+    Vector<Way> ways;
+    Vector<Hash> slots;
+    if (!ways.reserve(accounts_.size()) || !slots.reserve(slots_in_order_.size()))
         return false;
-    for (size_t i = 0; i < accounts_.size(); ++i)
-        (void)keys.push_back(accounts_[i].key);  // there is room
-    if (!sort_polled(keys.begin(), keys.size(), [](const Hash& a, const Hash& b) { return a < b; }, poll))
+    for (size_t i = 0; i < accounts_.size(); ++i) {
+        const Account& account = accounts_[i];
+        Way way{account.key};
+        const AccountRecord* record = account.record;
+        if (record != nullptr && record->exists && account.base == record->storage_id) {
+            way.slots = slots.end();
+            const SlotRange range = slots_of(*record);
+            for (const Slot** slot = range.first; slot != range.last; ++slot)
+                (void)slots.push_back((*slot)->key);  // there is room
+            way.slot_count = static_cast<size_t>(range.last - range.first);
+        }
+        (void)ways.push_back(way);
+    }
+    if (!sort_polled(ways.begin(), ways.size(), [](const Way& a, const Way& b) { return a.key < b.key; }, poll))
         return false;
-    Writer writer;
-    read_from_source(&writer, nullptr);
-    trie_ = writer.expand(std::move(trie_), keys.begin(), keys.end());
+    Writer writer{poll};
+    writer.read_from(local->nodes(), nullptr);
+    const shared_trie::Node* const before = trie_.get();
+    trie_ = writer.expand(std::move(trie_), ways.begin(), ways.end());
     if (writer.missing.is_missing)
-        note_missing(writer.missing, nullptr);
-    return !writer.failed();
+        note_missing(writer.missing, writer.missing_account);
+    if (writer.failed())
+        return false;
+    // What was read is kept beside what changes: of the latter the database is told (unsaved_nodes).
+    local->replace_trie(before, trie_);
+    return true;
 }
 
 void StateRoot::read_from_source(Writer* writer, const Hash* account) const noexcept {

@@ -139,10 +139,24 @@ Ref Writer::copy_leaf(const Leaf* old, unsigned depth) noexcept {
     auto* leaf = static_cast<Leaf*>(allocate(sizeof(Leaf) + tail));
     if (leaf == nullptr)
         return {};
-    init(leaf, NodeKind::LEAF, depth, old->flags & ~static_cast<unsigned>(IS_STORED));
+    init(leaf, NodeKind::LEAF, depth, old->flags);
     std::memcpy(leaf->key, old->key, 32);
     std::memcpy(leaf->tail(), old->tail(), tail);
     Ref::share(leaf->storage()).take();
+    return Ref::own(leaf);
+}
+
+Ref Writer::with_storage(const Leaf* old, Ref storage) noexcept {
+    const size_t tail = sizeof(Node*) + 1 + old->kept_value().size;
+    auto* leaf = static_cast<Leaf*>(allocate(sizeof(Leaf) + tail));
+    if (leaf == nullptr)
+        return {};
+    init(leaf, NodeKind::LEAF, old->depth, old->flags);
+    leaf->reference = old->reference;
+    std::memcpy(leaf->key, old->key, 32);
+    std::memcpy(leaf->tail(), old->tail(), tail);
+    const Node* taken = storage.take();
+    std::memcpy(leaf->tail(), &taken, sizeof taken);
     return Ref::own(leaf);
 }
 
@@ -199,7 +213,6 @@ Ref Writer::begin_at(Ref node, const uint8_t* key, unsigned depth) noexcept {
             return copy_leaf(as_leaf(node.get()), depth);
         const_cast<Node*>(node.get())->depth = static_cast<uint8_t>(depth);
         const_cast<Node*>(node.get())->reference.size = 0;
-        const_cast<Node*>(node.get())->flags &= static_cast<uint8_t>(~IS_STORED);
         return node;
     case NodeKind::EXTENSION: {
         const Extension* old = as_extension(node.get());
@@ -403,10 +416,8 @@ Ref Writer::update_branch(Ref old, const Change* first, const Change* last, unsi
             if (nibbles >> i & 1 && own->has(i))
                 own->children()[own->place_of(i)] = children[i].take();
         own->units = units;
-        if (is_changed) {
+        if (is_changed)
             own->reference.size = 0;
-            own->flags &= static_cast<uint8_t>(~IS_STORED);
-        }
         return old;
     }
     for (unsigned i = 0; i < CHILDREN; ++i)

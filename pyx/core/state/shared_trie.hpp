@@ -25,7 +25,6 @@ enum class NodeKind : uint8_t { LEAF, EXTENSION, BRANCH, UNKNOWN };
 enum NodeFlags : uint8_t {
     HAS_STORAGE = 1,  // leaf: the root node of the account's storage lies before the value
     ENDS_EMPTY = 2,   // leaf: the value's last 66 bytes are those of an account without storage and code, and are not kept
-    IS_STORED = 4,    // it came from a NodeSource and is as it is there, where it is
 };
 
 struct Node {
@@ -150,6 +149,13 @@ struct NodeSource {
     bool (*read)(void* context, const Hash* account, const uint8_t* path, unsigned depth, Bytes* out) noexcept = nullptr;
 };
 
+// A key, and below its leaf the keys of its account's storage.
+struct Way {
+    Hash key;
+    const Hash* slots = nullptr;  // ascending
+    size_t slot_count = 0;
+};
+
 // Makes new tries out of old ones, in one thread. Once it has failed all that it gives is of no use but to be let go.
 class Writer {
 public:
@@ -163,30 +169,40 @@ public:
     // The trie `old` with the changes [first, last), whose keys ascend and share their first `depth` nibbles, below which the
     // trie lies. It takes over nodes that nobody else holds: who wants to keep the old trie shares it first.
     Ref update(Ref old, const Change* first, const Change* last, unsigned depth = 0) noexcept;
-    // The same trie, in which the nodes on the ways to these keys are known: they ascend and share their first `depth` nibbles.
+    // The same trie, in which the nodes on the ways to these keys are known: they ascend and share their first `depth` nibbles. Those
+    // that were known stay the same objects.
     Ref expand(Ref old, const Hash* first, const Hash* last, unsigned depth = 0) noexcept;
+    Ref expand(Ref old, const Way* first, const Way* last, unsigned depth = 0) noexcept;
+    // A node of which only the hash may be known, itself; where that fails, `missing` says so. The key leads to it.
+    Ref known(Ref node, const uint8_t* key, unsigned depth) noexcept;
     // The node at `depth` of a trie with these below it; `key` has the nibbles before.
     Ref join(Ref children[CHILDREN], const uint8_t* key, unsigned depth) noexcept;
 
     Ref make_leaf(const Change& change, unsigned depth) noexcept;
     Ref make_extension(const uint8_t* key, unsigned depth, unsigned end, Ref child) noexcept;
     Ref make_unknown(const Hash& hash) noexcept;
+    Ref copy_branch(const Branch* old, Ref children[CHILDREN]) noexcept { return make_branch(children, old->depth); }
+    // The same leaf, over the same storage as another object.
+    Ref with_storage(const Leaf* old, Ref storage) noexcept;
 
     bool failed() const noexcept { return is_out_of_memory || is_stopped || missing.is_missing; }
 
     bool is_out_of_memory = false;
     bool is_stopped = false;  // by the poll
     MissingNode missing;
+    const Hash* missing_account = nullptr;  // of `expand` with Ways: in whose storage it is, a key of theirs
 
 private:
+    template <class Key>
+    Ref expand_below(Ref old, const Key* first, const Key* last, unsigned depth) noexcept;
+    Ref expand_leaf(Ref leaf, const Hash*, const Hash*) noexcept { return leaf; }
+    Ref expand_leaf(Ref leaf, const Way* first, const Way* last) noexcept;
     Ref build(Ref leaf, const Change* first, const Change* last, unsigned depth) noexcept;
     Ref update_extension(Ref old, const Change* first, const Change* last, unsigned depth) noexcept;
     Ref update_branch(Ref old, const Change* first, const Change* last, unsigned depth) noexcept;
     Ref begin_at(Ref node, const uint8_t* key, unsigned depth) noexcept;
     Ref make_branch(Ref children[CHILDREN], unsigned depth) noexcept;
     Ref copy_leaf(const Leaf* leaf, unsigned depth) noexcept;
-    // The node itself, if only its hash was known; what fails is in `missing`. The key leads to it.
-    Ref known(Ref node, const uint8_t* key, unsigned depth) noexcept;
     void* allocate(size_t size) noexcept;
 
     Poll* poll_;
@@ -214,6 +230,8 @@ const Leaf* find(const Node* root, const Hash& key, MissingNode* missing) noexce
 [[nodiscard]] bool value_of(const Leaf* leaf, Bytes* out) noexcept;  // the same
 
 size_t size_bytes(const Node* root) noexcept;
+// The same trie, in about so much memory: what lies deepest is known by its hash alone. False without memory.
+[[nodiscard]] bool cut(const Ref& trie, size_t most_bytes, Ref* out) noexcept;
 
 // The trie of which only the root's hash is known, to be read from a source. False without memory.
 [[nodiscard]] bool make_unknown_root(const Hash& hash, Ref* out) noexcept;

@@ -17,6 +17,10 @@ cdef extern from "core/state/shared_trie.hpp" namespace "evmcore::shared_trie" n
         uint8_t depth
         Hash hash
         Hash path
+    cppclass NodeSource:
+        NodeSource()
+    size_t trie_size_bytes "evmcore::shared_trie::size_bytes"(const Node* root)
+    cbool cut_trie "evmcore::shared_trie::cut"(const Ref& trie, size_t most_bytes, Ref* out)
     const Leaf* find_leaf "evmcore::shared_trie::find"(const Node* root, const Hash& key, MissingNode* missing)
     cbool prove_key "evmcore::shared_trie::prove"(const Node* root, const Hash& key, Vector[Bytes]* nodes, MissingNode* missing)
     cbool leaf_value "evmcore::shared_trie::value_of"(const Leaf* leaf, Bytes* out)

@@ -223,7 +223,6 @@ Ref PartialTrie::one(ByteView bytes, const Hash& hash, const uint8_t* path, unsi
     auto* kept = const_cast<Node*>(made.get());
     std::memcpy(kept->reference.bytes, hash.bytes, 32);
     kept->reference.size = Reference::HASHED;
-    kept->flags |= IS_STORED;
     return made;
 }
 

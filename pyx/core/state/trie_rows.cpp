@@ -10,132 +10,149 @@ namespace {
 
 constexpr uint32_t NODE_WEIGHT = 256;  // a node takes about as long as this much gas of plain instructions
 
-class RowWriter {
-public:
-    RowWriter(Poll* poll, Bytes* out) noexcept : poll_{poll}, out_{out} {}
-
-    // `path` has the nibbles before the node. Below a node that is as the source has it, so is everything.
-    bool put_new(const Node* node, const Hash* account, uint8_t* path, unsigned depth) noexcept {
-        if (node == nullptr || node->kind == NodeKind::UNKNOWN || node->flags & IS_STORED)
-            return true;
-        if (poll_ != nullptr && poll_->poll(NODE_WEIGHT))
-            return false;
-        if ((node->reference.size == Reference::HASHED || depth == 0) &&
-            (!encode(node, &encoded_) || !put(account, path, depth, encoded_)))
-            return false;
-        if (node->kind == NodeKind::LEAF) {
-            const Leaf* leaf = as_leaf(node);
-            if (account != nullptr || leaf->storage() == nullptr)
-                return true;
-            Hash owner;
-            std::memcpy(owner.bytes, leaf->key, 32);
-            uint8_t below[32] = {};
-            return put_new(leaf->storage(), &owner, below, 0);
-        }
-        if (node->kind == NodeKind::EXTENSION) {
-            const Extension* extension = as_extension(node);
-            uint8_t below[32];
-            std::memcpy(below, extension->key, 32);
-            return put_new(extension->child, account, below, extension->end);
-        }
-        for (unsigned i = 0; i < CHILDREN; ++i) {
-            uint8_t& byte = path[depth / 2];
-            byte = static_cast<uint8_t>(depth & 1 ? (byte & 0xf0) | i : i << 4);
-            if (!put_new(as_branch(node)->child(i), account, path, depth + 1))
-                return false;
-        }
-        return true;
-    }
-
-    bool put(const Hash* account, const uint8_t* path, unsigned depth, ByteView encoded) noexcept {
-        const uint8_t size[4] = {static_cast<uint8_t>(encoded.size), static_cast<uint8_t>(encoded.size >> 8),
-                                 static_cast<uint8_t>(encoded.size >> 16), static_cast<uint8_t>(encoded.size >> 24)};
-        if (!out_->push_back(account != nullptr) || (account != nullptr && !out_->append(account->bytes, 32)) ||
-            !out_->push_back(static_cast<uint8_t>(depth)) || !out_->append(path, (depth + 1) / 2))
-            return false;
-        if (depth & 1)
-            out_->back() &= 0xf0;
-        return out_->append(size, 4) && out_->append(encoded.data, encoded.size);
-    }
-
-private:
-    Poll* poll_;
-    Bytes* out_;
-    Bytes encoded_;
-};
-
-// Whether a node that has a row of its own begins there; what isn't known is as it was.
-bool has_node_at(const Node* node, const Hash& path, unsigned depth) noexcept {
-    unsigned at = 0;
-    while (node != nullptr && at < depth) {
-        if (node->kind == NodeKind::UNKNOWN)
-            return true;
-        if (node->kind == NodeKind::LEAF)
-            return false;
-        if (node->kind == NodeKind::BRANCH) {
-            node = as_branch(node)->child(nibble_at(path.bytes, at++));
-            continue;
-        }
-        const Extension* extension = as_extension(node);
-        if (extension->end > depth ||
-            trie_node::first_difference(extension->key, path.bytes, at, extension->end) != extension->end)
-            return false;
-        at = extension->end;
-        node = extension->child;
-    }
-    return node != nullptr && (depth == 0 || node->reference.size == Reference::HASHED);
+bool has_row(const Node* node, unsigned depth) noexcept {
+    return node != nullptr && (node->reference.size == Reference::HASHED || depth == 0);
 }
 
+bool is_same(const Reference& a, const Reference& b) noexcept {
+    return a.size == b.size && std::memcmp(a.bytes, b.bytes, a.size) == 0;
+}
+
+bool ends(const Node* node) noexcept { return node == nullptr || node->kind == NodeKind::LEAF; }
+
+bool has_key(const Node* node, const Leaf* other) noexcept { return std::memcmp(as_leaf(node)->key, other->key, 32) == 0; }
+
 }  // namespace
+
+bool TrieDifference::put(unsigned depth, ByteView encoded) noexcept {
+    const uint8_t size[4] = {static_cast<uint8_t>(encoded.size), static_cast<uint8_t>(encoded.size >> 8),
+                             static_cast<uint8_t>(encoded.size >> 16), static_cast<uint8_t>(encoded.size >> 24)};
+    if (!rows.push_back(owner_ != nullptr) || (owner_ != nullptr && !rows.append(owner_->bytes, 32)) ||
+        !rows.push_back(static_cast<uint8_t>(depth)) || !rows.append(path_, (depth + 1) / 2))
+        return false;
+    if (depth & 1)
+        rows.back() &= 0xf0;
+    return rows.append(size, 4) && rows.append(encoded.data, encoded.size);
+}
+
+TrieDifference::Part TrieDifference::child(const Part& part, unsigned nibble, unsigned depth) noexcept {
+    if (part.node == nullptr)
+        return {};
+    if (part.node->kind == NodeKind::BRANCH)
+        return {as_branch(part.node)->child(nibble), true};
+    if (part.node->kind == NodeKind::LEAF)
+        return nibble_at(as_leaf(part.node)->key, depth) == nibble ? Part{part.node, false} : Part{};
+    const Extension* extension = as_extension(part.node);
+    if (nibble_at(extension->key, depth) != nibble)
+        return {};
+    return depth + 1 == extension->end ? Part{extension->child, true} : Part{part.node, false};
+}
+
+// Makes a node known that is none by its hash alone; `held` keeps it.
+bool TrieDifference::resolve(Part* part, unsigned depth, Ref* held) noexcept {
+    if (part->node == nullptr || part->node->kind != NodeKind::UNKNOWN)
+        return true;
+    Writer writer;
+    writer.read_from(source_, owner_);
+    *held = writer.known(Ref::share(part->node), path_, depth);
+    part->node = held->get();
+    if (!writer.failed())
+        return true;
+    if (writer.missing.is_missing) {
+        missing = writer.missing;
+        is_in_storage = owner_ != nullptr;
+        if (is_in_storage)
+            account = *owner_;
+    }
+    return false;
+}
+
+bool TrieDifference::step(Part before, Part after, unsigned depth) noexcept {
+    if (before.node == after.node && before.begins == after.begins)
+        return true;
+    if (before.begins && after.begins && before.node != nullptr && after.node != nullptr &&
+        is_same(before.node->reference, after.node->reference))
+        return true;
+    if (poll_ != nullptr && poll_->poll(NODE_WEIGHT))
+        return false;
+    Ref old;
+    Ref now;
+    if (!resolve(&before, depth, &old) || !resolve(&after, depth, &now))
+        return false;
+    const bool had_row = before.begins && has_row(before.node, depth);
+    if (after.begins && has_row(after.node, depth)) {
+        if (!encode(after.node, &encoded_) || !put(depth, encoded_))
+            return false;
+    } else if (had_row && !put(depth, {})) {
+        return false;
+    }
+    if (ends(before.node) && ends(after.node))
+        return leaves(before.node, after.node);
+    for (unsigned nibble = 0; nibble < CHILDREN; ++nibble) {
+        const Part first = child(before, nibble, depth);
+        const Part second = child(after, nibble, depth);
+        if (first.node == nullptr && second.node == nullptr)
+            continue;
+        uint8_t& byte = path_[depth / 2];
+        byte = static_cast<uint8_t>(depth & 1 ? (byte & 0xf0) | nibble : nibble << 4);
+        if (!step(first, second, depth + 1))
+            return false;
+    }
+    return true;
+}
+
+bool TrieDifference::leaves(const Node* before, const Node* after) noexcept {
+    const Leaf* first = before != nullptr ? as_leaf(before) : nullptr;
+    const Leaf* second = after != nullptr ? as_leaf(after) : nullptr;
+    if (first != nullptr && second != nullptr && !has_key(before, second)) {
+        const bool is_first = std::memcmp(first->key, second->key, 32) < 0;
+        return is_first ? storages(first, nullptr) && storages(nullptr, second)
+                        : storages(nullptr, second) && storages(first, nullptr);
+    }
+    return storages(first, second);
+}
+
+// Of one key, in both tries or in one of them.
+bool TrieDifference::storages(const Leaf* before, const Leaf* after) noexcept {
+    if (before != nullptr && after != nullptr) {
+        Bytes value;
+        Bytes other;
+        if (!value_of(before, &value) || !value_of(after, &other))
+            return false;
+        if (value.size() == other.size() && std::memcmp(value.data(), other.data(), value.size()) == 0)
+            return true;  // the same leaf has moved
+    }
+    if (owner_ != nullptr) {
+        ++accounts.back().changed_slots;
+        return true;
+    }
+    Storage* const changed = accounts.add();
+    if (changed == nullptr)
+        return false;
+    std::memcpy(changed->account.bytes, (before != nullptr ? before : after)->key, 32);
+    const Hash owner = changed->account;
+    uint8_t path[33];
+    std::memcpy(path, path_, sizeof path);
+    owner_ = &owner;
+    const Node* first = before != nullptr ? before->storage() : nullptr;
+    const Node* second = after != nullptr ? after->storage() : nullptr;
+    const bool is_done = step({first, true}, {second, true}, 0);
+    owner_ = nullptr;
+    std::memcpy(path_, path, sizeof path);
+    return is_done;
+}
+
+bool TrieDifference::find(const Node* before, const Node* after) noexcept { return step({before, true}, {after, true}, 0); }
 
 bool read_ways(const Ref& trie, LocalReads* local, const Hash& account, const Vector<Hash>& slots, Ref* out,
                MissingNode* missing, bool* in_storage) noexcept {
     Writer writer;
-    writer.read_from(local->nodes_to_look_at(), nullptr);
-    *in_storage = false;
-    *out = writer.expand(trie.share(), &account, &account + 1);
+    writer.read_from(local->nodes(), nullptr);
+    const Way way{account, slots.begin(), slots.size()};
+    *out = writer.expand(trie.share(), &way, &way + 1);
     *missing = writer.missing;
-    if (writer.failed())
-        return false;
-    const Leaf* leaf = find(out->get(), account, missing);
-    if (leaf == nullptr || leaf->storage() == nullptr || slots.empty())
-        return true;
-    Writer below;
-    below.read_from(local->nodes_to_look_at(), &account);
-    *in_storage = true;
-    const Ref storage = below.expand(Ref::share(leaf->storage()), slots.begin(), slots.end());
-    *missing = below.missing;
-    Bytes value;
-    if (below.failed() || !value_of(leaf, &value))
-        return false;
-    *in_storage = false;
-    const Change change{account, value, storage.get()};  // the same leaf, over the storage that is known
-    *out = writer.update(std::move(*out), &change, &change + 1);
-    *missing = writer.missing;
-    return !writer.failed() && hash_fresh(out, 1);
-}
-
-bool unsaved_nodes(const Node* root, const LocalReads* local, Poll* poll, Bytes* out) noexcept {
-    RowWriter writer{poll, out};
-    uint8_t path[33] = {};
-    if (!writer.put_new(root, nullptr, path, 0))
-        return false;
-    if (local == nullptr)
-        return true;
-    bool is_done = true;
-    local->nodes_read().for_each([&](const LocalReads::NodePlace& place, const uint8_t&) {
-        const Node* trie = root;
-        if (place.is_storage) {
-            MissingNode missing;
-            const Leaf* leaf = find(root, place.account, &missing);
-            if (missing.is_missing)
-                return;
-            trie = leaf != nullptr ? leaf->storage() : nullptr;
-        }
-        if (!has_node_at(trie, place.path, place.depth))
-            is_done = is_done && writer.put(place.is_storage ? &place.account : nullptr, place.path.bytes, place.depth, {});
-    });
-    return is_done;
+    *in_storage = writer.missing_account != nullptr;
+    return !writer.failed();
 }
 
 }  // namespace evmcore

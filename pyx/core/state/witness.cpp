@@ -60,11 +60,6 @@ void WitnessRecord::begin_again() noexcept {
 
 namespace {
 
-struct HashedKey {
-    Hash hash;
-    uint32_t place;  // in the record's accounts, or of the account of a slot
-};
-
 bool is_before(const Hash& a, const Hash& b) noexcept { return std::memcmp(a.bytes, b.bytes, 32) < 0; }
 
 // Whether a trie has a key that begins with the first `depth` nibbles of `path`.
@@ -149,16 +144,27 @@ bool WitnessParts::below_branch(const Branch* branch, unsigned depth, const Hash
     };
     if (std::none_of(after_.begin(), after_.end(), is_left_alone))
         return true;
-    if (sibling->kind != NodeKind::UNKNOWN)
-        return add(sibling);
     Hash path = *first;
     unsigned nibble = 0;
     while (branch->child(nibble) != sibling || ways[nibble] != nullptr)
         ++nibble;
     uint8_t& byte = path.bytes[depth / 2];
     byte = static_cast<uint8_t>(depth & 1 ? (byte & 0xf0) | nibble : nibble << 4);
-    missing_.set(sibling, path.bytes, depth + 1);
-    return false;
+    return add_sibling(sibling, path, depth + 1);
+}
+
+bool WitnessParts::add_sibling(const Node* node, const Hash& path, unsigned depth) noexcept {
+    if (node->kind != NodeKind::UNKNOWN)
+        return add(node);
+    if (source_ == nullptr) {
+        missing_.set(node, path.bytes, depth);
+        return false;
+    }
+    Writer writer;
+    writer.read_from(*source_, is_in_storage_ ? &account_ : nullptr);
+    const Ref known = writer.known(Ref::share(node), path.bytes, depth);
+    missing_ = writer.missing;
+    return !writer.failed() && add(known.get());
 }
 
 bool WitnessParts::add_code(const WitnessRecord::Account& account, const Leaf* leaf) noexcept {
@@ -191,12 +197,37 @@ bool WitnessParts::collect_storage(const WitnessRecord& record, const Leaf* leaf
     return is_whole;
 }
 
-bool WitnessParts::collect(const WitnessRecord& record, Poll* poll) noexcept {
-    const Node* const before = record.before();
+// Makes the ways to the keys known. `keys`: slots, by the places of their accounts, ascending.
+bool WitnessParts::read(Ref* trie, const Vector<Hash>& accounts, const Vector<HashedKey>& keys) noexcept {
+    Vector<Way> ways;
+    Vector<Hash> slots;
+    if (!ways.reserve(accounts.size()) || !slots.reserve(keys.size()))
+        return false;
+    const HashedKey* key = keys.begin();
+    for (uint32_t place = 0; place < accounts.size(); ++place) {
+        Way way{accounts[place], slots.end(), 0};
+        for (; key != keys.end() && key->place == place; ++key, ++way.slot_count)
+            (void)slots.push_back(key->hash);  // there is room
+        (void)ways.push_back(way);
+    }
+    std::sort(ways.begin(), ways.end(), [](const Way& a, const Way& b) noexcept { return is_before(a.key, b.key); });
+    Writer writer{poll_};
+    writer.read_from(*source_, nullptr);
+    *trie = writer.expand(std::move(*trie), ways.begin(), ways.end());
+    missing_ = writer.missing;
+    is_in_storage_ = writer.missing_account != nullptr;
+    if (is_in_storage_)
+        account_ = *writer.missing_account;
+    return !writer.failed();
+}
+
+bool WitnessParts::collect(const WitnessRecord& record, const NodeSource* source, Poll* poll) noexcept {
+    Ref trie = Ref::share(record.before());
     Vector<HashedKey> keys;
     Vector<Hash> hashes;
     Vector<Hash> accounts;  // by their places
     poll_ = poll;
+    source_ = source;
     for (const WitnessRecord::Account& account : record.accounts()) {
         Hash* const hash = accounts.add();
         if (hash == nullptr)
@@ -219,9 +250,12 @@ bool WitnessParts::collect(const WitnessRecord& record, Poll* poll) noexcept {
         return a.place != b.place ? a.place < b.place : is_before(a.hash, b.hash);
     });
 
+    if (source != nullptr && !read(&trie, accounts, keys))
+        return false;
+    const Node* const before = trie.get();
     root_ = before;
-    for (const Ref& trie : record.tries())
-        if (!after_.push_back(trie.get()))
+    for (const Ref& after : record.tries())
+        if (!after_.push_back(after.get()))
             return false;
     if (before != nullptr && !hashes.empty() && !below(before, 0, hashes.begin(), hashes.end()))
         return false;

@@ -56,8 +56,9 @@ private:
 // that is left with one child takes that child's place, whose node is needed for that.
 class WitnessParts {
 public:
-    // False without memory, when the poll stopped it, or where a node was missing.
-    [[nodiscard]] bool collect(const WitnessRecord& record, Poll* poll) noexcept;
+    // False without memory, when the poll stopped it, or where a node was missing. `source`: where nodes are read of which the trie before
+    // knows the hash alone; null: there is none.
+    [[nodiscard]] bool collect(const WitnessRecord& record, const shared_trie::NodeSource* source, Poll* poll) noexcept;
 
     const Vector<Bytes>& nodes() const noexcept { return nodes_; }        // of storages with the same nodes more than once
     const Vector<const Code*>& codes() const noexcept { return codes_; }  // the record's
@@ -65,9 +66,15 @@ public:
     const Hash* missing_account() const noexcept { return is_in_storage_ ? &account_ : nullptr; }
 
 private:
+    struct HashedKey {
+        Hash hash;
+        uint32_t place;  // in the record's accounts, or of the account of a slot
+    };
+    bool read(shared_trie::Ref* trie, const Vector<Hash>& accounts, const Vector<HashedKey>& keys) noexcept;
     bool below(const shared_trie::Node* node, unsigned depth, const Hash* first, const Hash* last) noexcept;
     bool below_branch(const shared_trie::Branch* branch, unsigned depth, const Hash* first, const Hash* last) noexcept;
     bool add(const shared_trie::Node* node) noexcept;
+    bool add_sibling(const shared_trie::Node* node, const Hash& path, unsigned depth) noexcept;
     bool add_code(const WitnessRecord::Account& account, const shared_trie::Leaf* leaf) noexcept;
     bool collect_storage(const WitnessRecord& record, const shared_trie::Leaf* leaf, const Hash* first,
                          const Hash* last) noexcept;
@@ -77,6 +84,7 @@ private:
     const shared_trie::Node* root_ = nullptr;  // of the trie at work
     Vector<const shared_trie::Node*> after_;   // what it has become
     Poll* poll_ = nullptr;
+    const shared_trie::NodeSource* source_ = nullptr;
     shared_trie::MissingNode missing_;
     bool is_in_storage_ = false;
     Hash account_{};

@@ -6,7 +6,7 @@ from core.base.types cimport Address, Bytes, Hash
 from core.base.vector cimport Vector
 from core.state.code cimport Code
 from core.state.effects cimport Effects
-from core.state.shared_trie cimport MissingNode, Ref
+from core.state.shared_trie cimport MissingNode, NodeSource, Ref
 from core.state.world cimport World
 
 cdef extern from "core/state/witness.hpp" namespace "evmcore" nogil:
@@ -20,7 +20,7 @@ cdef extern from "core/state/witness.hpp" namespace "evmcore" nogil:
         void clear()
         uint64_t oldest_block()
     cppclass WitnessParts:
-        cbool collect(const WitnessRecord&, Poll*)
+        cbool collect(const WitnessRecord&, const NodeSource*, Poll*)
         const Vector[Bytes]& nodes()
         const Vector[const Code*]& codes()
         const MissingNode& missing()
