@@ -274,7 +274,7 @@ class BuildPackages(build_py):
 os.chdir(ROOT)
 MORE_SOURCES = {
     "evmcore._core": sorted(path.as_posix() for path in Path("pyx/core").rglob("*.cpp")),
-    "evmcore.store._mdbx": ["pyx/store/database.cpp", "pyx/store/pending.cpp", "pyx/store/snapshot.cpp"],
+    "evmcore.store._mdbx": [f"pyx/store/{name}.cpp" for name in ("database", "pending", "snapshot", "writer")],
 }
 EXTENSIONS = cythonize(
     [

@@ -5,8 +5,8 @@ bodies        height -> RLP of the block without its header: transactions, ommer
 receipts      height -> RLP list of the receipts, each a string as the receipts root is made of them
 hashes        block hash -> height
 transactions  transaction hash -> height, index (4)
-undo          height, piece (4) -> rows of the state as they were before the block (pyx/store/database.hpp)
-journal       number, piece (4) -> rows of the state after a block, which are in no table yet (the same)
+undo          height, piece (4) -> accounts and slots as they were before the block (pyx/store/database.hpp)
+journal       number, piece (4) -> accounts and slots after a block, which are in no table yet (the same)
 accounts, slots, codes, nodes: written by the compiled half
 meta          what the store is and where its head is
 """
@@ -15,13 +15,31 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from .. import rlp
 from .._core import State
 from ..block import Block
 from ..receipt import EMPTY_CODE_HASH
+from .faults import StoreError
 
-__all__ = ["account_of", "account_rows", "body_of", "height_key", "join_block", "node_key", "pieces"]
+if TYPE_CHECKING:
+    from . import _mdbx
+
+__all__ = [
+    "account_of",
+    "account_rows",
+    "body_of",
+    "bytes_of",
+    "height_key",
+    "join_block",
+    "node_key",
+    "pieces",
+    "there",
+    "undo_of",
+]
 
 _UNDO_PIECE_BYTES = 1 << 16
 _BATCH = 10_000
@@ -100,3 +118,26 @@ def account_rows(state: State) -> Iterator[tuple[bytes, int, bytes, int, dict[by
             yield b"".join(accounts), len(accounts), b"".join(slots), len(slots), codes
             accounts, slots, codes = [], [], {}
     yield b"".join(accounts), len(accounts), b"".join(slots), len(slots), codes
+
+
+def there(found: bytes | None, what: str) -> bytes:
+    """What has to be there; StoreError with its name where it isn't."""
+    if found is None:
+        raise StoreError(f"store: it lacks its {what}")
+    return found
+
+
+def undo_of(rows: _mdbx.Snapshot | _mdbx.Writer, height: int) -> bytes:
+    """The undo rows of a block."""
+    found = []
+    for number in range(2**32):
+        piece = rows.get("undo", height_key(height) + number.to_bytes(4, "big"))
+        if piece is None:
+            break
+        found.append(piece)
+    return b"".join(found)
+
+
+def bytes_of(rows: np.ndarray) -> memoryview:
+    """A structured array as it lies in memory."""
+    return memoryview(np.ascontiguousarray(rows).tobytes())

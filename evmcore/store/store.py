@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from pathlib import Path
 from types import TracebackType
-
-import numpy as np
 
 from .. import rlp
 from .._core import BlockResult, Changes, State, StateTrie
@@ -20,15 +17,16 @@ from ..chain.genesis import Genesis
 from ..errors import EvmError
 from ..header import Header
 from . import _mdbx
+from .claims import FILE, claim, find_folder, open_database, release
 from .faults import StoreError, told
 from .libraries import load_mdbx
-from .rows import account_rows, body_of, height_key, join_block, pieces
+from .rows import account_rows, body_of, bytes_of, height_key, join_block, pieces, there, undo_of
+from .writing import Writing
 
 __all__ = ["Store"]
 
 _NAME = b"evmcore-store"
 _FORM = 3
-_FILE = "mdbx.dat"
 DEFAULT_DEPTH = 128
 DEFAULT_MOST_BYTES = 1 << 40
 DEFAULT_CACHE_BYTES = 64 << 20
@@ -79,35 +77,18 @@ class Store:
         self._trie_bytes = trie_bytes
         self._trie = StateTrie(bytes(32))  # the head's, once there is one
         load_mdbx()
-        self._find_folder(genesis)
-        self._key, self._database = _claim(self.path)
+        find_folder(self.path, genesis is None)
+        self._key, self._database = claim(self.path)
         try:
             with told(self.path):
                 is_held = self._database is not None
                 if self._database is None:
-                    self._database = _open(self.path, most_bytes, cache_bytes, journal_bytes)
+                    self._database = open_database(self.path, most_bytes, cache_bytes, journal_bytes)
                 self._read_meta(genesis, depth)
                 self._read_trie(is_held)
         except BaseException:
             self.close()
             raise
-
-    def _find_folder(self, genesis: Genesis | None) -> None:
-        folder = Path(self.path)
-        try:
-            if folder.is_dir():
-                names = os.listdir(folder)
-                if names and _FILE not in names:
-                    raise StoreError(f"store {self.path}: the folder has other files, and no store")
-                if names:
-                    return
-            elif folder.exists():
-                raise StoreError(f"store {self.path}: not a folder")
-            if genesis is None:
-                raise StoreError(f"store {self.path}: there is none; a new one needs a genesis")
-            folder.mkdir(parents=True, exist_ok=True)
-        except (OSError, ValueError) as error:
-            raise StoreError(f"store {self.path}: {getattr(error, 'strerror', None) or error}") from None
 
     def _read_meta(self, genesis: Genesis | None, depth: int | None) -> None:
         snapshot = self._open_snapshot()
@@ -128,7 +109,7 @@ class Store:
             raise StoreError(
                 f"store {self.path}: its genesis is 0x{self.genesis_hash.hex()}, not 0x{genesis.header.hash.hex()}"
             )
-        self.depth = int.from_bytes(_there(snapshot.get("meta", b"depth"), "depth"), "big")
+        self.depth = int.from_bytes(there(snapshot.get("meta", b"depth"), "depth"), "big")
         if depth is not None and depth != self.depth:
             with self._writing() as writer:
                 writer.put("meta", b"depth", height_key(depth))
@@ -136,10 +117,10 @@ class Store:
                 self._prune_undo(writer, self.height)
 
     def _read_head(self, snapshot: _mdbx.Snapshot) -> None:
-        self.height = int.from_bytes(_there(snapshot.get("meta", b"height"), "height"), "big")
-        self.first_height = int.from_bytes(_there(snapshot.get("meta", b"first"), "first"), "big")
-        self.genesis_hash = _there(snapshot.get("headers", height_key(self.first_height)), "genesis")[:32]
-        self.head_hash = _there(snapshot.get("headers", height_key(self.height)), "head")[:32]
+        self.height = int.from_bytes(there(snapshot.get("meta", b"height"), "height"), "big")
+        self.first_height = int.from_bytes(there(snapshot.get("meta", b"first"), "first"), "big")
+        self.genesis_hash = there(snapshot.get("headers", height_key(self.first_height)), "genesis")[:32]
+        self.head_hash = there(snapshot.get("headers", height_key(self.height)), "head")[:32]
 
     def _read_trie(self, is_held: bool) -> None:
         """The head's trie: that of the tables, with what is in the journal alone. `is_held`: by who holds the database, it was made."""
@@ -151,7 +132,7 @@ class Store:
             return
         try:
             source = snapshot.source()
-            known, trie = StateTrie(_there(snapshot.get("meta", b"trie"), "trie")).updated(accounts, slots, source)
+            known, trie = StateTrie(there(snapshot.get("meta", b"trie"), "trie")).updated(accounts, slots, source)
             nodes = trie.nodes_since(known, source)
         except EvmError as error:
             raise StoreError(f"store {self.path}: its journal leads to no trie: {error}") from None
@@ -193,7 +174,7 @@ class Store:
             database, self._database = self._database, None
             key, self._key = self._key, None
             if key is not None:
-                _release(key, database)
+                release(key, database)
 
     def __enter__(self) -> Store:
         return self
@@ -239,8 +220,8 @@ class Store:
                 self._head_snapshot = self._open_snapshot()
             return self._head_snapshot
 
-    def _writing(self) -> _Writing:
-        return _Writing(self)
+    def _writing(self) -> Writing:
+        return Writing(self)
 
     # ------------------------------------------------------------ reading
 
@@ -252,7 +233,7 @@ class Store:
     @property
     def file_bytes(self) -> int:
         """The size of its file, free pages included."""
-        return os.stat(os.path.join(self.path, _FILE)).st_size
+        return os.stat(os.path.join(self.path, FILE)).st_size
 
     def state(self, height: int | None = None) -> State:
         """The state after a block: its own from then on, whatever is committed later. None: the head's.
@@ -274,7 +255,7 @@ class Store:
             return snapshot, self._trie
         snapshot = self._open_snapshot()
         for later in range(self.height, height, -1):
-            if not snapshot.take_back(_undo_of(snapshot, later)):
+            if not snapshot.take_back(undo_of(snapshot, later)):
                 raise StoreError(f"store {self.path}: the undo rows of block {later} are damaged")
         try:
             self._trie, trie = self._trie.updated(*snapshot.cells(of_journal=False), snapshot.source())
@@ -341,7 +322,7 @@ class Store:
 
     def _header_row(self, height: int | None) -> bytes:
         with self._lock:
-            return _there(self._get("headers", height_key(self._height_of(height))), "header")
+            return there(self._get("headers", height_key(self._height_of(height))), "header")
 
     def _get(self, table: str, key: bytes) -> bytes | None:
         with told(self.path):
@@ -387,7 +368,7 @@ class Store:
         if changes is None:
             raise StoreError("store: the result has no changes; execute_block(..., changes=True) keeps them")
         accounts, slots = changes.accounts, changes.slots
-        rows = _bytes_of(accounts), _bytes_of(slots)
+        rows = bytes_of(accounts), bytes_of(slots)
         difficulty = self.total_difficulty(parent) + header.difficulty
         self._height_to_go_back_to(parent)
         snapshot, before = self._at(parent)
@@ -487,15 +468,15 @@ class Store:
         """Accounts, slots and blocks; the trie's nodes are the caller's to bring back."""
         for number in range(self.height, height, -1):
             key = height_key(number)
-            writer.take_back(_undo_of(writer, number))
+            writer.take_back(undo_of(writer, number))
             while (first := writer.first("undo", key)) is not None:
                 writer.remove("undo", first[0])
             body = writer.get("bodies", key)
             if body is not None:
-                header = _there(writer.get("headers", key), "header")[64:]
+                header = there(writer.get("headers", key), "header")[64:]
                 for tx in Block.decode(join_block(header, body)).transactions:
                     writer.remove("transactions", tx.hash)
-            writer.remove("hashes", _there(writer.get("headers", key), "header")[:32])
+            writer.remove("hashes", there(writer.get("headers", key), "header")[:32])
             for table in ("headers", "bodies", "receipts"):
                 writer.remove(table, key)
         writer.put("meta", b"height", height_key(height))
@@ -509,114 +490,10 @@ class Store:
                 key = first[0]
                 if int.from_bytes(key, "big") >= height:
                     break
-                header = _there(writer.get("headers", key), "header")[64:]
+                header = there(writer.get("headers", key), "header")[64:]
                 for tx in Block.decode(join_block(header, first[1])).transactions:
                     writer.remove("transactions", tx.hash)
                 writer.remove("bodies", key)
                 writer.remove("receipts", key)
                 removed += 1
             return removed
-
-
-class _Writing:
-    """The transaction that writes: committed at the end of a block, or nothing of it is there."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        with told(store.path):
-            self._writer = _mdbx.Writer(store._opened())
-
-    def __enter__(self) -> _mdbx.Writer:
-        self._store._lock.acquire()
-        try:
-            with told(self._store.path):
-                self._writer.begin()
-        except BaseException:
-            self._store._lock.release()
-            raise
-        return self._writer
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        store = self._store
-        try:
-            with told(store.path):
-                if error is not None:
-                    self._writer.abort()
-                    if isinstance(error, _mdbx.DatabaseFault):
-                        raise error
-                    return
-                if self._writer.is_settled:
-                    self._put_root()
-                self._writer.commit()
-            store._head_snapshot = None
-            if hasattr(store, "height"):
-                store._read_head(store._open_snapshot())
-        finally:
-            store._lock.release()
-
-    def _put_root(self) -> None:
-        """Of the trie whose nodes are in the tables, all of them."""
-        height = _there(self._writer.get("meta", b"height"), "height")
-        header = Header.decode(_there(self._writer.get("headers", height), "header")[64:])
-        self._writer.put("meta", b"trie", header.state_root)
-
-
-def _there(found: bytes | None, what: str) -> bytes:
-    if found is None:
-        raise StoreError(f"store: it lacks its {what}")
-    return found
-
-
-def _undo_of(rows: _mdbx.Snapshot | _mdbx.Writer, height: int) -> bytes:
-    found = []
-    for number in range(2**32):
-        piece = rows.get("undo", height_key(height) + number.to_bytes(4, "big"))
-        if piece is None:
-            break
-        found.append(piece)
-    return b"".join(found)
-
-
-def _bytes_of(rows: np.ndarray) -> memoryview:
-    """A structured array as it lies in memory."""
-    return memoryview(np.ascontiguousarray(rows).tobytes())
-
-
-def _open(path: str, most_bytes: int, cache_bytes: int, journal_bytes: int) -> _mdbx.Database:
-    try:
-        return _mdbx.Database(path, most_bytes, cache_bytes, journal_bytes)
-    except _mdbx.DatabaseFault as fault:
-        if fault.code == -30798:  # MDBX_NOTFOUND: tables
-            raise StoreError(f"store {path}: its database is no store of evmcore") from None
-        raise
-
-
-# The stores of this process, by device and inode of their folders, which libmdbx can't open twice. None: one is open; a database: it is
-# closed, but for the states that may hold it.
-_CLAIMED: dict[tuple[int, int], _mdbx.WeakDatabase | None] = {}
-_CLAIM_LOCK = threading.Lock()
-
-
-def _claim(path: str) -> tuple[tuple[int, int], _mdbx.Database | None]:
-    """The store's key, and its database where states hold it still."""
-    found = os.stat(path)
-    key = found.st_dev, found.st_ino
-    with _CLAIM_LOCK:
-        weak = _CLAIMED.get(key)
-        if key in _CLAIMED and weak is None:
-            raise StoreError(f"store {path}: this process has it open already")
-        database = None if weak is None else weak.get()
-        if database is not None and not database.is_of_this_process:
-            database = None
-        _CLAIMED[key] = None
-    return key, database
-
-
-def _release(key: tuple[int, int], database: _mdbx.Database | None) -> None:
-    with _CLAIM_LOCK:
-        if database is not None and database.holders > 1:
-            _CLAIMED[key] = _mdbx.WeakDatabase(database)
-        else:
-            _CLAIMED.pop(key, None)

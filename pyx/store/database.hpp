@@ -41,8 +41,12 @@ extern MdbxLibrary mdbx;
 bool set_symbol(const char* name, void* address) noexcept;
 std::vector<std::string> symbol_names();
 
-// What libmdbx answers, of mdbx.h.
-constexpr int MDBX_OK = 0, MDBX_NOT_FOUND = -30798;
+inline MdbxBytes bytes_of(std::string_view view) noexcept { return {view.data(), view.size()}; }
+inline std::string_view view_of(const MdbxBytes& bytes) noexcept { return {static_cast<const char*>(bytes.data), bytes.size}; }
+
+// What libmdbx answers, and where its cursors go, of mdbx.h.
+constexpr int MDBX_OK = 0, MDBX_NOT_FOUND = -30798, CORRUPTED = -30796;
+constexpr int FIRST = 0, NEXT = 8, SET_KEY = 16, SET_RANGE = 17;
 
 enum Table : uint8_t {
     META,

@@ -11,7 +11,7 @@ namespace evmstore {
 namespace {
 
 constexpr int READ_ONLY = 0x20000;  // of mdbx.h
-constexpr int READERS_FULL = -30790, CORRUPTED = -30796;
+constexpr int READERS_FULL = -30790;
 
 std::atomic<unsigned> next_home{0};
 // Where this thread looks for a transaction first, and leaves it.
@@ -171,7 +171,6 @@ const Snapshot::SortedRows& Snapshot::pending_rows(Table table) {
 }
 
 int Snapshot::scan(Table table, std::string from, const std::function<bool(std::string_view, std::string_view)>& visit) {
-    constexpr int SET_RANGE = 17, FIRST = 0, NEXT = 8;
     const SortedRows& pending = pending_rows(table);
     const Reader reader{this};
     if (reader.get() == nullptr)

@@ -5,6 +5,7 @@
 
 #include "../base/polled_sort.hpp"
 #include "../base/rlp.hpp"
+#include "key_hasher.hpp"
 #include "state_root.hpp"
 
 namespace evmcore {
@@ -49,22 +50,28 @@ bool CellRows::open(const AccountCells* accounts, size_t account_count, const Sl
     size_t at = 0;
     for (size_t i = 0; i < account_count; ++i) {
         Account account{{}, accounts + i, at, 0};
-        keccak256(accounts[i].address, 20, &account.key);
-        for (; at < slot_count && slots[at].account == i; ++at) {
-            Slot slot{{}, slots + at};
-            keccak256(slots[at].key, 32, &slot.key);
-            (void)slots_.push_back(slot);  // there is room
-        }
+        for (; at < slot_count && slots[at].account == i; ++at)
+            (void)slots_.push_back({{}, slots + at});  // there is room
         account.slot_count = at - account.first_slot;
         (void)accounts_.push_back(account);
-        if (poll_ != nullptr && poll_->poll(static_cast<uint32_t>(std::min<size_t>(64 * (1 + account.slot_count), 1 << 20))))
+    }
+    {
+        KeyHasher addresses{20};
+        KeyHasher keys{32};
+        for (size_t i = 0; i < accounts_.size(); ++i)
+            addresses.add(accounts_[i].row->address, &accounts_[i].key);
+        for (size_t i = 0; i < slots_.size(); ++i) {
+            keys.add(slots_[i].row->key, &slots_[i].key);
+            if (poll_ != nullptr && poll_->poll(64))
+                return false;
+        }
+    }
+    for (const Account& account : accounts_) {
+        Slot* const first = slots_.begin() + account.first_slot;
+        if (!sort_polled(first, account.slot_count, [](const Slot& a, const Slot& b) { return a.key < b.key; }, poll_))
             return false;
-        if (!sort_polled(
-                slots_.begin() + account.first_slot, account.slot_count,
-                [](const Slot& a, const Slot& b) { return a.key < b.key; }, poll_))
-            return false;
-        for (size_t k = account.first_slot + 1; k < at; ++k)
-            if (slots_[k - 1].key == slots_[k].key)
+        for (size_t k = 1; k < account.slot_count; ++k)
+            if (first[k - 1].key == first[k].key)
                 fault = "two rows of one slot";
     }
     if (at != slot_count)

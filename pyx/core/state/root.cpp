@@ -3,6 +3,7 @@
 
 #include "../base/polled_sort.hpp"
 #include "../base/rlp.hpp"
+#include "key_hasher.hpp"
 #include "state_root.hpp"
 
 namespace evmcore {
@@ -15,32 +16,6 @@ using shared_trie::Way;
 using shared_trie::Writer;
 
 namespace {
-
-// Hashes messages of one size, eight side by side; each must stay where it is until the end.
-class KeyHasher {
-public:
-    explicit KeyHasher(size_t size) noexcept : size_{size} {}
-    ~KeyHasher() {
-        for (unsigned i = 0; i < count_; ++i)
-            keccak256(data_[i], size_, out_[i]);
-    }
-    void add(const uint8_t* data, Hash* out) noexcept {
-        data_[count_] = data;
-        out_[count_] = out;
-        if (++count_ == LANES) {
-            const size_t sizes[LANES] = {size_, size_, size_, size_, size_, size_, size_, size_};
-            keccak256_x8(data_, sizes, out_);
-            count_ = 0;
-        }
-    }
-
-private:
-    static constexpr unsigned LANES = 8;
-    size_t size_;
-    unsigned count_ = 0;
-    const uint8_t* data_[LANES];
-    Hash* out_[LANES];
-};
 
 uint64_t prefix_of(const Hash& key) noexcept { return u64_from_bytes(key.bytes); }
 
