@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 from test_ranges import Processes, block_number, numbers
 
-from evmcore import Block, State, execute_block, keccak256
+from evmcore import Block, Header, State, execute_block, keccak256
 from evmcore.__main__ import main
 from evmcore.errors import UnusableInput
 from evmcore.example import EXAMPLE_FILE
 from evmcore.layers import Journal, digest_of, replay_block, replay_range
-from evmcore.layers.carried import Carried, CodeStore, join_state, split_state
+from evmcore.layers.carried import Carried, CodeStore, join_state
 from evmcore.tools.output import Progress
 
 
@@ -64,7 +64,7 @@ def test_a_code_travels_once_and_is_kept(monkeypatch):
     block = Block.load(EXAMPLE_FILE)
     with Away(1) as executor:
         assert all(summary.is_ok for summary in replay_range([block] * 4, executor=executor))
-        codes, _ = split_state(block.pre_state.to_bytes())
+        _, codes = Carried.pack(block)
         assert kept.size_bytes == sum(map(len, codes.values())) > 0
         assert executor.sent[0] - executor.sent[1] >= kept.size_bytes
         kept._codes.clear()  # as in a worker that came later
@@ -97,9 +97,12 @@ def test_kept_codes_are_bounded_and_the_oldest_go():
 
 def test_a_state_is_taken_apart_and_put_together():
     for state in (State(), Block.load(EXAMPLE_FILE).pre_state, State({bytes(20): {"code": bytes(300), "balance": 1}})):
-        codes, rest = split_state(state.to_bytes())
+        block = Block(Header(), pre_state=state)
+        carried, codes = Carried.pack(block)
         assert all(keccak256(code) == hash_ for hash_, code in codes.items())
-        assert join_state(codes.values(), rest) == state.to_bytes()
+        assert tuple(codes) == carried.code_hashes
+        assert join_state(codes.values(), carried.accounts) == state.to_bytes()
+        assert carried.unpack(codes).pre_state == state
 
 
 @pytest.mark.parametrize("kind", ["strict", "lazy"])

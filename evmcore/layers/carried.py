@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .._core import BlockAccessList, State, Transaction, keccak256
+from .._core import BlockAccessList, State, Transaction
 from ..block import Block, Expected
 from ..errors import UnusableInput
 from ..header import Header, Withdrawal
+from ..receipt import EMPTY_CODE_HASH
 
 __all__ = ["Carried", "CodeStore", "kept_codes"]
 
@@ -50,7 +51,7 @@ class Carried:
         for kind, is_so in (("lazy", state.source is not None), ("local", state.is_local), ("strict", state.is_strict)):
             if is_so:  # its knowledge of what is absent, or of where to ask, would be lost on the way
                 raise UnusableInput(f"block {block.number}: a {kind} state doesn't travel to another process")
-        codes, accounts = split_state(state.to_bytes())
+        codes, accounts = split_state(state.to_bytes(), _code_hashes(state))
         carried = cls(
             block.header,
             block.transactions,
@@ -78,16 +79,22 @@ class Carried:
         )
 
 
-def split_state(encoded: bytes) -> tuple[dict[bytes, bytes], bytes]:
-    """The codes of an encoded state by hash, in its order, and what follows them."""
+def _code_hashes(state: State) -> list[bytes]:
+    """Of the codes of a state, in the order of its encoding: ascending. The state knows them; hashing codes would take longer than all else."""
+    return sorted({state.get_code_hash(address) for address in state.addresses()} - {EMPTY_CODE_HASH})
+
+
+def split_state(encoded: bytes, hashes: Sequence[bytes]) -> tuple[dict[bytes, bytes], bytes]:
+    """The codes of an encoded state by these hashes, in its order, and what follows them."""
     if not encoded.startswith(_STATE_MAGIC):
         raise AssertionError("the encoding of states has changed")
     count, at = _count(encoded, len(_STATE_MAGIC))
+    if count != len(hashes):
+        raise AssertionError(f"a state of {count} codes has {len(hashes)} of their hashes")
     codes = {}
-    for _ in range(count):
+    for hash_ in hashes:
         size, at = _count(encoded, at)
-        code = encoded[at : at + size]
-        codes[keccak256(code)] = code
+        codes[hash_] = encoded[at : at + size]
         at += size
     return codes, encoded[at:]
 

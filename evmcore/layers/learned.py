@@ -38,18 +38,18 @@ class _Row:
     cost: float = 0
     seen: dict[_Template, list[float]] = field(default_factory=dict)  # how often read, and written
 
-    def note(self, cost: int, touched: dict[_Template, bool]) -> None:
-        """One more call."""
+    def note(self, cost: int, touched: dict[_Template, list[bool]]) -> None:
+        """One more call: what it cost, and what it read and wrote."""
         if self.calls >= _HALVED_AT:
             self.calls /= 2
-            self.seen = {one: [n / 2 for n in counts] for one, counts in self.seen.items() if counts[0] >= 2}
+            self.seen = {one: [n / 2 for n in counts] for one, counts in self.seen.items() if max(counts) >= 2}
         self.calls += 1
         self.cost = cost if self.calls == 1 else 0.7 * self.cost + 0.3 * cost
-        for template, is_write in touched.items():
+        for template, (is_read, is_write) in touched.items():
             if template not in self.seen and len(self.seen) >= _MOST_TEMPLATES:
                 continue
             counts = self.seen.setdefault(template, [0, 0])
-            counts[0] += 1
+            counts[0] += is_read
             counts[1] += is_write
 
 
@@ -80,12 +80,14 @@ class Learned:
         reads: set[Key] = set()
         writes: set[Key] = set()
         for template, (read, written) in row.seen.items():
-            if read < _SHARE * row.calls:
+            least = _SHARE * row.calls
+            if max(read, written) < least:
                 continue
             key = _key_of(template, operands)
             if key is not None:
-                reads.add(key)
-                if written >= _SHARE * row.calls:
+                if read >= least:
+                    reads.add(key)
+                if written >= least:
                     writes.add(key)
         return Prediction(round(row.cost), frozenset(reads), frozenset(writes), sender)
 
@@ -101,7 +103,7 @@ class Learned:
             return
         operands = _operands(transaction)
         hashes: dict[bytes, tuple[Any, ...]] | None = None
-        touched: dict[_Template, bool] = {}
+        touched: dict[_Template, list[bool]] = {}
         for key in done.reads | done.writes:
             account = next((one for one, word in operands.items() if word[12:] == key[:20]), ("const", key[:20]))
             place: tuple[Any, ...] = ("of", key[20:])
@@ -114,7 +116,9 @@ class Learned:
                         place = (*found, offset)
                         break
             template = (account, place)
-            touched[template] = touched.get(template, False) or key in done.writes
+            did = touched.setdefault(template, [False, False])
+            did[0] |= key in done.reads
+            did[1] |= key in done.writes
         row.note(done.cost, touched)
 
     def _name(self, transaction: Transaction) -> tuple[bytes, bytes]:
