@@ -15,12 +15,14 @@ from .errors import (
     RemoteError,
     StatePruned,
 )
+from .fetching import FetchedBlock, fetch_block
 from .source import RpcSource
 
 __all__ = [
     "BadAnswer",
     "BlockReorganised",
     "CacheUnusable",
+    "FetchedBlock",
     "NodeRefused",
     "NodeUnreachable",
     "RemoteBlockNotFound",
@@ -29,4 +31,5 @@ __all__ = [
     "RpcClient",
     "RpcSource",
     "StatePruned",
+    "fetch_block",
 ]

@@ -151,9 +151,18 @@ class RpcSource:
         # Before empty accounts were deleted, single values don't tell them from those that don't exist.
         shows_existence = rules_of(self._header.fork).deletes_empty_accounts
         proven = [address for address in addresses if address in again or not shows_existence]
-        accounts = self._reader.accounts(address for address in addresses if address not in set(proven))
+        accounts: dict[bytes, RemoteAccount] = {}
         if proven:
-            accounts |= self._ask_for_proofs(proven, [])[0]
+            try:
+                accounts = self._ask_for_proofs(proven, [])[0]
+            except NodeRefused:
+                # Without proofs, no storage: of mainnet's accounts 28 have some and neither nonce nor code, and none of them can be
+                # created onto (EIP-7610).
+                if not shows_existence:
+                    raise
+                told = self._reader.accounts(proven)
+                accounts = {address: replace(one, has_storage=False) for address, one in told.items()}
+        accounts |= self._reader.accounts(address for address in addresses if address not in accounts)
         return accounts, self._reader.slots(slots)
 
     def _ask_for_proofs(

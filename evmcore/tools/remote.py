@@ -1,0 +1,92 @@
+"""What commands that ask a node share: its URL and how it is asked."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UnusableInput
+from .output import fork
+
+if TYPE_CHECKING:
+    from ..remote import RpcClient, RpcSource
+
+RPC_VARIABLE = "EVMCORE_RPC_URL"
+
+
+def add_node_arguments(parser: argparse.ArgumentParser, name: str = "--rpc") -> None:
+    """The URL, and how the node is asked."""
+    group = parser.add_argument_group("the node")
+    what = "its URL" if name == "--rpc" else "its URL, and a block of it after an @ (default: latest)"
+    group.add_argument(
+        name,
+        dest="node",
+        metavar="URL" if name == "--rpc" else "URL[@BLOCK]",
+        help=f"{what}; without it ${RPC_VARIABLE}, which other users of the machine don't see",
+    )
+    group.add_argument("--rate", type=_positive, metavar="N", help="calls a second at most")
+    group.add_argument(
+        "--timeout", type=_positive, default=30.0, metavar="S", help="seconds for a request (default: 30)"
+    )
+    group.add_argument(
+        "--verify", action="store_true", help="take nothing on trust but the block's hash: ask for proofs"
+    )
+    group.add_argument(
+        "--cache",
+        default=True,
+        metavar="FILE",
+        help="where answers are kept; - is nowhere (default: the user's cache directory)",
+    )
+    group.add_argument(
+        "--rules", type=fork, metavar="FORK", help="whose rules hold, on a chain that isn't a public one"
+    )
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not more than 0")
+    return value
+
+
+def client_of(arguments: argparse.Namespace) -> RpcClient:
+    """The node that the arguments name. UnusableInput where they name none, or its package isn't there."""
+    return _client(_url(arguments), arguments)
+
+
+def source_of(arguments: argparse.Namespace) -> RpcSource:
+    """The state of the block that URL[@BLOCK] names."""
+    url, block = split_block(_url(arguments))
+    client = _client(url, arguments)
+    from ..remote import RpcSource
+
+    return RpcSource(client, block, verify=arguments.verify, cache=arguments.cache, fork=arguments.rules)
+
+
+def _url(arguments: argparse.Namespace) -> str:
+    url = arguments.node or os.environ.get(RPC_VARIABLE)
+    if not url:
+        raise UnusableInput(f"no node: name its URL, or set {RPC_VARIABLE}")
+    return str(url)
+
+
+def _client(url: str, arguments: argparse.Namespace) -> RpcClient:
+    if arguments.cache == "-":
+        arguments.cache = False
+    options: dict[str, Any] = {"timeout": arguments.timeout, "rate": arguments.rate}
+    try:
+        from ..remote import RpcClient
+    except ImportError as error:
+        raise UnusableInput(str(error)) from None
+    return RpcClient(url, **options)
+
+
+def split_block(text: str) -> tuple[str, int | str]:
+    """(URL, block) of URL[@BLOCK]. An @ may also end a user's name in the URL: what follows it then is no block."""
+    from ..remote.blocks import TAGS
+
+    url, at, block = text.rpartition("@")
+    if at and (block in TAGS or block.isdecimal() or (block.startswith("0x") and block[2:].isalnum())):
+        return url, int(block) if block.isdecimal() else block
+    return text, "latest"
