@@ -76,6 +76,12 @@ cdef str choose_strategy(const BlockEstimate& work, int workers):
     return "optimistic"
 
 
+cdef bint is_worth_waking(const BlockEstimate& work):
+    """Whether a block with a list beside it takes longer than to wake a worker, several times over."""
+    return (work.unknown_senders >= PARALLEL_MIN_TRANSACTIONS
+            or seconds_per_gas * work.program_gas + PAYMENT_SECONDS * work.payments > PARALLEL_MIN_SECONDS)
+
+
 cdef void learn_from(const BlockEstimate& work, double seconds, double aborted):
     """Note how long all workers together took for a block, and what share of it was executed in vain, or not in parallel."""
     global seconds_per_gas, aborted_share

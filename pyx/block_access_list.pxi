@@ -5,7 +5,7 @@ from core.rules.rules cimport access_list_item_gas, Fork, Rules, rules_of
 from core.state.access_list_builder cimport AccessListBuilder
 from core.state.block_access_list cimport (
     AccessListFault, CBlockAccessList, FAULT_DIFFERS, FAULT_MALFORMED, FAULT_MISSING, FIELD_ADDRESS, FIELD_BALANCE, FIELD_CODE,
-    FIELD_NONCE, FIELD_READ, FIELD_STORAGE)
+    FIELD_NONCE, FIELD_READ, FIELD_STORAGE, ListAccount)
 from core.state.changes cimport AccountChange, StateChanges
 
 
@@ -160,6 +160,23 @@ cdef class BlockAccessList:
         if self.core.differs_from(own.core, &fault):
             raise_list_fault(Status.BLOCK_ACCESS_LIST, fault)
 
+    cdef set keys(self):
+        """(address, slot or None) of all that it names."""
+        cdef const ListAccount* account
+        cdef size_t i, k
+        cdef size_t count = 0
+        keys = set()
+        for i in range(self.core.accounts.size()):
+            account = &self.core.accounts[i]
+            address = from_address_bytes(account.address)
+            keys.add((address, None))
+            for k in range(account.slots.begin, account.slots.end):
+                keys.add((address, to_int(self.core.slots[k].key)))
+            for k in range(account.reads.begin, account.reads.end):
+                keys.add((address, to_int(self.core.reads[k])))
+            check_often(&count)
+        return keys
+
     def __reduce__(self):
         return BlockAccessList.decode, (self.encode(),)
 
@@ -174,6 +191,16 @@ cdef class BlockAccessList:
 
     def __repr__(self):
         return f"<BlockAccessList 0x{self.hash.hex()}: {self.core.item_count()} accounts and slots>"
+
+
+cdef BlockAccessList block_list(block, piece):
+    """The list beside a block; of a piece there is none to hold it to."""
+    given = getattr(block, "access_list", None)
+    if given is None or piece is not None:
+        return None
+    if not isinstance(given, BlockAccessList):
+        raise TypeError(f"block.access_list: expected BlockAccessList, got {type(given).__name__}")
+    return given
 
 
 cdef dict LIST_FIELDS = {FIELD_ADDRESS: "address", FIELD_STORAGE: "storage", FIELD_READ: "reads", FIELD_BALANCE: "balance", FIELD_NONCE: "nonce",

@@ -147,8 +147,10 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
         raise ValueError("strategy: 'listed' needs a list beside the block (block.access_list)")
     if accesses is not None and strategy == "auto":
         strategy = "recorded-hint"
-    if given is not None and strategy == "auto" and worker_count > 1:
+    if given is not None and strategy == "auto":
         strategy = "listed"
+        if worker_count > 1 and not is_worth_waking(estimate_block(core, state.reader())):
+            worker_count = 1
     if strategy == "listed" and (record or core.witness != NULL or not core.rules.deletes_empty_accounts):
         strategy = "optimistic"
     if strategy == "auto":
@@ -259,16 +261,6 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
             # for who asks for it
     use.keep()
     return result
-
-
-cdef BlockAccessList block_list(block, piece):
-    """The list beside a block; of a piece there is none to hold it to."""
-    given = getattr(block, "access_list", None)
-    if given is None or piece is not None:
-        return None
-    if not isinstance(given, BlockAccessList):
-        raise TypeError(f"block.access_list: expected BlockAccessList, got {type(given).__name__}")
-    return given
 
 
 cdef int open_piece(_Job job, piece) except -1:

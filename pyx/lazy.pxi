@@ -356,8 +356,9 @@ def prefetch(block, State state not None, *, workers=None, accesses=None):
 
     block     senders are recovered if they are not known
     state     a State with a source
-    accesses  an Accesses of the block: then one batch is enough
+    accesses  an Accesses of the block: then one batch is enough, as it is with the block's list beside it
     return    (batches, keys) that the source was asked for
+    raise     InvalidAccessList for a list that can't be the block's
 
     Every transaction runs ahead on what is known and takes what it misses for empty, until none misses anything.
     """
@@ -391,6 +392,13 @@ def prefetch(block, State state not None, *, workers=None, accesses=None):
     if accesses is not None:
         fetcher.fetch(wanted)
         return fetcher.batches, fetcher.keys
+    given = block_list(block, None)
+    if given is not None:
+        given.check(block.header, len(job.transactions))  # it is bounded
+        fetcher.fetch(wanted, unknown_of(state, given.keys()) - wanted)
+        if not fetcher.is_tired:
+            return fetcher.batches, fetcher.keys
+        wanted = set()  # the source lacks some of what the list names: the block will tell
     or_memory_error(probe.views.resize(count) and probe.is_satisfied.resize(job.job.transactions.size()))
     while True:
         fetcher.fetch(wanted)

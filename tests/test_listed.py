@@ -6,8 +6,10 @@ import time
 from dataclasses import replace
 
 import pytest
+from chain_builder import grow, new_genesis
 from helpers import ETHER, header
 from test_block_access_lists import KEY, SENDER, calls, with_list
+from test_conformance import corpus
 
 from evmcore import (
     Block,
@@ -19,6 +21,9 @@ from evmcore import (
     assemble,
     execute_block,
 )
+from evmcore.conformance import listed as listed_chain
+from evmcore.conformance.block_tests import run_file
+from evmcore.conformance.listed import ListedChain, ListFault
 
 WRITE = "PUSH1 7 PUSH1 1 SSTORE"
 COUNT = "PUSH1 1 SLOAD PUSH1 1 ADD PUSH1 1 SSTORE"
@@ -197,3 +202,95 @@ def test_the_root_is_made_beside_the_transactions(workers):
             assert result.state_root == want.state_root
             assert after.root() == want.state_root
             assert result == want
+
+
+@pytest.mark.parametrize("network", ["Frontier", "Byzantium", "BerlinToLondonAt5", "Cancun", "Prague"])
+def test_a_chain_is_imported_with_its_lists(network):
+    chain = ListedChain(new_genesis(network), workers=2, strategy="listed")
+    grow(chain, 7)
+    assert chain.head.number == 7
+    assert chain.state_of(chain.head).root() == chain.head.header.state_root
+
+
+def test_a_block_that_differs_with_its_list_fails_its_test(monkeypatch):
+    chain = ListedChain(new_genesis("Cancun"), workers=2)
+    grow(chain, 2)
+    run = listed_chain.execute_block
+
+    def spoiled(block, state, **options):
+        result = run(block, state, **options)
+        if options["strategy"] == "listed":
+            state.set_balance(b"\x99" * 20, 1)
+        return result
+
+    monkeypatch.setattr(listed_chain, "execute_block", spoiled)
+    with pytest.raises(ListFault, match="with its list differs: state$"):
+        grow(chain, 1)
+
+
+def test_block_tests_run_with_the_listed_strategy():
+    """Each block with its own list; the strategy was refused, as no test has lists beside its blocks."""
+    paths = sorted((corpus() / "eest-fixtures").glob("**/blockchain_tests/for_*/**/*warm*.json"))
+    results = [
+        result for path in paths if "amsterdam" not in str(path) for result in run_file(str(path), strategy="listed")
+    ]
+    assert results
+    assert [result.error for result in results if not result.is_passed] == []
+
+
+class Source:
+    """Answers out of a whole state, but for some keys, and counts."""
+
+    def __init__(self, state, lacks=()):
+        self.state, self.lacks, self.calls = state, lacks, []
+
+    def __call__(self, keys):
+        self.calls.append(keys)
+        if any(key in self.lacks for key in keys):
+            raise LookupError("not there")
+        return {key: self.state.get_account(key[0]) if key[1] is None else self.state.get_storage(*key) for key in keys}
+
+
+def test_a_lazy_state_is_asked_once_for_what_the_list_names():
+    """Misses were asked for as transactions showed them."""
+    chained = "PUSH1 1 SLOAD SLOAD SLOAD PUSH1 9 SSTORE"
+    block, state, targets = calls(*[chained] * 6)
+    for target in targets:
+        state.set_storage(target, 1, 5)
+        state.set_storage(target, 5, 6)
+    unlisted = block
+    block, want = with_list(block, state)
+    for strategy, workers in (("auto", 2), ("listed", 2), ("listed", 1), ("sequential", 1)):
+        source = Source(state)
+        result = execute_block(block, State(source=source), strategy=strategy, workers=workers, state_roots=False)
+        assert result == want
+        assert result.statistics.fetched_batches == len(source.calls) == 1, strategy
+    assert execute_block(unlisted, State(source=Source(state)), workers=2).statistics.fetched_batches > 1
+
+
+def test_what_a_list_names_beyond_a_source_is_no_error_of_the_source():
+    block, state, _ = calls(WRITE, COUNT)
+    block, _ = with_list(block, state)
+    stranger = b"\x77" * 20
+    shown = block.access_list.to_json()
+    empty = {name: [] for name in ("storageChanges", "storageReads", "balanceChanges", "nonceChanges", "codeChanges")}
+    shown.append({"address": "0x" + stranger.hex(), **empty})
+    shown.sort(key=lambda entry: entry["address"])
+    lying = replace(block, access_list=BlockAccessList.from_json(shown))
+    source = Source(state, lacks={(stranger, None)})
+    with pytest.raises(InvalidAccessList) as raised:
+        execute_block(lying, State(source=source), strategy="sequential", state_roots=False)
+    assert (raised.value.address, raised.value.field) == (stranger, "address")
+
+
+def test_auto_wakes_nobody_for_a_small_block():
+    block, state, _ = calls(WRITE)
+    block, want = with_list(block, state)
+    result = execute_block(block, state.copy(), workers=4, state_roots=False)
+    assert (result.statistics.strategy, result.statistics.workers) == ("listed", 1)
+    assert result == want
+    many, state = readers(20_000, 40)
+    many, want = with_list(many, state)
+    result = execute_block(many, state.copy(), workers=2, state_roots=False)
+    assert (result.statistics.strategy, result.statistics.workers) == ("listed", 2)
+    assert result == want

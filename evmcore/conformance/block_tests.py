@@ -20,6 +20,7 @@ from ..hexadecimal import data, field, quantity
 from ..statistics import Strategy
 from .discovery import Selection, load_tests
 from .exceptions import comes_before, is_expected
+from .listed import ListedChain, ListFault
 from .results import CaseResult
 from .stateless import StatelessChain, WitnessFault
 from .stored import StoreFault, run_in_store
@@ -53,7 +54,7 @@ def run_file(
     """The tests of a file that are wanted; a file without block tests gives none. Raises UnusableInput.
 
     network   only tests of this one, in any case: a fork, or a transition such as BerlinToLondonAt5
-    strategy  as for `execute_block`; None: sequential
+    strategy  as for `execute_block`; None: sequential. With "listed" each block is executed again, with its own access list
     workers   threads to execute a block with; None: 1, or, if there is a strategy, 2 and then 4
     stateless whether each block is executed again, from its witness alone
     stored    whether the chain is kept in a store (evmcore.store), which has to be whole at the end
@@ -101,7 +102,7 @@ def run_block_test(
 ) -> CaseResult:
     """Run one test. Nothing that it holds makes it raise: what is wrong is in the result.
 
-    workers, strategy  as for `execute_block`
+    workers, strategy  as for `execute_block`; with "listed" each block is executed again, with its own access list
     stateless          whether each block is executed again, from its witness alone
     stored             whether the chain is kept in a store (evmcore.store), which has to be whole at the end
     """
@@ -123,8 +124,9 @@ def run_block_test(
         if stored:
             run_in_store(name, genesis, workers, strategy, imports)
         else:
-            imports((StatelessChain if stateless else Chain)(genesis, workers=workers, strategy=strategy))
-    except (_Failure, WitnessFault, StoreFault) as failure:
+            kind = StatelessChain if stateless else ListedChain if strategy == "listed" else Chain
+            imports(kind(genesis, workers=workers, strategy=strategy))
+    except (_Failure, WitnessFault, ListFault, StoreFault) as failure:
         error_text = str(failure)
     except (EvmError, KeyError, TypeError, ValueError, AttributeError) as error:
         error_text = f"{type(error).__name__}: {error}"

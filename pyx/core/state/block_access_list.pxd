@@ -32,7 +32,19 @@ cdef extern from "core/state/block_access_list.hpp" namespace "evmcore" nogil:
         uint32_t index
         u256 have
         u256 want
+    cppclass ListRange "evmcore::BlockAccessList::Range":
+        uint32_t begin
+        uint32_t end
+    cppclass ListAccount "evmcore::BlockAccessList::Account":
+        Address address
+        ListRange slots
+        ListRange reads
+    cppclass ListSlot "evmcore::BlockAccessList::Slot":
+        u256 key
     cppclass CBlockAccessList "evmcore::BlockAccessList":
+        Vector[ListAccount] accounts
+        Vector[ListSlot] slots
+        Vector[u256] reads
         uint64_t item_count()
         size_t size_bytes()
         Status decode(ByteView, Poll*, AccessListFault*)
