@@ -43,6 +43,7 @@ from .errors import (
     DecodeError,
     EvmError,
     ExecutionAborted,
+    ExecutionFailed,
     InvalidAccessList,
     InvalidBlock,
     InvalidProof,
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from .block_builder import BlockBuilder
     from .building import Skipped, build_block
     from .disassembler import disassemble
+    from .estimation import estimate_gas
     from .ranges import BlockSummary, replay_range
     from .simulation import Simulations, simulate_many
     from .witness import ExecutionWitness, execute_stateless
@@ -108,6 +110,7 @@ __all__ = [
     "DecodeError",
     "EvmError",
     "ExecutionAborted",
+    "ExecutionFailed",
     "ExecutionWitness",
     "Expected",
     "Header",
@@ -143,6 +146,7 @@ __all__ = [
     "call",
     "code_cache_info",
     "disassemble",
+    "estimate_gas",
     "execute_block",
     "execute_stateless",
     "fork_includes",
@@ -177,6 +181,7 @@ _LATER = {
     "assemble": "assembler",
     "build_block": "building",
     "disassemble": "disassembler",
+    "estimate_gas": "estimation",
     "execute_stateless": "witness",
     "replay_range": "ranges",
     "simulate_many": "simulation",

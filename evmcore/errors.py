@@ -6,13 +6,17 @@ what a program needs to go on (the row of status.def, the place in the block, th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .receipt import Receipt
 
 __all__ = [
     "AccessesDiffer",
     "DecodeError",
     "EvmError",
     "ExecutionAborted",
+    "ExecutionFailed",
     "InvalidAccessList",
     "InvalidBlock",
     "InvalidProof",
@@ -253,6 +257,18 @@ class StateDiffers(EvmError):
 
 class ResourceLimit(EvmError):
     """The program would need more memory than it may have, or than there is."""
+
+
+class ExecutionFailed(EvmError):
+    """An estimate of what fails with all the gas that it may have. `.receipt` says how, `.output` what it reverted with."""
+
+    def __init__(self, receipt: Receipt) -> None:
+        super().__init__(receipt)
+        self.receipt = receipt
+        self.output = receipt.output
+
+    def __str__(self) -> str:
+        return f"execution failed: {self.receipt.error}"
 
 
 class ExecutionAborted(EvmError):

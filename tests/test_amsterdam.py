@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import suppress
 
 import pytest
-from differential.scenarios import address_of, sign_authorization
+from differential.scenarios import BEACON_ROOTS_CODE, HISTORY_CODE, address_of, sign_authorization
 from helpers import ALICE, BOB, COINBASE, CONTRACT, ETHER, OTHER, assert_parallel_is_sequential, header
+from test_access_lists import GOLDEN as LIST
+from test_access_lists import GOLDEN_HASH as LIST_HASH
 
 from evmcore import (
     Block,
+    ExecutionFailed,
     InvalidTransaction,
     Log,
     State,
     Transaction,
     Withdrawal,
+    assemble,
     build_block,
     call,
+    estimate_gas,
     execute_block,
     join_pieces,
     keccak256,
@@ -25,7 +31,9 @@ from evmcore import (
     transact,
 )
 from evmcore._core import SYSTEM_ADDRESSES, fork_rules
+from evmcore.estimation import with_gas
 from evmcore.pieces import Piece
+from evmcore.traces import Trace
 from evmcore.tracing import Eip3155, Recorder
 
 ABSENT = bytes([0xAB]) * 20
@@ -117,6 +125,39 @@ GOLDEN = {
 def test_what_go_ethereum_and_revm_agree_on(name):
     tx, before, want = GOLDEN[name]
     assert gases(tx, world(**before)) == want
+
+
+def test_the_list_of_a_block_is_that_of_go_ethereum():
+    """1 wei to an absent account: also a system slot that is written with what it holds, which is a read."""
+    code = {"beacon_roots": BEACON_ROOTS_CODE, "history": HISTORY_CODE}
+    # What the contracts of requests read when nobody has asked for anything.
+    reads = assemble("PUSH0 SLOAD PUSH1 1 SLOAD PUSH1 2 SLOAD PUSH1 3 SLOAD STOP")
+    sender = bytes.fromhex("71562b71999873db5b286df957af199ec94617f7")
+    accounts = {sender: {"balance": 100 * ETHER}}
+    for name in ("beacon_roots", "history", "withdrawal", "consolidation", "builder_deposit", "builder_exit"):
+        accounts[SYSTEM_ADDRESSES[f"{name}_contract"]] = {"nonce": 1, "code": code.get(name, reads)}
+    tx = Transaction(
+        to=bytes.fromhex("dead00000000000000000000000000000000beef"),
+        value=1,
+        gas_limit=1_000_000,
+        gas_price=8,
+        sender=sender,
+    )
+    block_header = amsterdam(
+        number=1, timestamp=12, coinbase=bytes.fromhex("2adc25665018aa1fe0e6bc666dac8fc2697ff9ba"),
+        parent_hash=b"\x11" * 32, parent_beacon_block_root=bytes(32),
+    )  # fmt: skip
+    for options in (
+        {"strategy": "sequential"},
+        {"strategy": "optimistic", "workers": 2},
+        {"strategy": "groups", "workers": 2},
+    ):
+        result = execute_block(Block(block_header, (tx,)), State(accounts), **options)
+        assert (result.gas_used, result.receipts[0].gas_used) == (0x2CD30, 0x31F38)
+        assert result.access_list.encode() == LIST
+        assert result.access_list.hash == LIST_HASH
+        listed = Block(block_header, (tx,), access_list=result.access_list)
+        assert execute_block(listed, State(accounts), strategy="listed", workers=2) == result
 
 
 def test_the_limit_has_to_cover_what_it_costs_in_any_case():
@@ -321,6 +362,13 @@ def test_traces_tell_both_gases():
     assert [(step.name, step.reservoir, step.state_gas) for step in tracer.steps][2:] == [
         ("SSTORE", 10**6, 0), ("STOP", 10**6 - NEW_SLOT, NEW_SLOT),
     ]  # fmt: skip
+    rows = Trace(steps=True)
+    transact(make(to=CONTRACT, gas_limit=2**24 + 10**6), world("600160035500"), amsterdam(), tracer=rows)
+    assert rows.steps["reservoir"].tolist() == [step.reservoir for step in tracer.steps]
+    assert rows.steps["state_gas"].tolist() == [step.state_gas for step in tracer.steps]
+    transact(make(to=CONTRACT), world("600160035500"), header(fork="BPO2", base_fee_per_gas=7), tracer=rows)
+    assert not rows.steps["reservoir"].any()
+    assert not rows.steps["state_gas"].any()
     lines = io.StringIO()
     transact(make(to=CONTRACT, gas_limit=2**24 + 10**6), world("600160035500"), amsterdam(), tracer=Eip3155(lines))
     last = json.loads(lines.getvalue().splitlines()[3])
@@ -328,6 +376,47 @@ def test_traces_tell_both_gases():
     lines = io.StringIO()
     transact(make(to=CONTRACT), world("00"), header(fork="BPO2", base_fee_per_gas=7), tracer=Eip3155(lines))
     assert "reservoir" not in lines.getvalue()
+
+
+# ---------------------------------------------------------------- estimates
+
+
+@pytest.mark.parametrize("name", [name for name in GOLDEN if name not in ("INVALID", "a creation that reverts")])
+def test_an_estimate_covers_both_gases(name):
+    """It is the least limit with which the transaction does what it does."""
+    tx, before, (_, _, state_gas) = GOLDEN[name]
+    state = world(**before)
+    before_root = state.root()
+    least = estimate_gas(tx, state, amsterdam())
+    assert state.root() == before_root
+    assert least >= 12_000 + state_gas
+
+    def succeeds(limit):
+        with suppress(InvalidTransaction):
+            return transact(with_gas(tx, limit), state.copy(), amsterdam()).is_success
+
+    assert succeeds(least)
+    assert not succeeds(least - 1)
+    assert least <= estimate_gas(tx, state, amsterdam(), tolerance=500) <= least + 500
+
+
+def test_an_estimate_goes_beyond_the_cap_on_execution_gas():
+    """A contract of 60,000 bytes takes 91.8 million state gas."""
+    tx = make(to=None, data="0x" + deploying(60_000), gas_limit=200_000_000)
+    least = estimate_gas(tx, world(), amsterdam())
+    assert least > 60_000 * 1_530 > 2**24
+    assert transact(with_gas(tx, least), world(), amsterdam()).is_success
+    assert not transact(with_gas(tx, least - 1), world(), amsterdam()).is_success
+
+
+def test_an_estimate_of_what_fails_says_how():
+    with pytest.raises(ExecutionFailed) as caught:
+        estimate_gas(make(to=CONTRACT), world("5f5ffd"), amsterdam())
+    assert caught.value.receipt.outcome == "REVERT"
+    with pytest.raises(ExecutionFailed):  # the block's limit is the most
+        estimate_gas(make(to=CONTRACT), world("6001600355"), amsterdam(gas_limit=120_000))
+    with pytest.raises(InvalidTransaction):
+        estimate_gas(make(to=CONTRACT, nonce=7), world(), amsterdam(), checks={})
 
 
 # ---------------------------------------------------------------- blocks

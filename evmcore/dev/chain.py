@@ -11,24 +11,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .._core import NEWEST_FORK, PARAMETERS, State, Transaction, fork_name, least_gas, transact
+from .._core import NEWEST_FORK, PARAMETERS, State, Transaction, fork_name, transact
 from ..block import Block
 from ..block_builder import BlockBuilder
 from ..chain.header_rules import base_fee, difficulty_after, excess_blob_gas
 from ..chain.schedule import blob_limits, rules_of
 from ..errors import UnusableInput
+from ..estimation import SIMULATED, estimate_gas
 from ..header import EMPTY_BLOCK_ACCESS_LIST_HASH, EMPTY_OMMERS_HASH, EMPTY_TRIE_ROOT, LATER_FIELDS, Header, Withdrawal
 from ..proofs import AccountProof
 from ..receipt import Receipt
-from .errors import BlockNotFound, ExecutionFailed, TransactionNotFound
+from .errors import BlockNotFound, TransactionNotFound
 from .system_contracts import system_contracts
 
 __all__ = ["DevBlock", "DevChain"]
 
 # sha256 of nothing: the hash of no requests (EIP-7685).
 _NO_REQUESTS_HASH = bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
-# What a call or an estimate isn't held to: it is no transaction that somebody signed.
-_SIMULATED = {"base_fee": False, "nonce": False, "sender_code": False, "gas_cap": False}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -274,7 +273,7 @@ class DevChain:
         raise        BlockNotFound, InvalidTransaction
         """
         header = self.pending.header if which == "pending" else self.block(which).header
-        return transact(transaction, self.state_at(which), header, checks={**_SIMULATED, **(checks or {})})
+        return transact(transaction, self.state_at(which), header, checks={**SIMULATED, **(checks or {})})
 
     def estimate_gas(self, transaction: Transaction, which: int | str | bytes = "latest", *, tolerance: int = 0) -> int:
         """The least gas limit with which a transaction succeeds after a block; after the last one, in the pending block's surroundings.
@@ -285,40 +284,7 @@ class DevChain:
         """
         is_last = which in ("latest", "safe", "finalized", "pending")
         header = self.pending.header if is_last else self.block(which).header
-        state = self.state_at(which)
-        cap = rules_of(header.fork).transaction_gas_cap
-        most = min(transaction.gas_limit, header.gas_limit, cap or header.gas_limit)
-        if transaction.max_fee_per_gas:
-            left = state.get_balance(transaction.sender) - transaction.value
-            most = min(most, max(left, 0) // transaction.max_fee_per_gas)
-
-        def attempt(gas_limit: int) -> Receipt:
-            mark = state.snapshot()
-            try:
-                return transact(_with_gas(transaction, gas_limit), state, header, checks=_SIMULATED)
-            finally:
-                state.revert(mark)
-
-        receipt = attempt(most)
-        if not receipt.is_success:
-            raise ExecutionFailed(receipt)
-        too_little, enough = receipt.gas_used - 1, most
-        # What the refund hides is needed first, and a call keeps a 64th back (EIP-150).
-        guess = (receipt.gas_used + receipt.gas_refund + PARAMETERS["call_stipend_gas"]) * 64 // 63
-        if (
-            tolerance
-            and receipt.gas_used == max(least_gas(transaction, header.fork))
-            and _is_enough(attempt, receipt.gas_used)
-        ):
-            return receipt.gas_used  # nothing was executed
-        while enough - too_little > 1 + tolerance:
-            guess = guess if too_little < guess < enough else (too_little + enough) // 2
-            if _is_enough(attempt, guess):
-                enough = guess
-            else:
-                too_little = guess
-            guess = 0
-        return enough
+        return estimate_gas(transaction, self.state_at(which), header, tolerance=tolerance)
 
     # -------------------------------------------------------------- logs and proofs
 
@@ -390,43 +356,6 @@ def _check_own(fields: Mapping[str, Any]) -> None:
     for name in ("number", "parent_hash", "fork", "chain_id", "block_hashes"):
         if name in fields:
             raise UnusableInput(f"{name}: is the chain's own")
-
-
-def _with_gas(transaction: Transaction, gas_limit: int) -> Transaction:
-    """The transaction, unsigned, with another gas limit."""
-    fields: dict[str, Any] = {
-        "type": transaction.type,
-        "nonce": transaction.nonce,
-        "gas_limit": gas_limit,
-        "to": transaction.to,
-        "value": transaction.value,
-        "data": transaction.data,
-        "sender": transaction.sender,
-        "access_list": transaction.access_list,
-        "blob_versioned_hashes": transaction.blob_versioned_hashes,
-        "authorization_list": transaction.authorization_list,
-    }
-    if transaction.chain_id is not None:
-        fields["chain_id"] = transaction.chain_id
-    if transaction.gas_price is not None:
-        fields["gas_price"] = transaction.gas_price
-    else:
-        fields["max_fee_per_gas"] = transaction.max_fee_per_gas
-        fields["max_priority_fee_per_gas"] = transaction.max_priority_fee_per_gas
-    if transaction.blob_versioned_hashes:
-        fields["max_fee_per_blob_gas"] = transaction.max_fee_per_blob_gas
-    return Transaction(**fields)
-
-
-def _is_enough(attempt: Any, gas_limit: int) -> bool:
-    from ..errors import InvalidTransaction
-
-    try:
-        return bool(attempt(gas_limit).is_success)
-    except InvalidTransaction as error:
-        if error.status in ("INTRINSIC_GAS_TOO_LOW", "FLOOR_GAS_TOO_LOW"):
-            return False
-        raise
 
 
 def _has_topics(topics: Sequence[bytes], choices: Sequence[Sequence[bytes] | None]) -> bool:

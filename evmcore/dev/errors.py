@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ..errors import EvmError
+from ..errors import EvmError, ExecutionFailed
 from ..hexadecimal import shown
-from ..receipt import Receipt
 
 __all__ = ["BlockNotFound", "ExecutionFailed", "TransactionNotFound"]
 
@@ -29,18 +28,6 @@ class TransactionNotFound(EvmError, LookupError):
 
     def __str__(self) -> str:
         return f"no transaction {_named(self.hash)}"
-
-
-class ExecutionFailed(EvmError):
-    """An estimate of what fails with all the gas that it may have. `.receipt` says how, `.output` what it reverted with."""
-
-    def __init__(self, receipt: Receipt) -> None:
-        super().__init__(receipt)
-        self.receipt = receipt
-        self.output = receipt.output
-
-    def __str__(self) -> str:
-        return f"execution failed: {self.receipt.error}"
 
 
 def _named(value: object) -> str:

@@ -47,13 +47,13 @@ CALL_DTYPE = _dtype(
     },
 )  # fmt: skip
 # An instruction: gas, memory size (bytes) and stack before it; `gas_cost` of a call with what it hands on, of a creation without; `refund`
-# afterwards; `call` the row of its frame; `status` SUCCESS, REVERT or a halt where it ended the frame, else RUNNING.
+# afterwards; `reservoir` and `state_gas` before it as `TraceStep` has them (EIP-8037); `call` the row of its frame; `status` SUCCESS, REVERT or a halt where it ended the frame, else RUNNING.
 STEP_DTYPE = _dtype(
-    48,
+    64,
     {
-        "gas": ("<i8", 0), "gas_cost": ("<i8", 8), "refund": ("<i8", 16), "pc": ("<u4", 24), "call": ("<u4", 28),
-        "memory_size": ("<u4", 32), "stack_size": ("<u2", 36), "stack_kept": ("<u2", 38), "depth": ("<u2", 40), "op": ("u1", 42),
-        "status": ("u1", 43),
+        "gas": ("<i8", 0), "gas_cost": ("<i8", 8), "refund": ("<i8", 16), "reservoir": ("<i8", 24), "state_gas": ("<i8", 32),
+        "pc": ("<u4", 40), "call": ("<u4", 44), "memory_size": ("<u4", 48), "stack_size": ("<u2", 52), "stack_kept": ("<u2", 54),
+        "depth": ("<u2", 56), "op": ("u1", 58), "status": ("u1", 59),
     },
 )  # fmt: skip
 # Whose log it is, of those that were kept: the row of the call, and how many calls its frame had made before.
@@ -63,7 +63,7 @@ LOG_DTYPE = np.dtype([("call", "<u4"), ("position", "<u4")])
 class Trace(TraceLog):
     """Records a run natively: its calls always, and what else is wanted. Each run forgets the one before.
 
-    steps      whether instructions are recorded, a row of 48 bytes each
+    steps      whether instructions are recorded, a row of 64 bytes each
     stack      how many of the topmost stack items each step keeps, 32 bytes each; None: all
     memory     whether each step keeps a copy of the memory: may be very much
     opcodes    only steps of these instructions, by name or number; None: all

@@ -55,6 +55,10 @@ bool TraceLog::step(void* context, Frame* frame) noexcept {
     const size_t kept = stack_size < self->stack_most ? stack_size : self->stack_most;
     *row = {};
     row->gas = frame->gas;
+    if (frame->machine->rules->has_state_gas) {
+        row->reservoir = frame->machine->reservoir;
+        row->state_gas = frame->machine->state_gas;
+    }
     row->pc = static_cast<uint32_t>(frame->pc - frame->code);
     row->call = self->open_.back().row;
     row->memory_size = static_cast<uint32_t>(frame->memory_size);

@@ -33,6 +33,7 @@ static_assert(sizeof(CallRow) == 160);
 // memories in TraceLog::memories likewise.
 struct StepRow {
     int64_t gas, gas_cost, refund;  // as TraceStep has them
+    int64_t reservoir, state_gas;   // the same; 0 where the rules have no state gas (EIP-8037)
     uint32_t pc;
     uint32_t call;         // row of the call whose frame it is
     uint32_t memory_size;  // bytes
@@ -43,7 +44,7 @@ struct StepRow {
     uint8_t status;  // RUNNING, or how its frame ended with it: SUCCESS, REVERT, a HALT
     uint32_t padding;
 };
-static_assert(sizeof(StepRow) == 48);
+static_assert(sizeof(StepRow) == 64);
 
 // Whose log it is: in the order of the receipts' logs.
 struct LogRow {
