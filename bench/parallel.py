@@ -25,6 +25,7 @@ from evmcore.fixtures import block_paths
 from . import memory
 from .bounds import bound_of, speedup_bound
 from .fresh import run_fresh
+from .listed import listed_section
 from .machine import ROOT, cores, description
 from .measure import BESIDE, LARGE_GAS, LARGE_TRANSACTIONS, SEQUENTIAL, Measured, Mode, Plan, measure, measure_recovery
 from .paired import median, paired, ratio
@@ -215,8 +216,7 @@ def _per_block(plan: Plan, measured: list[Measured]) -> str:
         )
     return (
         f"## Block by block, {count} workers\n\nSpeed-up over our sequential mode; executions and aborted ones are those "
-        "of optimistic.\n\n"
-        + table(heads, rows, texts=2)
+        "of optimistic.\n\n" + table(heads, rows, texts=2)
     )
 
 
@@ -270,8 +270,7 @@ def synthetic_part(plan: Plan) -> list[str]:
         )
     texts = [
         "## A gigagas\n\nBlocks made by bench/synthetic.py; speed-up of auto. A cluster's transfers and a pair's swaps depend on "
-        "each other.\n\n"
-        + table(heads, rows)
+        "each other.\n\n" + table(heads, rows)
     ]
     modes = [(strategy, count) for strategy in ("optimistic", "auto") for count in counts]
     rows = []
@@ -397,7 +396,7 @@ def range_part(plan: Plan) -> list[str]:
     ]
 
 
-PARTS = ("blocks", "recovery", "fresh", "synthetic", "memory", "range")
+PARTS = ("blocks", "recovery", "fresh", "listed", "synthetic", "memory", "range")
 
 
 def _say(message: str) -> None:
@@ -445,6 +444,8 @@ def main() -> None:
         steps.append(lambda: blocks_part(plan, "recovery" in arguments.parts))
     if "fresh" in arguments.parts and plan.most > 1:
         steps.append(lambda: fresh_part(plan))
+    if "listed" in arguments.parts:
+        steps.append(lambda: [listed_section(plan.paths, plan.most, plan.rounds, _say)])
     if "synthetic" in arguments.parts:
         steps.append(lambda: synthetic_part(plan))
     if "memory" in arguments.parts:
