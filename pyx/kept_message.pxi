@@ -186,7 +186,9 @@ def message(State state not None, header, *, sender=bytes(20), to=None, data=b""
                 return run_kept_message(state, header, &tx, &form, keeps, tracer)
             except errors.MissingState as error:
                 fetcher = fetcher_for(state, fetcher, error)
-                fetcher.fetch_missing(error)
+                # What a given code would miss next isn't guessed: the guess is of a call of the account's own.
+                fetcher.fetch_missing(error, frozenset() if form.has_code or form.has_code_address else guess_of_message(
+                    fetcher, &tx, header, NULL))
     finally:
         if owned != NULL:
             owned.release()

@@ -18,6 +18,7 @@ from evmcore import (
     assemble,
     call,
     execute_block,
+    message,
     run,
     transact,
 )
@@ -101,6 +102,7 @@ READS = assemble(SCAN.format("SLOAD"))  # 3,000 slots
 ASKS = assemble(SCAN.format("BALANCE"))  # 3,000 accounts
 LAZY_CALLS = {
     "call": lambda state: call(state, HEADER, to=CONTRACT, gas=10_000_000).gas_used,
+    "message": lambda state: message(state, HEADER, to=CONTRACT, gas=10_000_000).gas_used,
     "transact": lambda state: (
         transact(Transaction(to=CONTRACT, gas_limit=10_000_000, gas_price=0, sender=SENDER), state, HEADER).gas_used
     ),

@@ -87,6 +87,6 @@ def split_block(text: str) -> tuple[str, int | str]:
     from ..remote.blocks import TAGS
 
     url, at, block = text.rpartition("@")
-    if at and (block in TAGS or block.isdecimal() or (block.startswith("0x") and block[2:].isalnum())):
+    if at and (block in (*TAGS, "pending") or block.isdecimal() or (block.startswith("0x") and block[2:].isalnum())):
         return url, int(block) if block.isdecimal() else block
     return text, "latest"
