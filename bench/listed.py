@@ -111,7 +111,7 @@ def listed_section(paths: list[Path], most: int, rounds: int, say: Callable[[str
     text = (
         f"## With the list beside the block\n\nThe same {len(found)} blocks with their block access lists (EIP-7928), made by a sequential "
         "run: execution and state root. In order is one thread that executes, then makes the root; the state before the block has "
-        f"had its root. In all: in order {ms(in_order)} ms, listed on one worker {ms(alone)} ms, on {most} workers "
+        f"had its root. Medians of {rounds} paired runs. In all: in order {ms(in_order)} ms, listed on one worker {ms(alone)} ms, on {most} workers "
         f"**{times(in_order / together)}** times as fast as in order, auto {times(in_order / auto)}."
     )
     if most > 1:
