@@ -28,6 +28,7 @@ __all__ = [
     "MissingState",
     "PrecompileUnavailable",
     "ResourceLimit",
+    "Revert",
     "StateDiffers",
     "UnusableInput",
     "not_rlp",
@@ -269,6 +270,14 @@ class ExecutionFailed(EvmError):
 
     def __str__(self) -> str:
         return f"execution failed: {self.receipt.error}"
+
+
+class Revert(EvmError):
+    """Raised by a precompile in Python (`message(precompiles=…)`): its call reverts with `.output`, bytes."""
+
+    def __init__(self, output: bytes | bytearray | memoryview = b"") -> None:
+        super().__init__(bytes(memoryview(output)))
+        self.output: bytes = self.args[0]
 
 
 class ExecutionAborted(EvmError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._core import STATUSES, State, Transaction, _simulate
 from .header import Header
-from .hexadecimal import to_address
+from .hexadecimal import shown, to_address
 
 if TYPE_CHECKING:
     import numpy as np
@@ -133,7 +133,25 @@ def simulate_many(
     given = [which for which in (calls, transactions, bundles) if which is not None]
     if len(given) != 1:
         raise TypeError(f"simulate_many: one of calls, transactions and bundles is wanted, {len(given)} are given")
-    accounts = tuple(to_address(address, "balances") for address in balances)
-    asked = tuple((to_address(address, "slots"), slot) for address, slot in slots)
-    rows, outputs, values = _simulate(state, header, given[0], bundles is not None, workers, accounts, asked)
+    accounts = tuple(to_address(address, "balances") for address in _items(balances, "balances"))
+    asked = tuple(
+        (to_address(address, "slots"), slot) for address, slot in (_pair(item) for item in _items(slots, "slots"))
+    )
+    name = "bundles" if bundles is not None else "calls" if calls is not None else "transactions"
+    wanted = _items(given[0], name)
+    if bundles is not None:
+        wanted = (_items(bundle, name) for bundle in wanted)
+    rows, outputs, values = _simulate(state, header, wanted, bundles is not None, workers, accounts, asked)
     return Simulations(rows, outputs, values, accounts, asked)
+
+
+def _items(value: Any, name: str) -> Iterable[Any]:
+    if not isinstance(value, Iterable) or isinstance(value, (str, bytes)):
+        raise TypeError(f"{name}: expected an iterable, got {type(value).__name__}")
+    return value
+
+
+def _pair(item: Any) -> tuple[Any, Any]:
+    if not isinstance(item, (tuple, list)) or len(item) != 2:
+        raise TypeError(f"slots: expected (address, slot), got {shown(item)}")
+    return item[0], item[1]

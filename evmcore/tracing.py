@@ -11,6 +11,7 @@ the runs comes interleaved, as those threads take turns.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from ._core import LineTracer, SingleRun
@@ -72,6 +73,10 @@ class Tracer:
     ends. So steps come in the order in which they ran.
     """
 
+    wants_opcodes: Iterable[int | str] | None = (
+        None  # `on_step` is told of these alone, by number or name; None: of all
+    )
+    wants_addresses: Iterable[bytes | str] | None = None  # and in frames that use the storage of these accounts alone
     wants_stack: bool = True
     wants_memory: bool = False
     wants_return_data: bool = True

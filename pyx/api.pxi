@@ -22,7 +22,7 @@ from core.vm.outcome cimport Outcome, take_logs
 cdef dict _check_bits = {
     "base_fee": UNCHECKED_BASE_FEE, "balance": UNCHECKED_BALANCE, "nonce": UNCHECKED_NONCE, "sender_code": UNCHECKED_SENDER_CODE,
     "chain_id": UNCHECKED_CHAIN_ID, "block_gas": UNCHECKED_BLOCK_GAS, "gas_cap": UNCHECKED_GAS_CAP,
-    "blob_hash_version": UNCHECKED_BLOB_HASH_VERSION}
+    "blob_hash_version": UNCHECKED_BLOB_HASH_VERSION, "code_size": UNCHECKED_CODE_SIZE}
 CHECKS = tuple(_check_bits)
 
 
@@ -49,7 +49,8 @@ def transact(Transaction tx not None, State state not None, header, *, checks=No
     header  the block it runs in; its whole gas limit is taken to be free
     checks  for simulations: names of `CHECKS` -> False, such as {"nonce": False}: what isn't held against the transaction.
             Without "balance" the sender gets what it lacks; without "base_fee" a price below it is paid as it is, and
-            without "nonce" the account's own is counted on, while the transaction's makes the address of a creation
+            without "nonce" the account's own is counted on, while the transaction's makes the address of a creation;
+            without "code_size" its init code and new contracts' codes may have any length
     tracer  told what runs (evmcore.tracing); None: nobody
     return  Receipt; a transaction that reverts or halts is a result, not an error
     raise   InvalidTransaction if it may not be included; the state is then untouched
@@ -310,7 +311,7 @@ def call(State state not None, header, *, sender=bytes(20), to=None, data=b"", v
         tx.to = to_address_value(to, "to")
     assign_bytes(&tx.data, to_data(data, "data"))
     tx.value = to_word(value, "value")
-    tx.gas_limit = min(to_u64(header.gas_limit if gas is None else gas, "gas"), <uint64_t>INT64_MAX)
+    tx.gas_limit = min(to_u64(of_header(header, "gas_limit") if gas is None else gas, "gas"), <uint64_t>INT64_MAX)
     tx.max_fee_per_gas = to_word(gas_price, "gas_price")
     while True:
         try:

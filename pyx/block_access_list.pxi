@@ -143,7 +143,7 @@ cdef class BlockAccessList:
         """
         cdef AccessListFault fault
         cdef uint32_t count = number_between(transactions, 0, 0xFFFFFFFD, "transactions")
-        cdef const Rules* rules = &rules_of(<Fork><uint8_t>(<int>fork_index(header.fork)))
+        cdef const Rules* rules = &rules_of(<Fork><uint8_t>(<int>fork_index(of_header(header, "fork"))))
         cdef uint64_t most = UINT64_MAX
         wanted = header.block_access_list_hash
         if wanted is not None and wanted != self.hash:

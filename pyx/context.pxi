@@ -48,7 +48,7 @@ cdef int fill_context(_Job owner, object header) except -1:
     """The parts of a job that come from the header."""
     cdef BlockJob* job = &owner.job
     cdef BlockContext* context = &job.context
-    cdef const Rules* rules = &rules_of(<Fork><uint8_t>(<int>fork_index(header.fork)))
+    cdef const Rules* rules = &rules_of(<Fork><uint8_t>(<int>fork_index(of_header(header, "fork"))))
     job.rules = rules
     context.number = to_u64(header.number, "number")
     context.timestamp = to_u64(header.timestamp, "timestamp")

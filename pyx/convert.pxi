@@ -216,6 +216,14 @@ cdef Hash to_hash_value(object value, str name) except *:
     return hash
 
 
+cdef object of_header(object header, str name):
+    """A member of a header, of which a caller may have given something else."""
+    try:
+        return getattr(header, name)
+    except AttributeError:
+        raise TypeError(f"header: expected a Header, got {type(header).__name__}") from None
+
+
 cdef bytes to_data(object value, str name):
     """Bytes of any length; "0x…" strings are read as hex."""
     if PyBytes_CheckExact(value):

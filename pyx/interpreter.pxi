@@ -14,6 +14,11 @@ from core.vm.state_gas cimport (
 from core.vm.transfer_log cimport log_transfer
 
 
+# A check that a simulation may leave out: a bit of `Machine.unchecked`, beside those of transaction.pxi.
+cdef enum:
+    UNCHECKED_CODE_SIZE = 256
+
+
 cdef inline Status push_frame(Machine* m, const Code* code, Snapshot snapshot) noexcept nogil:
     """Open a frame for `m.request` that runs `code`, which it keeps a reference to."""
     cdef Request* request = &m.request
@@ -78,6 +83,21 @@ cdef inline Status call_precompile(Machine* m, const Precompile* precompile, Sna
     return status
 
 
+cdef inline Status call_given_precompile(Machine* m, Snapshot snapshot) noexcept nogil:
+    """One that the caller of the execution has brought."""
+    cdef Status status
+    m.return_data.clear()
+    status = m.given_precompiles.run(m.given_precompiles.context, m)
+    if status != Status.SUCCESS:
+        if kind_of(status) == Kind.BROKEN:
+            return status
+        if status != Status.REVERT:
+            m.return_data.clear()
+            m.request.gas = 0
+        undo(m, snapshot)
+    return status
+
+
 cdef inline void undo(Machine* m, Snapshot snapshot) noexcept nogil:
     """Take back everything since the snapshot, but for one touch that history kept.
 
@@ -103,6 +123,8 @@ cdef inline Status begin_call(Machine* m) noexcept nogil:
         m.journal.credit(request.target, request.value)
         log_transfer(m[0], request.payer[0], request.target[0], request.value)
     if not request.is_delegated:
+        if m.given_precompiles != NULL and m.given_precompiles.has(request.code_address):
+            return call_given_precompile(m, snapshot)
         precompile = find_precompile(request.code_address, m.rules[0])
         if precompile != NULL:
             return call_precompile(m, precompile, snapshot)
@@ -142,7 +164,8 @@ cdef inline Status deposit_code(Machine* m, Frame* frame) noexcept nogil:
     cdef int64_t price
     if size != 0 and m.rules.rejects_ef_code and m.return_data[0] == 0xEF:
         return Status.INVALID_CODE_PREFIX
-    if m.rules.max_code_size_bytes != 0 and size > <size_t>m.rules.max_code_size_bytes:
+    if (m.rules.max_code_size_bytes != 0 and size > <size_t>m.rules.max_code_size_bytes
+            and not m.unchecked & UNCHECKED_CODE_SIZE):
         return Status.CODE_SIZE_EXCEEDED
     price = <int64_t>size * m.rules.code_deposit_byte_gas + (<int64_t>size + 31) // 32 * m.rules.code_deposit_word_gas
     if not frame.charge(price):
@@ -235,15 +258,22 @@ cdef inline Status tell_end(Machine* m, Status status, int64_t gas_left) noexcep
 
 cdef Status run_frames(Machine* m) noexcept nogil:
     """Run `m.request` to its end, with all the calls it makes. Gas left is in `m.gas_left`, output in `m.return_data`."""
-    cdef Frame* frame
-    cdef Frame* caller
-    cdef Status status
     m.depth = -1
-    status = begin_request(m)
+    return run_request(m)
+
+
+cdef Status run_request(Machine* m) noexcept nogil:
+    """The same on top of the frames that there are."""
+    cdef int base = m.depth
+    cdef Frame* frame
+    cdef Status status = begin_request(m)
     if status != Status.RUNNING:
-        abandon_frames(m)
+        if kind_of(status) == Kind.BROKEN:
+            abandon_frames(m)
         m.gas_left = m.request.gas
         return tell_end(m, status, m.gas_left)
+    if base < 0 and not m.is_nested:
+        m.frames[0].pc += min(m.transaction.start_pc, m.frames[0].code_size)
     while True:
         status = run_top_frame(m)
         if status == Status.CALL or status == Status.CREATE:
@@ -265,7 +295,7 @@ cdef Status run_frames(Machine* m) noexcept nogil:
             status = end_frame(m, status)
             status = tell_end(m, status, frame.gas)
             if kind_of(status) != Kind.BROKEN:
-                if m.depth < 0:
+                if m.depth == base:
                     m.gas_left = frame.gas
                     return status
                 if m.rules.has_state_gas:

@@ -37,12 +37,14 @@ cdef Status apply_message(Machine* m, const StateView* view, CTransaction* tx, c
     m.transaction.gas_price = tx.max_fee_per_gas
     m.transaction.blob_hashes = tx.blob_versioned_hashes.data()
     m.transaction.blob_hash_count = tx.blob_versioned_hashes.size()
+    m.transaction.start_pc = form.start_pc
     m.reservoir = 0
     status = warm_up(m, tx, sender)
     if status == Status.RUNNING:
         if tx.is_create:
             m.journal.set_nonce(sender, tx.nonce + 1)
         status = unless_failed(m, run_message(m, tx, sender, form, <int64_t>tx.gas_limit, out))
+    m.transaction.start_pc = 0
     if m.ripemd_touch_survives and status == Status.SUCCESS:
         ripemd = m.journal.account(ripemd160_precompile)
         if ripemd == NULL:
@@ -63,7 +65,8 @@ cdef Status apply_message(Machine* m, const StateView* view, CTransaction* tx, c
     return status
 
 
-cdef object run_kept_message(State state, object header, CTransaction* tx, MessageForm* form, bint keeps, object tracer):
+cdef object run_kept_message(State state, object header, CTransaction* tx, MessageForm* form, bint keeps,
+                            _GivenPrecompiles precompiles, object tracer):
     """The message on the state itself, or on one that is left as it is."""
     cdef _Job job = _Job()
     cdef BaseTracer traced = tracer_of(tracer)
@@ -84,6 +87,9 @@ cdef object run_kept_message(State state, object header, CTransaction* tx, Messa
         world = job.world.get()
     view = world.view()
     open_machine(lease.machine, &job.job)
+    lease.machine.unchecked = form.unchecked
+    if precompiles is not None:
+        precompiles.begin(lease)  # which lets go of the lease that it had, and that of the tracer
     lease.attach(traced)
     with nogil:
         seconds = evmcore_seconds()
@@ -106,8 +112,8 @@ cdef object run_kept_message(State state, object header, CTransaction* tx, Messa
 
 
 def message(State state not None, header, *, sender=bytes(20), to=None, data=b"", value=0, gas=None, static=False, code=None,
-            code_address=None, is_create=None, access_list=(), blob_hashes=(), origin=None, gas_price=0, keep=True, checks=None,
-            tracer=None):
+            code_address=None, start_pc=0, is_create=None, access_list=(), blob_hashes=(), origin=None, gas_price=0, keep=True, checks=None,
+            precompiles=None, tracer=None):
     """Run a message as a contract's call does, and keep what it changed.
 
     sender        20 bytes; any account, one with code too. It pays `value` alone: no fee, no intrinsic gas, and its nonce counts
@@ -118,13 +124,16 @@ def message(State state not None, header, *, sender=bytes(20), to=None, data=b""
     static        whether nothing may be changed, as in a STATICCALL
     code          runs in the place of the account's, on its storage
     code_address  the account whose code runs, as in a DELEGATECALL
+    start_pc      where the code begins to run; at its end or behind, it stops at once
     is_create     True with a `to`: the contract is created there, and not where the sender's nonce says
     access_list   accounts and slots that are warm from the start
     blob_hashes   versioned hashes, for BLOBHASH
     origin        for ORIGIN; None: the sender
     gas_price     for GASPRICE, in wei; it isn't paid
     keep          False: the state stays as it is
-    checks        {"balance": False}: the sender gets what it lacks of `value`
+    checks        {"balance": False}: the sender gets what it lacks of `value`; {"code_size": False}: new codes may have any length
+    precompiles   address -> function: precompiles in Python, before Ethereum's own. A function takes a `PrecompileCall` and returns the output,
+                  bytes-like or None
     tracer        told what runs (evmcore.tracing); None: nobody
     return        CallResult; a revert or halt is a result, not an error
     raise         InvalidTransaction if the sender doesn't have `value`; MissingState. The state is then untouched
@@ -136,6 +145,7 @@ def message(State state not None, header, *, sender=bytes(20), to=None, data=b""
     cdef Code* owned = NULL
     cdef bytes given
     cdef _Fetcher fetcher = None
+    cdef _GivenPrecompiles given_precompiles = None if precompiles is None else _GivenPrecompiles(precompiles)
     cdef uint32_t unchecked = unchecked_of(checks)
     cdef bint keeps
     for name, flag in (("static", static), ("keep", keep)):
@@ -143,8 +153,8 @@ def message(State state not None, header, *, sender=bytes(20), to=None, data=b""
             raise TypeError(f"{name}: expected a bool, got {type(flag).__name__}")
     if is_create is not None and not isinstance(is_create, bool):
         raise TypeError(f"is_create: expected a bool or None, got {type(is_create).__name__}")
-    if unchecked & ~<uint32_t>UNCHECKED_BALANCE:
-        raise ValueError("checks: a message has balance alone")
+    if unchecked & ~(<uint32_t>UNCHECKED_BALANCE | <uint32_t>UNCHECKED_CODE_SIZE):
+        raise ValueError("checks: a message has balance and code_size alone")
     keeps = keep
     tx.sender = to_address_value(sender, "sender")
     tx.is_create = to is None if is_create is None else is_create
@@ -155,13 +165,14 @@ def message(State state not None, header, *, sender=bytes(20), to=None, data=b""
         tx.to = to_address_value(to, "to")
     assign_bytes(&tx.data, to_data(data, "data"))
     tx.value = to_word(value, "value")
-    tx.gas_limit = min(to_u64(header.gas_limit if gas is None else gas, "gas"), <uint64_t>INT64_MAX)
+    tx.gas_limit = min(to_u64(of_header(header, "gas_limit") if gas is None else gas, "gas"), <uint64_t>INT64_MAX)
     tx.max_fee_per_gas = to_word(gas_price, "gas_price")
     to_access_list(to_list(access_list, "access_list"), &tx.access_list, &tx.access_keys, "access_list")
     for item in to_list(blob_hashes, "blob_hashes"):
         append_to(tx.blob_versioned_hashes, to_hash_value(item, "blob_hashes"))
     form.origin = tx.sender if origin is None else to_address_value(origin, "origin")
     form.is_static = static
+    form.unchecked = unchecked
     form.is_balance_unchecked = unchecked & UNCHECKED_BALANCE != 0
     form.has_code, form.has_code_address = code is not None, code_address is not None
     if form.has_code and form.has_code_address:
@@ -172,6 +183,9 @@ def message(State state not None, header, *, sender=bytes(20), to=None, data=b""
         raise ValueError("static: a static message creates nothing and has no value")
     if form.has_code_address:
         form.code_address = to_address_value(code_address, "code_address")
+    form.start_pc = <uint32_t>min(to_u64(start_pc, "start_pc"), <uint64_t>0xFFFFFFFF)
+    if form.start_pc != 0 and tx.is_create:
+        raise ValueError("start_pc: a creation runs its data from the first byte on")
     form.code = NULL
     if form.has_code:
         given = given_code(code)
@@ -183,7 +197,7 @@ def message(State state not None, header, *, sender=bytes(20), to=None, data=b""
     try:
         while True:
             try:
-                return run_kept_message(state, header, &tx, &form, keeps, tracer)
+                return run_kept_message(state, header, &tx, &form, keeps, given_precompiles, tracer)
             except errors.MissingState as error:
                 fetcher = fetcher_for(state, fetcher, error)
                 # What a given code would miss next isn't guessed: the guess is of a call of the account's own.

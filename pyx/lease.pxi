@@ -6,6 +6,7 @@ from cpython.pythread cimport PyThread_get_thread_ident
 
 from core.base.clock cimport evmcore_seconds
 from core.base.poll cimport AtomicFlag, Poll
+from core.base.status cimport Status
 from core.parallel.engine cimport Engine
 from core.parallel.engine_cache cimport process_generation, return_engine, return_machine, take_engine, take_idle_engine, take_machine
 from core.parallel.waiting cimport wait_turn, weight_of_turn
@@ -76,6 +77,7 @@ cdef extern from *:
     static bool (*evmcore_ask_enter)(void*, const evmcore::TraceEnter&);
     static bool (*evmcore_ask_step)(void*, const evmcore::TraceStep&);
     static bool (*evmcore_ask_exit)(void*, const evmcore::TraceExit&);
+    static evmcore::Status (*evmcore_ask_precompile)(void*, evmcore::Machine*);
     static bool evmcore_signals(void* context) noexcept {
         return evmcore_ask_python([=] { return evmcore_ask_signals(context); });
     }
@@ -90,6 +92,14 @@ cdef extern from *:
     }
     static bool evmcore_exit(void* context, const evmcore::TraceExit& exit) noexcept {
         return evmcore_ask_python([&] { return evmcore_ask_exit(context, exit); });
+    }
+    static evmcore::Status evmcore_precompile(void* context, evmcore::Machine* machine) noexcept {
+        evmcore::Status status = evmcore::Status::ABORTED;
+        evmcore_ask_python([&] {
+            status = evmcore_ask_precompile(context, machine);
+            return true;
+        });
+        return status;
     }
     static void evmcore_has_gil() noexcept { evmcore_asking.fetch_sub(1); }
     static void evmcore_set_main_thread() noexcept { evmcore_main_thread.store(PyThread_get_thread_ident()); }
@@ -109,11 +119,13 @@ cdef extern from *:
     cbool (*evmcore_ask_enter)(void*, const TraceEnter&) noexcept
     cbool (*evmcore_ask_step)(void*, const TraceStep&) noexcept
     cbool (*evmcore_ask_exit)(void*, const TraceExit&) noexcept
+    Status (*evmcore_ask_precompile)(void*, Machine*) noexcept
     cbool evmcore_signals(void*) noexcept nogil
     cbool evmcore_lines(void*) noexcept nogil
     cbool evmcore_enter(void*, const TraceEnter&) noexcept nogil
     cbool evmcore_step(void*, const TraceStep&) noexcept nogil
     cbool evmcore_exit(void*, const TraceExit&) noexcept nogil
+    Status evmcore_precompile(void*, Machine*) noexcept nogil
     int evmcore_nesting() nogil
     void evmcore_begin_nesting() nogil
     void evmcore_end_nesting() nogil
@@ -209,6 +221,8 @@ cdef class _Lease:
     def __dealloc__(self):
         if self.tracer is not None:
             self.tracer.give_back()
+        if self.machine != NULL:
+            self.machine.given_precompiles = NULL
         if self.engine != NULL:
             return_engine(self.engine)
         elif self.machine != NULL:
@@ -239,6 +253,8 @@ cdef class _Lease:
         if tracer is not None:
             self.machine.tracer = NULL
             tracer.write_rest()
+        if self.machine != NULL:
+            self.machine.given_precompiles = NULL
         if self.error is not None:
             error, self.error = self.error, None
             raise foreign(error)

@@ -18,9 +18,11 @@ cdef struct MessageForm:
     cbool has_code          # `code` takes the place of the account's
     cbool has_code_address  # the code is that of another account
     Address code_address
+    uint32_t start_pc       # where the code begins; behind its end: it stops at once
     cbool has_target        # a creation at `to`, and not where the sender's nonce says
     Address origin
     cbool is_static
+    uint32_t unchecked      # bits of `Machine.unchecked`
     cbool is_balance_unchecked
 
 

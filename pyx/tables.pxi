@@ -153,6 +153,7 @@ def fork_rules(name):
         "has_beacon_root": r.has_beacon_root, "has_requests": r.has_requests,
         "has_slot_number": r.has_slot_number, "has_block_access_list": r.has_block_access_list,
         "stores_parent_hash": r.stores_parent_hash, "max_block_size_bytes": r.max_block_size_bytes,
+        "max_code_size_bytes": r.max_code_size_bytes,
         "bomb_delay_blocks": r.bomb_delay_blocks, "difficulty_rule": DIFFICULTY_RULES[<int>r.difficulty_rule],
         "deletes_empty_accounts": r.deletes_empty_accounts, "transaction_types": tuple(row.type for row in TRANSACTION_TYPES if r.has_transaction_type[<int>row.type]),
         "max_blobs_per_transaction": r.max_blobs_per_transaction, "transaction_gas_cap": r.transaction_gas_cap,

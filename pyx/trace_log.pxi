@@ -2,7 +2,7 @@
 from core.base.types cimport Address
 from core.base.vector cimport Vector
 from core.vm.frame cimport Tracer
-from core.vm.trace_log cimport CallRow, LogRow, StepRow, TraceLogRows
+from core.vm.trace_log cimport CallRow, HashRow, LogRow, StepRow, TraceLogRows
 
 
 cdef class TraceLog(BaseTracer):
@@ -21,15 +21,17 @@ cdef class TraceLog(BaseTracer):
         free_trace_log(self.rows)
 
     def __init__(self, *, steps=False, counts=False, data=True, memory=False, stack=None, opcodes=None, addresses=None,
-                 depth=None, limit=None):
+                 depth=None, limit=None, skip=0, hashes=0, last_memory=False):
         cdef uint64_t ops[4]
         cdef Vector[Address] wanted
-        wants = bool(steps), bool(counts), bool(data), bool(memory)
+        wants = bool(steps), bool(counts), bool(data), bool(memory), bool(last_memory)
         stack_most = 1024 if stack is None else number_between(stack, 0, 1024, "stack")
         first, last = ((1, 1025) if depth is None else to_parts(depth, 2, "depth", "(first, last)") if isinstance(depth, tuple)
                        else (1, depth))
         first, last = number_between(first, 1, 1025, "depth"), number_between(last, 1, 1025, "depth")
         most = UINT64_MAX if limit is None else to_u64(limit, "limit")
+        skipped = to_u64(skip, "skip")
+        hash_most = number_between(hashes, 0, 0xFFFFFFFF, "hashes")
         for i in range(4):
             ops[i] = UINT64_MAX if opcodes is None else 0
         for opcode in () if opcodes is None else opcodes:
@@ -41,7 +43,9 @@ cdef class TraceLog(BaseTracer):
             last, first = 1, 1025  # of no frame
         if self.is_busy:
             raise errors.EvmError("the tracer is at work on a run")
-        self.rows.wants_steps, self.rows.wants_counts, self.rows.wants_data, self.rows.wants_memory = wants
+        (self.rows.wants_steps, self.rows.wants_counts, self.rows.wants_data, self.rows.wants_memory,
+         self.rows.wants_last_memory) = wants
+        self.rows.hash_most, self.rows.steps_skipped = hash_most, skipped
         self.rows.stack_most, self.rows.steps_most = stack_most, most
         self.rows.depth_least, self.rows.depth_most = first, last
         for i in range(4):
@@ -104,6 +108,21 @@ cdef class TraceLog(BaseTracer):
         """The memories that steps have kept, one after the other."""
         self.check_idle()
         return bytes_of(self.rows.memories.data(), self.rows.memories.size())
+
+    def last_memories(self):
+        """The memories that frames had as they ended, one after the other."""
+        self.check_idle()
+        return bytes_of(self.rows.last_memories.data(), self.rows.last_memories.size())
+
+    def hash_rows(self):
+        """(call, size) of each input of a KECCAK256 that was kept."""
+        self.check_idle()
+        return bytes_of(self.rows.hashes.data(), self.rows.hashes.size() * sizeof(HashRow))
+
+    def hashed(self):
+        """Those inputs, one after the other."""
+        self.check_idle()
+        return bytes_of(self.rows.hashed.data(), self.rows.hashed.size())
 
     @property
     def steps_left_out(self):

@@ -2,7 +2,7 @@
 # its own moments. The Python side is evmcore/tracing.py.
 from core.base.status cimport Kind, kind_of, Status
 from core.vm.frame cimport Machine
-from core.vm.trace cimport Eip3155Lines, opcode_name, TraceEnter, TraceExit, TraceStep
+from core.vm.trace cimport Eip3155Lines, opcode_name, TraceEnter, TraceExit, TraceRecorder, TraceStep
 
 import io as _io
 
@@ -102,6 +102,7 @@ cdef class _CallbackTracer(BaseTracer):
         self.recorder.wants_stack = bool(getattr(target, "wants_stack", True))
         self.recorder.wants_memory = bool(getattr(target, "wants_memory", False))
         self.recorder.wants_return_data = bool(getattr(target, "wants_return_data", True))
+        choose_steps(&self.recorder, getattr(target, "wants_opcodes", None), getattr(target, "wants_addresses", None))
         self.recorder.sink.context = <void*>self
         if self.on_enter is not None:
             self.recorder.sink.enter = evmcore_enter
@@ -123,6 +124,28 @@ cdef class _CallbackTracer(BaseTracer):
         if self.single is not None:
             self.single.is_busy = False
         BaseTracer.give_back(self)
+
+
+cdef dict _opcode_numbers = {row.name: row.number for row in OPCODES}
+
+
+cdef int choose_steps(TraceRecorder* recorder, object opcodes, object addresses) except -1:
+    """Have a tracer told of some instructions only, and of some accounts' frames; None: of all."""
+    if opcodes is not None:
+        for i in range(4):
+            recorder.ops[i] = 0
+        for opcode in opcodes:
+            number = _opcode_numbers.get(opcode.upper()) if isinstance(opcode, str) else opcode
+            if not isinstance(number, int) or not 0 <= number <= 255:
+                raise ValueError(f"tracer.wants_opcodes: {shown(opcode)} is no instruction")
+            recorder.ops[number // 64] |= <uint64_t>1 << <int>(number % 64)
+    if addresses is not None:
+        for address in addresses:
+            or_memory_error(recorder.addresses.push_back(to_address_value(address, "tracer.wants_addresses")))
+        if recorder.addresses.empty():  # of none
+            for i in range(4):
+                recorder.ops[i] = 0
+    return 0
 
 
 cdef object own_method(object tracer, str name):

@@ -160,7 +160,8 @@ cdef Status check_form(const CTransaction* tx, const Rules* rules, const BlockCo
             and not unchecked & UNCHECKED_GAS_CAP):
         out.have, out.want = u256(tx.gas_limit), u256(<uint64_t>rules.transaction_gas_cap)
         return Status.GAS_LIMIT_EXCEEDS_MAXIMUM
-    if tx.is_create and rules.max_initcode_size_bytes != 0 and tx.data.size() > <size_t>rules.max_initcode_size_bytes:
+    if (tx.is_create and rules.max_initcode_size_bytes != 0 and tx.data.size() > <size_t>rules.max_initcode_size_bytes
+            and not unchecked & UNCHECKED_CODE_SIZE):
         out.have, out.want = u256(tx.data.size()), u256(<uint64_t>rules.max_initcode_size_bytes)
         return Status.INITCODE_TOO_LARGE
     return Status.RUNNING

@@ -60,6 +60,35 @@ def test_code_of_ones_own_or_of_another_account_runs_on_the_targets_storage():
     assert message(state, header(), to=bytes(19) + b"\x04", code=word("PUSH 42"), data=b"x").word == 42
 
 
+def test_a_message_may_begin_within_the_code():
+    state = new_state(other=assemble("PUSH 1 PUSH 0 MSTORE PUSH 32 PUSH 0 RETURN") + word("PUSH 42"))
+    assert message(state, header(), to=OTHER).word == 1
+    assert message(state, header(), to=OTHER, start_pc=10).word == 42
+    assert message(state, header(), to=OTHER, code=b"\xfe" + word("PUSH 7"), start_pc=1).word == 7
+    for at_the_end in (len(state.get_code(OTHER)), 2**32, 2**64 - 1):
+        stopped = message(state, header(), to=OTHER, start_pc=at_the_end)
+        assert (stopped.is_success, stopped.output, stopped.gas_used) == (True, b"", 0)
+    # The next one begins at the beginning, and so does what a message calls.
+    assert message(state, header(), to=OTHER).word == 1
+    assert message(state, header(), to=BOB, start_pc=10).is_success
+    for start, text in ((-1, "start_pc"), (2**64, "start_pc"), ("1", "start_pc"), (1.0, "start_pc")):
+        with pytest.raises((TypeError, ValueError), match=text):
+            message(state, header(), to=OTHER, start_pc=start)
+    with pytest.raises(ValueError, match="start_pc"):
+        message(state, header(), data=b"\x00", start_pc=1)
+
+
+def test_new_codes_may_be_longer_than_the_fork_allows_if_that_isnt_checked():
+    state, large = new_state(), assemble("PUSH 30000 PUSH 0 RETURN")
+    refused = message(state, header(), sender=ALICE, data=large, gas=10_000_000)
+    assert refused.outcome == "CODE_SIZE_EXCEEDED"
+    made = message(state, header(), sender=ALICE, data=large, gas=10_000_000, checks={"code_size": False})
+    assert len(state.get_code(made.contract_address)) == 30_000
+    assert message(state, header(), sender=ALICE, data=large, gas=10_000_000).outcome == "CODE_SIZE_EXCEEDED"
+    with pytest.raises(ValueError, match="balance and code_size"):
+        message(state, header(), to=OTHER, checks={"nonce": False})
+
+
 def test_a_creation_counts_its_senders_nonce_and_may_be_put_at_an_address():
     state = new_state()
     made = message(state, header(), sender=ALICE, data=assemble("PUSH 1 PUSH 0 RETURN"))

@@ -221,3 +221,26 @@ def test_a_value_that_was_not_asked_for_is_named():
         made.balance(0, READER)
     with pytest.raises(ValueError, match=f"slots: 1 of 0x{COUNTER.hex()} was not asked for"):
         made.slot(0, COUNTER, 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ((None, HEADER, []), "state"),
+        ((State(), None, []), "header: expected a Header, got NoneType"),
+        ((State(), HEADER, 5), "calls: expected an iterable, got int"),
+    ],
+)
+def test_what_is_no_simulation_is_named(given, text):
+    with pytest.raises(TypeError, match=text):
+        simulate_many(*given)
+
+
+@pytest.mark.parametrize(
+    "options", [{"balances": 5}, {"slots": [5]}, {"slots": 5}, {"transactions": 5}, {"bundles": 5}, {"bundles": [5]}]
+)
+def test_what_is_asked_for_in_another_form_is_named(options):
+    [name] = options
+    calls = None if name in ("transactions", "bundles") else []
+    with pytest.raises(TypeError, match=name):
+        simulate_many(State(), HEADER, calls, **options)

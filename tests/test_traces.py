@@ -7,7 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evmcore import Account, Block, Header, State, Transaction, UnusableInput, assemble, call, execute_block, run
+from evmcore import (
+    Account,
+    Block,
+    BlockAccessList,
+    Header,
+    State,
+    Transaction,
+    UnusableInput,
+    assemble,
+    call,
+    execute_block,
+    run,
+)
 from evmcore.chain.genesis import Genesis
 from evmcore.chain.importer import Chain
 from evmcore.example import EXAMPLE_FILE
@@ -320,3 +332,61 @@ def test_reverts_are_decoded(output, says):
 def test_a_panic_says_what_it_is():
     assert str(Panic(0x12)) == "division or modulo by zero"
     assert str(Panic(0x99)) == "unknown panic code: 0x99"
+
+
+def test_inputs_of_hashes_are_kept_up_to_a_size():
+    code = assemble(
+        "PUSH 7 PUSH 0 MSTORE  PUSH 64 PUSH 0 KECCAK256  PUSH 65 PUSH 0 KECCAK256  PUSH 0 PUSH 0 KECCAK256"
+        "  PUSH 4 PUSH 1000 KECCAK256  PUSH 2 PUSH 31 KECCAK256"
+    )
+    trace = Trace(hashes=64)
+    run(code, tracer=trace)
+    seven = (7).to_bytes(32, "big")
+    assert trace.preimages() == [seven + bytes(32), b"", bytes(4), b"\x07\x00"]
+    assert len(trace.steps) == 0
+    run(assemble("KECCAK256"), tracer=trace)  # which has nothing to hash
+    run(assemble("PUSH 5 NOT PUSH 0 KECCAK256"), tracer=trace)
+    assert trace.preimages() == []
+    assert Trace().preimages() == []
+
+
+def test_the_memory_of_each_frame_is_kept_as_it_ended():
+    inner = bytes([0x22] * 20)
+    state = State({inner: Account(nonce=1, code=assemble("PUSH 9 PUSH 0 MSTORE PUSH 1 PUSH 0 REVERT"))})
+    trace = Trace(last_memory=True)
+    run(
+        assemble("PUSH 1 PUSH 0 MSTORE PUSH 0 PUSH 0 PUSH 0 PUSH 0 PUSH 0 PUSH20 0x" + inner.hex() + " GAS CALL"),
+        tracer=trace,
+        state=state,
+    )
+    assert [int.from_bytes(trace.last_memory(row), "big") for row in trace.calls] == [1, 9]
+    run(b"\x00", tracer=trace)
+    assert trace.last_memory(trace.calls[0]) == b""
+
+
+def test_the_first_steps_may_be_left_out():
+    code = assemble("PUSH 1 PUSH 2 PUSH 3 PUSH 4 PUSH 5")
+    trace = Trace(steps=True, skip=2, limit=2)
+    run(code, tracer=trace)
+    assert trace.steps["pc"].tolist() == [4, 6]
+    assert trace.steps_left_out == 2  # and two before
+    assert trace.stacks()[0] == [1, 2]
+    run(code, tracer=trace)
+    assert trace.steps["pc"].tolist() == [4, 6]
+    for options, text in (({"skip": -1}, "skip"), ({"hashes": -1}, "hashes"), ({"hashes": 2**32}, "hashes")):
+        with pytest.raises(ValueError, match=text):
+            Trace(**options)
+
+
+def test_what_is_no_transaction_state_or_header_is_named():
+    transaction = Transaction(to=ONE, gas_price=10, sender=FRIEND)
+    for given, text in (
+        ((None, State(), HEADER), "tx"),
+        ((transaction, None, HEADER), "state: expected a State, got NoneType"),
+        ((transaction, State(), None), "header: expected a Header, got NoneType"),
+    ):
+        with pytest.raises(TypeError, match=text):
+            trace_transaction(*given)
+    for function in (lambda: call(State(), None), lambda: BlockAccessList.from_json([]).check(None, 1)):
+        with pytest.raises(TypeError, match="header: expected a Header, got NoneType"):
+            function()

@@ -255,3 +255,33 @@ def test_a_tracer_serves_one_run_at_a_time():
 def test_what_is_no_tracer_is_refused():
     with pytest.raises(TypeError, match="on_step"):
         run(ADDS, tracer=3)
+
+
+def test_a_tracer_in_python_is_told_of_the_opcodes_and_accounts_that_it_wants():
+    inner, other = bytes([0x22] * 20), bytes([0x33] * 20)
+    state = State({inner: Account(nonce=1, code=assemble("PUSH 9 PUSH 1 SSTORE PUSH 1 SLOAD"))})
+    code = assemble("PUSH 7 PUSH 0 SSTORE PUSH 0 PUSH 0 PUSH 0 PUSH 0 PUSH 0 PUSH20 0x" + inner.hex() + " GAS CALL")
+
+    class Chosen(Tracer):
+        def __init__(self, opcodes=None, addresses=None):
+            self.wants_opcodes, self.wants_addresses, self.told = opcodes, addresses, []
+
+        def on_step(self, step):
+            self.told.append((step.name, step.depth))
+
+    def told(**choice):
+        tracer = Chosen(**choice)
+        run(code, tracer=tracer, state=state.copy())
+        return tracer.told
+
+    assert told(opcodes=("SSTORE", 0x54)) == [("SSTORE", 1), ("SSTORE", 2), ("SLOAD", 2)]
+    assert told(opcodes=["sload"], addresses=[inner]) == [("SLOAD", 2)]
+    assert told(opcodes=["SLOAD"], addresses=[other]) == told(opcodes=[]) == told(addresses=[]) == []
+    assert len(told()) == len(told(addresses=[])) + len(told(opcodes=range(256)))
+    for choice, text in (
+        ({"opcodes": [256]}, "256"),
+        ({"opcodes": ["NOPE"]}, "NOPE"),
+        ({"addresses": [b"x"]}, "addresses"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=text):
+            told(**choice)

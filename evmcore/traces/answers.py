@@ -101,6 +101,8 @@ def trace_transaction(
     raise   UnusableInput for another tracer; what `transact` raises
     """
     answer = answer_of(tracer, config)
+    if not isinstance(state, State):
+        raise TypeError(f"state: expected a State, got {type(state).__name__}")
     before = state.copy()
     receipt = transact(transaction, state, header, tracer=answer.trace)
     return answer.result(Execution(transaction, header, before, state, receipt, index)), receipt

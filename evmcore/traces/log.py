@@ -37,13 +37,14 @@ def _dtype(size: int, fields: dict[str, tuple[str, int]]) -> np.dtype[Any]:
 # SELFDESTRUCT; `status` a place in STATUSES; begins and sizes are for Trace.input and Trace.output; `last_op` is the
 # instruction that ended its frame, `last_stack` how many items were on the stack then.
 CALL_DTYPE = _dtype(
-    160,
+    176,
     {
         "input_begin": ("<u8", 0), "input_size": ("<u8", 8), "output_begin": ("<u8", 16), "output_size": ("<u8", 24),
         "gas": ("<i8", 32), "gas_used": ("<i8", 40), "parent": ("<u4", 48), "transaction": ("<u4", 52),
         "value": ("V32", 56), "caller": ("V20", 88), "address": ("V20", 108), "code_address": ("V20", 128),
         "depth": ("<u2", 148), "op": ("u1", 150), "status": ("u1", 151), "is_static": ("?", 152), "is_precompile": ("?", 153),
         "last_stack": ("<u2", 154), "last_op": ("u1", 156),
+        "memory_begin": ("<u8", 160), "memory_size": ("<u8", 168),
     },
 )  # fmt: skip
 # An instruction: gas, memory size (bytes) and stack before it; `gas_cost` of a call with what it hands on, of a creation without; `refund`
@@ -58,6 +59,7 @@ STEP_DTYPE = _dtype(
 )  # fmt: skip
 # Whose log it is, of those that were kept: the row of the call, and how many calls its frame had made before.
 LOG_DTYPE = np.dtype([("call", "<u4"), ("position", "<u4")])
+_HASH_DTYPE = np.dtype([("call", "<u4"), ("size", "<u4")])
 
 
 class Trace(TraceLog):
@@ -72,6 +74,9 @@ class Trace(TraceLog):
     limit      how many steps are kept; `steps_left_out` says how many more there were. None: all
     counts     whether it is counted how often each instruction was executed
     data       whether inputs and outputs of calls are kept
+    skip       how many of the steps that are wanted are left out, from the first on
+    hashes     how many bytes an input of KECCAK256 may have to be kept; 0: none is
+    last_memory  whether the memory is kept that each frame had as it ended
 
     Without steps and counts the machine runs its plain loop. What instructions cost and find is in the arrays' rows (STEP_DTYPE, CALL_DTYPE).
     """
@@ -88,6 +93,9 @@ class Trace(TraceLog):
         limit: int | None = None,
         counts: bool = False,
         data: bool = True,
+        skip: int = 0,
+        hashes: int = 0,
+        last_memory: bool = False,
     ) -> None:
         numbers = None if opcodes is None else [_number(opcode) for opcode in opcodes]
         super().__init__(
@@ -100,6 +108,9 @@ class Trace(TraceLog):
             limit=limit,
             counts=counts,
             data=data,
+            skip=skip,
+            hashes=hashes,
+            last_memory=last_memory,
         )
         self.wants_steps, self.wants_memory = steps, memory
 
@@ -134,6 +145,17 @@ class Trace(TraceLog):
     def output(self, call: np.void) -> bytes:
         """What it returned or reverted with; of a creation the new code."""
         return self.data(int(call["output_begin"]), int(call["output_size"]))
+
+    def last_memory(self, call: np.void) -> bytes:
+        """The memory that the frame of a row of `calls` had as it ended, if it was wanted. Growth by its last instruction counts."""
+        begin = int(call["memory_begin"])
+        return self.last_memories()[begin : begin + int(call["memory_size"])]
+
+    def preimages(self) -> list[bytes]:
+        """What KECCAK256 hashed, in the order in which it did: inputs of at most `hashes` bytes."""
+        sizes = np.frombuffer(self.hash_rows(), _HASH_DTYPE)["size"]
+        kept, ends = self.hashed(), np.cumsum(sizes, dtype=np.int64)
+        return [kept[int(end) - int(size) : int(end)] for end, size in zip(ends, sizes)]
 
     def stacks(self) -> Stacks:
         """What steps have kept of their stacks, by the step's place: lists of numbers, the top last."""

@@ -16,6 +16,8 @@ cdef extern from "core/base/status.hpp" namespace "evmcore" nogil:
         SUCCESS
         REVERT
         OUT_OF_GAS
+        CALL_DEPTH_EXCEEDED
+        INSUFFICIENT_BALANCE
         ADDRESS_COLLISION
         INVALID_CODE_PREFIX
         CODE_SIZE_EXCEEDED

@@ -81,6 +81,7 @@ cdef extern from "core/rules/rules.hpp" namespace "evmcore" nogil:
 
 cdef extern from "core/rules/rules.hpp" namespace "evmcore::parameter" nogil:
     const int64_t access_list_item_gas
+    const int64_t call_depth_limit
     const int64_t blob_gas_per_blob
     const int64_t blob_base_fee_minimum_wei
     const int64_t blob_hash_version

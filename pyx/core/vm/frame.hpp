@@ -103,6 +103,7 @@ struct TransactionContext {
     u256 gas_price;
     const Hash* blob_hashes = nullptr;
     size_t blob_hash_count = 0;
+    uint32_t start_pc = 0;     // of the outermost frame
     bool starts_cold = false;  // a system call: not even precompiles are warm
     int64_t new_account_gas =
         0;  // state gas that was paid for the recipient, or the contract, and comes back if the first frame fails
@@ -134,6 +135,21 @@ struct Tracer {
     bool (*refuse)(void* context, Frame* frame, const Refusal& refusal) noexcept = nullptr;
 };
 
+// Precompiles that the caller of an execution brings, at addresses of its own; they are asked before Ethereum's.
+struct GivenPrecompiles {
+    void* context = nullptr;
+    Vector<Address> addresses;
+    // Runs what `machine->request` asks for, as `call_precompile` does: the output is the machine's return data, the gas left the request's.
+    Status (*run)(void* context, Machine* machine) noexcept = nullptr;
+
+    bool has(const Address& address) const noexcept {
+        for (const Address& own : addresses)
+            if (own == address)
+                return true;
+        return false;
+    }
+};
+
 // What a SELFDESTRUCT has done, for tracers.
 struct Selfdestruct {
     Address beneficiary{};
@@ -155,6 +171,8 @@ struct Machine {
     int depth = -1;               // of the top frame
     u256* stack_arena = nullptr;  // all stacks end to end; its pages are touched only as deep as calls go
     Tracer* tracer = nullptr;
+    const GivenPrecompiles* given_precompiles = nullptr;
+    bool is_nested = false;     // what begins is asked for by one of these, even if there is no frame
     Selfdestruct selfdestruct;  // the last one
     ValueTracker value_tracker;
     bool tracks_values = false;  // of accounts whose view says so (AccountState::is_tracked); set between transactions

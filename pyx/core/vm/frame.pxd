@@ -4,6 +4,7 @@ from libcpp cimport bool as cbool
 from core.base.poll cimport Poll
 from core.base.status cimport Status
 from core.base.types cimport Address, ByteView, Bytes, Hash, u256
+from core.base.vector cimport Vector
 from core.rules.rules cimport Rules
 from core.state.code cimport Code
 from core.state.effects cimport SpareEffects
@@ -12,6 +13,8 @@ from core.state.journal cimport Journal, JournalAccount, Snapshot
 cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
     cppclass MemoryArena:
         uint8_t* data()
+        cbool reserve(uint64_t size_bytes)
+        void clear(uint64_t begin, uint64_t end)
         void trim()
     const int64_t POLL_GAS
     cppclass Frame:
@@ -77,6 +80,7 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
         u256 gas_price
         const Hash* blob_hashes
         size_t blob_hash_count
+        uint32_t start_pc
         cbool starts_cold
         int64_t new_account_gas
     cppclass Tracer:
@@ -85,6 +89,12 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
         cbool (*leave)(void* context, Frame* frame, Status status) noexcept
         cbool (*enter)(void* context, const Machine* machine) noexcept
         cbool (*exit)(void* context, const Machine* machine, Status status, int64_t gas_left) noexcept
+    cppclass GivenPrecompiles:
+        GivenPrecompiles()
+        void* context
+        Vector[Address] addresses
+        Status (*run)(void* context, Machine* machine) noexcept
+        cbool has(const Address& address)
     cppclass Machine:
         Machine() except +
         Journal journal
@@ -100,6 +110,8 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
         int depth
         u256* stack_arena
         Tracer* tracer
+        const GivenPrecompiles* given_precompiles
+        cbool is_nested
         cbool tracks_values
         int64_t gas_left
         int64_t reservoir

@@ -203,7 +203,7 @@ bool TraceRecorder::step(void* context, Frame* frame) noexcept {
     if (self->is_open_ && !self->close(*frame, Status::RUNNING))
         return false;
     // Code that isn't there ends at once; nobody shows a STOP for it.
-    if (frame->code_size == 0 || self->sink.step == nullptr)
+    if (frame->code_size == 0 || self->sink.step == nullptr || !self->wants(*frame))
         return true;
     TraceStep& step = self->step_;
     step.pc = static_cast<uint64_t>(frame->pc - frame->code);
@@ -225,6 +225,18 @@ bool TraceRecorder::step(void* context, Frame* frame) noexcept {
     frame->machine->request.gas = 0;  // `close` will see whether the instruction got as far as to set it
     self->is_open_ = true;
     return true;
+}
+
+bool TraceRecorder::wants(const Frame& frame) const noexcept {
+    const uint8_t op = *frame.pc;
+    if ((ops[op / 64] >> op % 64 & 1) == 0)
+        return false;
+    if (addresses.empty())
+        return true;
+    for (const Address& address : addresses)
+        if (address == frame.self->address)
+            return true;
+    return false;
 }
 
 bool TraceRecorder::leave(void* context, Frame* frame, Status status) noexcept {
@@ -286,7 +298,7 @@ bool TraceRecorder::refuse(void* context, Frame* frame, const Refusal& refusal) 
 bool TraceRecorder::enter(void* context, const Machine* machine) noexcept {
     auto* self = static_cast<TraceRecorder*>(context);
     const Request& request = machine->request;
-    if (machine->depth < 0) {
+    if (machine->depth < 0 && !machine->is_nested) {
         self->gas_given_.clear();
         self->is_open_ = false;
     }

@@ -67,6 +67,9 @@ public:
     bool wants_return_data = true;
     // A SELFDESTRUCT, too, as a call of the beneficiary that begins and ends, and calls that are refused. go-ethereum does.
     bool tells_all = false;
+    // Which instructions `step` is told of: a bit each; and of frames that use the storage of which accounts, of all if none is named.
+    uint64_t ops[4] = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+    Vector<Address> addresses;
     TraceSink sink;
     bool is_out_of_memory = false;  // it has stopped the run for that
 
@@ -88,6 +91,7 @@ private:
 
     static bool refuse(void* context, Frame* frame, const Refusal& refusal) noexcept;
 
+    bool wants(const Frame& frame) const noexcept;
     bool close(const Frame& frame, Status status) noexcept;
     bool tell_step(const Frame& frame, Status status) noexcept;
     bool tell_selfdestruct(const Frame& frame) noexcept;

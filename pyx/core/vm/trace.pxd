@@ -47,6 +47,8 @@ cdef extern from "core/vm/trace.hpp" namespace "evmcore" nogil:
         cbool wants_stack
         cbool wants_memory
         cbool wants_return_data
+        uint64_t ops[4]
+        Vector[Address] addresses
         TraceSink sink
         cbool is_out_of_memory
         Tracer* tracer()

@@ -14,7 +14,7 @@ TraceLog::TraceLog() noexcept {
 }
 
 Tracer* TraceLog::tracer() noexcept {
-    tracer_.step = wants_steps || wants_counts ? step : nullptr;
+    tracer_.step = wants_steps || wants_counts || hash_most != 0 ? step : nullptr;
     return &tracer_;
 }
 
@@ -25,12 +25,16 @@ void TraceLog::clear() noexcept {
     words.clear();
     data.clear();
     memories.clear();
+    last_memories.clear();
+    hashes.clear();
+    hashed.clear();
     open_.clear();
     std::memset(counts, 0, sizeof counts);
     steps_left_out = 0;
     is_out_of_memory = false;
     pending_ = SIZE_MAX;
     log_base_ = 0;
+    skipped_ = 0;
     transactions_ = 0;
 }
 
@@ -42,8 +46,14 @@ bool TraceLog::step(void* context, Frame* frame) noexcept {
     if (frame->code_size == 0)
         return true;  // nobody shows a STOP for code that isn't there
     ++self->counts[op];
+    if (op == OP_KECCAK256 && self->hash_most != 0 && !self->keep_hashed(*frame))
+        return self->run_out();
     if (!self->wants_steps || (self->ops[op / 64] >> op % 64 & 1) == 0 || !self->open_.back().has_wanted_steps)
         return true;
+    if (self->skipped_ < self->steps_skipped) {
+        ++self->skipped_;
+        return true;
+    }
     if (self->steps.size() >= self->steps_most) {
         ++self->steps_left_out;
         return true;
@@ -77,6 +87,30 @@ bool TraceLog::step(void* context, Frame* frame) noexcept {
     return true;
 }
 
+// Before it ran: what it hashes lies in memory already, or beyond it, where there are zeros.
+bool TraceLog::keep_hashed(const Frame& frame) noexcept {
+    if (frame.stack_top - frame.stack_base < 1)
+        return true;
+    const u256 offset = load(frame.stack_top), size = load(frame.stack_top - 1);
+    if (!size.fits_u64() || size.limb[0] > hash_most || (!size.is_zero() && !offset.fits_u64()))
+        return true;
+    const auto count = static_cast<uint32_t>(size.limb[0]);
+    const uint64_t begin = offset.limb[0];
+    const uint64_t there = begin < frame.memory_size ? frame.memory_size - begin : 0;
+    const size_t written = there < count ? static_cast<size_t>(there) : count;
+    if (!hashes.push_back({open_.back().row, count}))
+        return false;
+    if (count == 0)
+        return true;
+    uint8_t* const place = hashed.extend(count);
+    if (place == nullptr)
+        return false;
+    if (written != 0)
+        std::memcpy(place, frame.memory + begin, written);
+    std::memset(place + written, 0, count - written);
+    return true;
+}
+
 void TraceLog::close(const Frame& frame, Status status) noexcept {
     StepRow& row = steps[pending_];
     pending_ = SIZE_MAX;
@@ -95,6 +129,12 @@ bool TraceLog::leave(void* context, Frame* frame, Status status) noexcept {
         CallRow& own = self->calls[self->open_.back().row];
         own.last_op = *frame->pc;
         own.last_stack = static_cast<uint16_t>(frame->stack_top + 1 - frame->stack_base);
+        if (self->wants_last_memory && status != Status::CALL && status != Status::CREATE) {
+            own.memory_begin = self->last_memories.size();
+            own.memory_size = frame->memory_size;
+            if (!self->last_memories.append(frame->memory, frame->memory_size))
+                return self->run_out();
+        }
     }
     if (!is_selfdestruct(*frame, status))
         return true;
@@ -133,7 +173,7 @@ bool TraceLog::keep(ByteView bytes, uint64_t* begin, uint64_t* size) noexcept {
 bool TraceLog::enter(void* context, const Machine* machine) noexcept {
     auto* self = static_cast<TraceLog*>(context);
     const Request& request = machine->request;
-    if (machine->depth < 0) {
+    if (machine->depth < 0 && !machine->is_nested) {
         if (!self->calls.empty())
             ++self->transactions_;
         self->open_.clear();
@@ -153,8 +193,10 @@ bool TraceLog::enter(void* context, const Machine* machine) noexcept {
     std::memcpy(row->address, request.target->address.bytes, 20);
     std::memcpy(row->code_address, code_address.bytes, 20);
     row->is_static = request.is_static;
+    const GivenPrecompiles* const given = machine->given_precompiles;
     row->is_precompile =
-        !request.is_create && !request.is_delegated && find_precompile(code_address, *machine->rules) != nullptr;
+        !request.is_create && !request.is_delegated &&
+        ((given != nullptr && given->has(code_address)) || find_precompile(code_address, *machine->rules) != nullptr);
     bool is_wanted = self->addresses.empty();
     for (const Address& address : self->addresses)
         is_wanted = is_wanted || address == request.target->address;

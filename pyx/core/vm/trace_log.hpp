@@ -7,7 +7,7 @@
 
 namespace evmcore {
 
-// A call, creation or SELFDESTRUCT; one that was refused, too. Offsets are into TraceLog::data. evmcore/traces/log.py has the same layout.
+// A call, creation or SELFDESTRUCT; one that was refused, too. Offsets are into TraceLog::data, but for the memory's. evmcore/traces/log.py has the same layout.
 struct CallRow {
     uint64_t input_begin, input_size;    // call data or init code
     uint64_t output_begin, output_size;  // of a creation: the new code
@@ -26,8 +26,9 @@ struct CallRow {
     uint16_t last_stack;  // items on the stack when its frame ended
     uint8_t last_op;      // by this instruction
     uint8_t padding[3];
+    uint64_t memory_begin, memory_size;  // in TraceLog::last_memories: the frame's when it ended
 };
-static_assert(sizeof(CallRow) == 160);
+static_assert(sizeof(CallRow) == 176);
 
 // An instruction, as things were before it ran. What is kept of stacks lies in TraceLog::words, one step's after the other's, the top last;
 // memories in TraceLog::memories likewise.
@@ -52,6 +53,12 @@ struct LogRow {
     uint32_t position;  // calls that the frame had made before
 };
 
+// What a KECCAK256 hashed: the next `size` bytes of TraceLog::hashed.
+struct HashRow {
+    uint32_t call;
+    uint32_t size;
+};
+
 class TraceLog {
 public:
     static constexpr uint32_t NO_ROW = UINT32_MAX;
@@ -61,6 +68,9 @@ public:
     bool wants_counts = false;
     bool wants_data = true;  // inputs and outputs of calls
     bool wants_memory = false;
+    bool wants_last_memory = false;    // of each frame, as it ended
+    uint32_t hash_most = 0;            // bytes of a KECCAK256's input that is kept; larger ones aren't. 0: none are
+    uint64_t steps_skipped = 0;        // of those that are wanted, from the first on
     uint16_t stack_most = 1024;        // items kept of a step
     uint64_t steps_most = UINT64_MAX;  // further ones are counted only
     uint32_t depth_least = 1, depth_most = 1025;
@@ -70,9 +80,12 @@ public:
     Vector<CallRow> calls;
     Vector<StepRow> steps;
     Vector<LogRow> logs;
+    Vector<HashRow> hashes;
     Vector<u256> words;
     Bytes data;      // of calls
     Bytes memories;  // of steps
+    Bytes last_memories;
+    Bytes hashed;
     uint64_t counts[256] = {};
     uint64_t steps_left_out = 0;
     bool is_out_of_memory = false;  // it has stopped the run for that
@@ -102,6 +115,7 @@ private:
         return false;
     }
     void close(const Frame& frame, Status status) noexcept;
+    bool keep_hashed(const Frame& frame) noexcept;
     bool take_logs(const Machine& machine) noexcept;
     CallRow* add_call(uint8_t op, int depth) noexcept;
     bool keep(ByteView bytes, uint64_t* begin, uint64_t* size) noexcept;
@@ -109,7 +123,8 @@ private:
     Tracer tracer_;
     Vector<OpenCall> open_;
     size_t pending_ = SIZE_MAX;  // the step that waits for its cost
-    size_t log_base_ = 0;        // of `logs` before this transaction
+    uint64_t skipped_ = 0;
+    size_t log_base_ = 0;  // of `logs` before this transaction
     uint32_t transactions_ = 0;
 };
 

@@ -12,11 +12,16 @@ cdef extern from "core/vm/trace_log.hpp" namespace "evmcore" nogil:
         pass
     cppclass LogRow:
         pass
+    cppclass HashRow:
+        pass
     cppclass TraceLogRows "evmcore::TraceLog":
         cbool wants_steps
         cbool wants_counts
         cbool wants_data
         cbool wants_memory
+        cbool wants_last_memory
+        uint32_t hash_most
+        uint64_t steps_skipped
         uint16_t stack_most
         uint64_t steps_most
         uint32_t depth_least
@@ -26,9 +31,12 @@ cdef extern from "core/vm/trace_log.hpp" namespace "evmcore" nogil:
         Vector[CallRow] calls
         Vector[StepRow] steps
         Vector[LogRow] logs
+        Vector[HashRow] hashes
         Vector[u256] words
         Bytes data
         Bytes memories
+        Bytes last_memories
+        Bytes hashed
         uint64_t counts[256]
         uint64_t steps_left_out
         cbool is_out_of_memory
