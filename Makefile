@@ -59,6 +59,15 @@ conformance: $(BUILT) ## run all public test fixtures that are found and write c
 	@echo "Running the conformance tests"
 	@$(BIN)/evmcore conformance $(ARGS)
 
+# Each takes what it needs from the package registries, and prints one line.
+ACCEPTANCE := ../shared/acceptance
+.PHONY: acceptance
+acceptance: $(BUILT) ## run the clients' own tests on evmcore (minutes, from the registries): ARGS="ethtester ape" for some
+	@test -d $(ACCEPTANCE) || { echo "$(ACCEPTANCE), which has the clients' tests, is not there" >&2; exit 1; }
+	@failed=0; for client in $(or $(ARGS),ethtester web3 ape vyper t8n); do \
+	  PYTHON="$(abspath $(BIN))/python" BARS_CACHE="$${BARS_CACHE:-$(abspath build/acceptance)}" bash $(ACCEPTANCE)/$$client || failed=1; \
+	done; exit $$failed
+
 .PHONY: recipes
 recipes: $(BUILT) $(TEST_PACKAGES) ## follow the recipes of CONTRIBUTING in a copy of the tree, and test that: ARGS="--blocks 300"
 	@echo "Following the recipes in a copy"
