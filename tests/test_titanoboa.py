@@ -9,10 +9,13 @@ import pytest
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     boa = pytest.importorskip("boa", reason="titanoboa is not installed (the extra evmcore[boa])")
+    from boa.rpc import RPC
     from boa.util.abi import Address
+    from boa.vm import py_evm
     from boa.vm.gas_meters import NoGasMeter, ProfilingGasMeter
     from boa.vm.py_evm import deregister_raw_precompile, register_raw_precompile
     from eth.exceptions import InsufficientFunds
+    from eth.vm.gas_meter import GasMeter
 
 from evmcore import State
 from evmcore.titanoboa import Engine, Env
@@ -204,3 +207,82 @@ def test_any_state_can_be_gone_on_from(env):
     contract = boa.loads("@external\n@view\ndef block_() -> (uint256, uint256):\n    return block.number, chain.id")
     assert contract.block_() == (100, 5)
     assert env.evm.is_state_dirty
+
+
+class _Node(RPC):
+    """A node of one block, whose accounts have 5 wei, a contract and a slot."""
+
+    def __init__(self):
+        self.asked = []
+
+    identifier = name = "a node of the test"
+
+    def fetch(self, method, params):
+        self.asked.append(method)
+        return {
+            "eth_chainId": "0x7",
+            "eth_getBalance": "0x5",
+            "eth_getTransactionCount": "0x1",
+            "eth_getCode": "0x60005460005260206000f3",  # returns slot 0
+            "eth_getStorageAt": "0x2a",
+            "eth_getBlockByNumber": {"number": "0x64", "timestamp": "0x3e8", "parentHash": "0x" + "11" * 32},
+        }[method]
+
+    fetch_uncached = fetch
+
+    def fetch_multi(self, payloads):
+        return [self.fetch(method, params) for method, params in payloads]
+
+
+def test_a_nodes_block_is_gone_on_from_by_boas_rpc():
+    env, node = Env(), _Node()
+    env.fork_rpc(node, block_identifier=100, cache_dir=None)
+    somewhere = env.generate_address()
+    assert (env.evm.is_forked, env.evm.patch.block_number, env.evm.patch.chain_id, env.evm.patch.timestamp) == (
+        True,
+        100,
+        7,
+        1000,
+    )
+    assert env.get_balance(somewhere) == 5
+    assert int.from_bytes(env.raw_call(somewhere).output, "big") == 42
+    env.set_storage(somewhere, 0, 3)
+    assert int.from_bytes(env.raw_call(somewhere).output, "big") == 3
+    with env.anchor():
+        env.set_balance(somewhere, 1)
+    assert env.get_balance(somewhere) == 5
+    assert env.evm.patch.header.block_hashes[99] == b"\x11" * 32
+
+
+def test_functions_in_the_place_of_opcodes_look_on(env, counter):
+    jumps, hashes = [], []
+    before = dict(py_evm._opcode_overrides)
+    boa.patch_opcode(0x57, lambda computation: jumps.append(computation._stack.values[-2:]))
+    boa.patch_opcode(0x20, lambda computation: hashes.append(computation.msg.storage_address))
+    try:
+        counter.add(3)
+    finally:
+        py_evm._opcode_overrides.clear()
+        py_evm._opcode_overrides.update(before)
+    assert all(len(pair) == 2 for pair in jumps)
+    assert len(jumps) > 2
+    assert hashes == [counter.address.canonical_address]
+    assert counter.count() == 3
+
+
+def test_a_gas_meter_of_ones_own_is_told_of_all_gas(env, counter):
+    class Meter(GasMeter):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.reasons = []
+
+        def consume_gas(self, amount, reason):
+            super().consume_gas(amount, reason)
+            self.reasons.append(reason)
+
+    with env.gas_meter_class(Meter):
+        counter.add(3)
+    meter = counter._computation._gas_meter
+    assert isinstance(meter, Meter)
+    assert meter.start_gas - meter.gas_remaining == counter._computation.get_gas_used()
+    assert "0x55" in meter.reasons
