@@ -5,10 +5,12 @@ import pickle
 import re
 
 import pytest
+from nodes import Node
 
-from evmcore import FORKS
+from evmcore import FORKS, Account, Transaction, assemble
 from evmcore.compat import pyrevm
 from evmcore.compat.pyrevm import EVM, AccountInfo, BlockEnv, CfgEnv, Env, TxEnv, fake_exponential
+from evmcore.dev import DevChain
 
 A, B = "0x" + "11" * 20, "0x" + "22" * 20
 NAMES = [
@@ -234,9 +236,34 @@ def test_every_fork_runs_a_call_and_a_creation(fork):
 def test_what_is_not_offered_says_so():
     with pytest.raises(ValueError, match="spec_id: 'Nowhere'"):
         EVM(spec_id="Nowhere")
-    for arguments in ({"fork_url": "http://localhost"}, {"env": Env(cfg=CfgEnv(limit_contract_code_size=1))}):
-        with pytest.raises(NotImplementedError):
-            EVM(**arguments)
+    with pytest.raises(NotImplementedError, match="limit_contract_code_size"):
+        EVM(env=Env(cfg=CfgEnv(limit_contract_code_size=1)))
+    with pytest.raises(ValueError, match="fork_block"):
+        EVM(fork_block="latest")
+
+
+@pytest.mark.parametrize("block", ["2", "0x2", "hash", None])
+def test_a_node_can_be_gone_on_from(block):
+    pytest.importorskip("urllib3", reason="evmcore.remote wants urllib3 (pip install evmcore[remote])")
+    counter, key = bytes([0x33] * 20), b"\x11" * 32
+    code = assemble("PUSH 0 SLOAD PUSH 1 ADD DUP1 PUSH 0 SSTORE PUSH 0 MSTORE PUSH 32 PUSH 0 RETURN")
+    me = Transaction(gas_price=0).sign(key).sender
+    chain = DevChain({me: Account(balance=10**18), counter: Account(nonce=1, code=code, storage={0: 7})}, forks="Osaka")
+    for nonce in range(3):
+        chain.send(Transaction(to=counter, nonce=nonce, gas_price=10**10, gas_limit=100_000, chain_id=1337).sign(key))
+    with Node(chain) as node:
+        which = "0x" + chain.block(2).hash.hex() if block == "hash" else block
+        evm = EVM(fork_url=node.url, fork_block=which, spec_id="Osaka")
+        where, count = "0x" + counter.hex(), 10 if block is None else 9
+        assert evm.storage(where, 0) == count
+        assert (evm.get_code(where), evm.basic("0x" + me.hex()).nonce) == (code, count - 7)
+        assert evm.message_call(A, where)[-1] == evm.storage(where, 0) == count + 1
+        mark = evm.snapshot()
+        evm.set_balance(B, 5)
+        evm.message_call(B, where, value=5)
+        evm.revert(mark)
+        assert (evm.get_balance(B), evm.get_balance(where), evm.storage(where, 0)) == (0, 0, count + 1)
+        assert evm.block_hash(1) == chain.block(1).hash
 
 
 @pytest.mark.parametrize(("fork", "wei"), [("LATEST", 152), ("Cancun", 152), ("Prague", 28)])

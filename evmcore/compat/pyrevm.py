@@ -3,13 +3,14 @@
 The names, defaults and error texts are those of pyrevm 0.3.7; every fork that evmcore has is a `spec_id`. What differs, on purpose:
 each message is a transaction of its own (nothing stays warm, transient storage ends with it); `revert` undoes `set_balance` and
 `insert_account_*`, too; codes come without padding; an unknown `spec_id` is a ValueError, and so is a static message with a value or a
-static creation; gas counts EIP-7623's floor; errors have fields beside their text. A message runs with at most 2^63 - 1 gas. `fork_url`, `fork_block` and `limit_contract_code_size` raise NotImplementedError.
+static creation; gas counts EIP-7623's floor; errors have fields beside their text. A message runs with at most 2^63 - 1 gas. `limit_contract_code_size` raises
+NotImplementedError.
 """
 
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._core import (
     FORKS,
@@ -28,6 +29,7 @@ from .._core import (
 from ..errors import InvalidTransaction, ResourceLimit
 from ..header import Header
 from ..hexadecimal import to_address as checked_address
+from ..reading import read
 from ..receipt import CallResult
 from .pyrevm_trace import Printer, closing_line
 from .pyrevm_values import (
@@ -46,6 +48,9 @@ from .pyrevm_values import (
     TxEnv,
     checksummed,
 )
+
+if TYPE_CHECKING:
+    from ..remote import RpcSource
 
 __all__ = [
     "EVM",
@@ -115,11 +120,19 @@ def _fork_of(spec_id: str) -> str:
         raise ValueError(f"spec_id: {spec_id!r} is no fork; known are {', '.join(sorted(_SPEC_NAMES))}") from None
 
 
+def _source_of(url: str, block: str | int | None) -> RpcSource:
+    from ..remote import RpcSource
+
+    number = int(block, 0) if isinstance(block, str) and len(block) < 66 and block[:1].isdigit() else block
+    return RpcSource(url, "latest" if number is None else number)
+
+
 class EVM:
     """A state, an environment, and messages that run on them and are kept.
 
     env       Env; its values are copied
     gas_limit of a message that names none
+    fork_url, fork_block  a node to go on from, after a block: a number, a hash or "latest" (evmcore[remote])
     tracing   whether messages print their steps to `sys.stdout`
     spec_id   the fork, in revm's or evmcore's spelling: "Cancun", "MERGE", "osaka" …; "LATEST": NEWEST_FORK with Cancun's blob base fee,
               as pyrevm has it
@@ -134,8 +147,8 @@ class EVM:
         tracing: bool = False,
         spec_id: str = "LATEST",
     ) -> None:
-        if fork_url is not None or fork_block is not None:
-            raise NotImplementedError("fork_url, fork_block: a fork of a node is evmcore.State(source=…)")
+        if fork_url is None and fork_block is not None:
+            raise ValueError("fork_block: is given without fork_url")
         if not 0 <= gas_limit <= GAS_MAX:
             raise OverflowError(f"gas_limit: {gas_limit} doesn't fit 64 bits")
         self._fork = _fork_of(spec_id)
@@ -149,7 +162,8 @@ class EVM:
         self._blob_schedule = (3, 6, CANCUN_UPDATE_FRACTION) if is_latest else None
         self._gas_limit = gas_limit
         self.tracing = tracing
-        self._state = State()
+        self._source: RpcSource | None = None if fork_url is None else _source_of(fork_url, fork_block)
+        self._state = State(source=self._source)
         self._checkpoints: list[JournalCheckpoint] = []
         self._result: ExecutionResult | None = None
         self._env = copy.deepcopy(env) if env is not None else Env()
@@ -175,7 +189,7 @@ class EVM:
             gas_limit=min(block.gas_limit, GAS_MAX),
             fork=self._fork,
             chain_id=self._env.cfg.chain_id,
-            block_hashes=BlockHashes(synthetic=True),
+            block_hashes=BlockHashes(synthetic=True) if self._source is None else self._source.header.block_hashes,
             blob_schedule=self._blob_schedule,
             **later,
         )
@@ -185,23 +199,23 @@ class EVM:
     def basic(self, address: str) -> AccountInfo:
         """An account; without code its code is b"\\0"."""
         where = to_address(address)
-        code = self._state.get_code(where)
+        code = read(self._state.get_code, where)
         return AccountInfo(
-            balance=self._state.get_balance(where),
-            nonce=self._state.get_nonce(where),
-            code_hash=self._state.get_code_hash(where) if code else EMPTY_CODE_HASH,
+            balance=read(self._state.get_balance, where),
+            nonce=read(self._state.get_nonce, where),
+            code_hash=read(self._state.get_code_hash, where) if code else EMPTY_CODE_HASH,
             code=code or b"\0",
         )
 
     def get_code(self, address: str) -> bytes | None:
         """An account's code; None without any."""
-        return self._state.get_code(to_address(address)) or None
+        return read(self._state.get_code, to_address(address)) or None
 
     def insert_account_info(self, address: str, info: AccountInfo) -> None:
         """Set balance, nonce and code of an account; its storage stays."""
         where = to_address(address)
         code = b"" if info.code_hash == EMPTY_CODE_HASH else info.code
-        if code is None and info.code_hash != self._state.get_code_hash(where):
+        if code is None and info.code_hash != read(self._state.get_code_hash, where):
             raise ValueError(f"insert_account_info: the code of 0x{(info.code_hash or b'').hex()} is not given")
 
         def insert() -> None:
@@ -215,17 +229,17 @@ class EVM:
     def insert_account_storage(self, address: str, index: int, value: int) -> int:
         """Set a slot; returns what was there."""
         where = to_address(address)
-        before = self._state.get_storage(where, index)
+        before = read(self._state.get_storage, where, index)
         self._state.set_storage(where, index, value)
         return before
 
     def storage(self, address: str, index: int) -> int:
         """A slot's value."""
-        return self._state.get_storage(to_address(address), index)
+        return read(self._state.get_storage, to_address(address), index)
 
     def get_balance(self, address: str) -> int:
         """A balance in wei."""
-        return self._state.get_balance(to_address(address))
+        return read(self._state.get_balance, to_address(address))
 
     def set_balance(self, address: str, balance: int) -> None:
         """Set a balance, in wei."""
@@ -415,10 +429,10 @@ class EVM:
 
     def _check(self, caller: bytes, to: bytes | None, tx: TxEnv, warm: list[Any]) -> tuple[int, int]:
         """What revm checks of a transaction before it runs, and what it then costs: intrinsic gas and the floor."""
-        code = self._state.get_code(caller)
+        code = read(self._state.get_code, caller)
         if code and not (code.startswith(_DELEGATION) and fork_includes(self._fork, "Prague")):
             raise TransactionError("Transaction(RejectCallerWithCode)", "SENDER_NOT_EOA")
-        nonce = self._state.get_nonce(caller)
+        nonce = read(self._state.get_nonce, caller)
         if tx.nonce is not None and tx.nonce != nonce:
             side = "High" if tx.nonce > nonce else "Low"
             text = f"Transaction(NonceToo{side} {{ tx: {tx.nonce}, state: {nonce} }})"
@@ -439,7 +453,7 @@ class EVM:
         cost = tx.gas_limit * tx.gas_price + tx.value
         if cost >= 1 << 256:
             raise TransactionError("Transaction(OverflowPaymentInTransaction)", "GASLIMIT_PRICE_OVERFLOW")
-        balance = self._state.get_balance(caller)
+        balance = read(self._state.get_balance, caller)
         if cost > balance:
             text = f"Transaction(LackOfFundForMaxFee {{ fee: {cost}, balance: {balance} }})"
             raise TransactionError(text, "INSUFFICIENT_FUNDS", balance, cost)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any
 
 from boa.util.abi import Address
 from boa.util.eip1167 import extract_eip1167_address, is_eip1167_contract
@@ -13,8 +13,9 @@ from boa.vm.gas_meters import NoGasMeter
 from eth import exceptions as py_evm
 from eth.vm.gas_meter import GasMeter
 
-from .._core import NEWEST_FORK, State, _fetch_unknown, keccak256
-from ..errors import InvalidTransaction, MissingState
+from .._core import NEWEST_FORK, State, keccak256
+from ..errors import InvalidTransaction
+from ..reading import read
 from .computation import Computation
 from .forking import fork_of
 from .frames import Message
@@ -24,7 +25,6 @@ from .recording import NO_ROW, STATUS_NAMES, Run
 
 __all__ = ["Engine"]
 
-_Value = TypeVar("_Value")
 _DELEGATECALL, _CREATIONS, _BREAKPOINT = 0xF4, (0xF0, 0xF5), 0xA6
 # Without a gas meter nothing runs out of gas.
 _UNMETERED_GAS = 1 << 62
@@ -98,17 +98,9 @@ class Engine:
 
     # -------------------------------------------------------------- the state
 
-    def _read(self, read: Callable[..., _Value], *key: Any) -> _Value:
-        """What a state says; what a lazy one doesn't know is fetched first."""
-        try:
-            return read(*key)
-        except MissingState as error:
-            _fetch_unknown(self.state, [(key[0], error.slot)])
-            return read(*key)
-
     def get_balance(self, address: Address) -> int:
         """In wei."""
-        return self._read(self.state.get_balance, address.canonical_address)
+        return read(self.state.get_balance, address.canonical_address)
 
     def set_balance(self, address: Address, value: int) -> None:
         """In wei."""
@@ -117,7 +109,7 @@ class Engine:
 
     def get_code(self, address: Address) -> bytes:
         """An account's code."""
-        return self._read(self.state.get_code, address.canonical_address)
+        return read(self.state.get_code, address.canonical_address)
 
     def set_code(self, address: Address, code: bytes) -> None:
         """Put code at an account."""
@@ -126,7 +118,7 @@ class Engine:
 
     def get_storage(self, address: Address, slot: int) -> int:
         """A slot's value."""
-        return self._read(self.state.get_storage, address.canonical_address, slot)
+        return read(self.state.get_storage, address.canonical_address, slot)
 
     def get_storage_slot(self, address: Address, slot: int) -> bytes:
         """The same as 32 bytes."""
@@ -154,7 +146,7 @@ class Engine:
     def generate_create_address(self, sender: Address) -> Address:
         """Where the sender's next contract goes; its nonce is counted on."""
         account = sender.canonical_address
-        nonce = self._read(self.state.get_nonce, account)
+        nonce = read(self.state.get_nonce, account)
         self._is_dirty = True
         self.state.set_nonce(account, nonce + 1)
         return Address(_contract_address(account, nonce))
@@ -232,7 +224,7 @@ class Engine:
         }
         if start_pc:
             arguments["start_pc"] = start_pc
-        if bytecode != self._read(self.state.get_code, target):
+        if bytecode != read(self.state.get_code, target):
             arguments["code"] = bytes(bytecode)
         made = Message(
             sender=sender.canonical_address,
@@ -254,7 +246,7 @@ class Engine:
         if self.patch.lifts_code_size:
             arguments["checks"] = {"code_size": False}
         sender = arguments["sender"]
-        nonce = self._read(self.state.get_nonce, sender)
+        nonce = read(self.state.get_nonce, sender)
         run = Run(self.state.copy(), self.patch.header, arguments, Answers())
         try:
             run.execute(self.state)
