@@ -30,7 +30,7 @@ class Patch:
     """What the next calls find around them; each may be assigned.
 
     block_number, timestamp, chain_id, gas_limit, difficulty   numbers
-    coinbase         20 bytes
+    coinbase         20 bytes, or boa's Address
     prevrandao       32 bytes
     prev_hashes      of the blocks before, the last one first; BLOCKHASH tells zero for others
     code_size_limit  bytes of a new contract; None: the fork's. A larger one than that means none at all
@@ -40,7 +40,7 @@ class Patch:
 
     block_number: int
     timestamp: int
-    coinbase: bytes
+    coinbase: bytes | str
     difficulty: int
     prev_hashes: Sequence[bytes]
     chain_id: int
@@ -108,9 +108,9 @@ class Patch:
         return Header(
             number=self.block_number,
             timestamp=self.timestamp,
-            coinbase=bytes(self.coinbase),
+            coinbase=self.coinbase,  # type: ignore[arg-type]  # a str, too
             difficulty=0 if rules["is_proof_of_stake"] else self.difficulty,
-            mix_hash=bytes(self.prevrandao),
+            mix_hash=self.prevrandao,
             gas_limit=self.gas_limit,
             fork=self.fork,
             chain_id=self.chain_id,
