@@ -99,6 +99,19 @@ def test_writes_to_a_fork_reach_neither_another_state_nor_the_node(chain, node):
     assert call(second, source.header, to=COUNTER).word == chain.head.state.get_storage(COUNTER, 0) + 1
 
 
+def test_what_one_copy_of_a_state_has_fetched_no_other_asks_the_node_for(node):
+    source = RpcSource(node.url)
+    state, header = State(source=source), source.header
+    call(state.copy(), header, sender=COUNTER, to=COUNTER)
+    node.requests.clear()
+    call(state.copy(), header, sender=COUNTER, to=COUNTER)
+    call(State(source=source), header, sender=COUNTER, to=COUNTER)
+    assert node.asked in ([], ["eth_getProof"])  # of the beneficiary, which has a balance alone
+    node.requests.clear()
+    call(state.copy(), header, sender=COUNTER, to=COUNTER)
+    assert not node.requests
+
+
 def test_a_batch_of_keys_is_a_request(node):
     reads = assemble("".join(f"PUSH {slot} SLOAD POP " for slot in range(1, 40)) + "STOP")
     source = RpcSource(node.url)

@@ -28,6 +28,7 @@ _ACCOUNT, _SLOT, _PROVEN = 0, 1, 2  # first byte of a cache's keys: kind, plus _
 _STORAGE = {None: 2, False: 0, True: 1}
 _STORAGE_SAID = {number: said for said, number in _STORAGE.items()}
 _EXISTS = 4
+_REMEMBERED = 200_000  # answers, 50 MB and their codes
 # Run by eth_call as the code of a creation, which any node does: the hashes of the 256 blocks before, the nearest first. One zero byte
 # is in front of them, since no code begins with 0xef (EIP-3541).
 _HASHES_PROGRAM = (
@@ -90,6 +91,8 @@ class RpcSource:
         )
         self._place: bytes = self.chain_id.to_bytes(8, "big") + self.hash
         self._storage_untold: set[bytes] = set()  # accounts of which no answer has said whether they have storage
+        # Of this source's answers: each copy of a state asks for itself.
+        self._remembered: tuple[dict[bytes, RemoteAccount], dict[tuple[bytes, int], int]] = ({}, {})
         self._has_hashes = False
         self._lock = threading.Lock()
         if self.cache is None:
@@ -203,10 +206,10 @@ class RpcSource:
         if not account.exists:
             return None
         told: dict[str, Any] = {"balance": account.balance, "nonce": account.nonce, "code": account.code}
-        if account.has_storage is None:
-            self._storage_untold.add(address)
-        else:
+        if account.has_storage is not None:
             told["has_storage"] = account.has_storage
+        elif not account.nonce and not account.code:  # others can't be created onto, with or without storage
+            self._storage_untold.add(address)
         return told
 
     # -------------------------------------------------------------- what is kept
@@ -226,12 +229,13 @@ class RpcSource:
     def _kept(
         self, addresses: list[bytes], slots: list[tuple[bytes, int]]
     ) -> tuple[dict[bytes, RemoteAccount], dict[tuple[bytes, int], int]]:
+        known_accounts, known_slots = self._remembered
+        accounts = {address: known_accounts[address] for address in addresses if address in known_accounts}
+        values = {key: known_slots[key] for key in slots if key in known_slots}
         if self.cache is None:
-            return {}, {}
-        names: dict[bytes, Any] = {self._key(address): address for address in addresses}
-        names |= {self._key(address, slot): (address, slot) for address, slot in slots}
-        accounts: dict[bytes, RemoteAccount] = {}
-        values: dict[tuple[bytes, int], int] = {}
+            return accounts, values
+        names: dict[bytes, Any] = {self._key(address): address for address in addresses if address not in accounts}
+        names |= {self._key(*key): key for key in slots if key not in values}
         for key, row in self.cache.get(names).items():
             name = names[key]
             if isinstance(name, tuple):
@@ -251,6 +255,11 @@ class RpcSource:
         return accounts, values
 
     def _keep(self, accounts: Mapping[bytes, RemoteAccount], values: Mapping[tuple[bytes, int], int]) -> None:
+        known_accounts, known_slots = self._remembered
+        if len(known_accounts) + len(known_slots) > _REMEMBERED:
+            known_accounts, known_slots = self._remembered = ({}, {})
+        known_accounts.update(accounts)
+        known_slots.update(values)
         if self.cache is None:
             return
         self.cache.put_codes({one.code_hash: one.code for one in accounts.values() if one.code})
