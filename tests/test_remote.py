@@ -91,6 +91,25 @@ def test_a_transaction_on_a_fork_is_that_on_the_chain(chain, node, verify):
     assert state.get_balance(ME) == whole.get_balance(ME)
 
 
+@pytest.mark.parametrize("verify", [False, True])
+def test_accounts_and_slots_may_be_read_without_a_state(chain, node, verify):
+    source = RpcSource(node.url, 3, verify=verify)
+    state = chain.state_at(3)
+    for _ in range(2):
+        for address in (ME, COUNTER, FRIEND):
+            account = source.get_account("0x" + address.hex())
+            assert (account.balance, account.nonce) == (state.get_balance(address), state.get_nonce(address))
+            assert account.code == state.get_code(address)
+    assert source.get_account(bytes([0x99] * 20)) is None
+    assert (source.get_storage(COUNTER, 0), source.get_storage(COUNTER, 1)) == (10, 0)
+    for bad in ("0x12", b"", None, 5):
+        with pytest.raises(UnusableInput):
+            source.get_account(bad)
+    for bad in (-1, 1 << 256, "x", None):
+        with pytest.raises(UnusableInput):
+            source.get_storage(COUNTER, bad)
+
+
 def test_writes_to_a_fork_reach_neither_another_state_nor_the_node(chain, node):
     source = RpcSource(node.url, "latest")
     first, second = State(source=source), State(source=source)

@@ -13,8 +13,9 @@ from ..assembler import assemble
 from ..chain.schedule import rules_of
 from ..errors import UnusableInput
 from ..header import Header
-from ..hexadecimal import data, quantity, to_hex
+from ..hexadecimal import checked_quantity, data, quantity, to_address, to_hex
 from ..proofs import EMPTY_CODE_HASH, EMPTY_TRIE_ROOT
+from ..receipt import Account
 from .blocks import header_of_json, named_block
 from .cache import RpcCache, default_path
 from .client import Call, RpcClient
@@ -122,6 +123,17 @@ class RpcSource:
         return self._header
 
     # -------------------------------------------------------------- what a State asks
+
+    def get_account(self, address: bytes | str) -> Account | None:
+        """An account as the block has it, without its storage; None where there is none. A lazy state's getters know what was fetched."""
+        wanted = to_address(address)
+        told = self([(wanted, None)])[wanted, None]
+        return None if told is None else Account(told["balance"], told["nonce"], told["code"])
+
+    def get_storage(self, address: bytes | str, slot: int) -> int:
+        """What a slot holds as the block has it."""
+        key = to_address(address), checked_quantity(slot, "slot")
+        return int(self([key])[key])
 
     def __call__(self, keys: list[tuple[bytes, int | None]]) -> dict[tuple[bytes, int | None], Any]:
         """An account's mapping or None for each (address, None), a number for each (address, slot)."""
