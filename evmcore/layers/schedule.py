@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .prediction import Prediction, conflicts
 from .router import Assignment
@@ -19,12 +19,25 @@ _WINDOW = 64
 
 
 @dataclass(frozen=True, slots=True)
+class Execution:
+    """One execution on the line of time: who, what, from when to when in gas, and whether its read set failed validation."""
+
+    worker: int
+    transaction: int
+    begin: float
+    end: float
+    is_aborted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Scheduled:
-    """length, total: of the schedule and of all transactions one after the other, in gas; wasted: gas of aborted executions."""
+    """length, total: of the schedule and of all transactions one after the other, in gas; wasted: gas of aborted executions; executions: of an
+    engine's workers, by when they began."""
 
     length: float
     total: int
     wasted: int
+    executions: tuple[Execution, ...] = ()
 
     @property
     def speed_up(self) -> float:
@@ -74,6 +87,15 @@ def schedule_together(
     open_ = list(range(count))  # not yet begun, ascending
     commit, committed_at = 0, 0.0
     wasted = 0
+    line: list[Execution] = []
+    latest: dict[int, int] = {}  # transaction -> its last execution's place in the line
+
+    def execute(index: int, worker: int, now: float) -> None:
+        begun[index], ended[index] = now, now + done[index].cost
+        latest[index] = len(line)
+        line.append(Execution(worker, index, now, now + done[index].cost))
+        heapq.heappush(workers, (now + done[index].cost, worker))
+
     while commit < count:
         now, worker = heapq.heappop(workers)
         repeated = None
@@ -89,8 +111,8 @@ def schedule_together(
             break
         if repeated is not None:  # whoever finds it executes it again, on what is final
             wasted += done[repeated].cost
-            begun[repeated], ended[repeated] = now, now + done[repeated].cost
-            heapq.heappush(workers, (now + done[repeated].cost, worker))
+            line[latest[repeated]] = replace(line[latest[repeated]], is_aborted=True)
+            execute(repeated, worker, now)
             continue
         chosen = next(
             (
@@ -103,9 +125,8 @@ def schedule_together(
         )
         if chosen is not None:
             open_.remove(chosen)
-            begun[chosen], ended[chosen] = now, now + done[chosen].cost
-            heapq.heappush(workers, (now + done[chosen].cost, worker))
+            execute(chosen, worker, now)
         elif commit < count:
             later = [end for end in ended if end is not None and end > now]
             heapq.heappush(workers, (min(later) if later else now + 1, worker))
-    return Scheduled(committed_at, sum(one.cost for one in done), wasted)
+    return Scheduled(committed_at, sum(one.cost for one in done), wasted, tuple(line))
