@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from nodes import Node
 
-from evmcore import Account, assemble
+from evmcore import Account, Transaction, assemble
 from evmcore.__main__ import COMMANDS, main
 from evmcore.dev import DevChain
 from evmcore.example import EXAMPLE_FILE
@@ -53,10 +53,15 @@ def small_mainnet() -> Node:
     mainnet's first blocks are Frontier's."""
     weth = bytes.fromhex("c02aaa39b223fe8d0a0e5c4f27ead9083c756cc2")
     code = assemble("PUSH1 18 PUSH0 MSTORE CALLVALUE PUSH0 SLOAD ADD PUSH0 SSTORE PUSH1 32 PUSH0 RETURN")
+    payment = Transaction(to=weth, value=5, gas_limit=100_000, gas_price=10**10, chain_id=560_048).sign(b"\x11" * 32)
     chain = DevChain(
-        {weth: Account(nonce=1, code=code)}, chain_id=560_048, forks="Osaka", genesis={"timestamp": 1_770_000_000}
+        {weth: Account(nonce=1, code=code), payment.sender: Account(balance=10**18)},
+        chain_id=560_048,
+        forks="Osaka",
+        genesis={"timestamp": 1_770_000_000},
     )
-    chain.mine(3)
+    chain.mine(2)
+    chain.send(payment)
     return Node(chain)
 
 

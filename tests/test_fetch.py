@@ -179,6 +179,7 @@ def test_a_block_that_does_not_come_out_as_its_header_says_is_refused(node):
         (lambda given: given.update(gasUsed="0x1"), "its fields have the hash"),
         (lambda given: given.update(hash=None), "block.hash"),
         (lambda given: given.update(transactions=7), "not a list"),
+        (lambda given: given.update(uncles=7), "not a list"),
     ],
 )
 def test_a_block_whose_parts_are_not_its_own_is_refused(node, change, words):

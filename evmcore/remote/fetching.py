@@ -16,7 +16,7 @@ from ..chain.schedule import rules_of
 from ..errors import EvmError, InvalidWitness, MissingBlockHash, MissingState, UnusableInput
 from ..fixtures import BLOCK_FORMAT, block_from_json
 from ..header import Header
-from ..hexadecimal import to_hex
+from ..hexadecimal import quantity, to_hex
 from ..verification import Verification
 from ..witness import ExecutionWitness, execute_stateless
 from .blocks import block_of_json, header_of_json, named_block
@@ -106,19 +106,23 @@ def fetch_block(
 
 def _whole_block(client: RpcClient, block: int | str | bytes) -> tuple[Mapping[str, Any], int]:
     method, which = named_block(block)
-    chain_id, given = client.ask_all([Call("eth_chainId"), Call(method, (which, True))])
+    wanted = (Call("eth_chainId", (), lambda value: quantity(value, "chain id", 64)), Call(method, (which, True)))
+    chain_id, given = client.ask_all(wanted)
     if given is None:
         raise RemoteBlockNotFound(str(client.endpoint), which)
-    if not isinstance(given, Mapping) or not isinstance(chain_id, str):
+    if not isinstance(given, Mapping):
         raise BadAnswer(str(client.endpoint), f"{method}: no block came")
-    return given, int(chain_id, 16)
+    return given, chain_id
 
 
 def _ommers(client: RpcClient, given: Mapping[str, Any], header: Header) -> tuple[Header, ...]:
     from .. import rlp
     from ..receipt import keccak256
 
-    count = len(given.get("uncles") or ())
+    listed = given.get("uncles") or []
+    if not isinstance(listed, list):
+        raise UnusableInput("block.uncles: not a list")
+    count = len(listed)
     calls = [Call("eth_getUncleByBlockHashAndIndex", (to_hex(header.hash), hex(place))) for place in range(count)]
     ommers = tuple(header_of_json(one, header.chain_id, header.fork)[0] for one in client.ask_all(calls))
     if keccak256(rlp.encode_list(one.encode() for one in ommers)) != header.ommers_hash:
