@@ -1,9 +1,12 @@
 # Floor 8: proofs of accounts and slots (EIP-1186), and the faults of those that are given.
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
+
 from core.base.types cimport Bytes, ByteView, Hash, u256
 from core.base.vector cimport Vector
 from core.crypto.keccak cimport c_keccak256
 from core.math.u256 cimport to_big_endian
-from core.state.shared_trie cimport Leaf, MissingNode, Node, Ref, find_leaf, leaf_value, prove_key
+from core.state.shared_trie cimport Leaf, MissingNode, Node, NodeEncoding, NodePath, Ref, find_leaf, find_path, leaf_value
 from core.state.state_root cimport StoredAccount
 from core.state.trie_proof cimport PartialTrie, ProofResult, check_proof
 from core.state.world cimport World
@@ -23,16 +26,28 @@ cdef Hash hashed_slot(const u256& slot) except *:
     return hash
 
 
-cdef tuple proof_of(const Node* root, const Hash& key, const Hash* account):
-    """The nodes from a trie's root towards a hashed key. `account`: in whose storage; null: among the accounts."""
-    cdef Vector[Bytes] nodes
+cdef tuple proof_of(const Node* root, const Hash& key, const Hash* account, const Leaf** leaf):
+    """The nodes from a trie's root towards a hashed key, and its leaf (NULL: absent). `account`: in whose storage; null: among the accounts."""
+    cdef NodePath path
     cdef MissingNode missing
+    cdef tuple nodes
+    cdef bytes node
     cdef size_t i
-    if not prove_key(root, key, &nodes, &missing):
-        if missing.is_missing:
-            raise missing_node(missing, account)
-        raise MemoryError("a proof")
-    return tuple([from_bytes(nodes[i]) for i in range(nodes.size())])
+    if not find_path(root, key, &path, &missing):
+        raise missing_node(missing, account)
+    leaf[0] = path.leaf
+    nodes = PyTuple_New(<Py_ssize_t>path.count)
+    for i in range(path.count):
+        node = encoded_node(NodeEncoding(path.nodes[i]))
+        Py_INCREF(node)  # the tuple takes one
+        PyTuple_SET_ITEM(nodes, <Py_ssize_t>i, node)
+    return nodes
+
+
+cdef bytes encoded_node(const NodeEncoding& encoding):
+    cdef bytes node = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>encoding.size())
+    encoding.put(<uint8_t*>PyBytes_AS_STRING(node))
+    return node
 
 
 cdef const Leaf* leaf_for(const Node* root, const Hash& key, const Hash* account) except? NULL:
@@ -60,8 +75,8 @@ cdef object prove_account(const Node* trie, bytes address, list slots):
     """An AccountProof of what a trie, which somebody holds, has for an address and slots (ints)."""
     cdef Hash key = hashed_bytes(address)
     cdef Hash slot_key
-    cdef const Leaf* leaf = leaf_for(trie, key, NULL)
-    cdef const Leaf* slot_leaf
+    cdef const Leaf* leaf = NULL
+    cdef const Leaf* slot_leaf = NULL
     cdef const Node* storage = NULL
     cdef StoredAccount account
     cdef Bytes value
@@ -69,7 +84,7 @@ cdef object prove_account(const Node* trie, bytes address, list slots):
     global _AccountProof, _StorageProof
     if _AccountProof is None:
         from evmcore.proofs import AccountProof as _AccountProof, StorageProof as _StorageProof
-    nodes = proof_of(trie, key, NULL)
+    nodes = proof_of(trie, key, NULL, &leaf)
     balance, nonce, code_hash, storage_root = 0, 0, _EMPTY_CODE_HASH, EMPTY_STORAGE_ROOT
     if leaf != NULL:
         account = decode_leaf(leaf)
@@ -79,12 +94,12 @@ cdef object prove_account(const Node* trie, bytes address, list slots):
     storage_proofs = []
     for slot in slots:
         slot_key = hashed_slot(to_word(slot, "slot"))
-        slot_leaf = leaf_for(storage, slot_key, &key)
+        slot_nodes = proof_of(storage, slot_key, &key, &slot_leaf)
         number = 0
         if slot_leaf != NULL:
             or_memory_error(leaf_value(slot_leaf, &value))
             number = _slot_value(from_bytes(value))
-        storage_proofs.append(_StorageProof(slot, number, proof_of(storage, slot_key, &key)))
+        storage_proofs.append(_StorageProof(slot, number, slot_nodes))
         check_often(&count)
     # As its __init__ would, which for a frozen dataclass takes 1.2 µs of a proof's 4.
     proof = _AccountProof.__new__(_AccountProof)

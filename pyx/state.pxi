@@ -6,10 +6,10 @@ from core.base.types cimport Address, Hash, u256
 from core.base.vector cimport Vector
 from core.parallel.engine_cache cimport process_generation
 from core.state.code cimport hash_of, view_of
-from core.state.shared_trie cimport NodeSource
+from core.state.shared_trie cimport NodeSource, Ref
 from core.state.view cimport AccountState
 from core.state.stored cimport KNOWS_ACCOUNT, KNOWS_BALANCE, KNOWS_CODE, KNOWS_EXISTENCE, KNOWS_NONCE, OtherSlots
-from core.state.world cimport AccountRecord, state_of, World
+from core.state.world cimport AccountRecord, FEW_TO_MOVE, state_of, World
 
 
 cdef OtherSlots slots_told(object get) except *:
@@ -179,7 +179,9 @@ cdef class State:
     cdef World* writer(self) except NULL:
         """The state to be changed, shared with nobody, until Python code may run again."""
         self.check_writable()
-        return self.filler()
+        self.filler()
+        self.check_writable()  # while a fork was made another thread may have begun something
+        return self.world.get()
 
     cdef void forget_fetcher(self, unsigned long thread) noexcept:
         cdef size_t i
@@ -191,18 +193,37 @@ cdef class State:
 
     cdef World* filler(self) except NULL:
         """The same for what is put into it because it was fetched."""
-        cdef World* own
         self.reader()
-        if self.world.use_count() > 1 + <long>self.world.get().observation_count():
-            own = World.fork(self.world, try_own_world)
-            if own == NULL:
-                raise MemoryError("the state could not be copied")
-            self.world = own_world(own)
+        while self.world.use_count() > 1 + <long>self.world.get().observation_count():
+            if self.fork_off():
+                break
+            self.reader()
         else:
-            self.world.get().reclaim()
+            self.world.get().reclaim(FEW_TO_MOVE)
         self.slots = None
         self.slot_passes = 0
         return self.world.get()
+
+    cdef bint fork_off(self) except *:
+        """Give the state a world of its own over the one that it has. False: another thread gave it another one meanwhile.
+
+        What takes long has layers merged or copied; others may run Python code then. The world is held, so that nobody changes it.
+        """
+        cdef shared_ptr[World] held = self.world
+        cdef shared_ptr[World] made
+        cdef World* own
+        if held.get().is_fork_long():
+            with nogil:
+                own = World.fork(held, try_own_world)
+        else:
+            own = World.fork(held, try_own_world)
+        if own == NULL:
+            raise MemoryError("the state could not be copied")
+        made = own_world(own)
+        if self.world.get() != held.get() or self.use != NULL:
+            return False
+        self.world = made
+        return True
 
     def copy(self):
         """An independent state with the same contents; snapshots don't carry over.
@@ -211,16 +232,20 @@ cdef class State:
         a chain of copies, however long it is. With snapshots open it takes along what was changed since the first of them.
         """
         cdef State other = State.__new__(State)
+        cdef shared_ptr[World] held = self.shared()
         cdef World* own
-        self.reader()
         other.source = self.source
-        if self.world.get().has_checkpoints():
-            own = self.world.get().clone(False)
+        if held.get().has_checkpoints():
+            if held.get().is_fork_long():
+                with nogil:
+                    own = held.get().clone(False)
+            else:
+                own = held.get().clone(False)
             if own == NULL:
                 raise MemoryError("the state could not be copied")
             other.world = own_world(own)
         else:
-            other.world = self.world
+            other.world = held
         return other
 
     __copy__ = copy
@@ -459,13 +484,17 @@ cdef class State:
         cdef bytes key = fixed_bytes(address, 20, "address")
         cdef list wanted = [_quantity(slot, "slot") for slot in to_list(slots, "slots")]
         cdef shared_ptr[World] world = self.shared()
-        cdef int count = worker_count_of(workers)
-        cdef _StateRoot made = _StateRoot.of(world.get(), is_held_twice(world), count)
+        cdef Ref trie
+        cdef _StateRoot made
         cdef Hash root
-        run_state_root(made, &root, count)
+        if workers is not None or not world.get().current_trie(&trie):
+            count = worker_count_of(workers)
+            made = _StateRoot.of(world.get(), is_held_twice(world), count)
+            run_state_root(made, &root, count)
+            trie = made.root.trie().share()
         if world.get().local() != NULL:
-            return prove_local_account(world.get(), made.root.trie(), key, wanted)
-        return prove_account(made.root.trie().get(), key, wanted)
+            return prove_local_account(world.get(), trie, key, wanted)
+        return prove_account(trie.get(), key, wanted)
 
     def trie(self, *, workers=None):
         """The StateTrie as of now, whose root is `root`."""
@@ -636,14 +665,10 @@ cdef class State:
 
     cdef uint64_t open_snapshot(self) except 0:
         cdef World* world = self.writer()
-        cdef World* own
         cdef uint64_t number
         # What is under a snapshot is then shared by copies, which take with them what was changed since.
-        if not world.has_checkpoints() and not world.is_small():
-            own = World.fork(self.world, try_own_world)
-            if own == NULL:
-                raise MemoryError("the state could not grow")
-            self.world = own_world(own)
+        if not world.has_checkpoints() and not world.is_small() and not self.fork_off():
+            self.writer()
         number = self.world.get().checkpoint()
         if number == 0:
             raise MemoryError("the state could not grow")

@@ -52,14 +52,23 @@ cdef _StateUse use_to_write(State state, const char* user):
     """`user` is a name that stays: what the others are told."""
     cdef _StateUse use = _StateUse.__new__(_StateUse)
     cdef World* world = state.writer()
-    use.checkpoint = open_checkpoint(world)
-    use.world = world
+    cdef uint64_t checkpoint
     world.at_work.store(PyThread_get_thread_ident())
     world.process_at_work = process_generation()
-    use.state = state
     state.use = user
     state.user = PyThread_get_thread_ident()
     state.user_process = process_generation()
+    if world.is_layered() and not world.has_checkpoints():
+        with nogil:
+            world.reclaim(SIZE_MAX)
+    checkpoint = world.checkpoint()
+    if checkpoint == 0:
+        world.at_work.store(0)
+        state.use = NULL
+        raise MemoryError("the state could not grow")
+    use.world = world
+    use.checkpoint = checkpoint
+    use.state = state
     return use
 
 

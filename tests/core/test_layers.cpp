@@ -45,7 +45,7 @@ struct Twins {
         if (world.use_count() > 1 + static_cast<long>(world->observation_count()))
             world.reset(fork_of(world));
         else
-            world->reclaim();
+            world->reclaim(SIZE_MAX);
         REQUIRE(world != nullptr);
         return *world;
     }
@@ -248,7 +248,7 @@ TEST_CASE("a chain of forks of any length has few layers, in whatever order they
     CHECK(root_of(*chain[0]) == root);
     std::shared_ptr<World> last = chain.back();
     chain.clear();
-    last->reclaim();
+    last->reclaim(SIZE_MAX);
     CHECK(!last->is_layered());
     CHECK(last->size_bytes() < 4 * size);
     World fresh;

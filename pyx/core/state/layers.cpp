@@ -101,9 +101,9 @@ std::shared_ptr<World> World::settled(const std::shared_ptr<World>& self, Share 
     return top;
 }
 
-void World::reclaim_base() noexcept {
+void World::reclaim_base(size_t most_cells) noexcept {
     settled_.reset();
-    while (base_ != nullptr && base_.use_count() == 1 && !has_checkpoints() && take_base()) {
+    while (base_ != nullptr && base_.use_count() == 1 && own_cells() <= most_cells && !has_checkpoints() && take_base()) {
     }
 }
 

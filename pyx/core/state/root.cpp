@@ -15,12 +15,6 @@ using shared_trie::Ref;
 using shared_trie::Way;
 using shared_trie::Writer;
 
-namespace {
-
-uint64_t prefix_of(const Hash& key) noexcept { return u64_from_bytes(key.bytes); }
-
-}  // namespace
-
 // A part takes about as long as this much gas of plain instructions; small states have three in all.
 constexpr uint32_t PART_WEIGHT = 1 << 14;
 
@@ -100,8 +94,9 @@ size_t StateRoot::begin(Step step, Poll* poll) noexcept {
         if (step == KEYS)
             note(!is_whole_ || list_accounts());
         else
-            note(step == STORAGE ? (is_whole_ ? order_all_slots() : order_slots(poll)) && part_storage() && expand(poll)
-                                 : fill_shelves());
+            note(step == STORAGE
+                     ? list_left_out() && (is_whole_ ? order_all_slots() : order_slots(poll)) && part_storage() && expand(poll)
+                     : fill_shelves());
     }
     if (has_failed_)
         return 0;
@@ -150,25 +145,20 @@ bool StateRoot::list_accounts() noexcept {
 }
 
 bool StateRoot::list_changes(const ChangedCells& changed) noexcept {
-    bool is_ok = accounts_.reserve(changed.accounts.size()) && changed_slots_.reserve(changed.slots.size());
-    if (!is_ok)
+    if (!accounts_.reserve(changed.accounts.size()) || !changed_slots_.reserve(changed.slots.size()))
         return false;
     changed.accounts.for_each([&](const Address& address, const uint32_t& base) {
         Account* account = accounts_.add();  // there is room
         account->address = address;
-        account->record = world_->find(address);
         account->base = base;
-        is_ok = is_ok && (!is_left_out(account->record) || left_out_.push_back(address));
+        if (base != ChangedCells::LEFT_OUT)
+            return;
+        const AccountRecord* record = world_->find(address);
         // Its slots are somewhere among all others.
-        has_left_out_ |= base == ChangedCells::LEFT_OUT && account->record != nullptr && account->record->exists &&
-                         account->record->slot_count != 0;
+        has_left_out_ |= record != nullptr && record->exists && record->slot_count != 0;
     });
     changed.slots.for_each([&](const SlotKey& key, const uint8_t&) { (void)changed_slots_.push_back(key); });
-    if (has_left_out_) {
-        left_out_.clear();  // as all are looked at
-        return is_ok;
-    }
-    return is_ok && slots_.resize((changed_slots_.size() + CHANGED_SLOTS_A_PART - 1) / CHANGED_SLOTS_A_PART);
+    return has_left_out_ || slots_.resize((changed_slots_.size() + CHANGED_SLOTS_A_PART - 1) / CHANGED_SLOTS_A_PART);
 }
 
 bool StateRoot::hash_slots(size_t part) noexcept {
@@ -203,9 +193,32 @@ bool StateRoot::hash_slots(size_t part) noexcept {
 
 void StateRoot::hash_addresses(size_t part) noexcept {
     KeyHasher hasher{20};
-    const size_t end = std::min((part + 1) * ACCOUNTS_A_PART, accounts_.size());
-    for (size_t i = part * ACCOUNTS_A_PART; i < end; ++i)
+    const size_t begin = part * ACCOUNTS_A_PART, end = std::min(begin + ACCOUNTS_A_PART, accounts_.size());
+    for (size_t i = begin; i < end; ++i)
         hasher.add(accounts_[i].address.bytes, &accounts_[i].key);
+    if (!is_whole_)
+        find_records(begin, end);
+}
+
+// Memory is asked for ahead of each look: of large states it lies outside the caches.
+void StateRoot::find_records(size_t begin, size_t end) noexcept {
+    static constexpr size_t AHEAD = 8;
+    for (size_t i = begin; i < end; ++i) {
+        if (i + AHEAD < end)
+            world_->prefetch(accounts_[i + AHEAD].address);
+        accounts_[i].record = world_->find(accounts_[i].address);
+        if (accounts_[i].record != nullptr)
+            __builtin_prefetch(accounts_[i].record);
+    }
+    for (size_t i = begin; i < end; ++i)
+        accounts_[i].is_left_out = is_left_out(accounts_[i].record);
+}
+
+bool StateRoot::list_left_out() noexcept {
+    for (size_t i = 0; i < accounts_.size(); ++i)
+        if (accounts_[i].is_left_out && !left_out_.push_back(accounts_[i].address))
+            return false;
+    return true;
 }
 
 // ------------------------------------------------------------------------------------ storage
@@ -358,6 +371,9 @@ bool StateRoot::make_storage(size_t part, Poll* poll) noexcept {
     Vector<const Leaf*> leaves;
     Vector<Ref> fresh;
     Writer writer{poll};
+    trie_node::Hasher hasher;
+    if (is_whole_)
+        writer.hash_leaves(&hasher);
     if (!leaves.resize(end - begin) || !fresh.reserve(end - begin))
         return false;
     for (size_t i = begin; i < end; ++i) {
@@ -374,7 +390,8 @@ bool StateRoot::make_storage(size_t part, Poll* poll) noexcept {
             return false;
         (void)fresh.push_back(account->storage.share());  // there is room
     }
-    if (!shared_trie::hash_fresh(fresh.begin(), fresh.size(), poll))
+    hasher.flush();
+    if (!hasher.ok() || !shared_trie::hash_fresh(fresh.begin(), fresh.size(), poll))
         return false;
     for (size_t i = begin; i < end; ++i)
         if (accounts_[i].record != nullptr && accounts_[i].record->exists && !accounts_[i].is_unchanged) {
@@ -416,82 +433,6 @@ bool StoredAccount::decode(ByteView value) noexcept {
     return open_rlp_list(value, &fields) == Status::SUCCESS && fields.next_u64(&nonce) == Status::SUCCESS &&
            fields.next_u256(&balance) == Status::SUCCESS && fields.next_fixed(storage_root.bytes, 32) == Status::SUCCESS &&
            fields.next_fixed(code_hash.bytes, 32) == Status::SUCCESS && fields.finish() == Status::SUCCESS;
-}
-
-// ------------------------------------------------------------------------------------ accounts
-
-bool StateRoot::fill_shelves() noexcept {
-    is_split_ = accounts_.size() >= SPLIT_ACCOUNTS && (!trie_ || trie_->kind == shared_trie::NodeKind::BRANCH);
-    for (size_t i = 0; i < accounts_.size(); ++i) {
-        const Account& account = accounts_[i];
-        if (account.is_unchanged)
-            continue;
-        Shelf& shelf = shelves_[is_split_ ? account.key.bytes[0] >> 4 : 0];
-        if (!shelf.entries.push_back({prefix_of(account.key), static_cast<uint32_t>(i)}))
-            return false;
-    }
-    if (is_split_)
-        shared_trie::split(std::move(trie_), children_);
-    return true;
-}
-
-bool StateRoot::make_shelf(size_t part, Poll* poll) noexcept {
-    Shelf& shelf = shelves_[part];
-    if (shelf.entries.empty() && is_split_)
-        return true;
-    const auto is_before = [&](const Shelf::Entry& a, const Shelf::Entry& b) {
-        return a.prefix != b.prefix ? a.prefix < b.prefix : accounts_[a.account].key < accounts_[b.account].key;
-    };
-    Vector<Change> changes;
-    if (!sort_polled(shelf.entries.begin(), shelf.entries.size(), is_before, poll) || !changes.reserve(shelf.entries.size()))
-        return false;
-    for (const Shelf::Entry& entry : shelf.entries) {
-        const Account& account = accounts_[entry.account];
-        ByteView value;
-        if (account.value_size != 0)
-            value = {values_[account.value_part].data() + account.value_begin, account.value_size};
-        (void)changes.push_back({account.key, value, account.storage.get()});  // there is room
-    }
-    Writer writer{poll};
-    read_from_source(&writer, nullptr);
-    Ref* trie = is_split_ ? &children_[part] : &trie_;
-    *trie = writer.update(std::move(*trie), changes.begin(), changes.end(), is_split_ ? 1 : 0);
-    if (writer.missing.is_missing)
-        note_missing(writer.missing, nullptr);
-    return !writer.failed() && shared_trie::hash_fresh(trie, 1, poll);
-}
-
-bool StateRoot::root(Hash* out, Poll* poll) noexcept {
-    if (!is_known_) {
-        if (has_failed_ || (poll != nullptr && poll->abort.load(std::memory_order_relaxed)))
-            return false;
-        if (is_split_) {
-            Writer writer;
-            read_from_source(&writer, nullptr);
-            const uint8_t none = 0;
-            trie_ = writer.join(children_, &none, 0);
-            if (writer.missing.is_missing)
-                note_missing(writer.missing, nullptr);
-            if (writer.failed() || !shared_trie::hash_fresh(&trie_, 1))
-                return false;
-        }
-        if (is_open_)
-            world_->kept_.close(world_->newest_checkpoint(), &trie_, left_out_);
-        is_open_ = false;
-    }
-    *out = shared_trie::root_hash(trie_.get());
-    return true;
-}
-
-void StateRoot::note_missing(const MissingNode& missing, const Hash* account) noexcept {
-    const std::lock_guard<std::mutex> guard{missing_mutex_};
-    note(false);
-    if (missing_.is_missing)
-        return;
-    missing_ = missing;
-    missing_in_storage_ = account != nullptr;
-    if (account != nullptr)
-        missing_account_ = *account;
 }
 
 }  // namespace evmcore

@@ -130,6 +130,8 @@ Ref Writer::make_leaf(const Change& change, unsigned depth) noexcept {
     }
     tail[pointer] = static_cast<uint8_t>(size);
     std::memcpy(tail + pointer + 1, change.value.data, size);
+    if (hasher_ != nullptr)
+        submit(leaf, hasher_);
     return Ref::own(leaf);
 }
 

@@ -166,6 +166,10 @@ public:
         account_ = account;
     }
 
+    // Hashes leaves as they are made, for a trie that is made from nothing. Whoever gives it flushes it before the trie is used, and not
+    // at all if the writer has failed.
+    void hash_leaves(trie_node::Hasher* hasher) noexcept { hasher_ = hasher; }
+
     // The trie `old` with the changes [first, last), whose keys ascend and share their first `depth` nibbles, below which the
     // trie lies. It takes over nodes that nobody else holds: who wants to keep the old trie shares it first.
     Ref update(Ref old, const Change* first, const Change* last, unsigned depth = 0) noexcept;
@@ -208,6 +212,7 @@ private:
     Poll* poll_;
     NodeSource source_;
     const Hash* account_ = nullptr;
+    trie_node::Hasher* hasher_ = nullptr;
 };
 
 // A branch's children, or those of the empty trie; taken out of it if nobody else holds it.
@@ -217,11 +222,35 @@ void split(Ref branch, Ref children[CHILDREN]) noexcept;
 // not hashed then stays fresh.
 [[nodiscard]] bool hash_fresh(const Ref* roots, size_t count, Poll* poll = nullptr) noexcept;
 
+// Encodes a fresh node, whose hash or short form comes with the hasher's flush. Those below are hashed.
+void submit(const Node* node, trie_node::Hasher* hasher) noexcept;
+
 // The root of a trie that is hashed.
 Hash root_hash(const Node* root) noexcept;
 
 // The leaf of a key; null where there is none, or where a node was missing.
 const Leaf* find(const Node* root, const Hash& key, MissingNode* missing) noexcept;
+// The path from a root towards a key: the root, and the nodes that are named by their hash.
+struct NodePath {
+    const Node* nodes[KEY_NIBBLES + 1];
+    size_t count = 0;
+    const Leaf* leaf = nullptr;  // of the key, if it is there
+};
+// False where a node was missing. The memory of what the nodes' encodings read is asked for.
+[[nodiscard]] bool find_path(const Node* root, const Hash& key, NodePath* path, MissingNode* missing) noexcept;
+
+// The RLP of a node that is hashed, or may be: those below it are.
+class NodeEncoding {
+public:
+    explicit NodeEncoding(const Node* node) noexcept;
+    size_t size() const noexcept { return size_; }
+    void put(uint8_t* out) const noexcept;
+
+private:
+    const Node* node_;
+    size_t payload_, size_;
+};
+
 // Appends the encodings of the nodes from the root towards the key, as eth_getProof gives them (EIP-1186): those that are named by
 // their hash. False without memory, or where a node was missing.
 [[nodiscard]] bool prove(const Node* root, const Hash& key, Vector<Bytes>* nodes, MissingNode* missing) noexcept;

@@ -75,6 +75,8 @@ void put(const Node* node, uint8_t* out, size_t payload) noexcept {
 
 bool is_fresh(const Node* node) noexcept { return node->reference.size == 0; }
 
+}  // namespace
+
 void submit(const Node* node, Hasher* hasher) noexcept {
     const size_t payload = payload_of(node);
     uint8_t* const place = hasher->room(rlp_header_size(payload) + payload);
@@ -83,6 +85,8 @@ void submit(const Node* node, Hasher* hasher) noexcept {
     put(node, place, payload);
     hasher->submit(&const_cast<Node*>(node)->reference);  // fresh: nobody else's
 }
+
+namespace {
 
 // Asks for the references that the encoding of a node will read: of most tries they lie outside the caches.
 void prefetch_below(const Node* node) noexcept {
@@ -199,30 +203,38 @@ const Leaf* find(const Node* root, const Hash& key, MissingNode* missing) noexce
     return walk(root, key, missing, [](const Node*) {});
 }
 
-bool prove(const Node* root, const Hash& key, Vector<Bytes>* nodes, MissingNode* missing) noexcept {
-    const Node* way[KEY_NIBBLES + 1];
-    size_t count = 0;
-    walk(root, key, missing, [&](const Node* node) {
+bool find_path(const Node* root, const Hash& key, NodePath* path, MissingNode* missing) noexcept {
+    path->leaf = walk(root, key, missing, [&](const Node* node) {
         if (node == root || node->reference.size == Reference::HASHED) {
             prefetch_below(node);
-            way[count++] = node;
+            path->nodes[path->count++] = node;
         }
     });
-    if (missing->is_missing)
+    return !missing->is_missing;
+}
+
+bool prove(const Node* root, const Hash& key, Vector<Bytes>* nodes, MissingNode* missing) noexcept {
+    NodePath path;
+    if (!find_path(root, key, &path, missing))
         return false;
-    for (size_t i = 0; i < count; ++i) {
+    for (size_t i = 0; i < path.count; ++i) {
         Bytes* const bytes = nodes->add();
-        if (bytes == nullptr || !encode(way[i], bytes))
+        if (bytes == nullptr || !encode(path.nodes[i], bytes))
             return false;
     }
     return true;
 }
 
+NodeEncoding::NodeEncoding(const Node* node) noexcept
+    : node_{node}, payload_{payload_of(node)}, size_{rlp_header_size(payload_) + payload_} {}
+
+void NodeEncoding::put(uint8_t* out) const noexcept { shared_trie::put(node_, out, payload_); }
+
 bool encode(const Node* node, Bytes* out) noexcept {
-    const size_t payload = payload_of(node);
-    if (!out->resize(rlp_header_size(payload) + payload))
+    const NodeEncoding encoding{node};
+    if (!out->resize(encoding.size()))
         return false;
-    put(node, out->data(), payload);
+    encoding.put(out->data());
     return true;
 }
 

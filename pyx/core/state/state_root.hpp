@@ -29,6 +29,7 @@ public:
         const AccountRecord* record = nullptr;  // null: there is none
         uint32_t base = 0;                      // ChangedCells::accounts
         bool is_unchanged = false;              // it isn't known
+        bool is_left_out = false;
         uint32_t value_part = 0, value_size = 0;
         size_t value_begin = 0;
         shared_trie::Ref storage;
@@ -95,10 +96,19 @@ private:
     bool fill_shelves() noexcept;
     bool hash_slots(size_t part) noexcept;
     void hash_addresses(size_t part) noexcept;
+    void find_records(size_t begin, size_t end) noexcept;
+    bool list_left_out() noexcept;
     bool make_storage(size_t part, Poll* poll) noexcept;
     bool update_storage(Account* account, const shared_trie::Leaf* leaf, shared_trie::Writer* writer, Poll* poll) noexcept;
     bool encode_account(Account* account, const shared_trie::Leaf* leaf, Bytes* values) noexcept;
+    bool order_shelf(Shelf* shelf, Poll* poll) const noexcept;
+    bool list_shelf(const Shelf& shelf, Vector<shared_trie::Change>* changes, Bytes* bytes) const noexcept;
     bool make_shelf(size_t part, Poll* poll) noexcept;
+    ByteView value_of(const Account& account) const noexcept {
+        if (account.value_size == 0)
+            return {};
+        return {values_[account.value_part].data() + account.value_begin, account.value_size};
+    }
 
     const shared_trie::Leaf* leaf_of(const Account& account) noexcept;
     SlotRange slots_of(const AccountRecord& record) noexcept;
@@ -109,6 +119,7 @@ private:
     void note_missing(const shared_trie::MissingNode& missing, const Hash* account) noexcept;
     void close() noexcept;
 
+    static constexpr size_t ACCOUNT_BYTES_MOST = 110;  // as a leaf's value
     static constexpr size_t ACCOUNTS_A_PART = 256;
     static constexpr size_t PLACES_A_PART = 4096;
     static constexpr size_t CHANGED_SLOTS_A_PART = 256;

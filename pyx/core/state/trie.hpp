@@ -17,7 +17,9 @@ namespace evmcore {
 [[nodiscard]] bool trie_root_of_sorted(const Hash* keys, const ByteView* values, size_t n, Hash* root,
                                        Poll* poll = nullptr) noexcept;
 
-// A trie in memory. Keys have any length up to MAX_KEY_BYTES and one may be the beginning of another. Each node keeps its
+// A trie in memory, that is changed in place. States have shared_trie.hpp's, whose keys all have 32 bytes, which is what lets nodes be
+// shared and leaves carry a storage; this one takes the keys of the public trie tests, and is what the tests hold shared tries against.
+// Keys have any length up to MAX_KEY_BYTES and one may be the beginning of another. Each node keeps its
 // reference until something below it changes, so the root after k changes costs about k · log(n) hashes. Nodes are
 // indices into pools: a copy of the trie is a copy of four arrays, and freed nodes are used again.
 class Trie {

@@ -56,10 +56,16 @@ public:
     // `share` gives a world to a shared pointer: null, and the world is gone, without memory (for which a shared pointer throws).
     using Share = std::shared_ptr<World> (*)(World* world);
     static World* fork(const std::shared_ptr<World>& world, Share share) noexcept;
-    // Before its only holder writes it: takes over a base that nobody else holds, if no checkpoint is open.
-    void reclaim() noexcept {
+    // Whether `fork`, or `clone` with checkpoints open, may have so much to copy or to merge that it takes milliseconds.
+    bool is_fork_long() const noexcept {
+        return has_checkpoints() ? own_cells() > FEW_TO_MOVE : base_ != nullptr && base_->own_cells() > FEW_TO_MOVE && is_due();
+    }
+    static constexpr size_t FEW_TO_MOVE = size_t{1} << 14;  // cells: about a millisecond
+    // Before its only holder writes it: takes over a base that nobody else holds, if no checkpoint is open and it holds itself at most
+    // so many cells, which are moved.
+    void reclaim(size_t most_cells) noexcept {
         if (base_ != nullptr) [[unlikely]]
-            reclaim_base();
+            reclaim_base(most_cells);
     }
     bool is_layered() const noexcept { return base_ != nullptr; }
     size_t layer_count() const noexcept {
@@ -303,7 +309,7 @@ private:
     const Code* find_code(const Hash& hash) const noexcept;
     // The record in this layer, copied from the base if need be; null when there is no memory, which never is if it was there.
     AccountRecord* own_record(uint32_t place) noexcept;
-    void reclaim_base() noexcept;
+    void reclaim_base(size_t most_cells) noexcept;
     // The base's layer and this one become one. False without memory; then nothing has changed.
     bool take_base() noexcept;
     bool take_all_bases() noexcept;

@@ -37,8 +37,10 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
         World* clone(cbool has_undo)
         @staticmethod
         World* fork(const shared_ptr[World]&, shared_ptr[World] (*share)(World*) noexcept nogil)
-        void reclaim()
+        void reclaim(size_t most_cells)
+        cbool is_fork_long()
         cbool is_small()
+        cbool is_layered()
         @staticmethod
         cbool knows(const AccountRecord&, uint8_t fields)
         size_t live_account_count()
@@ -77,7 +79,9 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
         MissingNode missing_node
         Hash missing_node_account
         cbool is_missing_in_storage
+        cbool current_trie(Ref*)
         void set_partial_trie(const Ref&)
         LocalReads* local()
         void set_local(shared_ptr[LocalReads])
         size_t size_bytes()
+    const size_t FEW_TO_MOVE "evmcore::World::FEW_TO_MOVE"
