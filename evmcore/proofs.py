@@ -19,7 +19,7 @@ EMPTY_CODE_HASH = bytes.fromhex("c5d2460186f7233c927e7db2dcc703c0e500b653ca82273
 _ABSENT = (0, 0, EMPTY_CODE_HASH, EMPTY_TRIE_ROOT)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StorageProof:
     """What a slot holds, an int, and the nodes that prove it, from the storage root down. 0: there is no such slot."""
 
@@ -31,7 +31,7 @@ class StorageProof:
         return f"<StorageProof: slot {self.slot:#x} = {self.value:#x}, {len(self.nodes)} nodes>"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AccountProof:
     """What an account is, and the nodes that prove it, from the state root down; all empty for one that doesn't exist."""
 
