@@ -26,6 +26,7 @@ from ._core import (
     Transaction,
     auto_history,
     call,
+    empty_caches,
     execute_block,
     fork_includes,
     fork_index,
@@ -39,6 +40,7 @@ from ._core import (
     transact,
 )
 from ._version import __version__
+from .caches import CacheFigures, caches
 from .codes import CodeCacheInfo, code_cache_info
 from .errors import (
     DecodeError,
@@ -106,6 +108,7 @@ __all__ = [
     "BlockResult",
     "BlockStatistics",
     "BlockSummary",
+    "CacheFigures",
     "CallResult",
     "Changes",
     "CodeCacheInfo",
@@ -147,9 +150,11 @@ __all__ = [
     "assemble",
     "auto_history",
     "build_block",
+    "caches",
     "call",
     "code_cache_info",
     "disassemble",
+    "empty_caches",
     "estimate_gas",
     "execute_block",
     "execute_stateless",

@@ -200,6 +200,24 @@ uint64_t ethash_dataset_size(uint64_t epoch) noexcept {
     return prime_size(DATASET_BYTES_INIT + DATASET_BYTES_GROWTH * epoch, MIX_BYTES);
 }
 
+EthashFigures ethash_figures() noexcept {
+    EthashFigures figures{KEPT_CACHES, 0, 0};
+    const std::lock_guard<std::mutex> guard{caches_lock};
+    for (const CacheHold& cache : caches)
+        if (cache.is_there()) {
+            ++figures.caches;
+            figures.bytes += sizeof(Cache) + cache->row_count * sizeof(Row);
+        }
+    return figures;
+}
+
+void ethash_forget() noexcept {
+    CacheHold taken[KEPT_CACHES];  // freed without the lock
+    const std::lock_guard<std::mutex> guard{caches_lock};
+    for (size_t i = 0; i < KEPT_CACHES; ++i)
+        std::swap(taken[i], caches[i]);
+}
+
 Status ethash_light(uint64_t block_number, const Hash& seal_hash, uint64_t nonce, EthashResult* out, Poll* poll) noexcept {
     const CacheHold cache = cache_of(block_number / ETHASH_EPOCH_BLOCKS, poll);
     if (!cache.is_there())

@@ -26,4 +26,11 @@ uint64_t ethash_dataset_size(uint64_t epoch) noexcept;
 // The first call in an epoch makes its cache, which takes about a second.
 Status ethash_light(uint64_t block_number, const Hash& seal_hash, uint64_t nonce, EthashResult* out, Poll* poll) noexcept;
 
+// The caches that are kept: how many there may be, how many there are, and their bytes.
+struct EthashFigures {
+    size_t caches_most = 0, caches = 0, bytes = 0;
+};
+EthashFigures ethash_figures() noexcept;
+void ethash_forget() noexcept;  // lets go of them
+
 }  // namespace evmcore

@@ -153,4 +153,32 @@ void return_engine(Engine* engine) noexcept {
     }
 }
 
+IdleFigures idle_figures() noexcept {
+    const auto most = static_cast<size_t>(idle_workers_most());
+    std::lock_guard<std::mutex> guard{lock};
+    IdleFigures figures{idle_machine_count, IDLE_MACHINES_MOST, idle_engine_count, 0, most};
+    for (size_t i = 0; i < idle_engine_count; ++i)
+        figures.workers += static_cast<size_t>(idle_engines[i]->pool.workers());
+    return figures;
+}
+
+void end_idle() noexcept {
+    for (;;) {
+        Machine* machine = nullptr;
+        Engine* engine = nullptr;
+        {
+            std::lock_guard<std::mutex> guard{lock};
+            if (idle_machine_count != 0)
+                machine = idle_machines[--idle_machine_count];
+            else if (idle_engine_count != 0)
+                engine = take_out(idle_engine_count - 1);
+        }
+        if (machine == nullptr && engine == nullptr)
+            return;
+        delete machine;
+        if (engine != nullptr)
+            end_engine(engine);
+    }
+}
+
 }  // namespace evmcore

@@ -18,4 +18,13 @@ Engine* take_idle_engine(int workers) noexcept;
 // Work on it has ended. The ones that were used least recently end, with their threads, where too many are idle.
 void return_engine(Engine* engine) noexcept;
 
+struct IdleFigures {
+    size_t machines = 0, machines_most = 0;
+    size_t engines = 0, workers = 0;  // of all idle engines together
+    size_t workers_most = 0;          // beyond one engine, which may have more
+};
+IdleFigures idle_figures() noexcept;
+// Ends what is idle now, threads included.
+void end_idle() noexcept;
+
 }  // namespace evmcore

@@ -95,4 +95,12 @@ bool CodeCache::set_limit(size_t bytes) noexcept {
     return true;
 }
 
+bool CodeCache::empty() noexcept {
+    if (!lock_in_time())
+        return false;
+    make_room(limit_bytes_, 2 * order_.size());  // as for one that takes all of it
+    lock_.unlock();
+    return true;
+}
+
 }  // namespace evmcore

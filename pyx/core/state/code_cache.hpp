@@ -23,10 +23,12 @@ public:
         size_t codes = 0, bytes = 0, limit_bytes = 0;
         uint64_t hits = 0, misses = 0;
     };
-    // These two are false where a thread that this process doesn't have, since it was forked, holds the lock.
+    // These three are false where a thread that this process doesn't have, since it was forked, holds the lock.
     [[nodiscard]] bool figures(Figures* out) noexcept;
     // Lets go of codes that no state holds until the others fit.
     [[nodiscard]] bool set_limit(size_t bytes) noexcept;
+    // Lets go of all that no state holds; false as above.
+    [[nodiscard]] bool empty() noexcept;
 
 private:
     struct HashHasher {

@@ -12,5 +12,6 @@ cdef extern from "core/state/code_cache.hpp" namespace "evmcore" nogil:
     cppclass CodeCache:
         cbool figures(CodeCacheFigures*)
         cbool set_limit(size_t)
+        cbool empty()
 
     CodeCache& shared_codes()
