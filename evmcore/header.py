@@ -33,6 +33,7 @@ __all__ = [
     "LATER_FIELDS",
     "NEWEST_FORK",
     "Header",
+    "Overrides",
     "Withdrawal",
 ]
 
@@ -124,6 +125,35 @@ LATER_FIELDS: dict[str, str] = {name: rule for name, *_, rule in _HEADER_FIELDS 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What a simulation has otherwise than its header and its fork say.
+
+    blob_base_fee  wei a blob gas, in place of what follows from the excess blob gas; None: that
+    precompiles    address -> address of the precompile that runs there; None: no precompile does, and the account's code is called.
+                   A mapping's items are copied, as pairs. Which addresses are warm stays the fork's to say
+    """
+
+    blob_base_fee: int | None = None
+    precompiles: tuple[tuple[bytes, bytes | None], ...] | Mapping[Any, Any] = ()
+
+    def __post_init__(self) -> None:
+        if self.blob_base_fee is not None:
+            checked_quantity(self.blob_base_fee, "overrides.blob_base_fee")
+        given = self.precompiles
+        where = "overrides.precompiles"
+        if not isinstance(given, (Mapping, tuple, list)):
+            raise UnusableInput(f"{where}: expected a mapping, got {type(given).__name__}")
+        pairs = given.items() if isinstance(given, Mapping) else given
+        read = tuple(
+            (to_address(address, where), None if origin is None else to_address(origin, where))
+            for address, origin in pairs
+        )
+        if len({address for address, _ in read}) != len(read):
+            raise UnusableInput(f"{where}: an address is there twice")
+        object.__setattr__(self, "precompiles", read)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """A block's header, and the three things around it that an execution needs: fork, chain and older block hashes.
 
@@ -134,6 +164,7 @@ class Header:
     block_hashes    number -> 32 bytes, for BLOCKHASH. A mapping's items are copied when the header is made: it holds a
                     BlockHashes, which can't be changed and other headers may share
     blob_schedule   (target, max, update fraction), in place of the fork's own
+    overrides       what a simulation has otherwise; None: nothing
     """
 
     parent_hash: bytes = ZERO_HASH
@@ -163,6 +194,7 @@ class Header:
     chain_id: int = 1
     block_hashes: Mapping[int, bytes] = field(default_factory=lambda: _NO_BLOCK_HASHES, hash=False, repr=False)
     blob_schedule: tuple[int, int, int] | None = None
+    overrides: Overrides | None = None
 
     def __post_init__(self) -> None:
         for position, (name, _, bits, size, _) in enumerate(_HEADER_FIELDS):
@@ -200,6 +232,9 @@ class Header:
                 raise UnusableInput(f"header.blob_schedule: {shown(schedule)} is not (target, max, update fraction)")
             numbers = tuple(checked_quantity(number, "header.blob_schedule", 63) for number in schedule)
             object.__setattr__(self, "blob_schedule", numbers)
+
+        if self.overrides is not None and not isinstance(self.overrides, Overrides):
+            raise UnusableInput(f"header.overrides: expected Overrides, got {type(self.overrides).__name__}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore_header, (type(self), {member.name: getattr(self, member.name) for member in fields(self)})

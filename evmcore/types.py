@@ -7,7 +7,7 @@ be given as "0x…"). `State`, `Transaction` and `BlockResult` are the core's ow
 from typing import TYPE_CHECKING, Any
 
 from .block import Block, Expected
-from .header import Header, Withdrawal
+from .header import Header, Overrides, Withdrawal
 from .hexadecimal import to_address
 from .receipt import Account, CallResult, Log, Receipt
 from .statistics import BlockStatistics, Strategy
@@ -24,6 +24,7 @@ __all__ = [
     "Expected",
     "Header",
     "Log",
+    "Overrides",
     "Receipt",
     "Strategy",
     "Withdrawal",

@@ -49,8 +49,8 @@ def transact(Transaction tx not None, State state not None, header, *, checks=No
     header  the block it runs in; its whole gas limit is taken to be free
     checks  for simulations: names of `CHECKS` -> False, such as {"nonce": False}: what isn't held against the transaction.
             Without "balance" the sender gets what it lacks; without "base_fee" a price below it is paid as it is, and
-            without "nonce" the account's own is counted on, while the transaction's makes the address of a creation;
-            without "code_size" its init code and new contracts' codes may have any length
+            without "nonce" the account's own is counted on (the highest is followed by 0), while the transaction's makes the
+            address of a creation; without "code_size" its init code and new contracts' codes may have any length
     tracer  told what runs (evmcore.tracing); None: nobody
     return  Receipt; a transaction that reverts or halts is a result, not an error
     raise   InvalidTransaction if it may not be included; the state is then untouched

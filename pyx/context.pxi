@@ -1,4 +1,5 @@
 # Floor 8: the block that a run is in, out of its header.
+from core.precompiles.precompiles cimport find_precompile, MovedPrecompile
 from core.rules.rules cimport blob_base_fee_minimum_wei, Fork, Rules, rules_of
 from core.vm.block_job cimport BlobLimits, BlockJob, job_block_hash
 from core.vm.frame cimport BlockContext
@@ -80,4 +81,26 @@ cdef int fill_context(_Job owner, object header) except -1:
     job.block_hashes = &owner.block_hashes.known
     context.block_hash = job_block_hash
     context.block_hash_context = job
+    if header.overrides is not None:
+        override_context(owner, header.overrides)
+    return 0
+
+
+cdef int override_context(_Job owner, object overrides) except -1:
+    """What a simulation has otherwise than its header and fork say."""
+    cdef BlockContext* context = &owner.job.context
+    cdef MovedPrecompile moved
+    if overrides.blob_base_fee is not None:
+        context.blob_base_fee = to_word(overrides.blob_base_fee, "overrides.blob_base_fee")
+    owner.moved_precompiles.clear()
+    for address, origin in overrides.precompiles:
+        moved.address = to_address_value(address, "overrides.precompiles")
+        moved.precompile = NULL
+        if origin is not None:
+            moved.precompile = find_precompile(to_address_value(origin, "overrides.precompiles"), owner.job.rules[0])
+            if moved.precompile == NULL:
+                raise errors.UnusableInput(f"overrides.precompiles: 0x{bytes(origin).hex()} is no precompile of the fork")
+        append_to(owner.moved_precompiles, moved)
+    context.moved_precompiles = owner.moved_precompiles.data()
+    context.moved_precompile_count = owner.moved_precompiles.size()
     return 0

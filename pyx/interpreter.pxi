@@ -125,7 +125,8 @@ cdef inline Status begin_call(Machine* m) noexcept nogil:
     if not request.is_delegated:
         if m.given_precompiles != NULL and m.given_precompiles.has(request.code_address):
             return call_given_precompile(m, snapshot)
-        precompile = find_precompile(request.code_address, m.rules[0])
+        precompile = find_precompile(
+            request.code_address, m.rules[0], m.block.moved_precompiles, m.block.moved_precompile_count)
         if precompile != NULL:
             return call_precompile(m, precompile, snapshot)
     if request.code == NULL:

@@ -18,6 +18,7 @@ from core.parallel.pool cimport ClaimCounter
 from core.parallel.recorded cimport execute_recorded
 from core.parallel.schedule_point cimport schedule_controller, ScheduleController
 from core.parallel.tuning cimport set_tuning_value, TUNING_ROW_COUNT, tuning_rows, tuning_value
+from core.precompiles.precompiles cimport MovedPrecompile
 from core.state.access_list_builder cimport AccessListBuilder
 from core.state.observation cimport ObservedWorld
 from core.state.view cimport StateView
@@ -75,6 +76,7 @@ cdef class _Job:
     cdef size_t first             # transaction, in the block
     cdef shared_ptr[World] world  # that a call reads
     cdef BlockHashes block_hashes
+    cdef Vector[MovedPrecompile] moved_precompiles
     cdef WitnessRecord witness
     cdef AccessListBuilder list_builder
     cdef ListedResult listed

@@ -153,7 +153,7 @@ cdef Status check_form(const CTransaction* tx, const Rules* rules, const BlockCo
         status = check_cost(tx, rules, block, cost, unchecked, out)
         if status != Status.RUNNING:
             return status
-    if tx.nonce == UINT64_MAX:
+    if tx.nonce == UINT64_MAX and not unchecked & UNCHECKED_NONCE:
         out.have = u256(tx.nonce)
         return Status.NONCE_IS_MAX
     if (rules.transaction_gas_cap != 0 and tx.gas_limit > <uint64_t>rules.transaction_gas_cap
@@ -235,7 +235,7 @@ cdef Status check_sender(Machine* m, const CTransaction* tx, JournalAccount* sen
     cdef u256 part
     cdef const Code* code
     cdef uint64_t blob_gas = <uint64_t>tx.blob_versioned_hashes.size() * <uint64_t>blob_gas_per_blob
-    if sender.nonce != tx.nonce and (not m.unchecked & UNCHECKED_NONCE or sender.nonce == UINT64_MAX):
+    if sender.nonce != tx.nonce and not m.unchecked & UNCHECKED_NONCE:
         out.have, out.want = u256(tx.nonce), u256(sender.nonce)
         return Status.NONCE_TOO_LOW if tx.nonce < sender.nonce else Status.NONCE_TOO_HIGH
     if mul_u64_overflow(tx.max_fee_per_gas, tx.gas_limit, &cost):
@@ -377,7 +377,7 @@ cdef Status apply_transaction(Machine* m, const StateView* view, CTransaction* t
     fee = mul_u64(out.effective_gas_price, tx.gas_limit)
     blob_fee = mul_u64(m.block.blob_base_fee, out.blob_gas)
     m.journal.debit(sender, plus(fee, blob_fee))
-    m.journal.set_nonce(sender, sender.nonce + 1)
+    m.journal.set_nonce(sender, sender.nonce + 1)  # the highest is followed by 0, where nonces aren't checked
     m.transaction.origin = tx.sender
     m.transaction.gas_price = out.effective_gas_price
     m.transaction.blob_hashes = tx.blob_versioned_hashes.data()

@@ -166,7 +166,7 @@ def test_the_first_block_has_the_fields_of_its_fork(fork):
 def test_a_field_of_the_header_is_in_all_lists():
     """The rows and the attributes are the same fields in one order."""
     names = [name for name, *_ in _HEADER_FIELDS]
-    around = ["fork", "chain_id", "block_hashes", "blob_schedule"]
+    around = ["fork", "chain_id", "block_hashes", "blob_schedule", "overrides"]
     assert [field.name for field in dataclasses.fields(Header)] == [*names, *around]
     later = names[names.index(next(iter(LATER_FIELDS))) :]
     assert later == list(LATER_FIELDS), "a later field has a rule that brought it"

@@ -55,4 +55,19 @@ inline const Precompile* find_precompile(const Address& address, const Rules& ru
     return (rules.precompiles >> row & 1) != 0 ? &precompile_table[row] : nullptr;
 }
 
+// What a simulation has at an address in place of what the rules have there; null: an ordinary account.
+struct MovedPrecompile {
+    Address address{};
+    const Precompile* precompile = nullptr;
+};
+
+// The same where some have been moved. Which addresses are warm is the rules' to say.
+inline const Precompile* find_precompile(const Address& address, const Rules& rules, const MovedPrecompile* moved,
+                                         size_t moved_count) noexcept {
+    for (size_t i = 0; i < moved_count; ++i)
+        if (moved[i].address == address)
+            return moved[i].precompile;
+    return find_precompile(address, rules);
+}
+
 }  // namespace evmcore

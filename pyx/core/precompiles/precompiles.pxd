@@ -9,4 +9,8 @@ cdef extern from "core/precompiles/precompiles.hpp" namespace "evmcore" nogil:
     cppclass Precompile:
         int64_t price(ByteView, const Rules&)
         Status run(ByteView, Bytes&, Poll&)
+    cppclass MovedPrecompile:
+        Address address
+        const Precompile* precompile
     const Precompile* find_precompile(const Address&, const Rules&)
+    const Precompile* find_precompile(const Address&, const Rules&, const MovedPrecompile*, size_t)

@@ -14,6 +14,7 @@
 namespace evmcore {
 
 struct Machine;
+struct MovedPrecompile;
 
 constexpr uint64_t words_of(uint64_t size_bytes) noexcept { return (size_bytes + 31) / 32; }
 
@@ -96,6 +97,9 @@ struct BlockContext {
     // Hash of an earlier block within the window; false when it isn't known.
     bool (*block_hash)(void* context, uint64_t number, Hash* out) noexcept = nullptr;
     void* block_hash_context = nullptr;
+    // Of a simulation: precompiles that are elsewhere, or not there. Its job owns them.
+    const MovedPrecompile* moved_precompiles = nullptr;
+    size_t moved_precompile_count = 0;
 };
 
 struct TransactionContext {

@@ -5,6 +5,7 @@ from core.base.poll cimport Poll
 from core.base.status cimport Status
 from core.base.types cimport Address, ByteView, Bytes, Hash, u256
 from core.base.vector cimport Vector
+from core.precompiles.precompiles cimport MovedPrecompile
 from core.rules.rules cimport Rules
 from core.state.code cimport Code
 from core.state.effects cimport SpareEffects
@@ -75,6 +76,8 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
         u256 chain_id
         cbool (*block_hash)(void* context, uint64_t number, Hash* out) noexcept
         void* block_hash_context
+        const MovedPrecompile* moved_precompiles
+        size_t moved_precompile_count
     cppclass TransactionContext:
         Address origin
         u256 gas_price

@@ -196,7 +196,9 @@ bool TraceLog::enter(void* context, const Machine* machine) noexcept {
     const GivenPrecompiles* const given = machine->given_precompiles;
     row->is_precompile =
         !request.is_create && !request.is_delegated &&
-        ((given != nullptr && given->has(code_address)) || find_precompile(code_address, *machine->rules) != nullptr);
+        ((given != nullptr && given->has(code_address)) ||
+         find_precompile(code_address, *machine->rules, machine->block.moved_precompiles,
+                         machine->block.moved_precompile_count) != nullptr);
     bool is_wanted = self->addresses.empty();
     for (const Address& address : self->addresses)
         is_wanted = is_wanted || address == request.target->address;
