@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ._core import (
     PARAMETERS,
+    BaseTracer,
     BlockResult,
     State,
     Transaction,
@@ -100,7 +101,11 @@ class BlockBuilder:
         return other
 
     def add(
-        self, transaction: Transaction, *, checks: Mapping[str, bool] | None = None, tracer: Tracer | None = None
+        self,
+        transaction: Transaction,
+        *,
+        checks: Mapping[str, bool] | None = None,
+        tracer: Tracer | BaseTracer | None = None,
     ) -> Receipt:
         """Execute a transaction as the block's next, and return its receipt.
 
@@ -139,11 +144,16 @@ class BlockBuilder:
         return added
 
     def close(
-        self, *, withdrawals: Sequence[Withdrawal] | None = None, ommers: Sequence[Header] = ()
+        self,
+        *,
+        withdrawals: Sequence[Withdrawal] | None = None,
+        ommers: Sequence[Header] = (),
+        access_list: bool = True,
     ) -> tuple[Block, BlockResult]:
         """End the block: rewards, withdrawals, requests, and every root. Nothing can be added afterwards; `state` is the one after it.
 
         withdrawals  None: none, and no list of them before Shanghai
+        access_list  whether a block of Amsterdam and later gets its access list. False: the header keeps the hash that it was given
         return       (Block, BlockResult)
         raise        InvalidBlock where the block's end fails; it is then as before. Of Amsterdam and later also InvalidTransaction where
                      one failed a check that was left out: its access list is made by executing the whole block
@@ -170,12 +180,14 @@ class BlockBuilder:
 
         def end() -> BlockResult:
             state = self._state
-            if self._before is None:
+            if self._before is None or not access_list:
                 result = self._whole(block, execute_block(block, state, piece=piece, workers=1))
             else:  # a block access list is made of an execution of all
                 state = self._before.copy()
                 result = execute_block(block, state, workers=1)
             block.header = filled_header(self._header, result, ommers)
+            if not access_list:
+                block.header = replace(block.header, block_access_list_hash=self._header.block_access_list_hash)
             self._state, self._is_closed = state, True
             return result
 

@@ -32,8 +32,19 @@ def estimate_gas(
     header       of the block that it would be in: its gas limit is the most, too
     tolerance    how much more than the least the answer may be, which saves executions
     checks       as for `transact`; None: neither nonce nor fees nor the sender's code have to fit
-    raise        ExecutionFailed where it fails with that; InvalidTransaction, MissingState
+    raise        ExecutionFailed where it fails with that; InvalidTransaction, MissingState, TypeError
     """
+    for name, value, kind in (
+        ("transaction", transaction, Transaction),
+        ("state", state, State),
+        ("header", header, Header),
+    ):
+        if not isinstance(value, kind):
+            raise TypeError(f"{name}: expected {kind.__name__}, got {type(value).__name__}")
+    if isinstance(tolerance, bool) or not isinstance(tolerance, int):
+        raise TypeError(f"tolerance: expected an int, got {type(tolerance).__name__}")
+    if tolerance < 0:
+        raise ValueError(f"tolerance: {tolerance} is negative")
     state = state.copy()
     left_out = SIMULATED if checks is None else checks
     cap = rules_of(header.fork).transaction_gas_cap

@@ -6,13 +6,22 @@ import pytest
 from chain_builder import KEY, SENDER
 from helpers import ALICE, BOB, CONTRACT, ETHER
 
-from evmcore import Account, InvalidTransaction, Transaction, Withdrawal, assemble, execute_block, verify_proof
+from evmcore import (
+    Account,
+    InvalidBlock,
+    InvalidTransaction,
+    Transaction,
+    Withdrawal,
+    assemble,
+    execute_block,
+    verify_proof,
+)
 from evmcore.dev import BlockNotFound, DevChain, ExecutionFailed, TransactionNotFound
 from evmcore.errors import UnusableInput
 
 # Stores its input's length and logs it under two topics; fails without input.
 PROGRAM = assemble("CALLDATASIZE PUSH 1 SSTORE PUSH 7 PUSH 5 PUSH 0 PUSH 32 LOG2")
-FORKS = ["Frontier", "Byzantium", "London", "Paris", "Shanghai", "Cancun", "Prague", "Osaka"]
+FORKS = ["Frontier", "Byzantium", "London", "Paris", "Shanghai", "Cancun", "Prague", "Osaka", "Amsterdam"]
 
 
 def new_chain(**options) -> DevChain:
@@ -201,3 +210,69 @@ def test_a_block_that_can_not_be_ended_leaves_the_pending_block_as_it_was():
     with pytest.raises(UnusableInput):
         chain.mine(withdrawals=[None], coinbase=ALICE)
     assert (chain.head.number, chain.pending.header) == (0, header)
+
+
+def test_a_block_at_london_has_the_gas_that_its_target_wants():
+    chain = DevChain(forks=[(0, "Berlin"), (1, "London")], genesis={"gas_limit": 10_000_000})
+    chain.mine(2)
+    assert [chain.block(number).header.gas_limit for number in range(3)] == [10_000_000, 20_000_000, 20_000_000]
+
+
+def test_a_block_before_its_parent_is_refused_and_says_both_times():
+    chain = new_chain()
+    parent = chain.head.header.timestamp
+    for timestamp in (parent, parent - 5):
+        with pytest.raises(UnusableInput, match=rf"timestamp: {timestamp} is not after .* {parent}"):
+            chain.mine(timestamp=timestamp)
+    assert chain.head.number == 0
+    assert chain.mine(timestamp=parent + 1)[0].header.timestamp == parent + 1
+
+
+@pytest.mark.parametrize("wrong", [None, b"", {}, 5])
+def test_what_is_no_transaction_is_named(wrong):
+    chain = new_chain()
+    for ask in (chain.call, chain.estimate_gas, chain.send):
+        with pytest.raises(TypeError, match="transaction: expected Transaction"):
+            ask(wrong)
+
+
+def test_the_state_after_the_head_can_be_changed_and_a_snapshot_has_it_as_it_was():
+    chain = new_chain()
+    chain.send(pay(chain))
+    mark = chain.snapshot()
+    chain.change_state(lambda state: state.set_balance(BOB, 9))
+    chain.mine()
+    assert (chain.state_at(1).get_balance(BOB), chain.state_at(2).get_balance(BOB)) == (9, 9)
+    chain.revert(mark)
+    assert (chain.head.number, chain.state_at("latest").get_balance(BOB)) == (1, 1)
+    with pytest.raises(ValueError, match="no"):
+        chain.change_state(lambda state: (_ for _ in ()).throw(ValueError("no")))
+    assert chain.state_at("latest").get_balance(BOB) == 1
+
+
+def test_a_chain_of_a_genesis_has_its_blocks_and_forks_by_time():
+    from evmcore.chain import Genesis
+
+    value = {
+        "config": {
+            "chainId": 7, "terminalTotalDifficulty": 0, "shanghaiTime": 0, "cancunTime": 50,
+            **dict.fromkeys(
+                ("homesteadBlock", "eip150Block", "eip155Block", "eip158Block", "byzantiumBlock", "constantinopleBlock",
+                 "petersburgBlock", "istanbulBlock", "berlinBlock", "londonBlock"), 0),
+        },
+        "difficulty": "0x0", "gasLimit": "0x1c9c380", "alloc": {"0x" + SENDER.hex(): {"balance": hex(ETHER)}},
+    }  # fmt: skip
+    genesis = Genesis.from_json(value)
+    made = DevChain.from_genesis(genesis)
+    made.mine(timestamp=40)
+    made.set_pending(timestamp=60)
+    assert made.pending.header.fork == "Cancun"
+    made.send(pay(made, chain_id=7))
+    encoded = [made.block(number).block.encode() for number in (1, 2)]
+    again = DevChain.from_genesis(genesis, encoded)
+    assert [again.block(number).header.fork for number in (1, 2)] == ["Shanghai", "Cancun"]
+    assert again.head.hash == made.head.hash
+    assert again.head.receipts == made.head.receipts
+    assert again.transaction(again.head.block.transactions[0].hash)[1] == 0
+    with pytest.raises(InvalidBlock):
+        DevChain.from_genesis(genesis, [encoded[1]])

@@ -390,3 +390,9 @@ def test_what_is_no_transaction_state_or_header_is_named():
     for function in (lambda: call(State(), None), lambda: BlockAccessList.from_json([]).check(None, 1)):
         with pytest.raises(TypeError, match="header: expected a Header, got NoneType"):
             function()
+
+
+@pytest.mark.parametrize("wrong", [5, None, "0x", [1]])
+def test_what_is_no_output_of_a_revert_is_named(wrong):
+    with pytest.raises(UnusableInput, match="output: .* is not bytes"):
+        decode_revert(wrong)

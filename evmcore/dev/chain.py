@@ -5,29 +5,27 @@ One thread owns a chain.
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .._core import NEWEST_FORK, PARAMETERS, State, Transaction, fork_name, transact
+from .._core import NEWEST_FORK, PARAMETERS, State, Transaction, transact
 from ..block import Block
 from ..block_builder import BlockBuilder
-from ..chain.header_rules import base_fee, difficulty_after, excess_blob_gas
-from ..chain.schedule import blob_limits, rules_of
+from ..chain.genesis import Genesis
 from ..errors import UnusableInput
 from ..estimation import SIMULATED, estimate_gas
-from ..header import EMPTY_BLOCK_ACCESS_LIST_HASH, EMPTY_OMMERS_HASH, EMPTY_TRIE_ROOT, LATER_FIELDS, Header, Withdrawal
+from ..header import Header, Withdrawal
+from ..hexadecimal import checked_quantity
 from ..proofs import AccountProof
 from ..receipt import Receipt
 from .errors import BlockNotFound, TransactionNotFound
+from .headers import Calendar, first_header, header_after
+from .imported import import_blocks
 from .system_contracts import system_contracts
 
 __all__ = ["DevBlock", "DevChain"]
-
-# sha256 of nothing: the hash of no requests (EIP-7685).
-_NO_REQUESTS_HASH = bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,106 +51,103 @@ class DevBlock:
 class DevChain:
     """A chain whose blocks are made as transactions come.
 
-    accounts   address -> Account or mapping: the genesis state. The contracts that its forks call are added
-    forks      up to Osaka (of Amsterdam, bring the builders' contracts among the accounts): a fork's name, or (block number, fork), … in order, the first at 0
+    accounts   address -> Account or mapping, or a State: the genesis state. The contracts that its forks call are added
+    forks      a fork's name, or (block number, fork), … in order, the first at 0
     chain_id   of its transactions, and for CHAINID
     automine   whether `send` ends the pending block at once
     genesis    fields of the first header: gas_limit, timestamp, base_fee_per_gas, coinbase …
+
+    `from_genesis` makes one of a genesis.json, and of blocks on it.
     """
 
     def __init__(
         self,
-        accounts: Mapping[Any, Any] | None = None,
+        accounts: Mapping[Any, Any] | State | None = None,
         *,
         forks: str | Sequence[tuple[int, str]] = NEWEST_FORK,
         chain_id: int = 1337,
         automine: bool = True,
         genesis: Mapping[str, Any] | None = None,
     ) -> None:
-        given = [(0, forks)] if isinstance(forks, str) else [(number, name) for number, name in forks]
-        self.forks: tuple[tuple[int, str], ...] = tuple((number, fork_name(name)) for number, name in given)
-        numbers = [number for number, _ in self.forks]
-        if not numbers or numbers[0] != 0 or numbers != sorted(set(numbers)):
-            raise UnusableInput("forks: they begin at block 0, and each after the one before")
-        self.chain_id = chain_id
-        self.automine = automine
-        state = State(accounts)
-        for _, fork in self.forks:
+        calendar = Calendar(forks)
+        state = accounts.copy() if isinstance(accounts, State) else State(accounts)
+        for fork in calendar.names:
             for address, account in system_contracts(fork).items():
                 if not state.get_code(address):
                     state.set_account(address, account)
         fields = dict(genesis or {})
         _check_own({name: value for name, value in fields.items() if name != "parent_hash"})
-        header = self._genesis_header(state, fields)
+        fork, _ = calendar.place(0, 0, 0)
+        self._begin(calendar, first_header(fork, chain_id, state, fields), state, automine)
+
+    def _begin(self, calendar: Calendar, header: Header, state: State, automine: bool) -> None:
+        self._calendar = calendar
+        self.chain_id = header.chain_id
+        self.automine = automine
         withdrawals = None if header.withdrawals_root is None else ()
         self._blocks = [DevBlock(Block(header, withdrawals=withdrawals), (), state, header.hash)]
+        self._totals = [header.difficulty]  # total difficulty of each block
         self._by_hash = {self._blocks[0].hash: self._blocks[0]}
         self._transactions: dict[bytes, tuple[DevBlock, int]] = {}
         self._pending: BlockBuilder | None = None
-        self._snapshots: dict[int, tuple[int, BlockBuilder | None]] = {}
+        self._snapshots: dict[int, tuple[DevBlock, BlockBuilder | None]] = {}
         self._next_snapshot = 1
+
+    @classmethod
+    def from_genesis(cls, genesis: Genesis, blocks: Iterable[bytes] = (), *, automine: bool = True) -> DevChain:
+        """A chain on a genesis, whose forks come when its schedule says.
+
+        blocks  the RLP of blocks on it, which are executed and checked; those of the chain that counts are kept
+        raise   InvalidBlock, InvalidTransaction, DecodeError for a block that is refused; UnusableInput where the genesis isn't block 0
+        """
+        if genesis.header.number != 0:
+            raise UnusableInput(f"genesis: a DevChain begins at block 0, this one at {genesis.header.number}")
+        chain = object.__new__(cls)
+        chain._begin(Calendar(genesis.schedule), genesis.header, genesis.state.copy(), automine)
+        for block in import_blocks(genesis, blocks):
+            chain._append(block)
+        return chain
 
     # -------------------------------------------------------------- headers
 
+    @property
+    def forks(self) -> tuple[tuple[int, str], ...]:
+        """(block number, fork), … of a chain whose forks come by number."""
+        return self._calendar.forks
+
     def fork_at(self, number: int) -> str:
-        """The fork of a block."""
-        return [fork for begin, fork in self.forks if begin <= number][-1]
+        """The fork of a block: of one that isn't mined, the next block's where forks come by time."""
+        if self._calendar.schedule is None:
+            return self._calendar.place(number, 0, 0)[0]
+        return self._blocks[number].header.fork if number < len(self._blocks) else self.pending.header.fork
 
-    def _genesis_header(self, state: State, given: dict[str, Any]) -> Header:
-        fork = self.fork_at(0)
-        rules = rules_of(fork)
-        later: dict[str, Any] = {
-            "base_fee_per_gas": PARAMETERS["initial_base_fee_wei"],
-            "withdrawals_root": EMPTY_TRIE_ROOT,
-            "blob_gas_used": 0,
-            "excess_blob_gas": 0,
-            "parent_beacon_block_root": bytes(32),
-            "requests_hash": _NO_REQUESTS_HASH,
-            "block_access_list_hash": EMPTY_BLOCK_ACCESS_LIST_HASH,
-            "slot_number": 0,
-        }
-        fields: dict[str, Any] = {
-            "timestamp": int(time.time()),
-            "difficulty": 0 if rules.is_proof_of_stake else PARAMETERS["difficulty_minimum"],
-            **{name: later[name] for name, rule in LATER_FIELDS.items() if getattr(rules, rule)},
-            "state_root": state.root(),
-        }
-        return Header(**{**fields, **given}, fork=fork, chain_id=self.chain_id)
+    @property
+    def total_difficulty(self) -> int:
+        """Of the head and all blocks before it (Yellow Paper 10.1)."""
+        return self._totals[-1]
 
-    def _next_header(self) -> Header:
-        """That of the block after the head, before anything is in it."""
-        parent = self.head.header
-        number = parent.number + 1
-        fork = self.fork_at(number)
-        rules = rules_of(fork)
-        timestamp = max(parent.timestamp + 1, int(time.time()))
-        fields: dict[str, Any] = {"difficulty": 0, "mix_hash": os.urandom(32)}
-        if not rules.is_proof_of_stake:
-            has_ommers = parent.ommers_hash != EMPTY_OMMERS_HASH
-            wanted = difficulty_after(fork, number, timestamp, parent.timestamp, parent.difficulty, has_ommers)
-            fields = {"difficulty": wanted}
-        later: dict[str, Any] = {
-            "base_fee_per_gas": base_fee(parent),
-            "withdrawals_root": EMPTY_TRIE_ROOT,
-            "blob_gas_used": 0,
-            "excess_blob_gas": excess_blob_gas(parent, fork, blob_limits(rules)) if rules.has_blobs else None,
-            "parent_beacon_block_root": bytes(32),
-            "requests_hash": _NO_REQUESTS_HASH,
-            "block_access_list_hash": EMPTY_BLOCK_ACCESS_LIST_HASH,
-            "slot_number": number,
-        }
+    def total_difficulty_of(self, number: int) -> int:
+        """Of a block and all blocks before it."""
+        return self._totals[number]
+
+    def place(self, number: int, timestamp: int, total_difficulty: int) -> Any:
+        """(fork, blob limits where they aren't the fork's) of a block on a parent of this total difficulty."""
+        return self._calendar.place(number, timestamp, total_difficulty)
+
+    def recent_hashes(self, number: int) -> dict[int, bytes]:
+        """The hashes that BLOCKHASH can ask for in block `number`."""
         first = max(0, number - PARAMETERS["block_hash_window"])
-        return Header(
-            parent_hash=self.head.hash,
-            number=number,
-            timestamp=timestamp,
-            gas_limit=parent.gas_limit,
-            **fields,
-            **{name: later[name] for name, rule in LATER_FIELDS.items() if getattr(rules, rule)},
-            fork=fork,
-            chain_id=self.chain_id,
-            block_hashes={at: self._blocks[at].hash for at in range(first, number)},
-        )
+        return {at: self._blocks[at].hash for at in range(first, min(number, len(self._blocks)))}
+
+    def _next_header(self, timestamp: int | None = None) -> Header:
+        """That of the block after the head, before anything is in it."""
+        parent = self.head
+        number = parent.number + 1
+        if timestamp is None:
+            timestamp = max(parent.header.timestamp + 1, int(time.time()))
+        total = self.total_difficulty if self._calendar.schedule is not None else 0
+        place = self._calendar.place(number, timestamp, total)
+        return header_after(parent.header, parent.hash, timestamp, place, self.recent_hashes(number))
 
     # -------------------------------------------------------------- blocks
 
@@ -176,12 +171,45 @@ class DevChain:
         """
         before = self.pending
         _check_own(fields)
-        header = replace(before.header, **fields)
+        header = before.header
+        if "timestamp" in fields:
+            header = self._at(header, checked_quantity(fields["timestamp"], "timestamp", 64))
+        header = replace(header, **fields)
         header.encode()  # raises for fields that the fork hasn't, or that are missing
         made = BlockBuilder(header, self.head.state)
         for transaction in before.transactions:
             made.add(transaction, checks={"chain_id": False})
         self._pending = made
+
+    def _at(self, header: Header, timestamp: int) -> Header:
+        """The pending header at another time, which may be another fork's, and before Paris has another difficulty."""
+        parent = self.head.header
+        if timestamp <= parent.timestamp:
+            raise UnusableInput(f"timestamp: {timestamp} is not after that of the block before, {parent.timestamp}")
+        moved = self._next_header(timestamp)
+        if moved.fork != header.fork:
+            kept = ("coinbase", "extra_data", "mix_hash", "gas_limit")
+            return replace(moved, **{name: getattr(header, name) for name in kept})
+        return replace(header, timestamp=timestamp, difficulty=moved.difficulty)
+
+    def discard_pending(self) -> None:
+        """Let go of the pending block: the next one is begun anew."""
+        self._pending = None
+
+    def change_state(self, change: Callable[[State], object]) -> None:
+        """Change the state after the head, as no transaction does. The pending block is let go; the head's header says the root that it had.
+
+        change  is given that state; what it raises leaves all as it was
+        """
+        state = self.head.state.copy()
+        change(state)
+        self._replace_head(replace(self.head, state=state))
+        self._pending = None
+
+    def _replace_head(self, block: DevBlock) -> None:
+        self._blocks[-1] = self._by_hash[block.hash] = block
+        for index, transaction in enumerate(block.block.transactions):
+            self._transactions[transaction.hash] = (block, index)
 
     def block(self, which: int | str | bytes) -> DevBlock:
         """A mined block, by number, hash, or "latest", "safe", "finalized", "earliest"; "pending": what it would be, mined now.
@@ -224,13 +252,18 @@ class DevChain:
             except BaseException:
                 self._pending = before
                 raise
-            self._blocks.append(block)
-            self._by_hash[block.hash] = block
-            for index, transaction in enumerate(block.block.transactions):
-                self._transactions[transaction.hash] = (block, index)
-            self._pending = withdrawals = None
+            self._append(block)
+            withdrawals = None
             made.append(block)
         return made
+
+    def _append(self, block: DevBlock) -> None:
+        self._totals.append(self._totals[-1] + block.header.difficulty)
+        self._blocks.append(block)
+        self._by_hash[block.hash] = block
+        for index, transaction in enumerate(block.block.transactions):
+            self._transactions[transaction.hash] = (block, index)
+        self._pending = None
 
     @staticmethod
     def _closed(builder: BlockBuilder, withdrawals: Sequence[Withdrawal] | None = None) -> DevBlock:
@@ -272,6 +305,8 @@ class DevChain:
         transaction  with a sender; neither its nonce nor its fees have to fit. Its sender has what it may cost
         raise        BlockNotFound, InvalidTransaction
         """
+        if not isinstance(transaction, Transaction):
+            raise TypeError(f"transaction: expected Transaction, got {type(transaction).__name__}")
         header = self.pending.header if which == "pending" else self.block(which).header
         return transact(transaction, self.state_at(which), header, checks={**SIMULATED, **(checks or {})})
 
@@ -328,15 +363,16 @@ class DevChain:
         """A number to `revert` to: the chain as it is, the pending block included."""
         number = self._next_snapshot
         self._next_snapshot += 1
-        self._snapshots[number] = (self.head.number, None if self._pending is None else self._pending.copy())
+        self._snapshots[number] = (self.head, None if self._pending is None else self._pending.copy())
         return number
 
     def revert(self, snapshot: int) -> None:
         """Go back to a snapshot, which is then gone, as those after it are. Raises ValueError for one that isn't there."""
         if snapshot not in self._snapshots:
             raise ValueError(f"snapshot: {snapshot!r} is gone, or never was")
-        number, pending = self._snapshots[snapshot]
-        self.rewind(number)
+        head, pending = self._snapshots[snapshot]
+        self.rewind(head.number)
+        self._replace_head(head)
         self._pending = pending
         self._snapshots = {other: kept for other, kept in self._snapshots.items() if other < snapshot}
 
@@ -347,9 +383,9 @@ class DevChain:
             del self._by_hash[block.hash]
             for transaction in block.block.transactions:
                 self._transactions.pop(transaction.hash, None)
-        del self._blocks[keep + 1 :]
+        del self._blocks[keep + 1 :], self._totals[keep + 1 :]
         self._pending = None
-        self._snapshots = {number: kept for number, kept in self._snapshots.items() if kept[0] <= keep}
+        self._snapshots = {number: kept for number, kept in self._snapshots.items() if kept[0].number <= keep}
 
 
 def _check_own(fields: Mapping[str, Any]) -> None:

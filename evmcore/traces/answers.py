@@ -90,6 +90,7 @@ def trace_transaction(
     tracer: str | None = None,
     config: Mapping[str, Any] | None = None,
     index: int = 0,
+    checks: Mapping[str, bool] | None = None,
 ) -> tuple[Any, Receipt]:
     """Execute a transaction as `transact` does; (what go-ethereum's tracer says of it, its receipt).
 
@@ -98,11 +99,12 @@ def trace_transaction(
             noopTracer; None: the struct logger
     config  its configuration, such as {"onlyTopCall": True}, {"diffMode": True}, {"enableMemory": True}
     index   the transaction's place in the block, for flatCallTracer
+    checks  what isn't held against the transaction, as for `transact`
     raise   UnusableInput for another tracer; what `transact` raises
     """
     answer = answer_of(tracer, config)
     if not isinstance(state, State):
         raise TypeError(f"state: expected a State, got {type(state).__name__}")
     before = state.copy()
-    receipt = transact(transaction, state, header, tracer=answer.trace)
+    receipt = transact(transaction, state, header, checks=checks, tracer=answer.trace)
     return answer.result(Execution(transaction, header, before, state, receipt, index)), receipt

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..hexadecimal import checked_bytes
+
 __all__ = ["Panic", "decode_revert"]
 
 _ERROR = bytes.fromhex("08c379a0")  # Error(string)
@@ -35,7 +37,7 @@ class Panic:
 
 def decode_revert(output: bytes) -> str | Panic | bytes | None:
     """What a revert's output says: the text of an Error(string), a Panic, custom data as bytes, or None where there is none."""
-    output = bytes(output)
+    output = checked_bytes(output, "output")
     if not output:
         return None
     if output[:4] == _PANIC and len(output) == 36:
