@@ -18,6 +18,7 @@ from .tools.output import EXIT_MISMATCH, EXIT_UNUSABLE, complain, write_nowhere
 
 COMMANDS = (
     "replay", "fetch", "verify", "report", "import", "db", "witness", "bal", "run", "call", "disasm", "statetest", "blocktest", "txtest", "conformance", "t8n", "t9n", "b11r",
+    "serve",
 )  # fmt: skip
 # A command's file in tools/ where it can't be named as the command is.
 MODULES = {"import": "importing", "db": "database"}

@@ -71,6 +71,8 @@ def test_the_programs_of_a_page_run_and_print_what_they_say(page, tmp_path, monk
         pytest.importorskip("mdbx", reason="libmdbx is not installed; it has no package for this Python or machine")
     if name_of(page) == "titanoboa.md":
         pytest.importorskip("boa", reason="titanoboa is not installed (the extra evmcore[boa])")
+    if name_of(page) == "server.md":
+        pytest.importorskip("aiohttp", reason="aiohttp is not installed: pip install evmcore[server]")
     monkeypatch.chdir(tmp_path)
     if name_of(page) == "fork.md":
         pytest.importorskip("urllib3", reason="evmcore.remote wants urllib3")

@@ -1,0 +1,98 @@
+"""eth_: logs, and filters that are asked again and again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...dev import BlockNotFound, DevBlock
+from ...hexadecimal import to_hex
+from .. import decode, objects
+from ..encode import log_json
+from ..errors import INVALID_PARAMS, LIMIT_EXCEEDED, SERVER_ERROR, RpcError
+from ..node import Node
+from .table import required, rows
+
+
+def _number(node: Node, which: Any) -> int:
+    if which == "pending":
+        raise RpcError(SERVER_ERROR, "pending logs are not supported")
+    return which if isinstance(which, int) else node.chain.block(which).number
+
+
+def bounds(node: Node, wanted: dict[str, Any]) -> tuple[int, int]:
+    """The numbers of the first and the last block that are looked at."""
+    if "hash" in wanted:
+        try:
+            number = node.chain.block(wanted["hash"]).number
+        except BlockNotFound:
+            raise RpcError(SERVER_ERROR, "unknown block") from None
+        return number, number
+    first, last = _number(node, wanted.get("first", "latest")), _number(node, wanted.get("last", "latest"))
+    if first > last:
+        raise RpcError(INVALID_PARAMS, "invalid block range params")
+    if last > node.chain.head.number:
+        raise RpcError(INVALID_PARAMS, "block range extends beyond current head block")
+    if last - first >= node.limits.log_blocks:
+        raise RpcError(LIMIT_EXCEEDED, f"a range of {last - first + 1} blocks, may have {node.limits.log_blocks}")
+    return first, last
+
+
+def logs_between(node: Node, wanted: dict[str, Any], first: int, last: int) -> list[dict[str, Any]]:
+    """Logs that a filter lets through."""
+    shown: list[dict[str, Any]] = []
+    for block, index, place, log in node.chain.logs(first, last, wanted.get("addresses", ()), wanted.get("topics", ())):
+        if len(shown) >= node.limits.logs:
+            raise RpcError(LIMIT_EXCEEDED, f"query returned more than {node.limits.logs} results")
+        shown.append(log_json(log, block.header, block.hash, block.block.transactions[index].hash, index, place))
+    return shown
+
+
+def logs_of(node: Node, wanted: dict[str, Any], block: DevBlock) -> list[dict[str, Any]]:
+    """Those of one block."""
+    return logs_between(node, wanted, block.number, block.number)
+
+
+def get_logs(node: Node, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+    return logs_between(node, wanted, *bounds(node, wanted))
+
+
+def new_filter(node: Node, wanted: dict[str, Any]) -> str:
+    return node.new_filter("logs", wanted)
+
+
+def changes(node: Node, name: str) -> list[Any]:
+    one = node.filter(name)
+    head = node.chain.head.number
+    if one.kind == "pending":
+        found, one.hashes = one.hashes, []
+        return [to_hex(hash_) for hash_ in found]
+    seen, one.seen = one.seen, head + 1
+    if one.kind == "block":
+        return [to_hex(node.chain.block(number).hash) for number in range(seen, head + 1)]
+    first, last = one.wanted.get("first"), one.wanted.get("last")
+    if isinstance(first, int):
+        seen = max(seen, first)
+    return logs_between(node, one.wanted, seen, min(head, last) if isinstance(last, int) else head)
+
+
+def filter_logs(node: Node, name: str) -> list[dict[str, Any]]:
+    one = node.filter(name)
+    if one.kind != "logs":
+        raise RpcError(SERVER_ERROR, "filter not found")
+    return get_logs(node, one.wanted)
+
+
+def uninstall(node: Node, name: str) -> bool:
+    return node.filters.pop(name, None) is not None
+
+
+WANTED, NAME = required("filter", objects.filter_), required("id", decode.text)
+ROWS = rows(
+    ("eth_getLogs", get_logs, WANTED),
+    ("eth_newFilter", new_filter, WANTED),
+    ("eth_newBlockFilter", lambda node: node.new_filter("block")),
+    ("eth_newPendingTransactionFilter", lambda node: node.new_filter("pending")),
+    ("eth_getFilterChanges", changes, NAME),
+    ("eth_getFilterLogs", filter_logs, NAME),
+    ("eth_uninstallFilter", uninstall, NAME),
+)

@@ -1,0 +1,157 @@
+"""eth_: transactions that are sent, and what the node's accounts sign."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+from ... import rlp
+from ..._core import Transaction, keccak256, sign_hash
+from ...errors import DecodeError
+from ...hexadecimal import to_hex
+from ...whatif import Call, estimate_gas
+from .. import decode, objects
+from ..encode import transaction_json
+from ..errors import INVALID_PARAMS, SERVER_ERROR, RpcError
+from ..node import IMPERSONATED, Node
+from .calls import check_chain
+from .table import optional, required, rows
+
+_TIP_WEI = 10**9
+_BLOB_VERSION = b"\x01"
+
+
+def accounts(node: Node) -> list[str]:
+    return [to_hex(address) for address in node.accounts]
+
+
+def send_raw(node: Node, raw: bytes) -> str:
+    transaction = Transaction.decode(without_sidecar(raw))
+    if transaction.chain_id is not None and transaction.chain_id != node.chain.chain_id:
+        raise RpcError(
+            SERVER_ERROR, f"invalid chain id for signer: have {transaction.chain_id} want {node.chain.chain_id}"
+        )
+    return to_hex(node.submit(transaction))
+
+
+def without_sidecar(raw: bytes) -> bytes:
+    """The transaction in what the network sends for one with blobs: it has them, commitments and proofs beside it (EIP-4844, EIP-7594).
+
+    Commitments are held against the transaction's hashes, proofs are not looked at.
+    """
+    if raw[:1] != b"\x03":
+        return raw
+    parts = rlp.to_list(rlp.decode(raw[1:], "transaction"), "transaction")
+    if not parts or not isinstance(parts[0], (list, tuple)):
+        return raw
+    if len(parts) not in (4, 5):
+        raise DecodeError(f"transaction: {len(parts)} parts with its blobs, may have 4 or 5")
+    made = b"\x03" + rlp.encode(parts[0])
+    commitments = rlp.to_list(parts[-2], "commitments")
+    if len(rlp.to_list(parts[-3], "blobs")) != len(commitments):
+        raise DecodeError("transaction: not as many blobs as commitments")
+    hashes = tuple(_BLOB_VERSION + sha256(rlp.to_bytes(one, "commitment", 48)).digest()[1:] for one in commitments)
+    if hashes != Transaction.decode(made).blob_versioned_hashes:
+        raise DecodeError("transaction: the blobs' commitments are not those that it names")
+    return made
+
+
+def filled(node: Node, call: Call) -> Call:
+    """A transaction's fields, with those that it leaves out."""
+    check_chain(node, call)
+    pending = node.chain.pending
+    fields: dict[str, Any] = {}
+    if call.nonce is None:
+        fields["nonce"] = pending.state.get_nonce(call.sender)
+    fee = pending.header.base_fee_per_gas
+    if call.gas_price is None and fee is None:
+        fields["gas_price"] = _TIP_WEI
+    elif call.gas_price is None:
+        tip = call.max_priority_fee_per_gas
+        if tip is None:
+            tip = _TIP_WEI if call.max_fee_per_gas is None else min(_TIP_WEI, call.max_fee_per_gas)
+        fields["max_priority_fee_per_gas"] = tip
+        if call.max_fee_per_gas is None:
+            fields["max_fee_per_gas"] = 2 * fee + tip if fee is not None else tip
+    made = replace(call, **fields)
+    if made.gas is None:
+        most = min(node.limits.gas, pending.header.gas_limit)
+        transaction = made.transaction(
+            nonce=0, gas=most, chain_id=node.chain.chain_id, has_dynamic_fees=fee is not None
+        )
+        made = replace(made, gas=estimate_gas(transaction, pending.state, pending.header))
+    return made
+
+
+def _transaction(node: Node, call: Call) -> Transaction:
+    made = filled(node, call)
+    has_dynamic_fees = node.chain.pending.header.base_fee_per_gas is not None
+    assert made.gas is not None
+    signature = None if call.sender in node.accounts else (int.from_bytes(call.sender, "big") or 1, 1)
+    return made.transaction(
+        nonce=0, gas=made.gas, chain_id=node.chain.chain_id, has_dynamic_fees=has_dynamic_fees, signature=signature
+    )
+
+
+def send(node: Node, call: Call) -> str:
+    account = node.accounts.get(call.sender)
+    is_impersonated = call.sender in node.impersonated or node.impersonates_all
+    if account is None and not is_impersonated:
+        raise RpcError(SERVER_ERROR, "unknown account")
+    if account is not None:
+        return to_hex(node.submit(_transaction(node, call).sign(account.key)))
+    return to_hex(node.submit(_transaction(node, call), checks=IMPERSONATED))
+
+
+def sign_transaction(node: Node, call: Call) -> dict[str, Any]:
+    account = _account(node, call.sender)
+    transaction = _transaction(node, call).sign(account.key)
+    return {"raw": to_hex(transaction.raw), "tx": transaction_json(transaction)}
+
+
+def fill(node: Node, call: Call) -> dict[str, Any]:
+    transaction = _transaction(node, call)
+    return {"raw": to_hex(transaction.raw), "tx": transaction_json(transaction)}
+
+
+def sign(node: Node, address: bytes, message: bytes) -> str:
+    account = _account(node, address)
+    digest = keccak256(b"\x19Ethereum Signed Message:\n" + str(len(message)).encode() + message)
+    r, s, parity = sign_hash(digest, account.key)
+    return to_hex(r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([27 + parity]))
+
+
+def personal_sign(node: Node, message: bytes, address: bytes, password: Any) -> str:
+    return sign(node, address, message)
+
+
+def _account(node: Node, address: bytes) -> Any:
+    account = node.accounts.get(address)
+    if account is None:
+        raise RpcError(SERVER_ERROR, "unknown account")
+    return account
+
+
+def raw_receipt(node: Node, raw: bytes) -> Any:
+    """eth_sendRawTransactionSync: the receipt, where blocks are made at once."""
+    from .blocks import receipt_by_hash
+
+    if node.mining != "auto":
+        raise RpcError(INVALID_PARAMS, "blocks are not made at once; mining is " + str(node.mining))
+    return receipt_by_hash(node, bytes.fromhex(send_raw(node, raw)[2:]))
+
+
+RAW, CALL = required("transaction", decode.data), required("transaction", objects.call)
+ADDRESS, MESSAGE = required("address", decode.address), required("message", decode.data)
+PASSWORD = optional("password")
+ROWS = rows(
+    (("eth_accounts", "eth_requestAccounts"), accounts),
+    ("eth_sendRawTransaction", send_raw, RAW),
+    ("eth_sendRawTransactionSync", raw_receipt, RAW),
+    (("eth_sendTransaction", "eth_sendUnsignedTransaction"), send, CALL),
+    ("eth_signTransaction", sign_transaction, CALL),
+    ("eth_fillTransaction", fill, CALL),
+    ("eth_sign", sign, ADDRESS, MESSAGE),
+    ("personal_sign", personal_sign, MESSAGE, ADDRESS, PASSWORD),
+)
