@@ -250,6 +250,22 @@ def test_the_state_after_the_head_can_be_changed_and_a_snapshot_has_it_as_it_was
     assert chain.state_at("latest").get_balance(BOB) == 1
 
 
+def test_old_blocks_are_kept_without_the_hashes_before_them_and_given_with_them():
+    chain = new_chain()
+    program = assemble("PUSH 2 NUMBER SUB BLOCKHASH PUSH 0 MSTORE PUSH 32 PUSH 0 RETURN")
+    chain.change_state(lambda state: state.set_code(BOB, program))
+    chain.mine(300)
+    assert not chain._blocks[20].header.block_hashes
+    for number in (2, 20, 43, 44, 45, 300):
+        block = chain.block(number)
+        assert block.header.block_hashes[number - 1] == block.header.parent_hash
+        assert chain.call(asked(to=BOB), number).output == chain.block(number - 2).hash
+    chain.rewind(20)
+    assert chain.head.header.block_hashes[19] == chain.block(19).hash
+    chain.mine()
+    assert execute_block(chain.head.block, chain.state_at(20)).state_root == chain.head.header.state_root
+
+
 def test_a_chain_of_a_genesis_has_its_blocks_and_forks_by_time():
     from evmcore.chain import Genesis
 

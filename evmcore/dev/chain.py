@@ -87,8 +87,8 @@ class DevChain:
         withdrawals = None if header.withdrawals_root is None else ()
         self._blocks = [DevBlock(Block(header, withdrawals=withdrawals), (), state, header.hash)]
         self._totals = [header.difficulty]  # total difficulty of each block
-        self._by_hash = {self._blocks[0].hash: self._blocks[0]}
-        self._transactions: dict[bytes, tuple[DevBlock, int]] = {}
+        self._by_hash = {self._blocks[0].hash: 0}
+        self._transactions: dict[bytes, tuple[int, int]] = {}  # hash -> (block's number, place)
         self._pending: BlockBuilder | None = None
         self._snapshots: dict[int, tuple[DevBlock, BlockBuilder | None]] = {}
         self._next_snapshot = 1
@@ -154,7 +154,7 @@ class DevChain:
     @property
     def head(self) -> DevBlock:
         """The last block that was mined."""
-        return self._blocks[-1]
+        return self._equipped(self._blocks[-1])
 
     @property
     def pending(self) -> BlockBuilder:
@@ -207,9 +207,15 @@ class DevChain:
         self._pending = None
 
     def _replace_head(self, block: DevBlock) -> None:
-        self._blocks[-1] = self._by_hash[block.hash] = block
-        for index, transaction in enumerate(block.block.transactions):
-            self._transactions[transaction.hash] = (block, index)
+        self._blocks[-1] = block
+
+    def _equipped(self, block: DevBlock) -> DevBlock:
+        """A block whose header has the hashes of those before it, which old ones are kept without: 20 KB each."""
+        header = block.header
+        if header.block_hashes or not block.number:
+            return block
+        header = replace(header, block_hashes=self.recent_hashes(block.number))
+        return replace(block, block=replace(block.block, header=header))
 
     def block(self, which: int | str | bytes) -> DevBlock:
         """A mined block, by number, hash, or "latest", "safe", "finalized", "earliest"; "pending": what it would be, mined now.
@@ -219,9 +225,10 @@ class DevChain:
         if which == "pending":
             return self._closed(self.pending.copy())
         if isinstance(which, bytes):
-            found = self._by_hash.get(bytes(which))
+            number = self._by_hash.get(bytes(which))
+            found = None if number is None else self._blocks[number]
         elif which in ("latest", "safe", "finalized"):
-            found = self.head
+            found = self._blocks[-1]
         elif which == "earliest":
             found = self._blocks[0]
         elif type(which) is int and 0 <= which < len(self._blocks):
@@ -230,7 +237,7 @@ class DevChain:
             found = None
         if found is None:
             raise BlockNotFound(which)
-        return found
+        return self._equipped(found)
 
     def state_at(self, which: int | str | bytes = "latest") -> State:
         """The state after a block: a fork of it, yours to change. Raises BlockNotFound."""
@@ -260,10 +267,15 @@ class DevChain:
     def _append(self, block: DevBlock) -> None:
         self._totals.append(self._totals[-1] + block.header.difficulty)
         self._blocks.append(block)
-        self._by_hash[block.hash] = block
+        self._by_hash[block.hash] = block.number
         for index, transaction in enumerate(block.block.transactions):
-            self._transactions[transaction.hash] = (block, index)
+            self._transactions[transaction.hash] = (block.number, index)
         self._pending = None
+        old = block.number - PARAMETERS["block_hash_window"]
+        if old > 0:
+            one = self._blocks[old]
+            bare = replace(one.block, header=replace(one.header, block_hashes={}))
+            self._blocks[old] = replace(one, block=bare)
 
     @staticmethod
     def _closed(builder: BlockBuilder, withdrawals: Sequence[Withdrawal] | None = None) -> DevBlock:
@@ -287,7 +299,7 @@ class DevChain:
         wanted = bytes(transaction_hash)
         found = self._transactions.get(wanted)
         if found is not None:
-            block, index = found
+            block, index = self.block(found[0]), found[1]
             return block, index, block.block.transactions[index], block.receipts[index]
         if self._pending is not None:
             for index, transaction in enumerate(self._pending.transactions):
