@@ -64,7 +64,20 @@ cdef class TraceLog(BaseTracer):
         if self.rows.is_out_of_memory:
             self.rows.is_out_of_memory = False
             self.recorder.is_out_of_memory = True
+        if self.rows.is_over_limit and self.error is None:
+            self.error = errors.ResourceLimit(f"a trace: more than the {self.rows.bytes_most} bytes that it may keep")
         BaseTracer.write_rest(self)
+
+    @property
+    def limit_bytes(self):
+        """How many bytes a run may leave here; one that would leave more ends with ResourceLimit. None: as many as there is memory for."""
+        return None if self.rows.bytes_most == UINT64_MAX else self.rows.bytes_most
+
+    @limit_bytes.setter
+    def limit_bytes(self, value):
+        cdef uint64_t most = UINT64_MAX if value is None else to_u64(value, "limit_bytes")
+        self.check_idle()
+        self.rows.bytes_most = most
 
     cdef int check_idle(self) except -1:
         """The rows hold still."""

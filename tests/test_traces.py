@@ -12,6 +12,7 @@ from evmcore import (
     Block,
     BlockAccessList,
     Header,
+    ResourceLimit,
     State,
     Transaction,
     UnusableInput,
@@ -396,3 +397,20 @@ def test_what_is_no_transaction_state_or_header_is_named():
 def test_what_is_no_output_of_a_revert_is_named(wrong):
     with pytest.raises(UnusableInput, match="output: .* is not bytes"):
         decode_revert(wrong)
+
+
+@pytest.mark.parametrize("options", [{"steps": True}, {"steps": True, "memory": True}, {}], ids=str)
+def test_a_trace_that_would_keep_more_than_it_may_ends_the_run(options):
+    # Calls with 64 kB of input again and again.
+    code = assemble("JUMPDEST PUSH 0 PUSH 0 PUSH 65536 PUSH 0 PUSH 0 PUSH 200 GAS CALL POP PUSH 0 JUMP")
+    trace = Trace(**options)
+    assert trace.limit_bytes is None
+    trace.limit_bytes = 1_000_000
+    with pytest.raises(ResourceLimit, match="1000000 bytes"):
+        run(code, gas=10_000_000, tracer=trace)
+    kept = len(trace.call_rows()) + len(trace.step_rows()) + len(trace.words()) + len(trace.memories())
+    assert kept <= 1_000_000
+    assert run(assemble("PUSH 1"), tracer=trace).is_success
+    trace.limit_bytes = None
+    with pytest.raises(ValueError, match="limit_bytes"):
+        trace.limit_bytes = -1

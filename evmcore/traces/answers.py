@@ -91,6 +91,7 @@ def trace_transaction(
     config: Mapping[str, Any] | None = None,
     index: int = 0,
     checks: Mapping[str, bool] | None = None,
+    limit_bytes: int | None = None,
 ) -> tuple[Any, Receipt]:
     """Execute a transaction as `transact` does; (what go-ethereum's tracer says of it, its receipt).
 
@@ -100,11 +101,13 @@ def trace_transaction(
     config  its configuration, such as {"onlyTopCall": True}, {"diffMode": True}, {"enableMemory": True}
     index   the transaction's place in the block, for flatCallTracer
     checks  what isn't held against the transaction, as for `transact`
-    raise   UnusableInput for another tracer; what `transact` raises
+    limit_bytes  that may be recorded. An answer takes up to ten times as many
+    raise   UnusableInput for another tracer; ResourceLimit where more would be recorded; what `transact` raises
     """
     answer = answer_of(tracer, config)
     if not isinstance(state, State):
         raise TypeError(f"state: expected a State, got {type(state).__name__}")
+    answer.trace.limit_bytes = limit_bytes
     before = state.copy()
     receipt = transact(transaction, state, header, checks=checks, tracer=answer.trace)
     return answer.result(Execution(transaction, header, before, state, receipt, index)), receipt

@@ -78,6 +78,8 @@ class Trace(TraceLog):
     hashes     how many bytes an input of KECCAK256 may have to be kept; 0: none is
     last_memory  whether the memory is kept that each frame had as it ended
 
+    `limit_bytes` may be set: a run that would leave more ends with ResourceLimit, and keeps nothing.
+
     Without steps and counts the machine runs its plain loop. What instructions cost and find is in the arrays' rows (STEP_DTYPE, CALL_DTYPE).
     """
 

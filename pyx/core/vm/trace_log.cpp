@@ -31,7 +31,7 @@ void TraceLog::clear() noexcept {
     open_.clear();
     std::memset(counts, 0, sizeof counts);
     steps_left_out = 0;
-    is_out_of_memory = false;
+    is_out_of_memory = is_over_limit = false;
     pending_ = SIZE_MAX;
     log_base_ = 0;
     skipped_ = 0;
@@ -58,11 +58,13 @@ bool TraceLog::step(void* context, Frame* frame) noexcept {
         ++self->steps_left_out;
         return true;
     }
+    const auto stack_size = static_cast<size_t>(frame->stack_top + 1 - frame->stack_base);
+    const size_t kept = stack_size < self->stack_most ? stack_size : self->stack_most;
+    if (!self->has_room(sizeof(StepRow) + kept * sizeof(u256) + (self->wants_memory ? frame->memory_size : 0)))
+        return false;
     StepRow* const row = self->steps.extend(1);
     if (row == nullptr)
         return self->run_out();
-    const auto stack_size = static_cast<size_t>(frame->stack_top + 1 - frame->stack_base);
-    const size_t kept = stack_size < self->stack_most ? stack_size : self->stack_most;
     *row = {};
     row->gas = frame->gas;
     if (frame->machine->rules->has_state_gas) {
@@ -98,7 +100,7 @@ bool TraceLog::keep_hashed(const Frame& frame) noexcept {
     const uint64_t begin = offset.limb[0];
     const uint64_t there = begin < frame.memory_size ? frame.memory_size - begin : 0;
     const size_t written = there < count ? static_cast<size_t>(there) : count;
-    if (!hashes.push_back({open_.back().row, count}))
+    if (!has_room(sizeof(HashRow) + count) || !hashes.push_back({open_.back().row, count}))
         return false;
     if (count == 0)
         return true;
@@ -132,7 +134,7 @@ bool TraceLog::leave(void* context, Frame* frame, Status status) noexcept {
         if (self->wants_last_memory && status != Status::CALL && status != Status::CREATE) {
             own.memory_begin = self->last_memories.size();
             own.memory_size = frame->memory_size;
-            if (!self->last_memories.append(frame->memory, frame->memory_size))
+            if (!self->has_room(frame->memory_size) || !self->last_memories.append(frame->memory, frame->memory_size))
                 return self->run_out();
         }
     }
@@ -152,6 +154,8 @@ bool TraceLog::leave(void* context, Frame* frame, Status status) noexcept {
 }
 
 CallRow* TraceLog::add_call(uint8_t op, int depth) noexcept {
+    if (!has_room(sizeof(CallRow)))
+        return nullptr;
     CallRow* const row = calls.size() < NO_ROW ? calls.extend(1) : nullptr;
     if (row == nullptr)
         return nullptr;
@@ -167,6 +171,8 @@ CallRow* TraceLog::add_call(uint8_t op, int depth) noexcept {
 bool TraceLog::keep(ByteView bytes, uint64_t* begin, uint64_t* size) noexcept {
     *begin = data.size();
     *size = wants_data ? bytes.size : 0;
+    if (wants_data && !has_room(bytes.size))
+        return false;
     return !wants_data || data.append(bytes.data, bytes.size);
 }
 
@@ -194,11 +200,10 @@ bool TraceLog::enter(void* context, const Machine* machine) noexcept {
     std::memcpy(row->code_address, code_address.bytes, 20);
     row->is_static = request.is_static;
     const GivenPrecompiles* const given = machine->given_precompiles;
-    row->is_precompile =
-        !request.is_create && !request.is_delegated &&
-        ((given != nullptr && given->has(code_address)) ||
-         find_precompile(code_address, *machine->rules, machine->block.moved_precompiles,
-                         machine->block.moved_precompile_count) != nullptr);
+    row->is_precompile = !request.is_create && !request.is_delegated &&
+                         ((given != nullptr && given->has(code_address)) ||
+                          find_precompile(code_address, *machine->rules, machine->block.moved_precompiles,
+                                          machine->block.moved_precompile_count) != nullptr);
     bool is_wanted = self->addresses.empty();
     for (const Address& address : self->addresses)
         is_wanted = is_wanted || address == request.target->address;

@@ -73,6 +73,7 @@ public:
     uint64_t steps_skipped = 0;        // of those that are wanted, from the first on
     uint16_t stack_most = 1024;        // items kept of a step
     uint64_t steps_most = UINT64_MAX;  // further ones are counted only
+    uint64_t bytes_most = UINT64_MAX;  // that may be kept; beyond, the run is stopped
     uint32_t depth_least = 1, depth_most = 1025;
     uint64_t ops[4] = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};  // a bit an instruction
     Vector<Address> addresses;                                           // of frames whose steps are wanted; none: all
@@ -89,6 +90,7 @@ public:
     uint64_t counts[256] = {};
     uint64_t steps_left_out = 0;
     bool is_out_of_memory = false;  // it has stopped the run for that
+    bool is_over_limit = false;     // or for `bytes_most`
 
     TraceLog() noexcept;
     TraceLog(const TraceLog&) = delete;
@@ -111,8 +113,18 @@ private:
     };
 
     bool run_out() noexcept {
-        is_out_of_memory = true;
+        is_out_of_memory = !is_over_limit;
         return false;
+    }
+    // Whether so much more may be kept.
+    bool has_room(uint64_t more) noexcept {
+        if (bytes_most == UINT64_MAX)
+            return true;
+        const uint64_t kept = calls.size() * sizeof(CallRow) + steps.size() * sizeof(StepRow) + logs.size() * sizeof(LogRow) +
+                              words.size() * sizeof(u256) + data.size() + memories.size() + last_memories.size() +
+                              hashes.size() * sizeof(HashRow) + hashed.size();
+        is_over_limit = is_over_limit || kept > bytes_most || more > bytes_most - kept;
+        return !is_over_limit;
     }
     void close(const Frame& frame, Status status) noexcept;
     bool keep_hashed(const Frame& frame) noexcept;

@@ -40,5 +40,7 @@ cdef extern from "core/vm/trace_log.hpp" namespace "evmcore" nogil:
         uint64_t counts[256]
         uint64_t steps_left_out
         cbool is_out_of_memory
+        cbool is_over_limit
+        uint64_t bytes_most
         Tracer* tracer()
         void clear()
