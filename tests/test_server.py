@@ -369,11 +369,13 @@ def test_time_and_blocks_are_made(client):
     client("hardhat_mine", "0x3", "0x3c")
     times = [int(client("eth_getBlockByNumber", hex(number))["timestamp"], 16) for number in (2, 3, 4)]
     assert [later - earlier for earlier, later in itertools.pairwise(times)] == [60, 60]
+    client("anvil_mine", "0x2", "0x0")
+    assert client("eth_blockNumber") == "0x6"
     assert client("evm_increaseTime", 10_000) == 10_000
     client("evm_mine")
     assert int(client("eth_getBlockByNumber", "latest")["timestamp"], 16) >= first + 10_000
     assert client("evm_mine", {"timestamp": first + 50_000, "blocks": 2}) == "0x0"
-    assert "100000" in client.error("hardhat_mine", hex(10**9))[1]
+    assert "10000" in client.error("hardhat_mine", hex(10**9))[1]
     client("hardhat_setNextBlockBaseFeePerGas", "0x9")
     client("anvil_setCoinbase", HER)
     client.pay()
@@ -439,3 +441,12 @@ def test_errors_are_json_of_code_message_and_data():
 def test_limits_are_numbers_above_zero(name, value):
     with pytest.raises((TypeError, ValueError), match=name):
         Limits(**{name: value})
+
+
+def test_a_trace_has_a_limit():
+    client = Client(trace_bytes=1000)
+    client.pay()
+    hash_ = client.pay(to="0x" + CONTRACT.hex(), data="0x00", gas="0x30d40")
+    code, message = client.error("debug_traceTransaction", hash_)
+    assert code == -32000
+    assert "1000 bytes" in message

@@ -23,7 +23,8 @@ class Limits:
     filter_seconds   that a filter is kept without being asked for
     queued_messages  that a WebSocket's client hasn't taken yet; then it is closed
     pool             transactions that wait to be mined
-    trace_steps      of a struct log
+    trace_steps      of a struct log; there are no more in it
+    trace_bytes      that are recorded for a trace; a transaction that would leave more can't be traced
     """
 
     body_bytes: int = 5 * 1024 * 1024
@@ -40,7 +41,8 @@ class Limits:
     filter_seconds: float = 300.0
     queued_messages: int = 10_000
     pool: int = 10_000
-    trace_steps: int = 1_000_000
+    trace_steps: int = 500_000
+    trace_bytes: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:
         for name in self.__slots__:

@@ -98,7 +98,7 @@ class Node:
             if index == 0 and timestamp is not None:
                 fields["timestamp"] = timestamp
             elif index and interval is not None:
-                fields["timestamp"] = made[-1].header.timestamp + interval
+                fields["timestamp"] = made[-1].header.timestamp + max(interval, 1)
             fields.setdefault("timestamp", self.now())
             made += self.chain.mine(**fields)
             self.next_fields.clear()

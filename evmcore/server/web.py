@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import signal
 import threading
 from collections.abc import Iterable
@@ -26,6 +27,9 @@ except ImportError:  # pragma: no cover - said where a server is made
 
 __all__ = ["Server"]
 
+_LOGGER = logging.getLogger("evmcore.server")
+_LOGGER.addHandler(logging.NullHandler())
+_LOGGER.propagate = False
 _JSON_TYPES = ("application/json", "application/json-rpc", "application/jsonrequest")
 # Requests of one WebSocket that are at work at a time; then its next ones wait in the socket.
 _AT_ONCE = 16
@@ -373,6 +377,7 @@ def _make_server(owner: Server) -> Any:
         handle,
         request_factory=make_request,
         access_log=None,
+        logger=_LOGGER,  # a client's mistakes are nothing for the operator's screen
         keepalive_timeout=limits.idle_seconds,
         lingering_time=1.0,
     )

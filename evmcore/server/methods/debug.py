@@ -42,7 +42,14 @@ def _traced(
     if not config.get("tracer"):
         own["limit"] = min(own.get("limit") or node.limits.trace_steps, node.limits.trace_steps)
     return trace_transaction(
-        transaction, state, header, tracer=config.get("tracer"), config=own, index=index, checks=checks
+        transaction,
+        state,
+        header,
+        tracer=config.get("tracer"),
+        config=own,
+        index=index,
+        checks=checks,
+        limit_bytes=node.limits.trace_bytes,
     )[0]
 
 

@@ -13,7 +13,7 @@ from ..errors import SERVER_ERROR, RpcError
 from ..node import Node
 from .table import optional, required, rows
 
-_MINED_MOST = 100_000
+_MINED_MOST = 10_000
 
 
 def change(edit: Callable[..., None]) -> Callable[..., Any]:
