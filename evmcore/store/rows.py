@@ -81,9 +81,14 @@ def pieces(undo: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def body_of(block: Block) -> bytes:
     """The block's RLP without its header."""
-    encoded = block.encode()
-    parts = rlp.read_list(encoded, 0, len(encoded), "block")
-    return rlp.encode_list(encoded[start:end] for start, end in _spans(parts[1:]))
+    raw = [tx.raw for tx in block.transactions]
+    parts = [
+        rlp.encode_list(each if each[0] >= 0xC0 else rlp.encode(each) for each in raw),
+        rlp.encode_list(ommer.encode() for ommer in block.ommers),
+    ]
+    if block.withdrawals is not None:
+        parts.append(rlp.encode_list(withdrawal.encode() for withdrawal in block.withdrawals))
+    return rlp.encode_list(parts)
 
 
 def _spans(parts: list[tuple[bool, int, int, int]]) -> Iterator[tuple[int, int]]:

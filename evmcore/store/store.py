@@ -11,7 +11,7 @@ import threading
 from types import TracebackType
 
 from .. import rlp
-from .._core import BlockResult, Changes, State, StateTrie
+from .._core import BlockResult, Changes, State, StateTrie, keccak256
 from ..block import Block
 from ..chain.genesis import Genesis
 from ..errors import EvmError
@@ -429,16 +429,16 @@ class Store:
         block: Block | None,
         receipts: tuple[bytes, ...],
     ) -> None:
-        key, block_hash = height_key(height), header.hash
-        writer.put("headers", key, block_hash + difficulty.to_bytes(32, "big") + header.encode())
+        key, encoded = height_key(height), header.encode()
+        block_hash = keccak256(encoded)
+        writer.put("headers", key, block_hash + difficulty.to_bytes(32, "big") + encoded)
         writer.put("hashes", block_hash, key)
         writer.put("meta", b"height", key)
         if block is None:
             return
         writer.put("bodies", key, body_of(block))
-        writer.put("receipts", key, rlp.encode(list(receipts)))
-        for index, tx in enumerate(block.transactions):
-            writer.put("transactions", tx.hash, key + index.to_bytes(4, "big"))
+        writer.put_list("receipts", key, receipts)
+        writer.put_places("transactions", [tx.hash for tx in block.transactions], key)
 
     def _prune_undo(self, writer: _mdbx.Writer, height: int) -> None:
         """Undo rows that lead further back than `depth`."""

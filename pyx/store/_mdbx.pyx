@@ -61,6 +61,7 @@ cdef extern from "store/database.hpp" namespace "evmstore" nogil:
         void abort()
         int get(Table, string_view, string_view*)
         int put(Table, string_view, string_view) except +
+        int put_places(Table, string_view, string_view) except +
         int remove(Table, string_view) except +
         int first(Table, string_view, string*, string*) except +
         int put_accounts(const uint8_t*, size_t, const uint8_t*, size_t) except +
@@ -83,12 +84,36 @@ cdef extern from *:
             return out->size() < 2 * most;
         });
     }
+    static void evmstore_append_size(std::string* out, size_t size, unsigned char first) {
+        unsigned bytes = 0;
+        if (size < 56) {
+            out->push_back(static_cast<char>(first + size));
+            return;
+        }
+        for (size_t rest = size; rest != 0; rest >>= 8)
+            ++bytes;
+        out->push_back(static_cast<char>(first + 55 + bytes));
+        while (bytes-- != 0)
+            out->push_back(static_cast<char>(size >> 8 * bytes));
+    }
+    // As RLP has a string (Yellow Paper, appendix B).
+    static void evmstore_append_string(std::string* out, std::string_view item) {
+        if (item.size() != 1 || static_cast<unsigned char>(item[0]) >= 0x80)
+            evmstore_append_size(out, item.size(), 0x80);
+        out->append(item);
+    }
+    static void evmstore_append_list(std::string* out, const std::string& payload) {
+        evmstore_append_size(out, payload.size(), 0xc0);
+        out->append(payload);
+    }
     static evmstore::Table evmstore_table(int number) { return static_cast<evmstore::Table>(number); }
     static int evmstore_copy(evmstore::Database* database, const char* path) {
         return evmstore::mdbx.mdbx_env_copy(database->env, path, 1);  // MDBX_CP_COMPACT
     }
     """
     int rows_of "evmstore_rows"(CSnapshot*, Table, string, size_t, vector[string]*) except + nogil
+    void append_string "evmstore_append_string"(string*, string_view) except +
+    void append_list "evmstore_append_list"(string*, const string&) except + nogil
     Table table_of "evmstore_table"(int) nogil
     int copy_of "evmstore_copy"(CDatabase*, const char*) nogil
 
@@ -298,6 +323,33 @@ cdef class Writer:
 
     def put(self, str table not None, bytes key not None, bytes value not None):
         check(self.core.put(number_of(table), view(key), view(value)))
+
+    def put_list(self, str table not None, bytes key not None, tuple items not None):
+        """The RLP of a list of strings."""
+        cdef string payload
+        cdef string encoded
+        cdef bytes item
+        cdef Table number = number_of(table)
+        cdef string_view name = view(key)
+        cdef int code
+        for item in items:
+            append_string(&payload, view(item))
+        with nogil:
+            append_list(&encoded, payload)
+            code = self.core.put(number, name, string_view(encoded.data(), encoded.size()))
+        check(code)
+
+    def put_places(self, str table not None, list keys not None, bytes start not None):
+        """To each key `start` and its index, in 4 bytes: keys of 32 bytes."""
+        cdef string joined = b"".join(keys)
+        cdef string_view begin = view(start)
+        cdef Table number = number_of(table)
+        cdef int code
+        if joined.size() != 32 * <size_t>len(keys):
+            raise ValueError("keys: not all have 32 bytes")
+        with nogil:
+            code = self.core.put_places(number, string_view(joined.data(), joined.size()), begin)
+        check(code)
 
     def remove(self, str table not None, bytes key not None):
         check(self.core.remove(number_of(table), view(key)))

@@ -2,6 +2,7 @@
 #include "database.hpp"
 
 #include <cstring>
+#include <pthread.h>
 #include <unistd.h>
 
 namespace evmstore {
@@ -99,7 +100,19 @@ bool decode_account(std::string_view row, EvmcoreLocalAccount* out) noexcept {
 
 // ------------------------------------------------------------------------------------ the database
 
-bool Database::is_of_this_process() const noexcept { return process_ == getpid(); }
+namespace {
+
+// Each lookup asks: a number that a fork raises in the child, where getpid would be a call of the system.
+std::atomic<unsigned> forks{0};
+
+unsigned process_generation() noexcept {
+    static const int registered = pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+    return registered == 0 ? forks.load(std::memory_order_relaxed) : static_cast<unsigned>(getpid());
+}
+
+}  // namespace
+
+bool Database::is_of_this_process() const noexcept { return process_ == process_generation(); }
 
 Database::~Database() {
     if (env != nullptr && is_of_this_process())
@@ -112,7 +125,7 @@ std::string Database::text_of(int code) {
 }
 
 int Database::open(const char* path, uint64_t most_bytes) {
-    process_ = getpid();
+    process_ = process_generation();
     int code = mdbx.mdbx_env_create(&env);
     if (code != MDBX_OK) {
         env = nullptr;

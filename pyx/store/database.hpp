@@ -109,7 +109,7 @@ public:
 private:
     int load_journal(void* txn);
 
-    long process_ = 0;
+    unsigned process_ = 0;
 };
 
 using Rows = std::unordered_map<std::string, std::string>;
@@ -186,6 +186,8 @@ public:
 
     int get(Table table, std::string_view key, std::string_view* out);
     int put(Table table, std::string_view key, std::string_view value);
+    // To each key, 32 bytes of `keys`, the value `start` and its index, 4 bytes, big-endian.
+    int put_places(Table table, std::string_view keys, std::string_view start);
     int remove(Table table, std::string_view key);
     int first(Table table, std::string_view from, std::string* key, std::string* value);  // that isn't below `from`
 

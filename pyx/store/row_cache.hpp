@@ -3,8 +3,11 @@
 // Any thread. Sets of two rows, each under a lock of its own that is held for a copy.
 #pragma once
 
+#include <sys/mman.h>
+
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -20,10 +23,18 @@ public:
 
     // None without memory, or with room for none: then nothing is kept.
     explicit RowCache(size_t bytes) noexcept : count_{bytes / sizeof(Set)} {
+        const size_t whole = (count_ * sizeof(Set) + HUGE_PAGE_BYTES - 1) & ~(HUGE_PAGE_BYTES - 1);
         if (count_ != 0)
-            sets_.reset(new (std::nothrow) Set[count_]);
+            sets_.reset(static_cast<Set*>(std::aligned_alloc(HUGE_PAGE_BYTES, whole)));
         if (sets_ == nullptr)
             count_ = 0;
+#if defined(MADV_HUGEPAGE)
+        // Rows lie anywhere: on small pages each costs a walk of the page tables, too.
+        else
+            (void)madvise(sets_.get(), whole, MADV_HUGEPAGE);
+#endif
+        for (size_t i = 0; i < count_; ++i)
+            new (&sets_.get()[i]) Set;
     }
 
     // The size of the value, which is copied; 0: there is no such row; -1: not known here. `age`: of the snapshot.
@@ -98,11 +109,16 @@ private:
             hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
             hash ^= hash >> 29;
         }
-        return sets_[hash % count_];
+        return sets_.get()[hash % count_];
     }
 
+    struct Free {
+        void operator()(Set* sets) const noexcept { std::free(sets); }
+    };
+    static constexpr size_t HUGE_PAGE_BYTES = size_t{1} << 21;
+
     size_t count_;
-    std::unique_ptr<Set[]> sets_;
+    std::unique_ptr<Set, Free> sets_;
     std::atomic<uint64_t> newest_{0};  // published: by who commits
 };
 

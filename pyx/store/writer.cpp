@@ -162,6 +162,27 @@ int Writer::put(Table table, std::string_view key, std::string_view value) {
     return mdbx.mdbx_put(txn_, database_->tables[table], &name, &data, 0);
 }
 
+int Writer::put_places(Table table, std::string_view keys, std::string_view start) {
+    constexpr size_t KEY_BYTES = 32;
+    std::vector<uint32_t> order(keys.size() / KEY_BYTES);
+    for (uint32_t i = 0; i < order.size(); ++i)
+        order[i] = i;
+    const auto key_of = [&](uint32_t index) { return keys.substr(index * KEY_BYTES, KEY_BYTES); };
+    std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return key_of(a) < key_of(b); });
+    void* cursor;
+    int code = cursor_of(table, &cursor);
+    std::string value{start};
+    for (size_t i = 0; code == MDBX_OK && i < order.size(); ++i) {
+        value.resize(start.size());
+        for (unsigned shift = 32; shift != 0; shift -= 8)
+            value.push_back(static_cast<char>(order[i] >> (shift - 8)));
+        MdbxBytes name = bytes_of(key_of(order[i]));
+        MdbxBytes data = bytes_of(value);
+        code = mdbx.mdbx_cursor_put(cursor, &name, &data, 0);
+    }
+    return code;
+}
+
 int Writer::remove(Table table, std::string_view key) {
     if (const int code = settle_for(table); code != MDBX_OK)
         return code;
