@@ -52,7 +52,8 @@ class Certificate:
             object.__setattr__(self, name, checked_quantity(getattr(self, name), f"certificate.{name}", 64))
         for name, size in (("block_hash", 32), ("digest", 32), ("signature", 65)):
             object.__setattr__(self, name, checked_bytes(getattr(self, name), f"certificate.{name}", size))
-        if not isinstance(self.engine, str) or not 0 < len(self.engine.encode()) <= _ENGINE_BYTES_MOST:
+        engine = self.engine.encode(errors="replace") if isinstance(self.engine, str) else b""
+        if not 0 < len(engine) <= _ENGINE_BYTES_MOST or engine.decode() != self.engine:
             raise UnusableInput(f"certificate.engine: {shown(self.engine)} is not the name of an engine")
 
     @classmethod
@@ -120,10 +121,10 @@ class Certificate:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Certificate:
-        """Of such an object. Raises UnusableInput."""
+        """Of such an object. Raises UnusableInput, also where it names a signer that isn't the one that the signature says."""
         if not isinstance(value, Mapping):
             raise UnusableInput(f"certificate: {shown(value)} is not an object")
-        return cls(
+        made = cls(
             quantity(field(value, "chain_id", "certificate"), "certificate.chain_id", 64),
             quantity(field(value, "number", "certificate"), "certificate.number", 64),
             data(field(value, "block_hash", "certificate"), "certificate.block_hash", 32),
@@ -131,6 +132,9 @@ class Certificate:
             field(value, "engine", "certificate"),
             data(field(value, "signature", "certificate"), "certificate.signature", 65),
         )
+        if "signer" in value and to_address(value["signer"], "certificate.signer") != made.signer:
+            raise UnusableInput(f"certificate.signer: {shown(value['signer'])}, and 0x{made.signer.hex()} signed it")
+        return made
 
 
 def address_of(key: bytes) -> bytes:
@@ -167,13 +171,17 @@ def verdict(
     certificates  as they came in, in any order; those of other signers and of other blocks don't count
     layers        addresses of those whose word counts
     needed        at least 1; where two digests have as many (half of the layers or less can be needed), there is no verdict
+    block_hash    32 bytes
     raise         UnusableInput for more than there are layers; InvalidCertificate never: what isn't signed counts for nobody
     """
+    block_hash = data(block_hash, "block_hash", 32)
     known = {to_address(one, "layers") for one in layers}
-    if not 0 < needed <= len(known):
-        raise UnusableInput(f"needed: {needed} is not a number of {len(known)} layers")
+    if not 0 < checked_quantity(needed, "needed") <= len(known):
+        raise UnusableInput(f"needed: {shown(needed)} is not a number of {len(known)} layers")
     said: dict[bytes, set[bytes]] = {}
     for certificate in certificates:
+        if not isinstance(certificate, Certificate):
+            raise TypeError(f"certificates: expected Certificate, got {type(certificate).__name__}")
         try:
             signer = certificate.signer
         except InvalidCertificate:

@@ -33,24 +33,32 @@ class DaemonThreads(Executor):
         self._max_workers = workers
         self._tasks: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._is_closed = False
+        self._lock = threading.Lock()
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
-        if len(self._threads) < self._max_workers:
-            thread = threading.Thread(target=self._work, args=(self._tasks,), daemon=True)
-            try:
-                thread.start()
-                self._threads.append(thread)
-            except RuntimeError:  # there is none to be had: those that are there do the work
-                if not self._threads:
-                    raise
-        future: Future[Any] = Future()
-        self._tasks.put((future, partial(function, *args, **options)))
-        return future
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            if len(self._threads) < self._max_workers:
+                thread = threading.Thread(target=self._work, args=(self._tasks,), daemon=True)
+                try:
+                    thread.start()
+                    self._threads.append(thread)
+                except RuntimeError:  # there is none to be had: those that are there do the work
+                    if not self._threads:
+                        raise
+            future: Future[Any] = Future()
+            self._tasks.put((future, partial(function, *args, **options)))
+            return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """What is waiting is done first, unless its caller has cancelled it."""
-        for _ in self._threads:
-            self._tasks.put(None)
+        with self._lock:
+            if not self._is_closed:
+                self._is_closed = True
+                for _ in self._threads:
+                    self._tasks.put(None)
         for thread in self._threads if wait else ():
             thread.join()
 

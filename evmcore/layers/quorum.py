@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, field
 from typing import Any
 
 from .. import keccak256
 from ..errors import EvmError, UnusableInput
+from ..hexadecimal import checked_bytes, checked_quantity, short_text, shown, to_address
 from .certificate import Certificate
 from .layer import Answer, Layer
-from .summary import BlockSummary
+from .summary import BlockSummary, fault_of
 
 __all__ = ["Dissent", "Quorum", "QuorumVerdict"]
 
@@ -32,6 +33,10 @@ _MOST_LOSSES = 3
 _SLOW = 4
 # An ask that is unanswered for so many times the patience: its layer hangs, and is begun again.
 _HANGS_AFTER = 4
+# Longer than anybody waits, and short enough for what waits.
+_LONGEST_SECONDS = 1e9
+# Of a summary what a layer can't help saying like the others: what isn't in the digest is outvoted with it.
+_FACTS = ("is_ok", "number", "chain_id", "fork", "transactions", "gas_used", "receipts_root", "state_root", "checks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class QuorumVerdict:
     """What the layers say of one block.
 
     index         its place among the blocks
-    summary       of one of the layers that agree; where there is no verdict, what is wrong
+    summary       of one of the layers that agree, on what it says of the block, too; where there is no verdict, what is wrong
     digest        that they agree on; None: they don't
     certificates  of those that agree: with `evmcore.layers.verdict` others see it without executing anything
     dissents      layers that were struck off for this block
@@ -84,7 +89,7 @@ class _Member:
     """A layer among the others, and what is known of it."""
 
     layer: Layer
-    pending: int = 0
+    address: bytes
     losses: int = 0  # in a row
     seconds: float = 0.0  # decaying mean of how long an answer takes, wall time
     is_out: bool = False  # struck off, or lost for good
@@ -92,6 +97,7 @@ class _Member:
 
 @dataclass(slots=True, eq=False)
 class _Ask:
+    place: int  # of the layer
     member: _Member
     future: Future[Answer]
     began: float
@@ -104,6 +110,7 @@ class _Case:
 
     index: int
     block: Any
+    pending: Counter[int]  # by the layer's place: asks that are open, of all blocks that are verified together
     asks: list[_Ask] = field(default_factory=list)
     answers: dict[int, Answer] = field(default_factory=dict)  # by the layer's place
     tries: dict[int, int] = field(default_factory=dict)  # how often each was asked
@@ -137,17 +144,19 @@ class Quorum:
         in_flight: int | None = None,
         seed: bytes = b"",
     ) -> None:
-        self._members = [_Member(layer) for layer in layers]
-        if not 1 <= quorum <= len(self._members):
-            raise UnusableInput(f"quorum: {quorum} of {len(self._members)} layers can't agree")
-        addresses = [layer.address for layer in layers]
-        if len(set(addresses)) != len(addresses):
+        self._members = [_Member(layer, _address_of(layer, place)) for place, layer in enumerate(layers)]
+        self._quorum = checked_quantity(quorum, "quorum")
+        if not 1 <= self._quorum <= len(self._members):
+            raise UnusableInput(f"quorum: {shown(quorum)} of {len(self._members)} layers can't agree")
+        if len({member.address for member in self._members}) != len(self._members):
             raise UnusableInput("layers: two have the same key, and would be one voice twice")
-        if patience_s <= 0 or (cpu_limit_s is not None and cpu_limit_s <= 0):
-            raise UnusableInput(f"patience_s: {patience_s}, cpu_limit_s: {cpu_limit_s}; both are more than 0")
-        self._quorum, self._patience_s, self._cpu_limit_s = quorum, patience_s, cpu_limit_s
-        self._retries, self._seed = retries, seed
-        self._in_flight = in_flight or 2 * len(self._members)
+        self._patience_s = _seconds(patience_s, "patience_s")
+        self._cpu_limit_s = None if cpu_limit_s is None else _seconds(cpu_limit_s, "cpu_limit_s")
+        self._retries = checked_quantity(retries, "retries")
+        self._seed = checked_bytes(seed, "seed")
+        self._in_flight = 2 * len(self._members) if in_flight is None else checked_quantity(in_flight, "in_flight")
+        if self._in_flight < 1:
+            raise UnusableInput("in_flight: 0 is less than 1")
         self.struck: list[Dissent] = []
         self.lost: list[str] = []
 
@@ -155,10 +164,11 @@ class Quorum:
         """The verdicts of the blocks, in order. A block is whatever the layers take: `replay_range`'s forms, or Witnessed."""
         source = enumerate(blocks)
         open_: deque[_Case] = deque()
+        pending: Counter[int] = Counter()
         try:
             while True:
                 while len(open_) < self._in_flight and (item := next(source, None)) is not None:
-                    open_.append(_Case(*item))
+                    open_.append(_Case(*item, pending))
                 if not open_:
                     return
                 for case in open_:
@@ -202,13 +212,13 @@ class Quorum:
         if not case.asks and not self._may_still_ask(case):
             self._give_up(case, votes)
 
-    def _votes(self, case: _Case) -> dict[tuple[bytes, bytes], list[int]]:
-        """Digest and block hash -> places of those that say so."""
-        votes: dict[tuple[bytes, bytes], list[int]] = {}
+    def _votes(self, case: _Case) -> dict[tuple[Any, ...], list[int]]:
+        """Digest, block hash and facts -> places of those that say so."""
+        votes: dict[tuple[Any, ...], list[int]] = {}
         for place, answer in case.answers.items():
             said = answer.certificate
             if said is not None and not self._members[place].is_out:
-                votes.setdefault((said.digest, said.block_hash), []).append(place)
+                votes.setdefault((said.digest, said.block_hash, *_facts(answer.summary)), []).append(place)
         return votes
 
     def _candidates(self, case: _Case) -> list[int]:
@@ -228,15 +238,15 @@ class Quorum:
 
     def _next(self, case: _Case) -> int | None:
         """The layer to ask: one that wasn't, isn't much slower than others, and has the least to do; by lot among equals."""
-        free = [place for place in self._candidates(case) if self._members[place].pending < _DEPTH]
+        free = [place for place in self._candidates(case) if case.pending[place] < _DEPTH]
 
         known = sorted(member.seconds for member in self._members if member.seconds and not member.is_out)
         slow = _SLOW * known[len(known) // 2] if known else 0.0
 
         def rank(place: int) -> tuple[Any, ...]:
             member = self._members[place]
-            lot = keccak256(self._seed + case.index.to_bytes(8, "big") + member.layer.address)
-            return case.tries.get(place, 0), bool(slow) and member.seconds > slow, member.pending, lot
+            lot = keccak256(self._seed + case.index.to_bytes(8, "big") + member.address)
+            return case.tries.get(place, 0), bool(slow) and member.seconds > slow, case.pending[place], lot
 
         return min(free, key=rank, default=None)
 
@@ -248,12 +258,14 @@ class Quorum:
             case.order.append(member.layer.name)
         try:
             future = member.layer.submit(case.block, self._cpu_limit_s)
+            if not isinstance(future, Future):
+                raise TypeError(f"submit gave {shown(future)}, and no Future")
         except Exception as error:
             case.abstained.append((member.layer.name, f"{type(error).__name__}: {error}"))
             self._count_loss(member)
             return 0
-        member.pending += 1
-        case.asks.append(_Ask(member, future, time.monotonic()))
+        case.pending[place] += 1
+        case.asks.append(_Ask(place, member, future, time.monotonic()))
         return 1
 
     def _wait(self, open_: Iterable[_Case]) -> None:
@@ -279,22 +291,28 @@ class Quorum:
 
     def _take(self, case: _Case, ask: _Ask, now: float) -> None:
         member, name = ask.member, ask.member.layer.name
+        error: BaseException | None
         try:
-            answer = ask.future.result()
-        except (Exception, CancelledError) as error:
+            # Not raised: a layer that ends its own thread doesn't end this one.
+            error = ask.future.exception()
+        except CancelledError as cancelled:
+            error = cancelled
+        if error is not None:
             self._drop(case, ask, f"{type(error).__name__}: {error}")
             if not isinstance(error, EvmError):
                 self._count_loss(member)
                 self._restart(member)
             return
+        answer = ask.future.result()
         self._drop(case, ask)
         member.losses = 0
         member.seconds = now - ask.began if not member.seconds else 0.8 * member.seconds + 0.2 * (now - ask.began)
-        place = self._members.index(member)
-        fault = _fault(member.layer, answer)
+        place = ask.place
+        fault = _fault(member.address, answer)
         if fault is not None:
-            number = answer.summary.number if isinstance(answer, Answer) else None
-            self._strike(case, member, Dissent(name, member.layer.address, number, None, None, fault))
+            number = getattr(getattr(answer, "summary", None), "number", None)
+            number = number if type(number) is int else None
+            self._strike(case, member, Dissent(name, member.address, number, None, None, fault))
         elif answer.certificate is None:
             case.abstained.append((name, answer.summary.error or "it abstains"))
             used = answer.summary.cpu_seconds
@@ -308,7 +326,7 @@ class Quorum:
     def _drop(self, case: _Case, ask: _Ask, reason: str | None = None) -> None:
         if ask in case.asks:
             case.asks.remove(ask)
-            ask.member.pending -= 1
+            case.pending[ask.place] -= 1
         if reason is not None:
             case.abstained.append((ask.member.layer.name, reason))
 
@@ -336,18 +354,18 @@ class Quorum:
         for place, answer in case.answers.items():
             if place not in places and answer.certificate is not None:
                 member = self._members[place]
-                reason = f"block {answer.summary.number}: digest 0x{answer.certificate.digest.hex()} instead of 0x{digest.hex()}"
+                reason = _difference(answer, answers[0])
                 dissent = Dissent(
-                    member.layer.name, member.layer.address, answer.summary.number, answer.certificate, digest, reason
+                    member.layer.name, member.address, answer.summary.number, answer.certificate, digest, reason
                 )
                 self._strike(case, member, dissent)
         self._end(case, answers[0].summary, digest, certificates)
 
-    def _give_up(self, case: _Case, votes: dict[tuple[bytes, bytes], list[int]]) -> None:
+    def _give_up(self, case: _Case, votes: dict[tuple[Any, ...], list[int]]) -> None:
         unreadable = [one.summary for one in case.answers.values() if one.certificate is None]
         said = [
             f"{', '.join(self._members[place].layer.name for place in places)}: 0x{digest[:8].hex()}…"
-            for (digest, _), places in votes.items()
+            for (digest, *_), places in votes.items()
         ]
         said += [f"{name}: {reason}" for name, reason in case.abstained]
         reason = f"no {self._quorum} layers agree: {'; '.join(said) or 'none is left'}"
@@ -383,19 +401,66 @@ class Quorum:
                 self._restart(ask.member)
 
 
-def _fault(layer: Layer, answer: Answer) -> str | None:
+def _address_of(layer: Any, place: int) -> bytes:
+    try:
+        address = layer.address
+    except AttributeError:
+        raise UnusableInput(f"layers[{place}]: {shown(layer)} is no layer") from None
+    return to_address(address, f"layers[{place}].address")
+
+
+def _seconds(value: float, name: str) -> float:
+    try:
+        seconds = min(float(value), _LONGEST_SECONDS)
+    except (TypeError, ValueError, OverflowError):
+        seconds = 0.0
+    if not seconds > 0:
+        raise UnusableInput(f"{name}: {shown(value)} is no number of seconds above 0")
+    return seconds
+
+
+def _facts(summary: BlockSummary) -> tuple[Any, ...]:
+    """What the summary says of the block, to be compared."""
+    values = [getattr(summary, name) for name in _FACTS]
+    return tuple(tuple(sorted(value.items())) if isinstance(value, Mapping) else value for value in values)
+
+
+def _difference(answer: Answer, agreed: Answer) -> str:
+    """In which the answer differs from that of those who agree."""
+    assert answer.certificate is not None
+    assert agreed.certificate is not None
+    where = f"block {answer.summary.number}"
+    own, their = answer.certificate, agreed.certificate
+    if own.block_hash != their.block_hash:
+        return f"{where}: signed block 0x{own.block_hash.hex()} instead of 0x{their.block_hash.hex()}"
+    if own.digest != their.digest:
+        return f"{where}: digest 0x{own.digest.hex()} instead of 0x{their.digest.hex()}"
+    for name, said, agreed_on in zip(_FACTS, _facts(answer.summary), _facts(agreed.summary)):
+        if said != agreed_on:
+            return f"{where}: the digest, but {name} {short_text(said)} instead of {short_text(agreed_on)}"
+    raise AssertionError("answers that agree")
+
+
+def _fault(address: bytes, answer: Any) -> str | None:
     """What is wrong with an answer, whatever others say: it isn't the layer's own, or signs another thing than it says."""
     if not isinstance(answer, Answer):
         return f"{type(answer).__name__} is no answer"
     certificate = answer.certificate
+    if not isinstance(answer.summary, BlockSummary):
+        return f"its summary: {type(answer.summary).__name__} is no summary"
+    if (fault := fault_of(answer.summary)) is not None:
+        return f"its summary: {fault}"
     if certificate is None:
         return None
+    if not isinstance(certificate, Certificate):
+        return f"its certificate: {type(certificate).__name__} is no certificate"
     try:
         signer = certificate.signer
     except EvmError as error:
         return str(error)
-    if signer != layer.address:
+    if signer != address:
         return f"signed by 0x{signer.hex()}, and not by its key"
-    if (certificate.block_hash, certificate.digest) != (answer.summary.block_hash, answer.summary.digest):
-        return "its certificate is of another block or digest than its summary"
+    for name in ("block_hash", "digest", "number", "chain_id"):
+        if (signed := getattr(certificate, name)) != (said := getattr(answer.summary, name)):
+            return f"its certificate is of {name} {short_text(signed)}, and its summary of {short_text(said)}"
     return None

@@ -13,7 +13,7 @@ from ..block import Block
 from ..errors import EvmError, ExecutionAborted, PrecompileUnavailable, ResourceLimit, UnusableInput
 from ..files import parse_json
 from ..fixtures import block_of
-from ..hexadecimal import data
+from ..hexadecimal import data, shown
 from ..receipt import keccak256
 from ..statistics import Strategy
 from ..verification import CHECKS, Verification
@@ -209,10 +209,47 @@ def plain_of(summary: BlockSummary) -> dict[str, Any]:
     return values
 
 
+_NONE = type(None)
+_FORMS: dict[str, tuple[type, ...]] = {
+    "source": (str, bytes, _NONE),
+    "number": (int, _NONE),
+    "fork": (str,),
+    "transactions": (int,),
+    "is_ok": (bool,),
+    "gas_used": (int,),
+    "executions": (int,),
+    "aborted": (int,),
+    "error": (str, _NONE),
+    "is_conclusive": (bool,),
+    "cpu_seconds": (float, int),
+    "chain_id": (int,),
+    **dict.fromkeys(_HASHES, (bytes, _NONE)),
+}
+_ENTRIES: dict[str, tuple[type, ...]] = {"checks": (bool, _NONE), "seconds": (float, int)}
+
+
+def fault_of(summary: BlockSummary) -> str | None:
+    """Which member isn't of its type, in a summary that somebody else made."""
+    for name, types in _FORMS.items():
+        value = getattr(summary, name)
+        if type(value) not in types:
+            return f"{name}: {shown(value)} is of type {type(value).__name__}"
+    for name, types in _ENTRIES.items():
+        value = getattr(summary, name)
+        if not isinstance(value, Mapping):
+            return f"{name}: {shown(value)} is of type {type(value).__name__}"
+        if not all(type(key) is str and type(one) in types for key, one in value.items()):
+            return f"{name}: {shown(value)} has an entry of another type"
+    return None
+
+
 def summary_of(value: Mapping[str, Any]) -> BlockSummary:
     """Back again. Raises KeyError, TypeError or ValueError."""
     values = dict(value)
     for name in _HASHES:
         if values[name] is not None:
             values[name] = data(values[name], name, 32)
-    return BlockSummary(**values)
+    summary = BlockSummary(**values)
+    if (fault := fault_of(summary)) is not None:
+        raise TypeError(fault)
+    return summary
