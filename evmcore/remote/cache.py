@@ -11,6 +11,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 
 from .._core import keccak256
 from ..errors import UnusableInput
+from ..hexadecimal import checked_quantity, shown
 from .errors import CacheUnusable
 
 __all__ = ["CACHE_VARIABLE", "RpcCache", "default_path"]
@@ -57,16 +59,18 @@ class RpcCache:
     def __init__(
         self, path: str | os.PathLike[str], *, is_loopback: bool = False, limit_bytes: int = _LIMIT_BYTES
     ) -> None:
-        self.path = os.fspath(path)
-        if not isinstance(self.path, str) or "\0" in self.path:
-            raise UnusableInput("cache: not a path")
+        given = os.fspath(path) if isinstance(path, (str, os.PathLike)) else b""
+        if not isinstance(given, str) or not given or "\0" in given:
+            raise UnusableInput(f"cache: {shown(path)} is not a path")
+        # Whole, since it is opened again, and elsewhere: SQLite would take ":memory:" for no file.
+        self.path = os.path.abspath(given)
         self._is_loopback = is_loopback
-        self._limit_bytes = limit_bytes
+        self._limit_bytes = checked_quantity(limit_bytes, "limit_bytes", 62)
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
-        self._process = 0
         with self._in_use():
             pass
+        _caches.add(self)
 
     def __repr__(self) -> str:
         return f"<RpcCache {self.path}>"
@@ -140,8 +144,8 @@ class RpcCache:
         """The connection, for this thread alone; what SQLite raises names the path."""
         with self._lock:
             try:
-                if self._connection is None or self._process != os.getpid():
-                    self._connection, self._process = self._open(), os.getpid()
+                if self._connection is None:
+                    self._connection = self._open()
                 yield self._connection
             except sqlite3.Error as error:
                 fault = str(error)
@@ -215,9 +219,30 @@ class RpcCache:
         """Close the file; it is opened again when it is needed."""
         with self._lock:
             connection, self._connection = self._connection, None
-            # Of a process that this one is a copy of: closing it would take the other's locks away.
-            if connection is not None and self._process == os.getpid():
+            if connection is not None:
                 connection.close()
+
+
+# SQLite's connections, and what it knows of locks, must not be in two processes: around a fork all are closed. Nobody is in the middle
+# of a row then, or would be for ever in the copy.
+_caches: weakref.WeakSet[RpcCache] = weakref.WeakSet()
+_around_fork: list[RpcCache] = []
+
+
+def _before_fork() -> None:
+    for cache in sorted(_caches, key=id):  # two that fork at once wait for each other in one order
+        cache._lock.acquire()
+        _around_fork.append(cache)
+        cache.close()
+
+
+def _after_fork() -> None:
+    while _around_fork:
+        _around_fork.pop()._lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 
 
 def _checksum(key: bytes, value: bytes) -> bytes:

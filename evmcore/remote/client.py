@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
@@ -17,15 +16,13 @@ from typing import Any, NamedTuple
 import orjson
 
 from ..errors import UnusableInput
+from ..hexadecimal import checked_quantity, shown
 from .answers import Meaning, meaning_of, text_of
-from .endpoint import Endpoint
+from .connections import limited
+from .endpoint import Endpoint, urllib3
 from .errors import BadAnswer, NodeRefused, NodeUnreachable, RemoteError, StatePruned
+from .locks import lock_of_process
 from .pace import Pace, asked_to_wait, backoff_seconds
-
-try:
-    import urllib3
-except ImportError:
-    raise ImportError("evmcore.remote wants urllib3: pip install evmcore[remote]", name="urllib3") from None
 
 __all__ = ["Call", "RpcClient"]
 
@@ -34,12 +31,23 @@ _LARGEST_BATCH = 1000  # go-ethereum's own limit
 _ANSWER_BYTES_MOST = 256 << 20
 _PIECE_BYTES = 1 << 16
 _CONNECTIONS = 4
+_LONGEST_SECONDS = 1e8  # sockets take no more than some 1e9
 # Of HTTP: the request may succeed later.
 _TRY_AGAIN = frozenset((408, 425, 429, *range(500, 600)))
 
 
 def _as_it_is(value: Any) -> Any:
     return value
+
+
+def _above_zero(value: float, name: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = 0.0
+    if not number > 0 or isinstance(value, (bool, str)):
+        raise UnusableInput(f"{name}: {shown(value)} is no number above 0")
+    return number
 
 
 class Call(NamedTuple):
@@ -84,14 +92,15 @@ class RpcClient:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self.endpoint = Endpoint(url, headers)
-        if not timeout > 0 or retries < 0 or (rate is not None and not rate > 0) or (batch is not None and batch < 1):
-            raise UnusableInput("timeout, rate and batch have to be more than 0, retries at least 0")
-        self._timeout, self._retries = timeout, retries
-        self._pace = Pace(rate)
-        self._largest = _LARGEST_BATCH if batch is None else batch
+        self._timeout = min(_above_zero(timeout, "timeout"), _LONGEST_SECONDS)
+        self._retries = checked_quantity(retries, "retries")
+        self._pace = Pace(None if rate is None else _above_zero(rate, "rate"))
+        self._largest = _LARGEST_BATCH if batch is None else checked_quantity(batch, "batch", 31)
+        if self._largest < 1:
+            raise UnusableInput("batch: 0 is less than 1")
         self._size = min(_FIRST_BATCH, self._largest)
         self._numbers = itertools.count(1)
-        self._lock = threading.Lock()
+        self._lock = lock_of_process()
         self._pool: urllib3.PoolManager | None = None
         self._process = 0
         self.requests = 0  # that were sent, over HTTP
@@ -159,9 +168,13 @@ class RpcClient:
             {"jsonrpc": "2.0", "id": number, "method": call.method, "params": call.parameters}
             for number, (_, call) in zip(numbers, group)
         ]
+        try:
+            body = orjson.dumps(bodies[0] if len(bodies) == 1 else bodies)
+        except TypeError as error:  # also of a number beyond 64 bits, which JSON-RPC writes as text
+            raise UnusableInput(f"the parameters of {group[0][1].method}: {error}") from None
         self.requests += 1
         self.calls += len(group)
-        status, content, retry_after, reason = self._post(orjson.dumps(bodies[0] if len(bodies) == 1 else bodies))
+        status, content, retry_after, reason = self._post(body)
         places = [place for place, _ in group]
         if reason:
             return _Round(again=places, reason=reason)
@@ -276,7 +289,7 @@ class RpcClient:
         except urllib3.exceptions.NewConnectionError:
             fault = "no connection"
         except urllib3.exceptions.TimeoutError:
-            fault = f"no answer within {self._timeout:g} s"
+            fault = f"no whole answer within {self._timeout:g} s"
         except urllib3.exceptions.LocationValueError:
             fault, is_hopeless = "not a URL that can be asked", True
         except (urllib3.exceptions.HTTPError, OSError, ValueError):
@@ -314,8 +327,8 @@ class RpcClient:
     def _new_pool(self) -> urllib3.PoolManager:
         proxy = urllib.request.getproxies().get(self.endpoint.scheme)
         if proxy and not urllib.request.proxy_bypass(self.endpoint.host) and not self.endpoint.is_loopback:
-            return urllib3.ProxyManager(proxy, maxsize=_CONNECTIONS)
-        return urllib3.PoolManager(maxsize=_CONNECTIONS)
+            return limited(urllib3.ProxyManager(proxy, maxsize=_CONNECTIONS))
+        return limited(urllib3.PoolManager(maxsize=_CONNECTIONS))
 
     def close(self) -> None:
         """Give the connections back; the client may be used again."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+
+from .locks import lock_of_process
 
 __all__ = ["Pace", "asked_to_wait", "backoff_seconds"]
 
@@ -14,6 +15,7 @@ _FIRST_WAIT_SECONDS = 0.2
 _LONGEST_WAIT_SECONDS = 10.0
 # A node that wants more is busy for longer than anyone waits.
 _LONGEST_ASKED_SECONDS = 120.0
+_LONGEST_PAUSE_SECONDS = 1e8  # more than time.sleep takes is no pause
 
 
 class Pace:
@@ -22,7 +24,7 @@ class Pace:
     def __init__(self, calls_per_second: float | None) -> None:
         self._rate = calls_per_second
         self._free_at = 0.0  # when the next call may be made, by time.monotonic
-        self._lock = threading.Lock()
+        self._lock = lock_of_process()
 
     def take(self, calls: int) -> None:
         """Wait until so many calls may be made. The calls of a batch are made at once, and waited for afterwards."""
@@ -33,7 +35,7 @@ class Pace:
             begin = max(now, self._free_at)
             self._free_at = begin + calls / self._rate
         if begin > now:
-            time.sleep(begin - now)
+            time.sleep(min(begin - now, _LONGEST_PAUSE_SECONDS))
 
 
 def backoff_seconds(attempt: int) -> float:
@@ -51,7 +53,7 @@ def asked_to_wait(retry_after: str | None) -> float | None:
     except ValueError:
         try:
             at = parsedate_to_datetime(retry_after)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):  # a year beyond all clocks
             return None
         if at.tzinfo is None:
             at = at.replace(tzinfo=timezone.utc)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,10 +15,11 @@ from ..header import Header
 from ..hexadecimal import checked_quantity, data, quantity, to_address, to_hex
 from ..proofs import EMPTY_CODE_HASH, EMPTY_TRIE_ROOT
 from ..receipt import Account
-from .blocks import header_of_json, named_block
+from .blocks import TAGS, header_of_json, named_block
 from .cache import RpcCache, default_path
 from .client import Call, RpcClient
 from .errors import BadAnswer, BlockReorganised, NodeRefused, RemoteBlockNotFound
+from .locks import lock_of_process
 from .state_reader import RemoteAccount, StateReader
 
 __all__ = ["RpcSource"]
@@ -64,6 +64,8 @@ class RpcSource:
         fork: str | None = None,
         **options: Any,
     ) -> None:
+        if fork is not None:
+            Header(fork=fork)  # for its refusal of forks that there aren't
         if isinstance(node, RpcClient):
             if options:
                 raise TypeError(f"{', '.join(options)}: the RpcClient has its own")
@@ -85,6 +87,8 @@ class RpcSource:
             raise BadAnswer(str(self.client.endpoint), str(error)) from None
         if method == "eth_getBlockByHash" and to_hex(self.hash) != which:
             raise BadAnswer(str(self.client.endpoint), f"block {to_hex(self.hash)}, asked for {which}")
+        if method == "eth_getBlockByNumber" and which not in TAGS and self.number != int(which, 16):
+            raise BadAnswer(str(self.client.endpoint), f"block {self.number}, asked for {int(which, 16)}")
         self.is_verifying = verify
         self.cache = self._opened(cache)
         self._reader = StateReader(
@@ -95,7 +99,7 @@ class RpcSource:
         # Of this source's answers: each copy of a state asks for itself.
         self._remembered: tuple[dict[bytes, RemoteAccount], dict[tuple[bytes, int], int]] = ({}, {})
         self._has_hashes = False
-        self._lock = threading.Lock()
+        self._lock = lock_of_process()
         if self.cache is None:
             self._reader.probe()
 

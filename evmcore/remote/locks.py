@@ -1,0 +1,28 @@
+"""Locks that a copy of the process (os.fork) finds free, whoever held them in the process that it is a copy of."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from typing import Any
+
+__all__ = ["lock_of_process"]
+
+_locks: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def lock_of_process() -> threading.Lock:
+    """A lock for what needs no mending after a fork in the middle: its holder isn't in the copy."""
+    lock = threading.Lock()
+    _locks.add(lock)
+    return lock
+
+
+def _free() -> None:
+    for lock in _locks:
+        lock._at_fork_reinit()  # what the standard library does with its own
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_free)
