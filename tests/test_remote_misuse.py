@@ -81,7 +81,7 @@ def test_a_block_of_another_number_than_was_asked_for_is_refused(chain, node):
     node.methods["eth_getBlockByNumber"] = lambda block, whole: node.block_json(chain.block(2), whole)
     assert RpcSource(node.url, 2).number == 2
     assert RpcSource(node.url, "latest").number == 2
-    with pytest.raises(BadAnswer, match="block 2, asked for 3"):
+    with pytest.raises(BadAnswer, match="block 2 0x.*, asked for 0x3"):
         RpcSource(node.url, 3)
 
 
@@ -208,3 +208,26 @@ def test_a_copy_of_the_process_made_in_the_middle_of_a_row_goes_on(tmp_path):
         thread.join()
     assert ends == [0] * 12
     assert len(cache.get([b"child %d" % number for number in range(12)])) == 12
+
+
+def test_a_fetched_block_is_the_one_that_was_asked_for(chain, node):
+    from evmcore.remote import fetch_block
+
+    with pytest.raises(TypeError, match="timeout"):
+        fetch_block(RpcClient(node.url), 2, timeout=5)
+    with pytest.raises(UnusableInput, match="fork"):
+        fetch_block(node.url, 2, fork="Nonsense")
+    node.methods["eth_chainId"] = lambda: "0xzz"
+    with pytest.raises(BadAnswer, match="chain id"):
+        fetch_block(node.url, 2, retries=0)
+    del node.methods["eth_chainId"]
+    made = node.block_json(chain.block(2), True)
+    for uncles in (5, ["0x00"] * 3, {"a": 1}):
+        node.methods["eth_getBlockByNumber"] = lambda block, whole, uncles=uncles: made | {"uncles": uncles}
+        with pytest.raises(BadAnswer, match="uncles"):
+            fetch_block(node.url, 2)
+    node.methods["eth_getBlockByNumber"] = lambda block, whole: made
+    node.methods["eth_getBlockByHash"] = lambda block, whole: made
+    for asked in (3, bytes(32)):
+        with pytest.raises(BadAnswer, match="asked for"):
+            fetch_block(node.url, asked)

@@ -20,6 +20,8 @@ __all__ = ["Carried", "CodeStore", "kept_codes"]
 
 # Of pyx/core/state/state_codec.hpp: it begins so, then come the codes: how many, and of each its length and its bytes.
 _STATE_MAGIC = b"evmstate\x01"
+# Each takes some 250 bytes beside its own.
+_KEPT_CODES = 1 << 20
 # What a layer keeps of codes; those of all contracts that a week of mainnet calls take a tenth of it.
 _KEPT_BYTES = 512 << 20
 
@@ -132,8 +134,8 @@ def _counted(count: int) -> bytes:
 class CodeStore:
     """Codes by hash, those that were used longest ago given up first. Any thread may use it."""
 
-    def __init__(self, most_bytes: int = _KEPT_BYTES) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, most_bytes: int = _KEPT_BYTES, most_codes: int = _KEPT_CODES) -> None:
+        self._most_bytes, self._most_codes = most_bytes, most_codes
         self._codes: OrderedDict[bytes, bytes] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -145,7 +147,7 @@ class CodeStore:
                 if hash_ not in self._codes:
                     self._codes[hash_] = code
                     self._bytes += len(code)
-            while self._bytes > self._most_bytes:
+            while self._bytes > self._most_bytes or len(self._codes) > self._most_codes:
                 self._bytes -= len(self._codes.popitem(last=False)[1])
 
     def take(self, hashes: Iterable[bytes]) -> tuple[dict[bytes, bytes], list[bytes]]:

@@ -168,6 +168,8 @@ def verdict(
 ) -> CertificateVerdict:
     """Whether `needed` of the layers have signed one digest of a block. Nothing is executed.
 
+    The digest is of what the block did; that its header says the same isn't signed.
+
     certificates  as they came in, in any order; those of other signers and of other blocks don't count
     layers        addresses of those whose word counts
     needed        at least 1; where two digests have as many (half of the layers or less can be needed), there is no verdict

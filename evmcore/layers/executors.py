@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.connection
 import os
 import sys
 import threading
@@ -14,6 +15,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from ..errors import UnusableInput
+from ..hexadecimal import shown
 
 # For a cluster's workers to come.
 _WAIT_SECONDS = 60
@@ -22,8 +24,23 @@ __all__ = ["DaemonThreads", "Pool", "is_lost_worker", "open_executor", "processe
 
 
 def processes(workers: int) -> ProcessPoolExecutor:
-    """Processes of their own, begun afresh: one that was forked would lack the threads that the engine has begun."""
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    """Processes of their own, begun afresh: one that was forked would lack the threads that the engine has begun.
+
+    They end with the process that began them, however it ends.
+    """
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    """What waits for tasks would wait for ever after a parent that was killed: the workers themselves keep their queue open."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_wait_and_exit, args=(parent.sentinel,), daemon=True).start()
+
+
+def _wait_and_exit(sentinel: int) -> None:
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)
 
 
 class DaemonThreads(Executor):
@@ -84,6 +101,8 @@ class Pool:
         if given is None:
             self._make = DaemonThreads
         elif isinstance(given, type) or not hasattr(given, "submit"):
+            if not callable(given):
+                raise TypeError(f"executor: {shown(given)} is no Executor, and makes none")
             self._make = given
         elif hasattr(given, "get_executor"):  # a distributed.Client
             given = given.get_executor(pure=False)
@@ -148,6 +167,8 @@ def open_executor(name: str, workers: int | None = None) -> Iterator[Any]:
     return   None on an MPI rank that works for another one, which then has nothing more to do
     raise    UnusableInput for another name, and where the package or the scheduler isn't there
     """
+    if not isinstance(name, str):
+        raise UnusableInput(f"executor: {shown(name)} is not threads, processes, mpi or dask:ADDRESS")
     kind, _, address = name.partition(":")
     if name == "threads":
         yield DaemonThreads

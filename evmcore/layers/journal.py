@@ -7,10 +7,12 @@ and its summary. A line that was being written when the machine stopped is dropp
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import stat
 import zlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import IO, Any
 
 import orjson
@@ -28,6 +30,7 @@ __all__ = ["Journal", "identity_of"]
 FORMAT = "evmcore-range-journal/1"
 _HEAD_BEGIN = b' {"format":"evmcore-range-journal'  # behind the checksum
 _HEAD_BYTES = 200  # of the first line at most
+_CHECKSUM_BYTES = 9  # with the blank behind it
 
 
 def identity_of(block: object) -> str:
@@ -37,12 +40,15 @@ def identity_of(block: object) -> str:
     if isinstance(block, Carried):
         return "block 0x" + block.header.hash.hex()
     if isinstance(block, (str, os.PathLike)):
-        return "file " + os.fsdecode(block)
+        return "file " + _text(os.fsdecode(block))
     if isinstance(block, (bytes, bytearray, memoryview)):
         return "content 0x" + keccak256(bytes(block)).hex()
     if isinstance(block, Mapping):
-        with contextlib.suppress(TypeError):
-            return "content 0x" + keccak256(orjson.dumps(block, option=orjson.OPT_SORT_KEYS)).hex()
+        try:
+            content = orjson.dumps(block, option=orjson.OPT_SORT_KEYS)
+        except TypeError:  # numbers beyond 64 bits, bytes, mappings that are no dict
+            content = _any_json(block)
+        return "content 0x" + keccak256(content).hex()
     return f"a {type(block).__name__}"
 
 
@@ -55,6 +61,8 @@ class Journal:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fsdecode(path)
+        if "\0" in self.path:
+            raise UnusableInput(f"journal: {shown(self.path)} is not a path")
         self._places: dict[int, tuple[int, int]] = {}  # index -> where its line is in the file, and how long
         file: IO[bytes] | None = None
         try:
@@ -91,7 +99,9 @@ class Journal:
         with open(self._file.fileno(), "rb", closefd=False) as file:
             file.seek(0)
             first = file.readline(_HEAD_BYTES)
-            if not first or (not first.endswith(b"\n") and first[8:].startswith(_HEAD_BEGIN)):
+            own = _line({"format": FORMAT, "engine": __version__})
+            is_begun = len(first) >= _CHECKSUM_BYTES and first != own and own.startswith(first)
+            if not first or is_begun or (not first.endswith(b"\n") and first[8:].startswith(_HEAD_BEGIN)):
                 self._truncate(0)
                 self._write([{"format": FORMAT, "engine": __version__}])
                 self._keep_name()
@@ -124,12 +134,24 @@ class Journal:
         finally:
             os.close(folder)
 
-    def _write(self, values: Iterable[Mapping[str, Any]]) -> None:
-        """Append lines, and wait until the disk has them."""
-        content = b"".join(map(_line, values))
-        while content:
-            content = content[self._file.write(content) :]
-        os.fsync(self._file.fileno())
+    def _write(self, values: Iterable[Mapping[str, Any]]) -> list[tuple[int, int]]:
+        """Append lines, all or none, and wait until the disk has them. Where they are, and how long."""
+        lines = [_line(value) for value in values]
+        at = begin = os.fstat(self._file.fileno()).st_size
+        content = b"".join(lines)
+        try:
+            while content:
+                content = content[self._file.write(content) :]
+            os.fsync(self._file.fileno())
+        except BaseException:  # no room, Ctrl-C: what comes later doesn't stand behind half a line
+            with contextlib.suppress(OSError):
+                self._file.truncate(begin)
+            raise
+        places = []
+        for line in lines:
+            places.append((at, len(line)))
+            at += len(line)
+        return places
 
     def __len__(self) -> int:
         return len(self._places)
@@ -146,16 +168,22 @@ class Journal:
             raise self._unusable(f"the entry of block {index}: {type(error).__name__}: {error}") from None
         if given != (here := identity_of(block)):
             raise self._unusable(f"of another range: block {index} is {given} there, and {here} here")
+        if isinstance(block, (str, os.PathLike)):
+            summary = replace(summary, source=os.fspath(block))  # whose bytes JSON may not hold
         return summary
 
     def add(self, finished: Iterable[tuple[int, str, BlockSummary]]) -> None:
         """Append blocks, by place and identity; they are on the disk when it returns. UnusableInput where that can't be done."""
+        listed = list(finished)
         try:
-            self._write(
-                {"index": index, "given": given, "summary": plain_of(summary)} for index, given, summary in finished
+            places = self._write(
+                {"index": index, "given": given, "summary": plain_of(summary)} for index, given, summary in listed
             )
         except OSError as error:
             raise self._unusable(error.strerror or str(error)) from None
+        except ValueError as error:  # it was closed
+            raise self._unusable(str(error)) from None
+        self._places.update((index, place) for (index, _, _), place in zip(listed, places))
 
     def __enter__(self) -> Journal:
         return self
@@ -165,7 +193,31 @@ class Journal:
 
     def close(self) -> None:
         """Let others have it."""
+        if self._file.closed:
+            return
+        with contextlib.suppress(ImportError, OSError):
+            import fcntl
+
+            # Copies of this process (workers that were forked) have the file open, too, and would keep the lock.
+            fcntl.flock(self._file, fcntl.LOCK_UN)
         self._file.close()
+
+
+def _text(value: str) -> str:
+    """As JSON can hold it: a file's name may have bytes that are no text."""
+    return value.encode(errors="backslashreplace").decode()
+
+
+def _any_json(block: Mapping[Any, Any]) -> bytes:
+    """What tells this mapping from others, of whatever values a block may be given in."""
+
+    def plain(value: object) -> object:
+        return dict(value) if isinstance(value, Mapping) else f"{type(value).__name__} {value!r}"
+
+    try:
+        return json.dumps(dict(block), sort_keys=True, default=plain).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UnusableInput(f"journal: a block given as a mapping can't be told from others: {error}") from None
 
 
 def _line(value: Mapping[str, Any]) -> bytes:

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from ..errors import UnusableInput
+from ..hexadecimal import to_address
 from ..statistics import Strategy
 from .certificate import Certificate, address_of, refusal_digest
 from .executors import DaemonThreads, processes
@@ -26,6 +27,7 @@ __all__ = ["Answer", "DaskLayer", "Layer", "LocalLayer", "answer_block", "cpu_li
 
 # Where a layer that isn't given its key finds it: 32 bytes in hexadecimal.
 KEY_VARIABLE = "EVMCORE_LAYER_KEY"
+_LONGEST_SECONDS = 1e8  # of a timer
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def cpu_limit(seconds: float | None) -> Iterator[None]:
         raise OutOfCpuTime(f"more than {seconds:g} seconds of the processor's time")
 
     before = signal.signal(signal.SIGPROF, end)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_PROF, min(seconds, _LONGEST_SECONDS))
     try:
         yield
     finally:
@@ -194,7 +196,9 @@ class DaskLayer:
 
     def __init__(self, client: Any, worker: str, address: bytes | None = None, **options: Any) -> None:
         self._client, self._worker, self._options = client, worker, options
-        self._address = address or client.submit(_own_address, workers=[worker], pure=False).result(timeout=60)
+        if address is None:
+            address = client.submit(_own_address, workers=[worker], pure=False).result(timeout=60)
+        self._address = to_address(address, "address")
 
     name = property(lambda self: self._worker)
     address = property(lambda self: self._address)

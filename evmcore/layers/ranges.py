@@ -16,6 +16,7 @@ from typing import Any
 
 from ..block import Block
 from ..errors import UnusableInput
+from ..hexadecimal import checked_quantity
 from ..statistics import Strategy
 from .carried import Carried, kept_codes
 from .executors import Pool, is_lost_worker
@@ -64,10 +65,11 @@ def replay_range(
     the loop, cancels what has not begun; where `executor` is None, a process that ends then doesn't wait for what has. Blocks travel to
     other processes with their states as bytes; each worker keeps the codes that it was sent. A strict, lazy or local state can't travel.
     """
-    given = (("workers", workers), ("in_flight", in_flight), ("block_workers", block_workers), ("chunk", chunk))
-    for name, value in given:
-        if value is not None and value < 1:
+    given = {"workers": workers, "in_flight": in_flight, "block_workers": block_workers, "chunk": chunk}
+    for name, value in given.items():
+        if (value is not None or name in ("block_workers", "chunk")) and checked_quantity(value, name, 31) < 1:
             raise ValueError(f"{name}: {value} is less than 1")
+    checked_quantity(retries, "retries", 31)
     pool = Pool(executor, workers)
     options = {"workers": block_workers, "strategy": strategy, "digest": digest or journal is not None}
     in_flight = in_flight or IN_FLIGHT_PER_WORKER * pool.workers * chunk

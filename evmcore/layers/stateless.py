@@ -24,7 +24,7 @@ import orjson
 
 from .. import __version__, rlp
 from ..errors import EvmError, UnusableInput
-from ..hexadecimal import shown
+from ..hexadecimal import checked_quantity, shown, to_address
 from .carried import CodeStore
 from .certificate import Certificate, address_of
 from .executors import DaemonThreads
@@ -36,6 +36,7 @@ __all__ = ["LayerServer", "RemoteLayer"]
 
 _FRAME_BYTES_MOST = 256 << 20
 _CONNECT_SECONDS = 10.0
+_LONGEST_SECONDS = 1e8  # of a socket's timeout
 
 
 class LayerServer:
@@ -49,6 +50,9 @@ class LayerServer:
     def __init__(
         self, key: bytes, address: tuple[str, int] = ("127.0.0.1", 0), *, workers: int = 1, at_once: int = 1
     ) -> None:
+        for name, value in (("workers", workers), ("at_once", at_once)):
+            if checked_quantity(value, name, 16) < 1:
+                raise UnusableInput(f"{name}: 0 is less than 1")
         self._key, self._workers = key, workers
         self.signer = address_of(key)
         self._codes = CodeStore()
@@ -118,7 +122,19 @@ class RemoteLayer:
     def __init__(
         self, address: tuple[str, int], signer: bytes, *, name: str | None = None, timeout_s: float = 600.0
     ) -> None:
-        self._at, self._signer, self._timeout_s = address, signer, timeout_s
+        if (
+            not isinstance(address, tuple)
+            or len(address) != 2
+            or not isinstance(address[0], str)
+            or type(address[1]) is not int
+            or not 0 < address[1] < 1 << 16
+        ):
+            raise UnusableInput(f"address: {shown(address)} is not (host, port)")
+        if not isinstance(timeout_s, (int, float)) or not 0 < timeout_s <= _LONGEST_SECONDS:
+            raise UnusableInput(
+                f"timeout_s: {shown(timeout_s)} is no number of seconds from 0 to {_LONGEST_SECONDS:.0f}"
+            )
+        self._at, self._signer, self._timeout_s = address, to_address(signer, "signer"), timeout_s
         self._name = name or f"{address[0]}:{address[1]}"
         self._thread = DaemonThreads(1)
         self._connection: socket.socket | None = None

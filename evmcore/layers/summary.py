@@ -206,6 +206,9 @@ def plain_of(summary: BlockSummary) -> dict[str, Any]:
     values = {member.name: getattr(summary, member.name) for member in fields(summary)}
     for name in _HASHES:
         values[name] = None if values[name] is None else "0x" + values[name].hex()
+    for name in ("source", "error"):  # a file's name may have bytes that are no text
+        if values[name] is not None:
+            values[name] = os.fsdecode(values[name]).encode(errors="backslashreplace").decode()
     return values
 
 

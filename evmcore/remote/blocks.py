@@ -16,7 +16,7 @@ from ..errors import EvmError, UnusableInput
 from ..header import LATER_FIELDS, Header, Withdrawal
 from ..hexadecimal import checked_quantity, data, quantity, shown, to_address, to_hex
 
-__all__ = ["TAGS", "block_of_json", "fork_of_header", "header_of_json", "named_block", "transaction_of_json"]
+__all__ = ["TAGS", "block_of_json", "chain_id_of", "check_named", "fork_of_header", "header_of_json", "named_block", "transaction_of_json"]
 
 # "pending" isn't one: its state changes while it is read.
 TAGS = ("latest", "safe", "finalized", "earliest")
@@ -36,6 +36,17 @@ def named_block(block: int | str | bytes) -> tuple[str, str]:
             raise UnusableInput(f"block: {shown(block)} is no number, no hash and none of {', '.join(TAGS)}")
         return "eth_getBlockByNumber", hex(quantity(block, "block", 64))
     return "eth_getBlockByNumber", hex(checked_quantity(block, "block", 64))
+
+
+def chain_id_of(value: Any) -> int:
+    """The chain's number of eth_chainId's answer. Raises UnusableInput."""
+    return quantity(value, "chain id", 64)
+
+
+def check_named(which: str, number: int, block_hash: bytes) -> None:
+    """Whether a block is the one that was asked for by `named_block`'s parameter. Raises UnusableInput."""
+    if which not in TAGS and which not in (hex(number), to_hex(block_hash)):
+        raise UnusableInput(f"block {number} 0x{block_hash.hex()}, asked for {which}")
 
 
 def _object(value: Any, name: str) -> Mapping[str, Any]:

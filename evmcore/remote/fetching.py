@@ -16,16 +16,18 @@ from ..chain.schedule import rules_of
 from ..errors import EvmError, InvalidWitness, MissingBlockHash, MissingState, UnusableInput
 from ..fixtures import BLOCK_FORMAT, block_from_json
 from ..header import Header
-from ..hexadecimal import quantity, to_hex
+from ..hexadecimal import shown, to_hex
 from ..verification import Verification
 from ..witness import ExecutionWitness, execute_stateless
-from .blocks import block_of_json, header_of_json, named_block
+from .blocks import block_of_json, chain_id_of, check_named, header_of_json, named_block
 from .client import Call, RpcClient
 from .errors import BadAnswer, NodeRefused, RemoteBlockNotFound
 from .source import RpcSource
 from .witnesses import witness_of_proofs
 
 __all__ = ["FetchedBlock", "fetch_block"]
+
+_OMMERS_MOST = 2  # Yellow Paper section 4.4.3
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,16 @@ def fetch_block(
     client_options = {
         name: options.pop(name) for name in ("timeout", "retries", "rate", "batch", "headers") if name in options
     }
+    if isinstance(node, RpcClient) and client_options:
+        raise TypeError(f"{', '.join(client_options)}: the RpcClient has its own")
+    if fork is not None:
+        Header(fork=fork)  # for its refusal of forks that there aren't
     client = node if isinstance(node, RpcClient) else RpcClient(node, **client_options)
-    given, chain_id = _whole_block(client, block)
+    given, chain_id, which = _whole_block(client, block)
     try:
         fetched = block_of_json(given, chain_id, fork)
         header = fetched.header
+        check_named(which, header.number, header.hash)
         if header.number == 0:
             raise UnusableInput("block: the first one isn't executed: it is a genesis")
         fetched = replace(fetched, ommers=_ommers(client, given, header))
@@ -104,25 +111,25 @@ def fetch_block(
     return FetchedBlock(executed, file, checks, brought)
 
 
-def _whole_block(client: RpcClient, block: int | str | bytes) -> tuple[Mapping[str, Any], int]:
+def _whole_block(client: RpcClient, block: int | str | bytes) -> tuple[Mapping[str, Any], int, str]:
     method, which = named_block(block)
-    wanted = (Call("eth_chainId", (), lambda value: quantity(value, "chain id", 64)), Call(method, (which, True)))
-    chain_id, given = client.ask_all(wanted)
+    chain_id, given = client.ask_all([Call("eth_chainId", (), chain_id_of), Call(method, (which, True))])
     if given is None:
         raise RemoteBlockNotFound(str(client.endpoint), which)
     if not isinstance(given, Mapping):
         raise BadAnswer(str(client.endpoint), f"{method}: no block came")
-    return given, chain_id
+    return given, chain_id, which
 
 
 def _ommers(client: RpcClient, given: Mapping[str, Any], header: Header) -> tuple[Header, ...]:
     from .. import rlp
     from ..receipt import keccak256
 
-    listed = given.get("uncles") or []
-    if not isinstance(listed, list):
-        raise UnusableInput("block.uncles: not a list")
-    count = len(listed)
+    named = given.get("uncles") or []
+    # More the rules have never allowed, and a node could ask for a million requests.
+    if not isinstance(named, list) or len(named) > _OMMERS_MOST:
+        raise UnusableInput(f"block {header.number}: uncles: {shown(named)} are not up to {_OMMERS_MOST} hashes")
+    count = len(named)
     calls = [Call("eth_getUncleByBlockHashAndIndex", (to_hex(header.hash), hex(place))) for place in range(count)]
     ommers = tuple(header_of_json(one, header.chain_id, header.fork)[0] for one in client.ask_all(calls))
     if keccak256(rlp.encode_list(one.encode() for one in ommers)) != header.ommers_hash:

@@ -15,7 +15,7 @@ from ..header import Header
 from ..hexadecimal import checked_quantity, data, quantity, to_address, to_hex
 from ..proofs import EMPTY_CODE_HASH, EMPTY_TRIE_ROOT
 from ..receipt import Account
-from .blocks import TAGS, header_of_json, named_block
+from .blocks import check_named, header_of_json, named_block
 from .cache import RpcCache, default_path
 from .client import Call, RpcClient
 from .errors import BadAnswer, BlockReorganised, NodeRefused, RemoteBlockNotFound
@@ -83,12 +83,9 @@ class RpcSource:
             raise RemoteBlockNotFound(str(self.client.endpoint), which)
         try:
             self._header, self.hash = header_of_json(found, self.chain_id, fork, wants_hash=verify)
+            check_named(which, self.number, self.hash)
         except UnusableInput as error:
             raise BadAnswer(str(self.client.endpoint), str(error)) from None
-        if method == "eth_getBlockByHash" and to_hex(self.hash) != which:
-            raise BadAnswer(str(self.client.endpoint), f"block {to_hex(self.hash)}, asked for {which}")
-        if method == "eth_getBlockByNumber" and which not in TAGS and self.number != int(which, 16):
-            raise BadAnswer(str(self.client.endpoint), f"block {self.number}, asked for {int(which, 16)}")
         self.is_verifying = verify
         self.cache = self._opened(cache)
         self._reader = StateReader(
