@@ -6,6 +6,7 @@ import os
 import pickle
 import signal
 import socketserver
+import sqlite3
 import threading
 import time
 
@@ -231,3 +232,22 @@ def test_a_fetched_block_is_the_one_that_was_asked_for(chain, node):
     for asked in (3, bytes(32)):
         with pytest.raises(BadAnswer, match="asked for"):
             fetch_block(node.url, asked)
+
+
+def test_a_file_that_another_process_is_making_is_not_another_programs(tmp_path, monkeypatch):
+    path = tmp_path / "a.sqlite"
+    other = threading.Thread(target=RpcCache, args=(path,))
+    connect = sqlite3.connect
+
+    class Slow(sqlite3.Connection):
+        def execute(self, statement, *arguments):
+            if statement == "PRAGMA user_version" and other.ident is None:
+                other.start()
+                other.join(0.5)
+            return super().execute(statement, *arguments)
+
+    monkeypatch.setattr(sqlite3, "connect", lambda *arguments, **options: connect(*arguments, factory=Slow, **options))
+    cache = RpcCache(path)
+    other.join()
+    cache.put({b"key": b"value"})
+    assert cache.get([b"key"]) == {b"key": b"value"}

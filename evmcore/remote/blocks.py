@@ -16,7 +16,16 @@ from ..errors import EvmError, UnusableInput
 from ..header import LATER_FIELDS, Header, Withdrawal
 from ..hexadecimal import checked_quantity, data, quantity, shown, to_address, to_hex
 
-__all__ = ["TAGS", "block_of_json", "chain_id_of", "check_named", "fork_of_header", "header_of_json", "named_block", "transaction_of_json"]
+__all__ = [
+    "TAGS",
+    "block_of_json",
+    "chain_id_of",
+    "check_named",
+    "fork_of_header",
+    "header_of_json",
+    "named_block",
+    "transaction_of_json",
+]
 
 # "pending" isn't one: its state changes while it is read.
 TAGS = ("latest", "safe", "finalized", "earliest")

@@ -167,7 +167,11 @@ class RpcCache:
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        application, form, tables = self._marks(connection)
+        connection.execute("BEGIN")  # one moment's marks: another process may be making the tables
+        try:
+            application, form, tables = self._marks(connection)
+        finally:
+            connection.execute("COMMIT")
         if (application, form, tables) == (0, 0, 0):
             self._create(connection)
             application, form, tables = self._marks(connection)

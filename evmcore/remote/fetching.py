@@ -16,7 +16,7 @@ from ..chain.schedule import rules_of
 from ..errors import EvmError, InvalidWitness, MissingBlockHash, MissingState, UnusableInput
 from ..fixtures import BLOCK_FORMAT, block_from_json
 from ..header import Header
-from ..hexadecimal import shown, to_hex
+from ..hexadecimal import to_hex
 from ..verification import Verification
 from ..witness import ExecutionWitness, execute_stateless
 from .blocks import block_of_json, chain_id_of, check_named, header_of_json, named_block
@@ -126,9 +126,10 @@ def _ommers(client: RpcClient, given: Mapping[str, Any], header: Header) -> tupl
     from ..receipt import keccak256
 
     named = given.get("uncles") or []
-    # More the rules have never allowed, and a node could ask for a million requests.
-    if not isinstance(named, list) or len(named) > _OMMERS_MOST:
-        raise UnusableInput(f"block {header.number}: uncles: {shown(named)} are not up to {_OMMERS_MOST} hashes")
+    if not isinstance(named, list):
+        raise UnusableInput("block.uncles: not a list")
+    if len(named) > _OMMERS_MOST:  # which no rules have allowed, and each is a request
+        raise UnusableInput(f"block {header.number}: {len(named)} uncles, may have {_OMMERS_MOST}")
     count = len(named)
     calls = [Call("eth_getUncleByBlockHashAndIndex", (to_hex(header.hash), hex(place))) for place in range(count)]
     ommers = tuple(header_of_json(one, header.chain_id, header.fork)[0] for one in client.ask_all(calls))
