@@ -15,6 +15,7 @@ PAGES = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
+    "bench/layers.md": "measured/layers.md",
     "bench/parallel.md": "measured/parallel.md",
     "bench/results.md": "measured/sequential.md",
     "bench/without.md": "measured/mechanisms.md",

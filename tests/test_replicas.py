@@ -289,6 +289,8 @@ def test_layers_follow_the_chain_and_execute_it_in_pieces(make):
         for block, result in zip(blocks, results):
             assert replicas.execute(block) == result
         assert replicas.state == after
+        replicas.begin(state.copy())
+        assert replicas.execute(blocks[0]) == results[0]
         assert replicas.whole_blocks == 0
 
 

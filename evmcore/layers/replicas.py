@@ -223,6 +223,12 @@ class Replicas:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def begin(self, state: State) -> None:
+        """Hold another state, such as that of another branch; the layers get it with the next block."""
+        self.state = state
+        for replica in self._replicas:
+            replica.is_whole = False
+
     def close(self) -> None:
         """End the layers."""
         for replica in self._replicas:
