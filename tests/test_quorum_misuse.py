@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import BrokenExecutor, Future
 from dataclasses import replace
 
 import pytest
@@ -204,3 +205,29 @@ def test_threads_that_are_closed_take_nothing_more(blocks):
     quorum.close()
     [said] = quorum.verify(blocks[:1])
     assert "after shutdown" in said.summary.error
+
+
+def test_asks_that_go_down_with_one_worker_are_one_loss(blocks):
+    class Frail(LocalLayer):
+        """Two of its workers hang; what each had is broken when it is begun again."""
+
+        lives = 2
+        open = ()
+
+        def submit(self, block, cpu_limit_s=None):
+            if self.lives == 0:
+                return super().submit(block, cpu_limit_s)
+            self.open = (*self.open, Future())
+            return self.open[-1]
+
+        def restart(self):
+            self.lives -= bool(self.open)
+            for future in self.open:
+                if not future.done():
+                    future.set_exception(BrokenExecutor("its worker was ended"))
+            self.open = ()
+            return True
+
+    with Quorum([Frail("frail", KEYS[0]), *layers(None, None)[1:]], 2, patience_s=0.05, retries=3) as quorum:
+        assert [one.is_ok for one in quorum.verify(blocks * 2)] == [True] * 6
+    assert quorum.lost == []

@@ -91,6 +91,7 @@ class _Member:
     layer: Layer
     address: bytes
     losses: int = 0  # in a row
+    begun: float = 0.0  # when its worker was last begun again, by time.monotonic
     seconds: float = 0.0  # decaying mean of how long an answer takes, wall time
     is_out: bool = False  # struck off, or lost for good
 
@@ -284,8 +285,7 @@ class Quorum:
                 self._take(case, ask, now)
             elif now - ask.began >= self._patience_s * _HANGS_AFTER:
                 self._drop(case, ask, f"no answer for {now - ask.began:.1f} s")
-                self._count_loss(ask.member)
-                self._restart(ask.member)
+                self._lose(case, ask)
             elif now - ask.began >= self._patience_s:
                 ask.is_late = True
                 ask.member.seconds = max(ask.member.seconds, now - ask.began)
@@ -301,8 +301,7 @@ class Quorum:
         if error is not None:
             self._drop(case, ask, f"{type(error).__name__}: {error}")
             if not isinstance(error, EvmError):
-                self._count_loss(member)
-                self._restart(member)
+                self._lose(case, ask)
             return
         answer = ask.future.result()
         self._drop(case, ask)
@@ -331,6 +330,14 @@ class Quorum:
         if reason is not None:
             case.abstained.append((ask.member.layer.name, reason))
 
+    def _lose(self, case: _Case, ask: _Ask) -> None:
+        """Count the loss of a worker once, and begin it again: other asks that went down with it say nothing about the layer."""
+        if ask.began < ask.member.begun:
+            case.tries[ask.place] -= 1
+            return
+        self._count_loss(ask.member)
+        self._restart(ask.member)
+
     def _count_loss(self, member: _Member) -> None:
         member.losses += 1
         if member.losses >= _MOST_LOSSES and not member.is_out:
@@ -339,6 +346,7 @@ class Quorum:
 
     def _restart(self, member: _Member) -> None:
         if not member.is_out:
+            member.begun = time.monotonic()
             with contextlib.suppress(Exception):
                 member.layer.restart()
 
