@@ -179,6 +179,43 @@ def test_a_lying_list_takes_no_longer_than_an_honest_one():
         assert seconds(lambda: fault_of(lying, few_state, workers=2)) < 2 * honest + 0.1
 
 
+def refusal(block, state, **options):
+    with pytest.raises(InvalidTransaction) as raised:
+        execute_block(block, state.copy(), state_roots=False, **options)
+    return raised.value.index, raised.value.status
+
+
+@pytest.mark.parametrize("fork", ["Shanghai", "Cancun"])
+def test_a_block_that_is_full_ends_as_early_as_in_order(fork):
+    """All its transactions were executed first, however many: here a hundred, where there is room for two."""
+    block, state, _ = calls(*["JUMPDEST PUSH1 0 JUMP"] * 100, fork=fork)
+    txs = tuple(
+        Transaction(to=tx.to, nonce=tx.nonce, gas_limit=10_000_000, gas_price=10, chain_id=1).sign(KEY)
+        for tx in block.transactions
+    )
+    whole, _ = with_list(replace(block, transactions=txs, header=replace(block.header, gas_limit=10**12)), state)
+    all_of_it = seconds(lambda: execute_block(whole, state.copy(), strategy="listed", workers=2, state_roots=False))
+    full = replace(whole, header=replace(whole.header, gas_limit=25_000_000))
+    want = refusal(full, state, strategy="sequential")
+    assert want[0] == 2
+    for workers in (1, 2, 4):
+        assert refusal(full, state, strategy="listed", workers=workers) == want
+    assert seconds(lambda: refusal(full, state, strategy="listed", workers=2)) < all_of_it / 3
+
+
+@pytest.mark.parametrize("nonce", [1, 7])
+def test_a_transaction_with_more_gas_than_a_block_isn_t_executed(nonce):
+    """It ran for as long as its gas lasted, which is for hours, before the block was refused."""
+    block, state, targets = calls(WRITE, "JUMPDEST PUSH1 0 JUMP", WRITE)
+    endless = Transaction(to=targets[1], nonce=nonce, gas_limit=2**60, gas_price=0, chain_id=1).sign(KEY)
+    block = replace(block, header=replace(block.header, base_fee_per_gas=0))
+    block, _ = with_list(block, state)
+    block = replace(block, transactions=(block.transactions[0], endless, block.transactions[2]))
+    want = refusal(block, state, strategy="sequential")
+    for workers in (1, 2):
+        assert refusal(block, state, strategy="listed", workers=workers) == want
+
+
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_the_root_is_made_beside_the_transactions(workers):
     """Of few and of many accounts, with and without a trie of the state before."""

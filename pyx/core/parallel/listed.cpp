@@ -74,8 +74,12 @@ public:
         for (uint32_t i = 0; i < count_; ++i) {
             job_.outcomes.prefetch(i + 4);
             Outcome& outcome = job_.outcomes[i];
-            if (outcome.execution_count == 0)
-                return Status::ABORTED;
+            if (outcome.execution_count == 0) {
+                if (!is_overfull_.load(std::memory_order_relaxed) && !is_larger_than_block(i))
+                    return Status::ABORTED;
+                // As far as there is room, in order: a block that can't be has no more than twice a block's work.
+                (void)execute(engine_.workers[0], i, ApplyMode::EXACT);
+            }
             Status status = outcome.status;
             if (i == first_wrong_.load(std::memory_order_relaxed)) {
                 if (is_result(status)) {
@@ -151,30 +155,39 @@ private:
         return (root_.is_over() || has_failed_.load(std::memory_order_relaxed)) && (number != 0 || engine_.pool.is_done());
     }
 
-    // The next batch. False: there is none.
+    // The next batch. False: there is none, or the block is full beyond its limit by now, whatever comes first in it.
     bool execute_some(EngineWorker* worker) noexcept {
         const size_t batch = claims_.next.fetch_add(1, std::memory_order_relaxed);
-        if (batch >= order_.batch_count())
+        if (batch >= order_.batch_count() || is_overfull_.load(std::memory_order_relaxed))
             return false;
+        uint64_t gas = 0;
         for (size_t turn = order_.batch_begin(batch); turn < order_.batch_end(batch) && !is_aborted(&worker->machine.poll);
              ++turn)
-            execute(worker, order_.at_turn(turn));
+            if (!is_larger_than_block(order_.at_turn(turn)))
+                gas += execute(worker, order_.at_turn(turn), ApplyMode::EXACT_WITHOUT_ROOM);
+        if (gas_.fetch_add(gas, std::memory_order_relaxed) + gas > job_.context.gas_limit)
+            is_overfull_.store(true, std::memory_order_relaxed);
         return true;
     }
 
-    void execute(EngineWorker* worker, uint32_t i) noexcept {
+    bool is_larger_than_block(uint32_t i) const noexcept { return job_.transactions[i]->gas_limit > job_.context.gas_limit; }
+
+    // The block's gas that it took, or may have.
+    uint64_t execute(EngineWorker* worker, uint32_t i, ApplyMode mode) noexcept {
         if (i > first_wrong_.load(std::memory_order_relaxed))
-            return;  // what is above a wrong one is of no use
+            return 0;  // what is above a wrong one is of no use
         ListedView before;
         before.state = &state_;
         before.index = i + 1;
         const StateView view = before.view();
         Outcome& outcome = job_.outcomes[i];
-        outcome.status = engine_.hooks->apply(&worker->machine, &job_, i, &view, ApplyMode::EXACT_WITHOUT_ROOM);
+        outcome.status = engine_.hooks->apply(&worker->machine, &job_, i, &view, mode);
         ++worker->counts.executions;
+        const uint64_t gas =
+            is_result(outcome.status) ? static_cast<uint64_t>(outcome.execution_gas) : job_.transactions[i]->gas_limit;
         if (is_result(outcome.status) && check_.agrees(i + 1, outcome.effects, job_.rules->deletes_empty_accounts)) {
             worker->machine.spare_effects.close(&outcome.effects);
-            return;
+            return gas;
         }
         before.fault.index = i + 1;
         before.fault.has_index = true;
@@ -183,6 +196,7 @@ private:
             first_wrong_.store(i, std::memory_order_relaxed);
             fault_ = before.fault;
         }
+        return gas;
     }
 
     Status delete_touched() noexcept {
@@ -213,10 +227,12 @@ private:
     ListedOrder order_;
     ListedRoot root_;
     ClaimCounter reads_, claims_;
-    std::atomic<size_t> parts_read_{0};    // published: what was read goes with it
-    std::atomic<bool> has_failed_{false};  // relaxed: `parts_read_` orders it
-    std::atomic<bool> is_ended_{false};    // whether somebody sees to the block's end
-    SpinLock fault_lock_;                  // of the next four, and of `fault_` and `first_wrong_` together
+    std::atomic<size_t> parts_read_{0};     // published: what was read goes with it
+    std::atomic<bool> has_failed_{false};   // relaxed: `parts_read_` orders it
+    std::atomic<bool> is_ended_{false};     // whether somebody sees to the block's end
+    std::atomic<uint64_t> gas_{0};          // of the block's, that transactions have taken so far, batch by batch
+    std::atomic<bool> is_overfull_{false};  // relaxed: it ends work that is in vain
+    SpinLock fault_lock_;                   // of the next four, and of `fault_` and `first_wrong_` together
     size_t read_failed_part_ = SIZE_MAX;
     Status read_status_ = Status::RUNNING;
     MissingKey read_missing_;
