@@ -235,10 +235,10 @@ def test_a_chunk_whose_worker_is_lost_is_done_block_by_block(blocks, tmp_path):
 CLIENT = """
 import sys
 sys.path.insert(0, {tests!r})
-from test_ranges import Processes, block_number
-from evmcore import replay_range
+from test_ranges import block_number
+from evmcore.layers import processes, replay_range
 if __name__ == "__main__":
-    for summary in replay_range([block_number(n, 10_000_000) for n in range(24)], 2, Processes, journal=sys.argv[1], chunk=2):
+    for summary in replay_range([block_number(n, 10_000_000) for n in range(24)], 2, processes, journal=sys.argv[1], chunk=2):
         print(summary.number, flush=True)
 """
 
