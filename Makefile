@@ -80,7 +80,7 @@ bench: $(BUILT) $(TEST_PACKAGES) ## run the benchmarks; revm beside evmcore wher
 	@$(BIN)/python -m bench.regimes --write
 
 .PHONY: bench-state
-bench-state: $(BUILT) $(TEST_PACKAGES) ## measure roots and proofs of a state of a million accounts: ARGS="--accounts 100000"
+bench-state: $(BUILT) $(TEST_PACKAGES) ## measure roots, proofs and copies of a million accounts, changes and witnesses of blocks: ARGS="--accounts 100000"
 	@echo "Measuring states"
 	@$(BIN)/python -m bench.state --write $(ARGS)
 

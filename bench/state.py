@@ -8,13 +8,16 @@ from __future__ import annotations
 import argparse
 import ctypes
 import gc
+import multiprocessing
 import random
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from evmcore import AccountProof, Block, State, execute_block, keccak256, recover_senders, verify_proof
 
+from . import state_blocks, state_peers
 from .machine import description
 from .paired import median
 from .tables import duration, table
@@ -35,6 +38,27 @@ def seconds_of(run: Callable[[], object], clock: Callable[[], float] = time.thre
     began = clock()
     run()
     return clock() - began
+
+
+def hashes_a_second(seconds: float) -> float:
+    """What one process does that touches next to no memory."""
+    count, end = 0, time.perf_counter() + seconds
+    data = bytes(100_000)
+    while time.perf_counter() < end:
+        keccak256(data)
+        count += 1
+    return count / seconds
+
+
+def of_two_processes(seconds: float = 0.5, rounds: int = 5) -> float:
+    """How much more two processes do at a time than one: what this machine has to give to a second thread."""
+    ratios = []
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        list(pool.map(hashes_a_second, (0.1, 0.1)))  # both are there
+        for _ in range(rounds):
+            alone = pool.submit(hashes_a_second, seconds).result()
+            ratios.append(sum(pool.map(hashes_a_second, (seconds, seconds))) / alone)
+    return median(ratios)
 
 
 class Measured:
@@ -168,6 +192,9 @@ def rows(accounts: int, rounds: int) -> list[tuple[str, str, str]]:
     if accounts >= 10_000:
         one, two = (measured.root_after(10_000, workers, time.perf_counter) for workers in (1, 2))
         found.append(("the same after 10,000 on two threads: times as fast", f"{one / two:.2f}", "1.7"))
+        found.append(
+            ("two processes that share nothing, on this machine: times as much", f"{of_two_processes():.2f}", "")
+        )
     made, verified, proofs = measured.proofs()
     nodes = sum(len(proof.nodes) for proof in proofs) / len(proofs)
     found.append((f"proof of an account ({nodes:.1f} nodes)", duration(made), "< 5 µs"))
@@ -185,11 +212,18 @@ def main() -> int:
     options = parser.parse_args()
     text = table(
         (f"{options.accounts:,} accounts with a balance", "measured", "wanted"),
-        rows(options.accounts, options.rounds) + fork_rows(options.accounts, options.rounds),
+        [
+            *rows(options.accounts, options.rounds),
+            *fork_rows(options.accounts, options.rounds),
+            *state_blocks.rows(min(options.rounds, 3)),
+        ],
     )
+    peers = state_peers.rows()
+    if peers:
+        text += "\n\n" + table(peers[0], peers[1:])
     note = (
         f"Time of one processor, but for two threads by the clock on the wall; medians of {options.rounds}, the first root once. Changes are balances of accounts chosen at random. Memory is what the"
-        f" process grew by. {description()}. Written by `make bench-state`."
+        f" process grew by. Where the load is above 1, others had a part of the machine: the row of two threads then says little. {description()}. Written by `make bench-state`."
     )
     print(text, note, sep="\n\n")
     if options.write:
