@@ -23,6 +23,7 @@ from ..receipt import Receipt
 from .errors import BlockNotFound, TransactionNotFound
 from .headers import Calendar, first_header, header_after
 from .imported import import_blocks
+from .numbered import Numbered
 from .system_contracts import system_contracts
 
 __all__ = ["DevBlock", "DevChain"]
@@ -80,14 +81,19 @@ class DevChain:
         fork, _ = calendar.place(0, 0, 0)
         self._begin(calendar, first_header(fork, chain_id, state, fields), state, automine)
 
-    def _begin(self, calendar: Calendar, header: Header, state: State, automine: bool) -> None:
+    def _begin(
+        self, calendar: Calendar, header: Header, state: State, automine: bool, block_hash: bytes | None = None
+    ) -> None:
         self._calendar = calendar
         self.chain_id = header.chain_id
         self.automine = automine
         withdrawals = None if header.withdrawals_root is None else ()
-        self._blocks = [DevBlock(Block(header, withdrawals=withdrawals), (), state, header.hash)]
-        self._totals = [header.difficulty]  # total difficulty of each block
-        self._by_hash = {self._blocks[0].hash: 0}
+        first = DevBlock(Block(header, withdrawals=withdrawals), (), state, block_hash or header.hash)
+        self._blocks = Numbered(header.number, first)
+        self._totals = Numbered(
+            header.number, header.difficulty
+        )  # total difficulty of each block, from the first one on
+        self._by_hash = {first.hash: header.number}
         self._transactions: dict[bytes, tuple[int, int]] = {}  # hash -> (block's number, place)
         self._pending: BlockBuilder | None = None
         self._snapshots: dict[int, tuple[DevBlock, BlockBuilder | None]] = {}
@@ -108,7 +114,26 @@ class DevChain:
             chain._append(block)
         return chain
 
+    @classmethod
+    def from_block(
+        cls, header: Header, state: State, *, block_hash: bytes | None = None, automine: bool = True
+    ) -> DevChain:
+        """A chain that goes on from a block of another one, by the rules of its header's fork.
+
+        header      of that block, whose `block_hashes` are those of the blocks before it
+        state       the state after it; of a part, or of a source, state roots are those of what is known of it
+        block_hash  the block's, 32 bytes, where it isn't the header's own
+        """
+        chain = object.__new__(cls)
+        chain._begin(Calendar(header.fork), header, state.copy(), automine, block_hash)
+        return chain
+
     # -------------------------------------------------------------- headers
+
+    @property
+    def first(self) -> int:
+        """The number of the first block that is here: 0, but for a chain that goes on from a block of another one."""
+        return self._blocks.first
 
     @property
     def forks(self) -> tuple[tuple[int, str], ...]:
@@ -119,7 +144,11 @@ class DevChain:
         """The fork of a block: of one that isn't mined, the next block's where forks come by time."""
         if self._calendar.schedule is None:
             return self._calendar.place(number, 0, 0)[0]
-        return self._blocks[number].header.fork if number < len(self._blocks) else self.pending.header.fork
+        return (
+            self._blocks[max(number, self.first)].header.fork
+            if number < len(self._blocks)
+            else self.pending.header.fork
+        )
 
     @property
     def total_difficulty(self) -> int:
@@ -137,7 +166,11 @@ class DevChain:
     def recent_hashes(self, number: int) -> dict[int, bytes]:
         """The hashes that BLOCKHASH can ask for in block `number`."""
         first = max(0, number - PARAMETERS["block_hash_window"])
-        return {at: self._blocks[at].hash for at in range(first, min(number, len(self._blocks)))}
+        hashes = {at: self._blocks[at].hash for at in range(max(first, self.first), min(number, len(self._blocks)))}
+        if first < self.first:
+            older = self._blocks[self.first].header.block_hashes
+            hashes |= {at: older[at] for at in range(first, self.first) if at in older}
+        return hashes
 
     def _next_header(self, timestamp: int | None = None) -> Header:
         """That of the block after the head, before anything is in it."""
@@ -212,7 +245,7 @@ class DevChain:
     def _equipped(self, block: DevBlock) -> DevBlock:
         """A block whose header has the hashes of those before it, which old ones are kept without: 20 KB each."""
         header = block.header
-        if header.block_hashes or not block.number:
+        if header.block_hashes or block.number == self.first:
             return block
         header = replace(header, block_hashes=self.recent_hashes(block.number))
         return replace(block, block=replace(block.block, header=header))
@@ -230,8 +263,8 @@ class DevChain:
         elif which in ("latest", "safe", "finalized"):
             found = self._blocks[-1]
         elif which == "earliest":
-            found = self._blocks[0]
-        elif type(which) is int and 0 <= which < len(self._blocks):
+            found = self._blocks[self.first]
+        elif type(which) is int and self.first <= which < len(self._blocks):
             found = self._blocks[which]
         else:
             found = None
@@ -272,7 +305,7 @@ class DevChain:
             self._transactions[transaction.hash] = (block.number, index)
         self._pending = None
         old = block.number - PARAMETERS["block_hash_window"]
-        if old > 0:
+        if old > self.first:
             one = self._blocks[old]
             bare = replace(one.block, header=replace(one.header, block_hashes={}))
             self._blocks[old] = replace(one, block=bare)
