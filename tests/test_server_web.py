@@ -389,6 +389,27 @@ def test_the_command_names_what_it_can_not_use(words, says):
     assert "Traceback" not in errors
 
 
+def test_connections_that_are_refused_write_nothing_to_a_pipe_that_nobody_reads():
+    with command("--port", "0", "--accounts", "0", "--max-connections", "5") as process:
+        for line in process.stdout:
+            if line.startswith("listening"):
+                break
+
+        class At:
+            url = line.split()[-1]
+
+        many = [socket.create_connection(("127.0.0.1", int(At.url.rpartition(":")[2]))) for _ in range(400)]
+        for one in many:
+            one.close()
+        time.sleep(0.5)
+        try:
+            assert ask(At, "eth_chainId") == "0x7a69"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=20)
+        assert (process.returncode, errors) == (0, "")
+
+
 # ---------------------------------------------------------------- web3.py
 
 

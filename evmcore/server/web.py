@@ -132,6 +132,8 @@ class Server:
 
     async def _serve(self, ready: Any) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        # What clients do wrong isn't written to standard error, which may be a pipe that nobody reads.
+        self._loop.set_exception_handler(lambda _, context: _LOGGER.error("%s", context.get("message")))
         server = _make_server(self)
         runner = web.ServerRunner(server, shutdown_timeout=1.0)
         await runner.setup()
@@ -353,7 +355,7 @@ def _make_server(owner: Server) -> Any:
         def connection_made(self, handler: Any, transport: Any) -> None:
             super().connection_made(handler, transport)
             if len(self.connections) > limits.connections:
-                transport.abort()
+                loop.call_soon(transport.abort)  # once the handler's task has begun, which would fail without it
                 return
 
             def look() -> None:
