@@ -450,3 +450,20 @@ def test_a_trace_has_a_limit():
     code, message = client.error("debug_traceTransaction", hash_)
     assert code == -32000
     assert "1000 bytes" in message
+
+
+def test_a_chain_that_goes_on_from_a_block_of_another_is_served():
+    chain = Client().node.chain
+    chain.mine(300)
+    client = Client()
+    client.node = Node(DevChain.from_block(chain.head.header, chain.head.state), accounts=ACCOUNTS)
+    client.dispatcher = Dispatcher(client.node)
+    hash_ = client.pay()
+    assert client("eth_blockNumber") == hex(301)
+    assert client("eth_feeHistory", 10, "latest")["oldestBlock"] == hex(300)
+    assert client("debug_traceTransaction", hash_, {"tracer": "callTracer"})["value"] == "0x1"
+    assert client.error("debug_traceBlockByNumber", hex(300))[0] == -32000
+    assert client("eth_getBlockByNumber", "0x1") is None
+    assert client.error("anvil_rollback", 2)[0] == -32000
+    assert client("anvil_reset") is True
+    assert client("eth_blockNumber") == hex(300)

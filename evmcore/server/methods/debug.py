@@ -54,7 +54,7 @@ def _traced(
 
 
 def _builder(node: Node, block: DevBlock) -> BlockBuilder:
-    if block.number == 0:
+    if block.number == node.chain.first:
         raise RpcError(SERVER_ERROR, "genesis is not traceable")
     return BlockBuilder(block.header, node.chain.block(block.number - 1).state)
 

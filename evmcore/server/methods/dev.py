@@ -142,15 +142,16 @@ def revert(node: Node, snapshot: int) -> bool:
 
 
 def rollback(node: Node, depth: int) -> None:
-    if depth > node.chain.head.number:
-        raise RpcError(SERVER_ERROR, f"{depth} blocks back, the chain has {node.chain.head.number}")
+    made = node.chain.head.number - node.chain.first
+    if depth > made:
+        raise RpcError(SERVER_ERROR, f"{depth} blocks back, the chain has {made}")
     node.rewind(node.chain.head.number - depth)
 
 
 def reset(node: Node, forking: Any) -> bool:
     if isinstance(forking, dict) and forking.get("forking") is not None:
         raise RpcError(SERVER_ERROR, "reset: to a fork of another node is not supported")
-    node.rewind(0)
+    node.rewind(node.chain.first)
     return True
 
 

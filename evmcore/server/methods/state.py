@@ -86,7 +86,7 @@ def fee_history(node: Node, count: int, newest: Any, percentiles: list[float]) -
         raise RpcError(INVALID_PARAMS, "invalid reward percentile: they are 0 to 100, each above the one before")
     chain = node.chain
     last = chain.head.number if newest == "pending" else chain.block(newest).number
-    first = max(0, last - min(count, _HISTORY_MOST) + 1)
+    first = max(chain.first, last - min(count, _HISTORY_MOST) + 1)
     if not count:
         return {"oldestBlock": "0x0", "gasUsedRatio": []}
     blocks = [chain.block(number) for number in range(first, last + 1)]
