@@ -212,7 +212,7 @@ def test_a_layer_that_dies_always_is_lost_and_the_others_go_on(blocks):
 
 class Sleeper:
     def __call__(self, block, key, cpu_limit_s):
-        time.sleep(30)
+        time.sleep(90)
         return answer_block(block, key, cpu_limit_s)
 
 
@@ -220,7 +220,7 @@ def test_a_layer_that_sleeps_is_replaced_and_not_blamed(blocks):
     started = time.monotonic()
     with Quorum(layers(Sleeper(), None, None, executor=processes), 2, patience_s=0.6) as quorum:
         check(list(quorum.verify(blocks)), blocks)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
     assert not quorum.struck
 
 
