@@ -62,9 +62,6 @@ from .errors import (
     StateDiffers,
     UnusableInput,
 )
-from .pieces import Piece, join_pieces
-from .proofs import AccountProof, StorageProof, verify_proof
-from .tracing import Tracer
 from .types import (
     Account,
     Block,
@@ -87,8 +84,11 @@ if TYPE_CHECKING:
     from .building import Skipped, build_block
     from .disassembler import disassemble
     from .estimation import estimate_gas
+    from .pieces import Piece, join_pieces
+    from .proofs import AccountProof, StorageProof, verify_proof
     from .ranges import BlockSummary, replay_range
     from .simulation import Simulations, simulate_many
+    from .tracing import Tracer
     from .witness import ExecutionWitness, execute_stateless
 
 __all__ = [
@@ -184,18 +184,24 @@ MISSING_PACKAGES = tuple(_native.install(_core))
 # Names that are loaded once they are asked for: Accesses brings NumPy, which takes longer to import than all of evmcore.
 _LATER = {
     "Accesses": "accesses",
+    "AccountProof": "proofs",
     "BlockBuilder": "block_builder",
     "BlockSummary": "ranges",
     "ExecutionWitness": "witness",
+    "Piece": "pieces",
     "Simulations": "simulation",
     "Skipped": "building",
+    "StorageProof": "proofs",
+    "Tracer": "tracing",
     "assemble": "assembler",
     "build_block": "building",
     "disassemble": "disassembler",
     "estimate_gas": "estimation",
     "execute_stateless": "witness",
+    "join_pieces": "pieces",
     "replay_range": "ranges",
     "simulate_many": "simulation",
+    "verify_proof": "proofs",
 }
 
 
