@@ -19,6 +19,7 @@ from evmcore import (
     State,
     Transaction,
     assemble,
+    auto_history,
     execute_block,
 )
 from evmcore.conformance import listed as listed_chain
@@ -322,6 +323,7 @@ def test_what_a_list_names_beyond_a_source_is_no_error_of_the_source():
 
 
 def test_auto_wakes_nobody_for_a_small_block():
+    auto_history(reset=True)
     block, state, _ = calls(WRITE)
     block, want = with_list(block, state)
     result = execute_block(block, state.copy(), workers=4, state_roots=False)
@@ -329,6 +331,7 @@ def test_auto_wakes_nobody_for_a_small_block():
     assert result == want
     many, state = readers(20_000, 40)
     many, want = with_list(many, state)
+    auto_history(reset=True)
     result = execute_block(many, state.copy(), workers=2, state_roots=False)
     assert (result.statistics.strategy, result.statistics.workers) == ("listed", 2)
     assert result == want
