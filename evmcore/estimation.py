@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ._core import PARAMETERS, State, Transaction, least_gas, transact
+from ._core import PARAMETERS, TRANSACTION_FIELDS, State, Transaction, least_gas, transact
 from .chain.schedule import rules_of
 from .errors import ExecutionFailed, InvalidTransaction
 from .header import Header
@@ -88,25 +88,9 @@ def estimate_gas(
 
 def with_gas(transaction: Transaction, gas_limit: int) -> Transaction:
     """The transaction, unsigned, with another gas limit."""
-    fields: dict[str, Any] = {
-        "type": transaction.type,
-        "nonce": transaction.nonce,
-        "gas_limit": gas_limit,
-        "to": transaction.to,
-        "value": transaction.value,
-        "data": transaction.data,
-        "sender": transaction.sender,
-        "access_list": transaction.access_list,
-        "blob_versioned_hashes": transaction.blob_versioned_hashes,
-        "authorization_list": transaction.authorization_list,
-    }
+    names = [field.name for field in TRANSACTION_FIELDS if transaction.type in field.types]
+    fields: dict[str, Any] = {name: getattr(transaction, name) for name in names}
     if transaction.chain_id is not None:
         fields["chain_id"] = transaction.chain_id
-    if transaction.gas_price is not None:
-        fields["gas_price"] = transaction.gas_price
-    else:
-        fields["max_fee_per_gas"] = transaction.max_fee_per_gas
-        fields["max_priority_fee_per_gas"] = transaction.max_priority_fee_per_gas
-    if transaction.blob_versioned_hashes:
-        fields["max_fee_per_blob_gas"] = transaction.max_fee_per_blob_gas
+    fields.update(type=transaction.type, gas_limit=gas_limit, sender=transaction.sender)
     return Transaction(**fields)

@@ -13,6 +13,7 @@ from evmcore import _core as core
 from evmcore._core import TRANSACTION_FIELDS, choose_fields
 from evmcore.conformance.objects import transaction_of
 from evmcore.errors import UnusableInput
+from evmcore.estimation import with_gas
 
 KEY = bytes(31) + b"\x07"
 HASH = b"\x01" + bytes(31)
@@ -115,6 +116,15 @@ def test_a_field_that_the_type_has_not_is_refused(row):
     for name in FIELDS.keys() - set(row.fields) - {"chain_id"}:
         with pytest.raises(ValueError, match=f"{name}: a transaction of type {row.type} has none"):
             Transaction(type=row.type, **{name: SAMPLES[name][0][0]})
+
+
+@each_type
+def test_an_estimate_tries_another_gas_limit_and_no_other_field(row):
+    tx = Transaction(type=row.type, sender=ALICE, **values_of(row))
+    other = with_gas(tx, 77_777)
+    assert other.gas_limit == 77_777
+    assert other.sender == ALICE
+    assert shown(with_gas(other, tx.gas_limit)) == shown(tx)
 
 
 @each_type

@@ -8,7 +8,7 @@ from ...dev import BlockNotFound, DevBlock, TransactionNotFound
 from ...hexadecimal import to_hex
 from .. import decode
 from ..encode import block_json, block_receipts, header_json, receipt_json, transaction_json
-from ..errors import RpcError
+from ..errors import SERVER_ERROR, RpcError
 from ..node import Node
 from .table import optional, required, rows
 
@@ -116,7 +116,7 @@ def receipts(node: Node, which: Any) -> Any:
 def by_hash_only(node: Node, which: bytes) -> DevBlock:
     block = found(node, which)
     if block is None:
-        raise RpcError(-32000, "block not found")
+        raise RpcError(SERVER_ERROR, "block not found")
     return block
 
 

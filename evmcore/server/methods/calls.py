@@ -21,6 +21,7 @@ from ..encode import block_json, log_json, word
 from ..errors import (
     INVALID_PARAMS,
     REVERTED,
+    SERVER_ERROR,
     VM_ERROR,
     RpcError,
     execution_error,
@@ -51,7 +52,9 @@ def place(
 
 def check_chain(node: Node, call: Call) -> None:
     if call.chain_id is not None and call.chain_id != node.chain.chain_id:
-        raise RpcError(-32000, f"chainId does not match node's (have={call.chain_id}, want={node.chain.chain_id})")
+        raise RpcError(
+            SERVER_ERROR, f"chainId does not match node's (have={call.chain_id}, want={node.chain.chain_id})"
+        )
 
 
 def eth_call(node: Node, call: Call, which: Any, accounts: Any, block: Any) -> Later:
