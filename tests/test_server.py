@@ -11,6 +11,7 @@ from helpers import ALICE, BOB, CONTRACT, ETHER
 from evmcore import Account, Transaction, assemble
 from evmcore.dev import DevChain
 from evmcore.server import METHODS, Dispatcher, Limits, Node, RpcError, dev_accounts
+from evmcore.server.accounts import MNEMONIC
 
 ACCOUNTS = dev_accounts(3)
 ME = "0x" + ACCOUNTS[0].address.hex()
@@ -467,3 +468,13 @@ def test_a_chain_that_goes_on_from_a_block_of_another_is_served():
     assert client.error("anvil_rollback", 2)[0] == -32000
     assert client("anvil_reset") is True
     assert client("eth_blockNumber") == hex(300)
+
+
+def test_accounts_of_a_phrase_are_those_of_eth_account():
+    hdaccount = pytest.importorskip(
+        "eth_account.hdaccount", reason="eth-account is not installed (pip install eth-account)"
+    )
+    for phrase in (MNEMONIC, "legal winner thank year wave sausage worth useful legal winner thank yellow"):
+        seed = hdaccount.seed_from_mnemonic(phrase, "")
+        keys = [hdaccount.key_from_seed(seed, f"m/44'/60'/0'/0/{index}") for index in range(3)]
+        assert [account.key for account in dev_accounts(3, phrase)] == keys

@@ -14,6 +14,7 @@ __all__ = ["MNEMONIC", "DevAccount", "dev_accounts"]
 # Known to everybody: nothing of value may be there on a real chain.
 MNEMONIC = "test test test test test test test test test test test junk"
 _HARDENED = 1 << 31
+# eth-account makes the same keys (a test holds them against it), but takes a second of the processor to import, at each start of a server.
 # secp256k1: prime, order, generator (SEC 2).
 _P = 2**256 - 2**32 - 977
 _N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
