@@ -24,6 +24,7 @@ _FIELDS = 4
 _SHARE = 0.5
 _HALVED_AT = 64
 _MOST_TEMPLATES = 256  # of a row: a call that touches something else each time is not to be learned
+# An estimate: what took no more is a payment, of which there is nothing to learn. No fork asks more for one (`transaction_gas` in forks.def).
 _PLAIN_GAS = 21_000
 
 # Where a slot's account, and where the slot comes from.
