@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ._core import _fetch_unknown
-from .errors import MissingState
+from .hexadecimal import checked_quantity, to_address
 
-__all__ = ["read"]
+if TYPE_CHECKING:
+    from ._core import State
 
-_Value = TypeVar("_Value")
+__all__ = ["fetch_keys"]
 
 
-def read(getter: Callable[..., _Value], address: bytes, *key: Any) -> _Value:
-    """What one of a State's getters says of an account, such as `read(state.get_storage, address, 1)`.
-
-    raise  MissingState of a strict state; what the source raises
-    """
-    try:
-        return getter(address, *key)
-    except MissingState as error:
-        state = getter.__self__  # type: ignore[attr-defined]
-        if state.source is None:
-            raise
-        _fetch_unknown(state, [(address, error.slot)])
-        return getter(address, *key)
+def fetch_keys(state: State, keys: Iterable[tuple[bytes | str, int | None]]) -> int:
+    """See `State.fetch_keys`."""
+    wanted = [
+        (to_address(address), None if slot is None else checked_quantity(slot, "slot", 256)) for address, slot in keys
+    ]
+    return _fetch_unknown(state, wanted)

@@ -82,11 +82,12 @@ def _apply_changes(State state not None, Changes changes not None, check):
 
 
 def _fetch_unknown(State state not None, keys):
-    """Have a state know these keys, (address, slot or None). Raises MissingState where it has no source."""
+    """Have a state know these keys, (address, slot or None), and return how many it didn't. MissingState where it has no source."""
     unknown = unknown_of(state, set(keys))
     if unknown and state.source is None:
         raise errors.MissingState(*min(unknown, key=lambda key: (key[0], -1 if key[1] is None else key[1])))
     _Fetcher(state).fetch(unknown)
+    return len(unknown)
 
 
 cdef set changed_keys(Changes changes):

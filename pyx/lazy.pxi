@@ -236,7 +236,7 @@ cdef int put_key(tuple key, object value, State state, World* world) except -1:
         return 0
     facts.exists = value is not None
     if facts.exists:
-        get = value.get if hasattr(value, "get") else (lambda field, default: getattr(value, field, default))
+        get = fields_of(value)
         facts.balance = to_word(_quantity(get("balance", 0), "balance"), "balance")
         facts.nonce = to_u64(_quantity(get("nonce", 0), "nonce"), "nonce")
         code_hash = get("code_hash", None)

@@ -12,6 +12,15 @@ from core.state.stored cimport KNOWS_ACCOUNT, KNOWS_BALANCE, KNOWS_CODE, KNOWS_E
 from core.state.world cimport AccountRecord, FEW_TO_MOVE, state_of, World
 
 
+cdef object fields_of(object account):
+    """`get` of a mapping, or of an Account's attributes. TypeError for what is neither."""
+    if hasattr(account, "get"):
+        return account.get
+    if not hasattr(account, "balance"):
+        raise TypeError(f"account: expected an Account or a mapping, got {type(account).__name__}")
+    return lambda field, default: getattr(account, field, default)
+
+
 cdef OtherSlots slots_told(object get) except *:
     """What an account, by its `get`, says of its storage: slots that it names, `storage_root`, `has_storage`."""
     cdef size_t count = 0
@@ -50,6 +59,9 @@ cdef class State:
     `snapshot` and `revert` undo in place.
     Any thread may use a state. What `transact` or `execute_block` is at work on is refused to all others, and what is being
     fetched may be read, not changed: EvmError says by what.
+
+    The getters of a state with a source ask it for what the state doesn't know; `fetch_keys` asks for many keys at once. What
+    goes over all accounts or slots (iteration, `len`, `items`, `storage`, `root`, `prove`) is of what the state has.
 
     A strict state knows of an account what was given: `set_balance` makes its balance known and that it exists, and nothing
     else; `set_account` all but the slots that it doesn't name; `delete_account` all. Whatever runs needs all of an account
@@ -300,12 +312,41 @@ cdef class State:
 
     cdef const AccountRecord* find(self, object address, int fields) except? NULL:
         """The record, with these fields (KnownBits) known; null: there is none, and nothing is missing."""
-        cdef Address key = to_address_value(address, "address")
+        return self.record_of(to_address_value(address, "address"), fields)
+
+    cdef const AccountRecord* record_of(self, Address key, int fields) except? NULL:
         cdef World* world = self.reader()
         cdef const AccountRecord* record = world.find(key)
         if world.is_strict() and (record == NULL or not World.knows(record[0], <uint8_t>fields)):
-            raise errors.MissingState(from_address_bytes(key))
+            if fields != 0:  # no source tells all slots
+                self.provide(from_address_bytes(key), None)
+            world = self.reader()
+            record = world.find(key)
+            if record == NULL or not World.knows(record[0], <uint8_t>fields):
+                raise errors.MissingState(from_address_bytes(key))
         return record
+
+    cdef int provide(self, bytes address, object slot) except -1:
+        """Have the source asked for what a getter misses, where there is one, and it isn't its own function that reads the state."""
+        cdef unsigned long thread = PyThread_get_thread_ident()
+        cdef size_t i
+        if self.source is None:
+            return 0
+        for i in range(self.fetchers.size()):
+            if self.fetchers[i] == thread:
+                return 0
+        from evmcore.reading import fetch_keys
+        fetch_keys(self, ((address, slot),))
+        return 0
+
+    def fetch_keys(self, keys):
+        """Have a lazy state know accounts and slots, in one batch, and return how many it had to ask for.
+
+        keys    (address, None) for an account, (address, slot) for a slot
+        raise   what the source raises; MissingState for what it, or a strict state without one, doesn't have
+        """
+        from evmcore.reading import fetch_keys
+        return fetch_keys(self, keys)
 
     cdef AccountState told(self, object address, int fields) except *:
         """The account, with these fields (KnownBits) known; the code is borrowed until Python code may run again."""
@@ -351,7 +392,9 @@ cdef class State:
         cdef u256 value
         if self.reader().slot(key, word, &value) != Status.RUNNING:
             check_local(self.world.get())
-            raise errors.MissingState(from_address_bytes(key), to_int(word))
+            self.provide(from_address_bytes(key), to_int(word))
+            if self.reader().slot(key, word, &value) != Status.RUNNING:
+                raise errors.MissingState(from_address_bytes(key), to_int(word))
         return to_int(value)
 
     def storage(self, address):
@@ -383,19 +426,22 @@ cdef class State:
 
     def get_account(self, address):
         """The Account, with its storage, as far as the state has it; None if it doesn't exist."""
-        cdef shared_ptr[World] held = self.shared()
+        cdef Address key = to_address_value(address, "address")
+        cdef shared_ptr[World] held
         cdef const AccountRecord* record
         cdef AccountState account
         if self.is_local:
+            held = self.shared()
             account = self.told(address, KNOWS_ACCOUNT)
             if not account.exists:
                 return None
-            record = held.get().find(to_address_value(address, "address"))
+            record = held.get().find(key)
             code = from_view(view_of(account.code))
             return _types().Account(to_int(account.balance), account.nonce, code,
                                     {} if record == NULL else self.slots_of(held.get(), record),
                                     not account.has_storage if record == NULL else record.other_slots == OtherSlots.NONE)
-        record = self.find(address, KNOWS_ACCOUNT)
+        record = self.record_of(key, KNOWS_ACCOUNT)
+        held = self.shared()  # the record's: what is fetched goes into another
         if record == NULL or not record.exists:
             return None
         return _types().Account(to_int(record.balance), record.nonce, code_bytes(record[0]),
@@ -423,7 +469,7 @@ cdef class State:
     def __contains__(self, address):
         cdef Address key = to_address_value(address, "address")
         cdef const AccountRecord* record = self.reader().find(key)
-        if record == NULL and self.is_local:
+        if self.source is not None or record == NULL and self.is_local:
             return self.exists(address)
         return record != NULL and record.exists
 
@@ -601,7 +647,7 @@ cdef class State:
         if account is None:
             self.delete_account(address)
             return
-        get = account.get if hasattr(account, "get") else (lambda field, default: getattr(account, field, default))
+        get = fields_of(account)
         balance = to_word(_quantity(get("balance", 0), "balance"), "balance")
         nonce = to_u64(_quantity(get("nonce", 0), "nonce"), "nonce")
         code = given_code(get("code", b""))

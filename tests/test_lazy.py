@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hard_blocks import hard_block
@@ -176,3 +177,139 @@ def test_an_error_in_the_source_is_the_callers():
     block = hard_block(1, size=4, flaw=None)
     with pytest.raises(ConnectionError):
         execute_block(block, State(source=broken))
+
+
+# ---------------------------------------------------------------- getters
+
+WHOLE = {
+    SENDER: {"balance": 10**18, "nonce": 7},
+    CONTRACT: {"nonce": 1, "code": b"\x5f", "storage": {7: 42, 8: 43}},
+}
+
+
+def test_getters_fetch_what_the_state_does_not_know():
+    source = Source(State(WHOLE))
+    state = State(source=source)
+    assert (state.get_balance(SENDER), state.get_nonce(SENDER), state.exists(SENDER)) == (10**18, 7, True)
+    assert len(source.calls) == 1
+    assert (state.get_code(CONTRACT), state.get_storage(CONTRACT, 7)) == (b"\x5f", 42)
+    assert state.get_code_hash(CONTRACT) == State(WHOLE).get_code_hash(CONTRACT)
+    other = bytes([0x33]) * 20
+    assert (other in state, state.get_account(other), state.get_balance(other), state.get_code(other)) == (
+        False, None, 0, b"",
+    )  # fmt: skip
+    account = State(source=source).get_account(CONTRACT)
+    assert (account.nonce, account.code, account.is_storage_complete) == (1, b"\x5f", False)
+    assert CONTRACT in State(source=source)
+    assert State(source=source).get_storage(SENDER, 1) == 0
+    assert all(len(keys) == 1 for keys in source.calls)
+
+
+def test_what_was_written_stays_and_the_rest_is_fetched():
+    state = State(source=Source(State(WHOLE)))
+    state.set_balance(SENDER, 5)
+    state.set_storage(CONTRACT, 7, 1)
+    assert (state.get_balance(SENDER), state.get_nonce(SENDER)) == (5, 7)
+    assert (state.get_storage(CONTRACT, 7), state.get_storage(CONTRACT, 8)) == (1, 43)
+    state.delete_account(CONTRACT)
+    assert (state.get_storage(CONTRACT, 8), state.get_code(CONTRACT), CONTRACT in state) == (0, b"", False)
+
+
+def test_many_keys_are_fetched_in_one_batch():
+    source = Source(State(WHOLE))
+    state = State(source=source)
+    keys = [(SENDER, None), ("0x" + CONTRACT.hex(), None), *((CONTRACT, slot) for slot in range(50))]
+    assert state.fetch_keys(keys) == 52
+    assert state.fetch_keys(keys) == 0
+    assert [state.get_storage(CONTRACT, slot) for slot in (7, 8, 9)] == [42, 43, 0]
+    assert [len(keys) for keys in source.calls] == [52]
+    assert State().fetch_keys(keys) == 0
+    with pytest.raises(MissingState):
+        State(strict=True).fetch_keys(keys)
+    for wrong in ([(SENDER, -1)], [(SENDER, 2**256)], [(b"\x01", None)], [(SENDER, "x")]):
+        with pytest.raises(EvmError):
+            state.fetch_keys(wrong)
+
+
+GETTERS = {
+    "get_balance": lambda state: state.get_balance(SENDER),
+    "get_nonce": lambda state: state.get_nonce(SENDER),
+    "get_code": lambda state: state.get_code(CONTRACT),
+    "get_code_hash": lambda state: state.get_code_hash(CONTRACT),
+    "get_storage": lambda state: state.get_storage(CONTRACT, 7),
+    "get_account": lambda state: state.get_account(CONTRACT),
+    "exists": lambda state: state.exists(CONTRACT),
+    "in": lambda state: CONTRACT in state,
+    "fetch_keys": lambda state: state.fetch_keys([(CONTRACT, 7)]),
+}
+
+
+@pytest.mark.parametrize("getter", GETTERS)
+@pytest.mark.parametrize(
+    "answer", [ConnectionError("no node"), {}, {(CONTRACT, 7): "x", (CONTRACT, None): 5, (SENDER, None): 5}]
+)
+def test_what_goes_wrong_in_the_source_of_a_getter_is_raised_and_changes_nothing(getter, answer):
+    def source(keys):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    state = State(source=source)
+    before = state.to_alloc(), len(state)
+    wanted = type(answer) if isinstance(answer, Exception) else (MissingState, TypeError, ValueError, EvmError)
+    with pytest.raises(wanted):
+        GETTERS[getter](state)
+    assert (state.to_alloc(), len(state)) == before
+    state.set_balance(SENDER, 1)  # and it may be written
+
+
+def test_a_copy_knows_what_was_fetched_and_keeps_what_it_fetches_to_itself():
+    source = Source(State(WHOLE))
+    state = State(source=source)
+    state.get_balance(SENDER)
+    copy = state.copy()
+    assert copy.get_nonce(SENDER) == 7
+    assert len(source.calls) == 1
+    copy.set_balance(SENDER, 1)
+    assert copy.get_storage(CONTRACT, 7) == 42
+    assert state.get_balance(SENDER) == 10**18
+    assert state.storage(SENDER) == {}
+    assert len(state) == 1
+    assert len(source.calls) == 2
+
+
+def test_a_snapshot_takes_back_what_a_getter_fetched():
+    source = Source(State(WHOLE))
+    state = State(source=source)
+    snapshot = state.snapshot()
+    assert state.get_nonce(SENDER) == 7
+    state.revert(snapshot)
+    assert len(state) == 0
+    assert state.get_nonce(SENDER) == 7
+    assert len(source.calls) == 2
+
+
+def test_a_source_that_reads_its_state_is_not_asked_again_for_it():
+    def source(keys):
+        with pytest.raises(MissingState):
+            state.get_balance(SENDER)
+        assert state.get_balance(CONTRACT) == 3
+        return dict.fromkeys(keys)
+
+    state = State(source=source)
+    state.set_balance(CONTRACT, 3)
+    assert state.get_balance(SENDER) == 0
+
+
+def test_threads_that_read_a_lazy_state_get_its_values():
+    whole = State({bytes([0x40, *number.to_bytes(19, "big")]): {"balance": number + 1} for number in range(100)})
+    state = State(source=Source(whole, latency_seconds=0.0005))
+    addresses = list(whole)
+
+    def read(start):
+        return [state.get_balance(address) for address in addresses[start:] + addresses[:start]]
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(read, (0, 25, 50, 75)))
+    for start, values in zip((0, 25, 50, 75), found):
+        assert values == [whole.get_balance(address) for address in addresses[start:] + addresses[:start]]

@@ -29,7 +29,6 @@ from .._core import (
 from ..errors import InvalidTransaction, ResourceLimit
 from ..header import Header
 from ..hexadecimal import to_address as checked_address
-from ..reading import read
 from ..receipt import CallResult
 from .pyrevm_trace import Printer, closing_line
 from .pyrevm_values import (
@@ -199,23 +198,23 @@ class EVM:
     def basic(self, address: str) -> AccountInfo:
         """An account; without code its code is b"\\0"."""
         where = to_address(address)
-        code = read(self._state.get_code, where)
+        code = self._state.get_code(where)
         return AccountInfo(
-            balance=read(self._state.get_balance, where),
-            nonce=read(self._state.get_nonce, where),
-            code_hash=read(self._state.get_code_hash, where) if code else EMPTY_CODE_HASH,
+            balance=self._state.get_balance(where),
+            nonce=self._state.get_nonce(where),
+            code_hash=self._state.get_code_hash(where) if code else EMPTY_CODE_HASH,
             code=code or b"\0",
         )
 
     def get_code(self, address: str) -> bytes | None:
         """An account's code; None without any."""
-        return read(self._state.get_code, to_address(address)) or None
+        return self._state.get_code(to_address(address)) or None
 
     def insert_account_info(self, address: str, info: AccountInfo) -> None:
         """Set balance, nonce and code of an account; its storage stays."""
         where = to_address(address)
         code = b"" if info.code_hash == EMPTY_CODE_HASH else info.code
-        if code is None and info.code_hash != read(self._state.get_code_hash, where):
+        if code is None and info.code_hash != self._state.get_code_hash(where):
             raise ValueError(f"insert_account_info: the code of 0x{(info.code_hash or b'').hex()} is not given")
 
         def insert() -> None:
@@ -229,17 +228,17 @@ class EVM:
     def insert_account_storage(self, address: str, index: int, value: int) -> int:
         """Set a slot; returns what was there."""
         where = to_address(address)
-        before = read(self._state.get_storage, where, index)
+        before = self._state.get_storage(where, index)
         self._state.set_storage(where, index, value)
         return before
 
     def storage(self, address: str, index: int) -> int:
         """A slot's value."""
-        return read(self._state.get_storage, to_address(address), index)
+        return self._state.get_storage(to_address(address), index)
 
     def get_balance(self, address: str) -> int:
         """A balance in wei."""
-        return read(self._state.get_balance, to_address(address))
+        return self._state.get_balance(to_address(address))
 
     def set_balance(self, address: str, balance: int) -> None:
         """Set a balance, in wei."""
@@ -429,10 +428,10 @@ class EVM:
 
     def _check(self, caller: bytes, to: bytes | None, tx: TxEnv, warm: list[Any]) -> tuple[int, int]:
         """What revm checks of a transaction before it runs, and what it then costs: intrinsic gas and the floor."""
-        code = read(self._state.get_code, caller)
+        code = self._state.get_code(caller)
         if code and not (code.startswith(_DELEGATION) and fork_includes(self._fork, "Prague")):
             raise TransactionError("Transaction(RejectCallerWithCode)", "SENDER_NOT_EOA")
-        nonce = read(self._state.get_nonce, caller)
+        nonce = self._state.get_nonce(caller)
         if tx.nonce is not None and tx.nonce != nonce:
             side = "High" if tx.nonce > nonce else "Low"
             text = f"Transaction(NonceToo{side} {{ tx: {tx.nonce}, state: {nonce} }})"
@@ -453,7 +452,7 @@ class EVM:
         cost = tx.gas_limit * tx.gas_price + tx.value
         if cost >= 1 << 256:
             raise TransactionError("Transaction(OverflowPaymentInTransaction)", "GASLIMIT_PRICE_OVERFLOW")
-        balance = read(self._state.get_balance, caller)
+        balance = self._state.get_balance(caller)
         if cost > balance:
             text = f"Transaction(LackOfFundForMaxFee {{ fee: {cost}, balance: {balance} }})"
             raise TransactionError(text, "INSUFFICIENT_FUNDS", balance, cost)

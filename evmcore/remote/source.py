@@ -126,7 +126,7 @@ class RpcSource:
     # -------------------------------------------------------------- what a State asks
 
     def get_account(self, address: bytes | str) -> Account | None:
-        """An account as the block has it, without its storage; None where there is none. A lazy state's getters know what was fetched."""
+        """An account as the block has it, without its storage, whatever was written to states; None where there is none."""
         wanted = to_address(address)
         told = self([(wanted, None)])[wanted, None]
         return None if told is None else Account(told["balance"], told["nonce"], told["code"])

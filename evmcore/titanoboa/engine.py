@@ -15,7 +15,6 @@ from eth.vm.gas_meter import GasMeter
 
 from .._core import NEWEST_FORK, State, keccak256
 from ..errors import InvalidTransaction
-from ..reading import read
 from .computation import Computation
 from .forking import fork_of
 from .frames import Message
@@ -100,7 +99,7 @@ class Engine:
 
     def get_balance(self, address: Address) -> int:
         """In wei."""
-        return read(self.state.get_balance, address.canonical_address)
+        return self.state.get_balance(address.canonical_address)
 
     def set_balance(self, address: Address, value: int) -> None:
         """In wei."""
@@ -109,7 +108,7 @@ class Engine:
 
     def get_code(self, address: Address) -> bytes:
         """An account's code."""
-        return read(self.state.get_code, address.canonical_address)
+        return self.state.get_code(address.canonical_address)
 
     def set_code(self, address: Address, code: bytes) -> None:
         """Put code at an account."""
@@ -118,7 +117,7 @@ class Engine:
 
     def get_storage(self, address: Address, slot: int) -> int:
         """A slot's value."""
-        return read(self.state.get_storage, address.canonical_address, slot)
+        return self.state.get_storage(address.canonical_address, slot)
 
     def get_storage_slot(self, address: Address, slot: int) -> bytes:
         """The same as 32 bytes."""
@@ -146,7 +145,7 @@ class Engine:
     def generate_create_address(self, sender: Address) -> Address:
         """Where the sender's next contract goes; its nonce is counted on."""
         account = sender.canonical_address
-        nonce = read(self.state.get_nonce, account)
+        nonce = self.state.get_nonce(account)
         self._is_dirty = True
         self.state.set_nonce(account, nonce + 1)
         return Address(_contract_address(account, nonce))
@@ -224,7 +223,7 @@ class Engine:
         }
         if start_pc:
             arguments["start_pc"] = start_pc
-        if bytecode != read(self.state.get_code, target):
+        if bytecode != self.state.get_code(target):
             arguments["code"] = bytes(bytecode)
         made = Message(
             sender=sender.canonical_address,
@@ -246,7 +245,7 @@ class Engine:
         if self.patch.lifts_code_size:
             arguments["checks"] = {"code_size": False}
         sender = arguments["sender"]
-        nonce = read(self.state.get_nonce, sender)
+        nonce = self.state.get_nonce(sender)
         run = Run(self.state.copy(), self.patch.header, arguments, Answers())
         try:
             run.execute(self.state)
