@@ -272,6 +272,10 @@ class DevChain:
             raise BlockNotFound(which)
         return self._equipped(found)
 
+    def has_block(self, block_hash: bytes) -> bool:
+        """Whether a mined block has this hash."""
+        return bytes(block_hash) in self._by_hash
+
     def state_at(self, which: int | str | bytes = "latest") -> State:
         """The state after a block: a fork of it, yours to change. Raises BlockNotFound."""
         return self.pending.state.copy() if which == "pending" else self.block(which).state.copy()

@@ -6,9 +6,10 @@
 from .accounts import DevAccount, dev_accounts
 from .dispatch import Dispatcher
 from .errors import RpcError
+from .forking import Fork
 from .limits import Limits
 from .methods import METHODS
 from .node import Node
 from .web import Server
 
-__all__ = ["METHODS", "DevAccount", "Dispatcher", "Limits", "Node", "RpcError", "Server", "dev_accounts"]
+__all__ = ["METHODS", "DevAccount", "Dispatcher", "Fork", "Limits", "Node", "RpcError", "Server", "dev_accounts"]

@@ -22,7 +22,7 @@ from .errors import (
 )
 from .limits import Limits
 from .methods import METHODS
-from .methods.table import Later, Method
+from .methods.table import Going, Method, finish, go_on
 
 __all__ = ["Call", "Dispatcher", "decode_arguments", "parse"]
 
@@ -106,25 +106,39 @@ class Dispatcher:
         self.node = node
         self.methods = METHODS if methods is None else methods
 
+    def is_free(self, call: Call) -> bool:
+        """Whether any thread may begin it, and at any time."""
+        method = self.methods.get(call.method)
+        return method is None or method.is_free
+
     def begin(self, call: Call) -> Any:
-        """What a request comes to: a value, an RpcError, or a `Later` whose `run` any thread may call."""
+        """What a request comes to: a value, an RpcError, a `Later` whose `run` any thread may call, or a `Going`."""
         method = self.methods.get(call.method)
         try:
             if method is None:
                 raise RpcError(METHOD_NOT_FOUND, f"the method {call.method[:80]} does not exist/is not available")
-            return method.handler(self.node, *decode_arguments(method, call.params))
+            arguments = decode_arguments(method, call.params)
+            fork = self.node.fork
+            moved = None if fork is None else fork.redirected(self.node, method, call.params, arguments)
+            return go_on(method.handler(self.node, *arguments)) if moved is None else moved
         except Exception as error:
-            return of_exception(error, is_simulation=call.method == "eth_simulateV1")
+            return _refused(call, error)
+
+    @staticmethod
+    def step(call: Call, going: Going, sent: Any = None, error: Exception | None = None) -> Any:
+        """The next step of what goes on: `sent` is the value of the Later that it waited for, `error` what that raised."""
+        try:
+            return go_on(going.steps, sent, error)
+        except Exception as raised:
+            return _refused(call, raised)
 
     @staticmethod
     def end(call: Call, begun: Any) -> Any:
-        """The value of what has begun, or an RpcError."""
-        if not isinstance(begun, Later):
-            return begun
+        """The value of what has begun, all the rest of it in this thread, or an RpcError."""
         try:
-            return begun.run()
+            return finish(begun)
         except Exception as error:
-            return of_exception(error, is_simulation=call.method == "eth_simulateV1")
+            return _refused(call, error)
 
     def answer(self, body: bytes | str) -> bytes | None:
         """The answer to a body, all at once in this thread; None: there is none."""
@@ -143,6 +157,10 @@ class Dispatcher:
         if isinstance(call, RpcError):
             return encoded(None, call)
         return limited(call.id, self.end(call, self.begin(call)), limits)
+
+
+def _refused(call: Call, error: Exception) -> RpcError:
+    return of_exception(error, is_simulation=call.method == "eth_simulateV1")
 
 
 def encoded(identifier: Any, value: Any) -> bytes:

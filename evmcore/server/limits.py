@@ -23,6 +23,7 @@ class Limits:
     filter_seconds   that a filter is kept without being asked for
     queued_messages  that a WebSocket's client hasn't taken yet; then it is closed
     pool             transactions that wait to be mined
+    mined_blocks     that one request may have made
     trace_steps      of a struct log; there are no more in it
     trace_bytes      that are recorded for a trace; a transaction that would leave more can't be traced
     """
@@ -41,6 +42,7 @@ class Limits:
     filter_seconds: float = 300.0
     queued_messages: int = 10_000
     pool: int = 10_000
+    mined_blocks: int = 100_000
     trace_steps: int = 500_000
     trace_bytes: int = 64 * 1024 * 1024
 

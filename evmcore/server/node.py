@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._core import State, Transaction
 from ..dev import DevBlock, DevChain
@@ -17,6 +17,9 @@ from ..errors import InvalidTransaction
 from .accounts import DevAccount
 from .errors import SERVER_ERROR, RpcError
 from .limits import Limits
+
+if TYPE_CHECKING:
+    from .forking import Fork
 
 __all__ = ["Filter", "Node"]
 
@@ -41,6 +44,7 @@ class Node:
     chain     yours to look at; to be changed through the node alone, so that events are told
     accounts  that sign for eth_sendTransaction
     mining    "auto": a block for each transaction; "none": when it is asked for; a number: a block each so many seconds
+    fork      where the chain goes on from another node's: that is asked for what was before
     """
 
     def __init__(
@@ -50,9 +54,11 @@ class Node:
         accounts: Sequence[DevAccount] = (),
         mining: str | float = "auto",
         limits: Limits | None = None,
+        fork: Fork | None = None,
     ) -> None:
         self.chain = chain
         chain.automine = False  # the node mines
+        self.fork = fork
         self.accounts = {account.address: account for account in accounts}
         self.impersonated: set[bytes] = set()
         self.impersonates_all = False
@@ -90,7 +96,10 @@ class Node:
 
     def mine(self, count: int = 1, interval: int | None = None, timestamp: int | None = None) -> list[DevBlock]:
         """Make blocks, the first of what is pending; `interval` is between their times."""
-        made: list[DevBlock] = []
+        return list(self.mining_steps(count, interval, timestamp))
+
+    def mining_steps(self, count: int, interval: int | None = None, timestamp: int | None = None) -> Iterator[DevBlock]:
+        """The same, one block at a time: what else is done to the node in between counts."""
         for index in range(count):
             fields = dict(self.next_fields)
             if self.coinbase is not None:
@@ -98,14 +107,13 @@ class Node:
             if index == 0 and timestamp is not None:
                 fields["timestamp"] = timestamp
             elif index and interval is not None:
-                fields["timestamp"] = made[-1].header.timestamp + max(interval, 1)
+                fields["timestamp"] = self.chain.head.header.timestamp + max(interval, 1)
             fields.setdefault("timestamp", self.now())
-            made += self.chain.mine(**fields)
+            made = self.chain.mine(**fields)[-1]
             self.next_fields.clear()
-            self.tell("block", made[-1])
-        if made:
+            self.tell("block", made)
             self._promote_all()
-        return made
+            yield made
 
     # -------------------------------------------------------------- transactions
 
@@ -258,6 +266,13 @@ class Node:
     def rewind(self, number: int) -> None:
         """Take back all blocks after this one."""
         self.chain.rewind(number)
+        self._after_undo()
+
+    def replace(self, chain: DevChain, fork: Fork | None) -> None:
+        """Go on with another chain. What waits, snapshots and the state of what is next are gone."""
+        chain.automine = False
+        self.chain, self.fork = chain, fork
+        self.time_offset, self.block_interval = 0, None
         self._after_undo()
 
     def _after_undo(self) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from ..errors import UnusableInput
 from .dispatch import Call, Dispatcher, encoded, joined, limited, parse
 from .errors import INTERNAL_ERROR, TIMED_OUT, RpcError
-from .methods.table import Later
+from .methods.table import Going, Later
 from .node import Node
 
 try:
@@ -232,17 +232,28 @@ class Server:
             return encoded(call.id, RpcError(INTERNAL_ERROR, f"internal error: {type(error).__name__}"))
 
     async def _execute(self, call: Call) -> bytes:
+        """An answer. On the node's thread are its beginning and its steps, one at a time, so that others get their turn there."""
         loop = asyncio.get_running_loop()
+        dispatcher = self._dispatcher
 
-        def begin() -> Any:
-            value = self._dispatcher.begin(call)
-            return value if isinstance(value, Later) else limited(call.id, value, self.limits)
+        def shown(value: Any) -> Any:
+            return value if isinstance(value, (Later, Going)) else limited(call.id, value, self.limits)
 
-        begun = await loop.run_in_executor(self._owner, begin)
-        if isinstance(begun, bytes):
-            return begun
+        def step(*given: Any) -> Any:
+            return shown(dispatcher.step(call, *given))
+
+        if dispatcher.is_free(call):
+            return bytes(shown(dispatcher.begin(call)))
+        made = await loop.run_in_executor(self._owner, lambda: shown(dispatcher.begin(call)))
+        while isinstance(made, Going):
+            going, sent, error = made, None, None
+            if going.later is not None:
+                sent, error = await loop.run_in_executor(self._workers, _tried, going.later)
+            made = await loop.run_in_executor(self._owner, step, going, sent, error)
+        if isinstance(made, bytes):
+            return made
         return await loop.run_in_executor(
-            self._workers, lambda: limited(call.id, self._dispatcher.end(call, begun), self.limits)
+            self._workers, lambda: limited(call.id, dispatcher.end(call, made), self.limits)
         )
 
     def in_node(self, function: Any) -> Any:
@@ -343,6 +354,14 @@ class Server:
                 task.cancel()
             writer.cancel()
         return response
+
+
+def _tried(later: Later) -> tuple[Any, Exception | None]:
+    """(value, what was raised in its place)."""
+    try:
+        return later.run(), None
+    except Exception as error:
+        return None, error
 
 
 def _make_server(owner: Server) -> Any:

@@ -15,16 +15,22 @@ if TYPE_CHECKING:
 RPC_VARIABLE = "EVMCORE_RPC_URL"
 
 
-def add_node_arguments(parser: argparse.ArgumentParser, name: str = "--rpc") -> None:
-    """The URL, and how the node is asked."""
+def add_node_arguments(parser: argparse.ArgumentParser, name: str | None = "--rpc", *, is_needed: bool = True) -> None:
+    """The URL, and how the node is asked.
+
+    name       of the option with the URL; None: the command has one of its own
+    is_needed  whether the command takes the URL of the environment where it is given none
+    """
     group = parser.add_argument_group("the node")
     what = "its URL" if name == "--rpc" else "its URL, and a block of it after an @ (default: latest)"
-    group.add_argument(
-        name,
-        dest="node",
-        metavar="URL" if name == "--rpc" else "URL[@BLOCK]",
-        help=f"{what}; without it ${RPC_VARIABLE}, which other users of the machine don't see",
-    )
+    where = f"${RPC_VARIABLE}, which other users of the machine don't see"
+    if name is not None:
+        group.add_argument(
+            name,
+            dest="node",
+            metavar="URL" if name == "--rpc" else "URL[@BLOCK]",
+            help=f"{what}; {'without it' if is_needed else '- is'} {where}",
+        )
     group.add_argument("--rate", type=_positive, metavar="N", help="calls a second at most")
     group.add_argument(
         "--timeout", type=_positive, default=30.0, metavar="S", help="seconds for a request (default: 30)"
@@ -58,6 +64,11 @@ def client_of(arguments: argparse.Namespace) -> RpcClient:
 def source_of(arguments: argparse.Namespace) -> RpcSource:
     """The state of the block that URL[@BLOCK] names."""
     url, block = split_block(_url(arguments))
+    given = getattr(arguments, "block_of_node", None)
+    if given is not None:
+        if block != "latest":
+            raise UnusableInput("the block is named twice: after the URL's @, and by its own option")
+        block = int(given) if given.isdecimal() else given
     client = _client(url, arguments)
     from ..remote import RpcSource
 
@@ -65,7 +76,7 @@ def source_of(arguments: argparse.Namespace) -> RpcSource:
 
 
 def _url(arguments: argparse.Namespace) -> str:
-    url = arguments.node or os.environ.get(RPC_VARIABLE)
+    url = arguments.node if arguments.node not in (None, "", "-") else os.environ.get(RPC_VARIABLE)
     if not url:
         raise UnusableInput(f"no node: name its URL, or set {RPC_VARIABLE}")
     return str(url)

@@ -11,6 +11,7 @@ from ..errors import UnusableInput
 from ..files import read_file
 from ..header import NEWEST_FORK
 from .output import EXIT_OK, say
+from .remote import add_node_arguments, source_of
 
 SUMMARY = "serve a chain to tools: JSON-RPC over HTTP and WebSocket"
 DESCRIPTION = """\
@@ -20,6 +21,7 @@ and hardhat_ to change it. Needs aiohttp: pip install evmcore[server]. It asks f
 EXAMPLES = """\
   evmcore serve                                        ten accounts with 10,000 ether each, a block for each transaction
   evmcore serve --mining 12 --fork Prague              a block each 12 seconds
+  evmcore serve --fork-url https://node.example/key --fork-block 19000000
   evmcore serve --genesis genesis.json --import chain.rlp --port 8545
 
 It ends with Ctrl-C. exit status: 0, 2 unusable input, a refused block or a port that is taken
@@ -52,6 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="auto: a block for each transaction; none: when it is asked for; a number: each so many seconds "
         "(default: auto, with --import none)",
     )  # fmt: skip
+    add_node_arguments(parser, "--fork-url", is_needed=False)
+    parser.add_argument(
+        "--fork-block",
+        dest="block_of_node",
+        metavar="BLOCK",
+        help="of the node: a number, a hash or a tag (default: latest)",
+    )
     limits = parser.add_argument_group("limits")
     for option, name, _, text in _LIMITS:
         limits.add_argument(option, dest=name, type=_positive, default=None, metavar="N", help=text)
@@ -107,14 +116,20 @@ def _mining(text: str) -> str | float:
     return seconds
 
 
-def main(arguments: argparse.Namespace) -> int:
-    """Serve until Ctrl-C; the exit status."""
+def node_of(arguments: argparse.Namespace) -> tuple[Any, Any]:
+    """(what is to be served, the accounts whose keys are shown). Raises UnusableInput, RemoteError, what refuses a block."""
     try:
-        from ..server import Limits, Node, Server
+        from ..server import Limits, Node
     except ImportError as error:  # pragma: no cover
         raise UnusableInput(f"serve: {error}: pip install evmcore[server]") from None
     from ..server.accounts import MNEMONIC, dev_accounts
 
+    if arguments.node:
+        for name in ("genesis", "fork", "chain_id"):
+            if getattr(arguments, name) is not None:
+                raise UnusableInput(f"--{name.replace('_', '-')}: the node says it")
+    elif arguments.block_of_node is not None:
+        raise UnusableInput("--fork-block: needs --fork-url, the node that it is of")
     if arguments.imported and not arguments.genesis:
         raise UnusableInput("--import: needs --genesis, the block that they are on")
     given = {
@@ -123,8 +138,18 @@ def main(arguments: argparse.Namespace) -> int:
     limits = replace(Limits(), **given)
     accounts = dev_accounts(arguments.accounts, arguments.mnemonic or MNEMONIC)
     mining = arguments.mining or ("none" if arguments.imported else "auto")
-    chain = _chain(arguments, accounts)
-    node = Node(chain, accounts=accounts, mining=mining, limits=limits)
+    fork = _fork(arguments, accounts) if arguments.node else None
+    chain = _chain(arguments, accounts) if fork is None else fork.chain()
+    node = Node(chain, accounts=accounts, mining=mining, limits=limits, fork=fork)
+    return node, () if arguments.genesis else accounts
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Serve until Ctrl-C; the exit status."""
+    node, shown = node_of(arguments)
+    from ..server import Server
+
+    chain, fork = node.chain, node.fork
     server = Server(
         node,
         host=arguments.host,
@@ -136,14 +161,27 @@ def main(arguments: argparse.Namespace) -> int:
 
     def ready() -> None:
         head = chain.head
+        if fork is not None:
+            say(f"fork of {fork.url} at block {fork.number} 0x{fork.source.hash.hex()}")
         say(f"chain {chain.chain_id}, block {head.number} 0x{head.hash.hex()} ({chain.pending.header.fork})")
-        if not arguments.genesis:
-            for account in accounts:
-                say(f"account 0x{account.address.hex()}  key 0x{account.key.hex()}")
+        for account in shown:
+            say(f"account 0x{account.address.hex()}  key 0x{account.key.hex()}")
         say(f"listening at {server.url}")
 
     server.run(ready)
     return EXIT_OK
+
+
+def _fork(arguments: argparse.Namespace, accounts: Any) -> Any:
+    from ..server.forking import Fork
+
+    return Fork(
+        source_of(arguments),
+        accounts=accounts,
+        balance=arguments.balance * 10**18,
+        gas_limit=arguments.gas_limit,
+        rules=arguments.rules,
+    )
 
 
 def _chain(arguments: argparse.Namespace, accounts: Any) -> Any:

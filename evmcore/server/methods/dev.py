@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,10 +11,12 @@ from ..._core import State
 from ...hexadecimal import to_hex
 from .. import decode
 from ..errors import SERVER_ERROR, RpcError
+from ..forking import fork_of
 from ..node import Node
-from .table import optional, required, rows
+from .table import Later, Steps, optional, required, rows
 
-_MINED_MOST = 10_000
+# That many blocks are made without a turn for others.
+_TURN_SECONDS = 0.005
 
 
 def change(edit: Callable[..., None]) -> Callable[..., Any]:
@@ -49,14 +52,19 @@ def set_storage(state: State, address: bytes, slot: int, value: int) -> None:
     state.set_storage(address, slot, value)
 
 
-def _count(count: int) -> int:
-    if count > _MINED_MOST:
-        raise RpcError(SERVER_ERROR, f"{count} blocks at once, may be {_MINED_MOST}")
-    return count
+def mine(node: Node, count: int, interval: int | None) -> Steps:
+    yield from _mined(node, count, interval)
 
 
-def mine(node: Node, count: int, interval: int | None) -> None:
-    node.mine(_count(count), interval)
+def _mined(node: Node, count: int, interval: int | None = None, timestamp: int | None = None) -> Steps:
+    """Blocks, with turns for others in between."""
+    if count > node.limits.mined_blocks:
+        raise RpcError(SERVER_ERROR, f"{count} blocks at once, may be {node.limits.mined_blocks}")
+    turn_ends = time.monotonic() + _TURN_SECONDS
+    for _ in node.mining_steps(count, interval, timestamp):
+        if time.monotonic() > turn_ends:
+            yield None
+            turn_ends = time.monotonic() + _TURN_SECONDS
 
 
 def _mining(value: Any) -> dict[str, Any]:
@@ -67,8 +75,8 @@ def _mining(value: Any) -> dict[str, Any]:
     return {"timestamp": decode.lenient(value)}
 
 
-def evm_mine(node: Node, given: dict[str, Any]) -> str:
-    node.mine(_count(given.get("count", 1)), timestamp=given.get("timestamp"))
+def evm_mine(node: Node, given: dict[str, Any]) -> Steps:
+    yield from _mined(node, given.get("count", 1), timestamp=given.get("timestamp"))
     return "0x0"
 
 
@@ -78,8 +86,6 @@ def increase_time(node: Node, seconds: int) -> int:
 
 
 def set_time(node: Node, when: int) -> int:
-    import time
-
     moment = when // 1000 if when > 10**11 else when  # ganache takes milliseconds
     node.time_offset = moment - int(time.time())
     return node.time_offset
@@ -148,10 +154,40 @@ def rollback(node: Node, depth: int) -> None:
     node.rewind(node.chain.head.number - depth)
 
 
-def reset(node: Node, forking: Any) -> bool:
-    if isinstance(forking, dict) and forking.get("forking") is not None:
-        raise RpcError(SERVER_ERROR, "reset: to a fork of another node is not supported")
-    node.rewind(node.chain.first)
+def _fork_block(value: Any) -> int | str:
+    """A block of another node: a number, or a name."""
+    found: int | str = value if value in ("latest", "safe", "finalized", "earliest") else decode.lenient(value)
+    return found
+
+
+_forking = decode.object_of({"jsonRpcUrl": ("url", decode.text), "blockNumber": ("block", _fork_block)})
+
+
+def _reset(value: Any) -> dict[str, Any] | None:
+    """{"forking": {…}}, as hardhat has it, or what is in it alone; None: nothing of a fork."""
+    if not isinstance(value, dict):
+        raise decode.Unfit("expected an object")
+    given = value.get("forking") if "forking" in value else value
+    return _forking(given) if given else None
+
+
+def reset(node: Node, forking: dict[str, Any] | None) -> Steps:
+    """Back to the first block, or on to a fork of another block, or of another node."""
+    if forking is None:
+        node.rewind(node.chain.first)
+        return True
+    url: Any = forking.get("url")
+    which = forking.get("block", "latest")
+    before = node.fork
+    if url is None and before is None:
+        raise RpcError(SERVER_ERROR, "reset: name the node, jsonRpcUrl: this one is no fork of any")
+
+    def begin() -> tuple[Any, Any]:
+        made = fork_of(url, which, node.accounts.values()) if before is None else before.again(url, which)
+        return made.chain(), made
+
+    chain, made = yield Later(begin)
+    node.replace(chain, made)
     return True
 
 
@@ -201,7 +237,11 @@ def info(node: Node) -> dict[str, Any]:
             "gasLimit": header.gas_limit,
             "gasPrice": hex((header.base_fee_per_gas or 0) + 10**9),
         },
-        "forkConfig": {"forkUrl": None, "forkBlockNumber": None, "forkRetryBackoff": None},
+        "forkConfig": {
+            "forkUrl": None if node.fork is None else node.fork.url,
+            "forkBlockNumber": None if node.fork is None else node.fork.number,
+            "forkRetryBackoff": None,
+        },
     }
 
 
@@ -214,7 +254,16 @@ def metadata(node: Node) -> dict[str, Any]:
         "latestBlockNumber": head.number,
         "latestBlockHash": to_hex(head.hash),
         "snapshots": {},
+        **_forked(node),
     }
+
+
+def _forked(node: Node) -> dict[str, Any]:
+    if node.fork is None:
+        return {}
+    source = node.fork.source
+    shown = {"chainId": source.chain_id, "forkBlockNumber": source.number, "forkBlockHash": to_hex(source.hash)}
+    return {"forkedNetwork": shown}
 
 
 def nothing(node: Node, *given: Any) -> bool:
@@ -257,7 +306,7 @@ ROWS = rows(
     (("evm_snapshot", "anvil_snapshot"), lambda node: hex(node.snapshot())),
     (("evm_revert", "anvil_revert"), revert, required("snapshot", decode.lenient)),
     ("anvil_rollback", rollback, optional("depth", decode.lenient, 1)),
-    (names("reset"), reset, optional("forking")),
+    (names("reset"), reset, optional("forking", _reset)),
     (names("dropTransaction"), drop, required("transactionHash", decode.hash32)),
     ("anvil_dropAllTransactions", drop_all),
     ("anvil_setBlockTimestampInterval", block_interval, required("seconds", decode.lenient)),

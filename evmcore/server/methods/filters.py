@@ -10,12 +10,14 @@ from .. import decode, objects
 from ..encode import log_json
 from ..errors import INVALID_PARAMS, LIMIT_EXCEEDED, SERVER_ERROR, RpcError
 from ..node import Node
-from .table import required, rows
+from .table import Later, required, rows
 
 
 def _number(node: Node, which: Any) -> int:
     if which == "pending":
         raise RpcError(SERVER_ERROR, "pending logs are not supported")
+    if which == "earliest" and node.fork is not None:
+        return 0
     return which if isinstance(which, int) else node.chain.block(which).number
 
 
@@ -52,8 +54,32 @@ def logs_of(node: Node, wanted: dict[str, Any], block: DevBlock) -> list[dict[st
     return logs_between(node, wanted, block.number, block.number)
 
 
-def get_logs(node: Node, wanted: dict[str, Any]) -> list[dict[str, Any]]:
-    return logs_between(node, wanted, *bounds(node, wanted))
+def get_logs(node: Node, wanted: dict[str, Any]) -> Later:
+    """Of a list of blocks that is the node's no more, so that others have their turn meanwhile."""
+    fork = node.fork
+    if fork is not None and "hash" in wanted and not node.chain.has_block(wanted["hash"]):
+        return Later(lambda: fork.ask("eth_getLogs", ({"blockHash": to_hex(wanted["hash"]), **_shown(wanted)},)))
+    first, last = bounds(node, wanted)
+    if fork is None or first > fork.number:
+        return Later(lambda: logs_between(node, wanted, first, last))
+    older = min(last, fork.number)
+    span = {"fromBlock": hex(first), "toBlock": hex(older)}
+
+    def run() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = fork.ask("eth_getLogs", ({**span, **_shown(wanted)},))
+        return found + logs_between(node, wanted, older + 1, last)
+
+    return Later(run)
+
+
+def _shown(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Addresses and topics, as another node is asked for them."""
+    shown: dict[str, Any] = {}
+    if wanted.get("addresses"):
+        shown["address"] = [to_hex(address) for address in wanted["addresses"]]
+    if wanted.get("topics"):
+        shown["topics"] = [None if topic is None else [to_hex(one) for one in topic] for topic in wanted["topics"]]
+    return shown
 
 
 def new_filter(node: Node, wanted: dict[str, Any]) -> str:
@@ -75,7 +101,7 @@ def changes(node: Node, name: str) -> list[Any]:
     return logs_between(node, one.wanted, seen, min(head, last) if isinstance(last, int) else head)
 
 
-def filter_logs(node: Node, name: str) -> list[dict[str, Any]]:
+def filter_logs(node: Node, name: str) -> Later:
     one = node.filter(name)
     if one.kind != "logs":
         raise RpcError(SERVER_ERROR, "filter not found")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..._core import State
+from ...dev import DevChain
 from ...hexadecimal import to_hex
 from .. import decode
 from ..encode import blob_fee, effective_price, word
@@ -21,31 +23,44 @@ def state(node: Node, which: Any) -> State:
     return node.chain.pending.state if which == "pending" else node.chain.block(which).state
 
 
-def get_balance(node: Node, address: bytes, which: Any) -> str:
-    return hex(state(node, which).get_balance(address))
+def reads(node: Node, which: Any, read: Callable[[State], Any]) -> Any:
+    """What `read` says of the state after a block. That of a fork may have to ask its node, which others needn't wait for."""
+    if node.fork is None:
+        return read(state(node, which))
+    at = node.chain.state_at(which)
+    return Later(lambda: read(at))
 
 
-def get_nonce(node: Node, address: bytes, which: Any) -> str:
-    return hex(state(node, which).get_nonce(address))
+def get_balance(node: Node, address: bytes, which: Any) -> Any:
+    return reads(node, which, lambda at: hex(at.get_balance(address)))
 
 
-def get_code(node: Node, address: bytes, which: Any) -> str:
-    return to_hex(state(node, which).get_code(address))
+def get_nonce(node: Node, address: bytes, which: Any) -> Any:
+    return reads(node, which, lambda at: hex(at.get_nonce(address)))
 
 
-def get_storage(node: Node, address: bytes, slot: int, which: Any) -> str:
-    return word(state(node, which).get_storage(address, slot))
+def get_code(node: Node, address: bytes, which: Any) -> Any:
+    return reads(node, which, lambda at: to_hex(at.get_code(address)))
 
 
-def get_storage_values(node: Node, wanted: dict[bytes, list[int]], which: Any) -> dict[str, list[str]]:
+def get_storage(node: Node, address: bytes, slot: int, which: Any) -> Any:
+    return reads(node, which, lambda at: word(at.get_storage(address, slot)))
+
+
+def get_storage_values(node: Node, wanted: dict[bytes, list[int]], which: Any) -> Any:
     if not wanted:
         raise RpcError(INVALID_PARAMS, "empty request")
     if sum(map(len, wanted.values())) > _VALUES_MOST:
         raise RpcError(INVALID_PARAMS, f"too many slots (max {_VALUES_MOST})")
-    at = state(node, which)
-    return {
-        to_hex(address): [word(at.get_storage(address, slot)) for slot in slots] for address, slots in wanted.items()
-    }
+
+    def read(at: State) -> dict[str, list[str]]:
+        at.fetch_keys((address, slot) for address, slots in wanted.items() for slot in slots)
+        return {
+            to_hex(address): [word(at.get_storage(address, slot)) for slot in slots]
+            for address, slots in wanted.items()
+        }
+
+    return reads(node, which, read)
 
 
 def _key(value: Any) -> tuple[int, str]:
@@ -79,16 +94,43 @@ def gas_price(node: Node) -> str:
     return hex((node.chain.pending.header.base_fee_per_gas or 0) + 10**9)
 
 
-def fee_history(node: Node, count: int, newest: Any, percentiles: list[float]) -> dict[str, Any]:
+def fee_history(node: Node, count: int, newest: Any, percentiles: list[float]) -> Any:
     if len(percentiles) > _PERCENTILES_MOST:
         raise RpcError(INVALID_PARAMS, f"over the query limit {_PERCENTILES_MOST}: {len(percentiles)} percentiles")
     if any(not 0 <= one <= 100 for one in percentiles) or sorted(percentiles) != percentiles:
         raise RpcError(INVALID_PARAMS, "invalid reward percentile: they are 0 to 100, each above the one before")
-    chain = node.chain
-    last = chain.head.number if newest == "pending" else chain.block(newest).number
-    first = max(chain.first, last - min(count, _HISTORY_MOST) + 1)
+    chain, fork = node.chain, node.fork
     if not count:
         return {"oldestBlock": "0x0", "gasUsedRatio": []}
+    count = min(count, _HISTORY_MOST)
+    if fork is None:
+        last = chain.head.number if newest == "pending" else chain.block(newest).number
+        return _history(chain, max(chain.first, last - count + 1), last, percentiles)
+    last = fork.block_number(node, newest)
+    first = max(0, last - count + 1)
+    if first > fork.number:
+        return _history(chain, first, last, percentiles)
+    own = _history(chain, fork.number + 1, last, percentiles) if last > fork.number else None
+    older = min(last, fork.number)
+
+    def run() -> Any:
+        asked = fork.ask("eth_feeHistory", (hex(older - first + 1), hex(older), percentiles))
+        return asked if own is None else _joined(asked, own)
+
+    return Later(run)
+
+
+def _joined(older: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
+    """Two histories, of which the first also says what is next after it."""
+    found = {"oldestBlock": older["oldestBlock"]}
+    for name, values in newer.items():
+        if name != "oldestBlock":
+            before = older.get(name) or []
+            found[name] = before[: len(older["gasUsedRatio"])] + values
+    return found
+
+
+def _history(chain: DevChain, first: int, last: int, percentiles: list[float]) -> dict[str, Any]:
     blocks = [chain.block(number) for number in range(first, last + 1)]
     headers = [block.header for block in blocks]
     fees = [header.base_fee_per_gas or 0 for header in headers]

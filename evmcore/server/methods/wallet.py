@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
 from ... import rlp
-from ..._core import Transaction, keccak256, sign_hash
-from ...errors import DecodeError
+from ..._core import Transaction, keccak256, sign_hash, transact
+from ...errors import DecodeError, InvalidTransaction
 from ...hexadecimal import to_hex
 from ...whatif import Call, estimate_gas
 from .. import decode, objects
@@ -16,7 +17,7 @@ from ..encode import transaction_json
 from ..errors import INVALID_PARAMS, SERVER_ERROR, RpcError
 from ..node import IMPERSONATED, Node
 from .calls import check_chain
-from .table import optional, required, rows
+from .table import Later, Steps, optional, required, rows
 
 _TIP_WEI = 10**9
 _BLOB_VERSION = b"\x01"
@@ -26,13 +27,13 @@ def accounts(node: Node) -> list[str]:
     return [to_hex(address) for address in node.accounts]
 
 
-def send_raw(node: Node, raw: bytes) -> str:
+def send_raw(node: Node, raw: bytes) -> Steps:
     transaction = Transaction.decode(without_sidecar(raw))
     if transaction.chain_id is not None and transaction.chain_id != node.chain.chain_id:
         raise RpcError(
             SERVER_ERROR, f"invalid chain id for signer: have {transaction.chain_id} want {node.chain.chain_id}"
         )
-    return to_hex(node.submit(transaction))
+    return (yield from _submitted(node, transaction))
 
 
 def without_sidecar(raw: bytes) -> bytes:
@@ -57,9 +58,12 @@ def without_sidecar(raw: bytes) -> bytes:
     return made
 
 
-def filled(node: Node, call: Call) -> Call:
-    """A transaction's fields, with those that it leaves out."""
+def filled(node: Node, call: Call) -> Steps:
+    """A transaction's fields, with those that it leaves out. It is estimated beside the node."""
     check_chain(node, call)
+    if node.fork is not None:
+        state = node.chain.state_at("pending")
+        yield Later(lambda: state.get_nonce(call.sender))  # the source then has it at hand
     pending = node.chain.pending
     fields: dict[str, Any] = {}
     if call.nonce is None:
@@ -80,12 +84,14 @@ def filled(node: Node, call: Call) -> Call:
         transaction = made.transaction(
             nonce=0, gas=most, chain_id=node.chain.chain_id, has_dynamic_fees=fee is not None
         )
-        made = replace(made, gas=estimate_gas(transaction, pending.state, pending.header))
+        state, header = node.chain.state_at("pending"), pending.header
+        gas = yield Later(lambda: estimate_gas(transaction, state, header))
+        made = replace(made, gas=gas)
     return made
 
 
-def _transaction(node: Node, call: Call) -> Transaction:
-    made = filled(node, call)
+def _transaction(node: Node, call: Call) -> Steps:
+    made = yield from filled(node, call)
     has_dynamic_fees = node.chain.pending.header.base_fee_per_gas is not None
     assert made.gas is not None
     signature = None if call.sender in node.accounts else (int.from_bytes(call.sender, "big") or 1, 1)
@@ -94,24 +100,38 @@ def _transaction(node: Node, call: Call) -> Transaction:
     )
 
 
-def send(node: Node, call: Call) -> str:
+def _submitted(node: Node, transaction: Transaction, checks: dict[str, bool] | None = None) -> Steps:
+    """Its hash, once the node has it. What it needs of a fork's state is fetched before, beside the node."""
+    if node.fork is not None:
+        state, header = node.chain.state_at("pending"), node.chain.pending.header
+
+        def rehearse() -> None:
+            with suppress(InvalidTransaction):
+                transact(transaction, state, header, checks=checks)
+
+        yield Later(rehearse)
+    return to_hex(node.submit(transaction, checks=checks))
+
+
+def send(node: Node, call: Call) -> Steps:
     account = node.accounts.get(call.sender)
     is_impersonated = call.sender in node.impersonated or node.impersonates_all
     if account is None and not is_impersonated:
         raise RpcError(SERVER_ERROR, "unknown account")
+    transaction = yield from _transaction(node, call)
     if account is not None:
-        return to_hex(node.submit(_transaction(node, call).sign(account.key)))
-    return to_hex(node.submit(_transaction(node, call), checks=IMPERSONATED))
+        return (yield from _submitted(node, transaction.sign(account.key)))
+    return (yield from _submitted(node, transaction, IMPERSONATED))
 
 
-def sign_transaction(node: Node, call: Call) -> dict[str, Any]:
+def sign_transaction(node: Node, call: Call) -> Steps:
     account = _account(node, call.sender)
-    transaction = _transaction(node, call).sign(account.key)
+    transaction = (yield from _transaction(node, call)).sign(account.key)
     return {"raw": to_hex(transaction.raw), "tx": transaction_json(transaction)}
 
 
-def fill(node: Node, call: Call) -> dict[str, Any]:
-    transaction = _transaction(node, call)
+def fill(node: Node, call: Call) -> Steps:
+    transaction = yield from _transaction(node, call)
     return {"raw": to_hex(transaction.raw), "tx": transaction_json(transaction)}
 
 
@@ -133,13 +153,14 @@ def _account(node: Node, address: bytes) -> Any:
     return account
 
 
-def raw_receipt(node: Node, raw: bytes) -> Any:
+def raw_receipt(node: Node, raw: bytes) -> Steps:
     """eth_sendRawTransactionSync: the receipt, where blocks are made at once."""
     from .blocks import receipt_by_hash
 
     if node.mining != "auto":
         raise RpcError(INVALID_PARAMS, "blocks are not made at once; mining is " + str(node.mining))
-    return receipt_by_hash(node, bytes.fromhex(send_raw(node, raw)[2:]))
+    sent = yield from send_raw(node, raw)
+    return receipt_by_hash(node, bytes.fromhex(sent[2:]))
 
 
 RAW, CALL = required("transaction", decode.data), required("transaction", objects.call)

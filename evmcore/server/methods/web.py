@@ -10,14 +10,14 @@ from ..._core import keccak256
 from ...hexadecimal import to_hex
 from .. import decode
 from ..node import Node
-from .table import required, rows
+from .table import Later, required, rows
 
 
 def client_version(node: Node) -> str:
     return f"evmcore/v{__version__}/{sys.platform}/python{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def sha3(node: Node, value: bytes) -> str:
+def sha3(value: bytes) -> str:
     return to_hex(keccak256(value))
 
 
@@ -33,17 +33,22 @@ def capabilities(node: Node) -> dict[str, Any]:
     return {"head": {"number": hex(head.number), "hash": to_hex(head.hash)}, **{kind: dict(whole) for kind in kinds}}
 
 
-ROWS = rows(
-    ("web3_clientVersion", client_version),
-    ("web3_sha3", sha3, required("data", decode.data)),
-    ("net_version", lambda node: str(node.chain.chain_id)),
-    ("net_listening", lambda node: True),
-    ("net_peerCount", lambda node: "0x0"),
-    ("rpc_modules", modules),
-    ("eth_chainId", lambda node: hex(node.chain.chain_id)),
-    ("eth_protocolVersion", lambda node: "0x44"),
-    ("eth_syncing", lambda node: False),
-    ("eth_mining", lambda node: node.mining != "none"),
-    ("eth_hashrate", lambda node: "0x0"),
-    ("eth_capabilities", capabilities),
-)
+ROWS = {
+    **rows(
+        ("web3_clientVersion", client_version),
+        ("net_version", lambda node: str(node.chain.chain_id)),
+        ("net_listening", lambda node: True),
+        ("net_peerCount", lambda node: "0x0"),
+        ("rpc_modules", modules),
+        ("eth_chainId", lambda node: hex(node.chain.chain_id)),
+        ("eth_protocolVersion", lambda node: "0x44"),
+        ("eth_syncing", lambda node: False),
+        ("eth_mining", lambda node: node.mining != "none"),
+        ("eth_hashrate", lambda node: "0x0"),
+        is_free=True,
+    ),
+    **rows(
+        ("web3_sha3", lambda node, value: Later(lambda: sha3(value)), required("data", decode.data)),
+        ("eth_capabilities", capabilities),
+    ),
+}

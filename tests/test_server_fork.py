@@ -1,0 +1,284 @@
+"""A server whose chain goes on from a block of another node: one of our own, and a scripted one that fails."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytest.importorskip("urllib3", reason="evmcore.remote wants urllib3 (pip install evmcore[remote])")
+pytest.importorskip("aiohttp", reason="evmcore.server wants aiohttp (pip install evmcore[server])")
+
+from helpers import ETHER
+from nodes import Node as ScriptedNode
+
+from evmcore import Account, Transaction, UnusableInput, assemble
+from evmcore.__main__ import parser
+from evmcore.dev import DevChain
+from evmcore.remote import RpcSource, pace
+from evmcore.server import Dispatcher, Fork, Node, Server, dev_accounts
+from evmcore.tools import serve
+
+KEY = b"\x11" * 32
+SENDER = Transaction(gas_price=0).sign(KEY).sender
+ACCOUNTS = dev_accounts(2)
+ME, OTHER = ("0x" + account.address.hex() for account in ACCOUNTS)
+HASHES, COUNTER, REVERTS = (bytes([byte]) * 20 for byte in (0x44, 0x55, 0x66))
+ADDRESSES = {name: "0x" + name.hex() for name in (HASHES, COUNTER, REVERTS, SENDER)}
+READS_HASH = assemble("PUSH 0 CALLDATALOAD BLOCKHASH PUSH 0 MSTORE PUSH 32 PUSH 0 RETURN")
+# Adds one to slot 0, logs it and returns it.
+COUNTS = assemble(
+    "PUSH 0 SLOAD PUSH 1 ADD DUP1 PUSH 0 SSTORE PUSH 0 MSTORE PUSH 7 PUSH 32 PUSH 0 LOG1 PUSH 32 PUSH 0 RETURN"
+)
+
+
+def upstream(blocks=5):
+    """Each block counts once, so that slot 0 is the block's number."""
+    accounts = {
+        SENDER: Account(balance=ETHER),
+        HASHES: Account(nonce=1, code=READS_HASH),
+        COUNTER: Account(nonce=1, code=COUNTS, storage={9: 99}),
+        REVERTS: Account(nonce=1, code=assemble("PUSH 0 PUSH 0 REVERT")),
+        ACCOUNTS[0].address: Account(nonce=3, code=b"\xef\x01\x00" + bytes(20)),
+    }
+    chain = DevChain(accounts, forks="Osaka", genesis={"timestamp": 1_700_000_000})
+    for nonce in range(blocks):
+        count(chain, nonce)
+    return chain
+
+
+def count(chain, nonce):
+    fields = {"gas_price": 10**10, "gas_limit": 100_000, "chain_id": 1337}
+    chain.send(Transaction(to=COUNTER, nonce=nonce, **fields).sign(KEY))
+
+
+class Client:
+    def __init__(self, node):
+        self.node = node
+        self.dispatcher = Dispatcher(node)
+
+    def answer(self, method, *params):
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        return json.loads(self.dispatcher.answer(body))
+
+    def __call__(self, method, *params):
+        answer = self.answer(method, *params)
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def error(self, method, *params):
+        answer = self.answer(method, *params)
+        assert "result" not in answer, answer
+        return answer["error"]["message"]
+
+
+def fork_of(url, block="latest", **options):
+    fork = Fork(RpcSource(url, block, fork="Osaka", **options), accounts=ACCOUNTS, rules="Osaka")
+    return Node(fork.chain(), accounts=ACCOUNTS, fork=fork)
+
+
+@pytest.fixture(scope="module")
+def other():
+    with Server(Node(upstream())) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def whole(other):
+    """The node that is forked, asked directly."""
+    return Client(other.node)
+
+
+@pytest.fixture
+def client(other):
+    return Client(fork_of(other.url, 4))
+
+
+def test_state_of_the_fork_is_the_nodes_and_what_is_sent_stays_here(client, whole):
+    assert client("eth_blockNumber") == "0x4"
+    assert client("eth_chainId") == whole("eth_chainId")
+    counter = ADDRESSES[COUNTER]
+    assert int(client("eth_getStorageAt", counter, "0x0", "latest"), 16) == 4
+    assert client("eth_getCode", counter, "latest") == "0x" + COUNTS.hex()
+    assert client("eth_getTransactionCount", ADDRESSES[SENDER], "latest") == "0x4"
+    assert client("eth_getStorageValues", {counter: ["0x0", "0x9", "0x5"]}, "latest")[counter] == [
+        f"0x{value:064x}" for value in (4, 99, 0)
+    ]
+    assert client("eth_getBalance", ME, "latest") == hex(10_000 * ETHER)
+    assert client("eth_getTransactionCount", ME, "latest") == "0x3"
+    assert client("eth_getCode", ME, "latest") == "0x"
+    sent = client("eth_sendTransaction", {"from": ME, "to": counter})
+    receipt = client("eth_getTransactionReceipt", sent)
+    assert (receipt["blockNumber"], receipt["status"]) == ("0x5", "0x1")
+    assert int(client("eth_getStorageAt", counter, "0x0", "latest"), 16) == 5
+    assert int(client("eth_getStorageAt", counter, "0x0", "0x4"), 16) == 4
+    assert client("eth_getTransactionCount", ME, "latest") == "0x4"
+    assert whole("eth_getTransactionCount", ME, "latest") == "0x3"
+    traced = client("debug_traceTransaction", sent, {"tracer": "callTracer"})
+    assert (traced["to"], int(traced["output"], 16)) == (counter, 5)
+    paid = client("eth_sendTransaction", {"from": ME, "to": OTHER, "value": "0x7"})
+    assert client("eth_getTransactionReceipt", paid)["status"] == "0x1"
+    assert client("eth_getBalance", OTHER, "latest") == hex(10_000 * ETHER + 7)
+
+
+def test_calls_run_after_any_block(client, whole):
+    counter = {"to": ADDRESSES[COUNTER]}
+    for block in ("0x0", "0x1", "0x3", "0x4", "earliest", "latest"):
+        number = int(whole("eth_call", counter, "0x4" if block == "latest" else block), 16)
+        assert int(client("eth_call", counter, block), 16) == number
+    client("evm_mine")
+    client("eth_sendTransaction", {"from": ME, **counter})
+    assert int(client("eth_call", counter, "latest"), 16) == 6
+    assert int(client("eth_call", counter, "0x2"), 16) == 3
+    for number in (1, 3, 4, 5):
+        call = {"to": ADDRESSES[HASHES], "data": f"0x{number:064x}"}
+        assert client("eth_call", call, "latest") == client("eth_getBlockByNumber", hex(number), False)["hash"]
+    assert client("eth_estimateGas", {"from": ME, **counter}, "0x2") == whole(
+        "eth_estimateGas", {"from": ADDRESSES[SENDER], **counter}, "0x2"
+    )
+    assert client("eth_estimateGas", {"from": ME, **counter})
+    made = client("eth_createAccessList", {"from": ME, **counter}, "0x1")
+    assert made["accessList"] == [{"address": ADDRESSES[COUNTER], "storageKeys": ["0x" + "00" * 32]}]
+    traced = client("debug_traceCall", counter, "0x1", {"tracer": "callTracer"})
+    assert int(traced["output"], 16) == 2
+    simulated = client("eth_simulateV1", {"blockStateCalls": [{"calls": [counter, counter]}]}, "0x1")
+    assert [int(call["returnData"], 16) for call in simulated[0]["calls"]] == [2, 3]
+    assert client.error("eth_call", {"to": ADDRESSES[REVERTS]}, "0x1") == "execution reverted"
+    override = {ADDRESSES[COUNTER]: {"stateDiff": {"0x" + "00" * 32: "0x" + "00" * 31 + "20"}}}
+    assert int(client("eth_call", counter, "0x1", override), 16) == 33
+    assert int(client("eth_call", counter, whole("eth_getBlockByNumber", "0x2", False)["hash"]), 16) == 3
+
+
+def test_blocks_before_the_fork_are_the_nodes(client, whole):
+    for block in ("0x0", "0x2", "0x4", "earliest"):
+        for full in (False, True):
+            assert client("eth_getBlockByNumber", block, full) == whole("eth_getBlockByNumber", block, full)
+        assert client("eth_getBlockReceipts", block) == whole("eth_getBlockReceipts", block)
+        assert client("debug_getRawBlock", block) == whole("debug_getRawBlock", block)
+        assert client("eth_getHeaderByNumber", block)["hash"] == whole("eth_getHeaderByNumber", block)["hash"]
+        block_hash = whole("eth_getBlockByNumber", block, False)["hash"]
+        assert client("eth_getBlockByHash", block_hash, True) == whole("eth_getBlockByHash", block_hash, True)
+    at_fork = whole("eth_getBlockByNumber", "0x4", True)
+    assert client("eth_getBlockByNumber", "latest", True) == at_fork
+    sent = at_fork["transactions"][0]["hash"]
+    assert client("eth_getTransactionByHash", sent) == at_fork["transactions"][0]
+    assert client("eth_getTransactionReceipt", sent)["status"] == "0x1"
+    assert client("debug_traceTransaction", sent, {"tracer": "callTracer"})["to"] == ADDRESSES[COUNTER]
+    assert client("eth_getBlockTransactionCountByNumber", "latest") == "0x1"
+    proof = client("eth_getProof", ADDRESSES[COUNTER], ["0x0"], "latest")
+    assert proof == whole("eth_getProof", ADDRESSES[COUNTER], ["0x0"], "0x4")
+    client("evm_mine")
+    mined = client("eth_getBlockByNumber", "latest", False)
+    assert (mined["number"], mined["parentHash"]) == ("0x5", at_fork["hash"])
+    assert "no proofs after the fork" in client.error("eth_getProof", ADDRESSES[COUNTER], [], "latest")
+
+
+def test_what_the_node_came_to_after_the_fork_is_not_there(client, whole):
+    later = whole("eth_getBlockByNumber", "0x5", True)
+    assert client("eth_getBlockByNumber", "0x5", False) is None
+    assert client("eth_getBlockByHash", later["hash"], False) is None
+    assert client("eth_getTransactionByHash", later["transactions"][0]["hash"]) is None
+    assert client("eth_getTransactionReceipt", later["transactions"][0]["hash"]) is None
+    assert client.error("eth_getBalance", ME, "0x5") == "header not found"
+    assert client.error("eth_getBalance", ME, later["hash"]) == "header not found"
+    assert client("eth_getTransactionByHash", "0x" + "00" * 32) is None
+
+
+def test_logs_and_fees_go_over_the_fork(client, whole):
+    topic = f"0x{7:064x}"
+    wanted = {"fromBlock": "0x2", "toBlock": "latest", "address": ADDRESSES[COUNTER], "topics": [topic]}
+    assert client("eth_getLogs", wanted) == whole("eth_getLogs", {**wanted, "toBlock": "0x4"})
+    client("eth_sendTransaction", {"from": ME, "to": ADDRESSES[COUNTER]})
+    logs = client("eth_getLogs", {**wanted, "fromBlock": "earliest"})
+    assert [int(log["blockNumber"], 16) for log in logs] == [1, 2, 3, 4, 5]
+    assert client("eth_getLogs", {**wanted, "topics": [None, topic]}) == []
+    block_hash = whole("eth_getBlockByNumber", "0x3", False)["hash"]
+    assert len(client("eth_getLogs", {"blockHash": block_hash})) == 1
+    assert len(client("eth_getFilterLogs", client("eth_newFilter", wanted))) == 4
+    history = client("eth_feeHistory", "0x3", "latest", [50])
+    assert history["oldestBlock"] == "0x3"
+    assert {name: len(history[name]) for name in ("gasUsedRatio", "baseFeePerGas", "reward")} == {
+        "gasUsedRatio": 3, "baseFeePerGas": 4, "reward": 3,
+    }  # fmt: skip
+    assert history["gasUsedRatio"][:2] == whole("eth_feeHistory", "0x2", "0x4", [])["gasUsedRatio"]
+    assert client("eth_feeHistory", "0x2", "0x3", [50]) == whole("eth_feeHistory", "0x2", "0x3", [50])
+
+
+def test_a_reset_goes_to_another_block_or_another_node(client, other):
+    client("evm_mine")
+    assert client("anvil_reset") is True
+    assert client("eth_blockNumber") == "0x4"
+    assert client("hardhat_reset", {"forking": {"blockNumber": 2}}) is True
+    assert client("eth_blockNumber") == "0x2"
+    assert int(client("eth_call", {"to": ADDRESSES[COUNTER]}, "latest"), 16) == 3
+    assert client("eth_getBalance", ME, "latest") == hex(10_000 * ETHER)
+    info = client("anvil_nodeInfo")["forkConfig"]
+    assert (info["forkBlockNumber"], info["forkUrl"]) == (2, other.url)
+    assert client("anvil_metadata")["forkedNetwork"]["forkBlockNumber"] == 2
+    with Server(Node(upstream(1))) as third:
+        assert client("anvil_reset", {"jsonRpcUrl": third.url + "/secret", "blockNumber": "0x1"}) is True
+        assert client("eth_blockNumber") == "0x1"
+        assert "secret" not in json.dumps(client("anvil_nodeInfo"))
+    before = client("eth_getBlockByNumber", "latest", False) if False else client("eth_blockNumber")
+    assert "no block" in client.error("anvil_reset", {"forking": {"jsonRpcUrl": other.url, "blockNumber": 77}})
+    assert "http" in client.error("anvil_reset", {"forking": {"jsonRpcUrl": "file:///etc/passwd"}})
+    assert client("eth_blockNumber") == before
+    plain = Client(Node(DevChain({}), accounts=ACCOUNTS))
+    assert "jsonRpcUrl" in plain.error("anvil_reset", {"forking": {"blockNumber": 1}})
+    assert plain("anvil_nodeInfo")["forkConfig"]["forkUrl"] is None
+    assert plain("anvil_reset", {"forking": {"jsonRpcUrl": other.url, "blockNumber": 3}}) is True
+    assert plain("eth_blockNumber") == "0x3"
+
+
+def test_a_node_that_fails_is_an_error_that_names_it(monkeypatch):
+    monkeypatch.setattr(pace, "_FIRST_WAIT_SECONDS", 0.001)
+    with ScriptedNode(upstream()) as node:
+        client = Client(fork_of(node.url, 4, retries=1))
+        client("evm_mine")
+        node.always = lambda handler, body: (503, b"busy")
+        counter = {"to": ADDRESSES[COUNTER]}
+        for method, params in (
+            ("eth_call", [counter, "latest"]),
+            ("eth_call", [counter, "0x1"]),
+            ("eth_getStorageAt", [ADDRESSES[COUNTER], "0x0", "latest"]),
+            ("eth_getBlockByNumber", ["0x1", False]),
+            ("eth_sendTransaction", [{"from": ME, **counter}]),
+            ("eth_estimateGas", [{"from": ME, **counter}]),
+            ("eth_getLogs", [{"fromBlock": "0x0"}]),
+            ("debug_traceCall", [counter, "latest", {}]),
+            ("anvil_reset", [{"forking": {"blockNumber": 2}}]),
+        ):
+            message = client.error(method, *params)
+            assert "503" in message, (method, message)
+            assert "127.0.0.1" in message, (method, message)
+        assert client("eth_blockNumber") == "0x5"
+        node.always = None
+        assert int(client("eth_call", counter, "latest"), 16) == 5
+        assert (
+            client.error("eth_getBlockReceipts", "0x1")
+            == "the method eth_getBlockReceipts does not exist/is not available"
+        )
+
+
+def test_the_command_serves_a_fork(other):
+    def node_of(*words):
+        arguments = parser().parse_args(["serve", *words])
+        return serve.node_of(arguments)
+
+    node, _ = node_of("--fork-url", f"{other.url}@3", "--rules", "Osaka", "--balance", "5", "--gas-limit", "1000000")
+    client = Client(node)
+    assert client("eth_blockNumber") == "0x3"
+    account = client("eth_accounts")[0]
+    assert client("eth_getBalance", account, "latest") == hex(5 * ETHER)
+    assert client("eth_getBlockByNumber", "pending", False)["gasLimit"] == hex(1_000_000)
+    node, _ = node_of("--fork-url", other.url, "--fork-block", "2", "--rules", "Osaka")
+    assert Client(node)("eth_blockNumber") == "0x2"
+    for words in (
+        ["--fork-url", other.url, "--fork", "Osaka"],
+        ["--fork-url", other.url, "--genesis", "x.json"],
+        ["--fork-url", other.url, "--chain-id", "5"],
+        ["--fork-url", f"{other.url}@1", "--fork-block", "2"],
+        ["--fork-block", "2"],
+    ):
+        with pytest.raises(UnusableInput):
+            node_of(*words)
