@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import pickle
 import random
+import shutil
 import zlib
 
 import pytest
+from chain_builder import grow, new_genesis
 from helpers import SHARED
+from test_conformance import corpus
 
 from evmcore import Block, execute_block, packing, rlp
+from evmcore.__main__ import main
+from evmcore.chain import Chain
+from evmcore.conformance import pickled
+from evmcore.conformance.pickled import PickledChain, PickleFault
 from evmcore.errors import DecodeError
 from evmcore.example import EXAMPLE_FILE
 from evmcore.packing import pack_receipts, squeeze, unpack_receipts, unsqueeze
@@ -62,3 +69,49 @@ def test_few_bytes_do_not_ask_for_all_memory(monkeypatch):
     assert unsqueeze(squeeze(bytes(1 << 16)), "it") == bytes(1 << 16)
     with pytest.raises(TypeError, match="at most 65536"):
         unsqueeze(zlib.compress(bytes((1 << 16) + 1)), "it")
+
+
+@pytest.mark.parametrize("network", ["Frontier", "BerlinToLondonAt5", "Cancun", "Prague", "Amsterdam"])
+@pytest.mark.parametrize("strategy", ["sequential", "optimistic"])
+def test_a_chain_is_imported_through_pickles(network, strategy):
+    genesis = new_genesis(network)
+    chain = PickledChain(genesis, workers=2, strategy=strategy)
+    for entry in grow(Chain(genesis), 7):
+        chain.add(entry.encoded)
+    assert chain.head.number == 7
+    assert chain.state_of(chain.head).root() == chain.head.header.state_root
+
+
+@pytest.mark.parametrize(("kind", "says"), [("State", "state"), ("Block", "block"), ("BlockResult", "pickled")])
+def test_what_a_pickle_loses_fails_the_block(monkeypatch, kind, says):
+    chain = PickledChain(new_genesis("Cancun"))
+    grow(chain, 2)
+    through = pickled._through
+
+    def losing(value):
+        value = through(value)
+        if type(value).__name__ != kind:
+            return value
+        if kind == "Block":
+            return value.with_header(extra_data=b"lost")
+        if kind == "State":
+            value.set_nonce(b"\x01" * 20, 7)
+            return value
+        return execute_block(Block(value_header, ()), chain.state_of(chain.head).copy(), changes=True)
+
+    value_header = chain.head.header
+    monkeypatch.setattr(pickled, "_through", losing)
+    with pytest.raises(PickleFault, match=f"differs: .*{says}"):
+        grow(chain, 1)
+
+
+def test_conformance_runs_through_pickles(tmp_path, monkeypatch, capsys):
+    name = "BlockchainTests/ValidBlocks/bcStateTests/suicideStorageCheck.json"
+    (tmp_path / name).parent.mkdir(parents=True)
+    shutil.copy(corpus() / name, tmp_path / name)
+    monkeypatch.setenv("EVMCORE_TESTS", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert main(["conformance", "--pickled", "--workers", "1"]) == 0
+    assert " 0 failed" in capsys.readouterr().out
+    assert not (tmp_path / "conformance.md").exists()
+    assert main(["conformance", "--pickled", "--stateless"]) == 2

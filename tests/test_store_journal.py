@@ -102,7 +102,7 @@ def test_public_block_tests_go_through_a_store():
         for name in chance.sample(sorted(tests), min(2, len(tests))):
             if tests[name].get("sealEngine", "NoProof") != "NoProof":
                 continue  # a cache for proofs of work takes a second
-            result = run_block_test(name, tests[name], str(path), stored=True)
+            result = run_block_test(name, tests[name], str(path), way="stored")
             assert result.is_passed, result
             seen += 1
     assert seen > 25
@@ -113,7 +113,7 @@ def test_a_store_that_differs_fails_the_block_test(monkeypatch):
     name, test = next(
         (name, test) for name, test in load_tests(str(path), "blockchain").items() if test["network"] == "Cancun"
     )
-    assert run_block_test(name, test, stored=True).is_passed
+    assert run_block_test(name, test, way="stored").is_passed
     put = _mdbx.Writer.put_accounts
 
     class Lossy(_mdbx.Writer):
@@ -122,10 +122,10 @@ def test_a_store_that_differs_fails_the_block_test(monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr(StoredChain, "_write", lambda self, head: None)
-        assert "the store's head is 0x" in run_block_test(name, test, stored=True).error
+        assert "the store's head is 0x" in run_block_test(name, test, way="stored").error
     with monkeypatch.context() as patched:
         patched.setattr(_mdbx, "Writer", Lossy)
-        assert not run_block_test(name, test, stored=True).is_passed
+        assert not run_block_test(name, test, way="stored").is_passed
 
 
 def test_conformance_runs_over_stores(tmp_path, monkeypatch, capsys):

@@ -7,7 +7,7 @@ BlockchainTests of ethereum/tests and blockchain_tests of execution-spec-tests.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from .._core import State
 from ..block import Block
@@ -21,11 +21,16 @@ from ..statistics import Strategy
 from .discovery import Selection, load_tests
 from .exceptions import comes_before, is_expected
 from .listed import ListedChain, ListFault
+from .pickled import PickledChain, PickleFault
 from .results import CaseResult
 from .stateless import StatelessChain, WitnessFault
 from .stored import StoreFault, run_in_store
 
-__all__ = ["run_block_test", "run_file"]
+__all__ = ["Way", "run_block_test", "run_file"]
+
+# What a test's blocks go through: executed again from its witness alone, each; kept in a store (evmcore.store), which has to be whole at
+# the end; executed again with block and state unpickled.
+Way = Literal["stateless", "stored", "pickled"]
 
 # The test's name for a header's member -> JSON-RPC's, where they differ.
 _HEADER_NAMES = {
@@ -37,6 +42,7 @@ _HEADER_NAMES = {
 }
 # Proofs of work are checked where the test says so, and in old files that say nothing.
 _CHECKED_SEALS = (None, "Ethash")
+_CHAINS: dict[Way, type[Chain]] = {"stateless": StatelessChain, "pickled": PickledChain}
 # With a strategy, but without a number of threads: each test runs with both of these.
 _PARALLEL_WORKERS = (2, 4)
 
@@ -48,16 +54,14 @@ def run_file(
     network: str | None = None,
     workers: int | None = None,
     strategy: Strategy | None = None,
-    stateless: bool = False,
-    stored: bool = False,
+    way: Way | None = None,
 ) -> list[CaseResult]:
     """The tests of a file that are wanted; a file without block tests gives none. Raises UnusableInput.
 
     network   only tests of this one, in any case: a fork, or a transition such as BerlinToLondonAt5
     strategy  as for `execute_block`; None: sequential. With "listed" each block is executed again, with its own access list
     workers   threads to execute a block with; None: 1, or, if there is a strategy, 2 and then 4
-    stateless whether each block is executed again, from its witness alone
-    stored    whether the chain is kept in a store (evmcore.store), which has to be whole at the end
+    way       what the blocks go through
     """
     selection = selection or Selection()
     counts = (workers,) if workers is not None else (1,) if strategy is None else _PARALLEL_WORKERS
@@ -79,8 +83,7 @@ def run_file(
                 path,
                 workers=count,
                 strategy=strategy or "sequential",
-                stateless=stateless,
-                stored=stored,
+                way=way,
             )
             if not result.is_passed:
                 break
@@ -97,14 +100,12 @@ def run_block_test(
     *,
     workers: int | None = 1,
     strategy: Strategy = "auto",
-    stateless: bool = False,
-    stored: bool = False,
+    way: Way | None = None,
 ) -> CaseResult:
     """Run one test. Nothing that it holds makes it raise: what is wrong is in the result.
 
     workers, strategy  as for `execute_block`; with "listed" each block is executed again, with its own access list
-    stateless          whether each block is executed again, from its witness alone
-    stored             whether the chain is kept in a store (evmcore.store), which has to be whole at the end
+    way                what the blocks go through
     """
     network = str(test.get("network"))
     head: Header | None = None
@@ -121,12 +122,12 @@ def run_block_test(
 
     try:
         genesis = _genesis(test, _schedule(test, network))
-        if stored:
+        if way == "stored":
             run_in_store(name, genesis, workers, strategy, imports)
         else:
-            kind = StatelessChain if stateless else ListedChain if strategy == "listed" else Chain
+            kind = _CHAINS[way] if way is not None else ListedChain if strategy == "listed" else Chain
             imports(kind(genesis, workers=workers, strategy=strategy))
-    except (_Failure, WitnessFault, ListFault, StoreFault) as failure:
+    except (_Failure, WitnessFault, ListFault, StoreFault, PickleFault) as failure:
         error_text = str(failure)
     except (EvmError, KeyError, TypeError, ValueError, AttributeError) as error:
         error_text = f"{type(error).__name__}: {error}"

@@ -82,7 +82,9 @@ def _run_file(path: str, given: Given, names: re.Pattern[str]) -> Iterator[dict[
     for name, test in sorted(tests.items()):
         if names.search(name) is None:
             continue
-        result = run_block_test(name, test, path, workers=1, strategy="sequential", stateless=given["cross-check"])
+        result = run_block_test(
+            name, test, path, workers=1, strategy="sequential", way="stateless" if given["cross-check"] else None
+        )
         members: dict[str, Any] = {"name": name, "pass": result.is_passed}
         if result.is_passed:
             members["stateRoot"] = result.state_root
@@ -121,7 +123,7 @@ def main(arguments: argparse.Namespace) -> int:
         selection=Selection(fork=fork, names=arguments.run),
         network=network,
         workers=arguments.workers,
-        stateless=arguments.stateless,
+        way="stateless" if arguments.stateless else None,
         strategy=arguments.strategy or (None if arguments.workers is None else "auto"),
     )
     # The threads are the blocks'; the files go through one process.

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..conformance.discovery import Selection, Suite, cache_folder, find_corpus, fixture_files, load_skips, suites_of
 from ..conformance.report import Speed, Tally, conformance_page, readme_section, short_table, write_between
@@ -18,6 +19,9 @@ from ..files import write_file
 from ..statistics import Strategy
 from . import testing
 from .output import EXIT_MISMATCH, EXIT_OK, EXIT_UNUSABLE, Progress, positive, processors
+
+if TYPE_CHECKING:
+    from ..conformance.block_tests import Way
 
 SUMMARY = "run all test fixtures and write conformance.md"
 DESCRIPTION = """\
@@ -31,6 +35,7 @@ EXAMPLES = """\
   evmcore conformance --sample 10 --no-write
   evmcore conformance --stateless --suite legacy
   evmcore conformance --store --sample 10
+  evmcore conformance --pickled
 
 exit status: 0 all cases pass, 1 one fails, 2 no fixtures, or unusable ones
 """
@@ -68,13 +73,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ways = parser.add_mutually_exclusive_group()
     ways.add_argument(
         "--stateless",
-        action="store_true",
+        dest="way",
+        action="store_const",
+        const="stateless",
         help="blockchain tests alone: every block makes its witness and is executed again from that alone; no file is written",
     )
     ways.add_argument(
         "--store",
-        action="store_true",
+        dest="way",
+        action="store_const",
+        const="stored",
         help="blockchain tests alone: each chain is kept in a store, which is opened again, looked through and taken back; no file is written",
+    )
+    ways.add_argument(
+        "--pickled",
+        dest="way",
+        action="store_const",
+        const="pickled",
+        help="blockchain tests alone: every block is executed again with block and state unpickled; no file is written",
     )
     parser.add_argument("--no-write", action="store_true", help="print the table and write no file")
     parser.add_argument("--optional", action="store_true", help="where there are no fixtures, say so and exit with 0")
@@ -91,8 +107,8 @@ def main(arguments: argparse.Namespace) -> int:
         print(f"{missing}: nothing is run")
         return EXIT_OK
     suites = [suite for suite in suites_of(root) if arguments.suite is None or arguments.suite.search(suite.name)]
-    is_of_blocks = arguments.stateless or arguments.store
-    if arguments.store:
+    is_of_blocks = arguments.way is not None
+    if arguments.way == "stored":
         from ..store.libraries import load_mdbx
 
         load_mdbx()
@@ -105,8 +121,7 @@ def main(arguments: argparse.Namespace) -> int:
         kinds=tuple((str(suite.folder), suite.kind) for suite in suites),
         selection=selection,
         strategy=arguments.strategy,
-        stateless=arguments.stateless,
-        stored=arguments.store,
+        way=arguments.way,
     )
     tally = Tally(tuple(suite.name for suite in suites))
     speed = Speed()
@@ -159,8 +174,7 @@ def run_suite_file(
     kinds: tuple[tuple[str, str], ...],
     selection: Selection,
     strategy: Strategy | None,
-    stateless: bool = False,
-    stored: bool = False,
+    way: Way | None = None,
 ) -> list[CaseResult]:
     """The cases of a file of one of the suites, which are given by folder and kind; several run beside each other."""
     kind = next(kind for folder, kind in kinds if path.startswith(folder + os.sep))
@@ -171,7 +185,7 @@ def run_suite_file(
     if kind == "blockchain":
         from ..conformance import block_tests
 
-        return block_tests.run_file(path, selection, strategy=strategy, stateless=stateless, stored=stored)
+        return block_tests.run_file(path, selection, strategy=strategy, way=way)
     if strategy is not None:
         from ..conformance import state_blocks
 
