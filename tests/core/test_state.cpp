@@ -277,6 +277,7 @@ TEST_CASE("the code cache gives a code again, and lets go of what nobody holds")
     };
     REQUIRE(cache.set_limit(100'000));
     const Code* kept = get(0, 1000);
+    CHECK(kept->jump_destinations.load() != nullptr);  // before anybody runs it
     for (uint64_t i = 0; i < 1000; ++i)
         get(i, 1000)->release();
     CHECK(figures().hits == 1);
@@ -292,6 +293,7 @@ TEST_CASE("the code cache gives a code again, and lets go of what nobody holds")
     CHECK(figures().bytes == 0);
     const Code* alone = get(7, 1000);
     CHECK(alone->references.load() == 1);
+    CHECK(alone->jump_destinations.load() != nullptr);
     alone->release();
 }
 

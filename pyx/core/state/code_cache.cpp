@@ -13,13 +13,21 @@ union Immortal {
     CodeCache cache;
 } immortal;
 
+// Analysed as it is loaded, so that no block has to wait for it. Without memory whoever runs it says so.
+const Code* make(ByteView bytes, const Hash& hash) noexcept {
+    const Code* code = Code::create(bytes, &hash);
+    if (code != nullptr)
+        (void)code->analysis();
+    return code;
+}
+
 }  // namespace
 
 CodeCache& shared_codes() noexcept { return immortal.cache; }
 
 const Code* CodeCache::get(ByteView bytes, const Hash& hash) noexcept {
     if (!lock_.try_lock())
-        return Code::create(bytes, &hash);
+        return make(bytes, hash);
     const Code* found = nullptr;
     if (Entry* entry = entries_.find(hash)) {
         entry->was_used = true;
@@ -29,7 +37,7 @@ const Code* CodeCache::get(ByteView bytes, const Hash& hash) noexcept {
     lock_.unlock();
     if (found != nullptr)
         return found;
-    const Code* code = Code::create(bytes, &hash);  // without the lock: it copies up to megabytes
+    const Code* code = make(bytes, hash);  // without the lock: it copies up to megabytes
     if (code == nullptr || !lock_.try_lock())
         return code;
     ++misses_;

@@ -15,7 +15,7 @@ public:
     static constexpr size_t DEFAULT_LIMIT_BYTES = size_t{64} << 20;
 
     // The code of these bytes, with a reference of the caller's own, from the cache or into it; null without memory.
-    // `hash` is their keccak-256.
+    // `hash` is their keccak-256. It is analysed: no block that runs it has to wait for that.
     const Code* get(ByteView bytes, const Hash& hash) noexcept;
 
     // Bytes: of the codes with their analysis, not of the index.
