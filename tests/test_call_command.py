@@ -9,6 +9,7 @@ pytest.importorskip("urllib3", reason="evmcore.remote wants urllib3 (pip install
 from nodes import Node
 from test_remote import COUNTER, ME, SECRET, chain_of
 
+from evmcore import assemble
 from evmcore.__main__ import main
 
 TO = "0x" + COUNTER.hex()
@@ -62,4 +63,51 @@ def test_what_is_wrong_is_said_without_the_url_s_secrets(node, capsys):
         assert main(words) == status, words
         captured = capsys.readouterr()
         assert captured.err
+        assert SECRET not in captured.err + captured.out
+
+
+def test_a_program_runs_after_a_nodes_block_and_in_its_surroundings(node, capsys):
+    code = assemble(
+        f"NUMBER PUSH 0 MSTORE PUSH 32 PUSH 32 PUSH 0 PUSH 0 PUSH 0 PUSH20 0x{COUNTER.hex()} GAS CALL POP PUSH 64 PUSH 0 RETURN"
+    ).hex()
+    for block, number, count in (("@2", 2, 10), ("@0", 0, 8), ("", 5, 13)):
+        made = said(capsys, ["run", "--code", code, "--fork", f"{node.url}{block}", "--rules", "Osaka", "--json"])
+        output = bytes.fromhex(made["output"][2:])
+        assert (made["outcome"], made["block"], made["fork"]) == ("SUCCESS", number, "Osaka")
+        assert (int.from_bytes(output[:32], "big"), int.from_bytes(output[32:], "big")) == (number, count)
+    assert main(["run", "--code", code, "--fork", f"{node.url}@3", "--rules", "Osaka"]) == 0
+    assert "block     3 (Osaka)" in capsys.readouterr().out
+    assert "block" not in said(capsys, ["run", "--code", "00", "--fork", "London", "--json"])
+
+
+def test_blocks_of_a_node_are_replayed(node, capsys):
+    assert main(["replay", "--fork", node.url, "1-3", "latest", "--rules", "Osaka", "--json", "--workers", "1"]) == 0
+    reports = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["number"], one["ok"], one["transactions"]) for one in reports] == [
+        (number, True, 1) for number in (1, 2, 3, 5)
+    ]
+    assert main(["replay", "--fork", node.url, "2", "77", "--rules", "Osaka"]) == 1
+    captured = capsys.readouterr()
+    assert "block 77" in captured.err
+    assert "1 of 1" in captured.out
+
+
+def test_what_is_wrong_with_a_node_is_said_by_every_command_alike(node, capsys, tmp_path):
+    for words, status in (
+        (["run", "--code", "00", "--fork", f"{node.url}@77"], 1),
+        (["run", "--code", "00", "--fork", f"{node.url}@pending"], 2),
+        (["run", "--code", "00", "--fork", f"ftp://node.example/{SECRET}"], 2),
+        (["run", "--code", "00", "--fork", "Nowhere"], 2),
+        (["run", "--code", "00", "--fork", "-"], 2),
+        (["run", "--code", "00", "--verify"], 2),
+        (["run", "--code", "00", "--fork", node.url, "--rules", "Nowhere"], 2),
+        (["replay", "--fork", f"ftp://node.example/{SECRET}", "1"], 2),
+        (["replay", "--fork", "-", "1"], 2),
+        (["replay", "--fork", node.url, "3-1"], 2),
+        (["replay", "--fork", node.url, "1", "--executor", "threads"], 2),
+        (["replay", "--rules", "Osaka", str(tmp_path)], 2),
+    ):
+        assert main(words) == status, words
+        captured = capsys.readouterr()
+        assert captured.err, words
         assert SECRET not in captured.err + captured.out

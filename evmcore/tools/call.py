@@ -6,9 +6,9 @@ import argparse
 import sys
 from typing import Any
 
-from ..hexadecimal import to_address, to_hex
-from .output import EXIT_MISMATCH, EXIT_OK, gas, hex_bytes, print_json, say
-from .remote import add_node_arguments, source_of
+from ..hexadecimal import to_address
+from .output import EXIT_MISMATCH, EXIT_OK, gas, hex_bytes, print_json
+from .remote import add_node_arguments, place_json, print_place, source_of
 from .run import as_json, print_text
 
 SUMMARY = "call a contract in the state of a node's block"
@@ -78,9 +78,8 @@ def main(arguments: argparse.Namespace) -> int:
         tracer=Eip3155(sys.stderr) if arguments.trace and sys.stderr is not None else None,
     )
     if arguments.json:
-        block = {"chain_id": source.chain_id, "block": source.number, "block_hash": to_hex(source.hash)}
-        print_json({**block, "fork": source.header.fork, **as_json(result)})
+        print_json({**place_json(source), **as_json(result)})
     else:
-        say(f"block     {source.number} ({source.header.fork}) {to_hex(source.hash)}")
+        print_place(source)
         print_text(result)
     return EXIT_OK if result.is_success else EXIT_MISMATCH

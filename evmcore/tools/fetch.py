@@ -48,7 +48,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Fetch all; the exit status says how it went."""
     from ..remote.fetching import fetch_block
 
-    wanted = [block for given in arguments.blocks for block in _expanded(given)]
+    wanted = [block for given in arguments.blocks for block in expanded(given)]
     try:
         arguments.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -120,7 +120,7 @@ def _is_there(arguments: argparse.Namespace, number: int) -> bool:
     return _path(arguments, number).exists() and (not arguments.witness or _witness_path(arguments, number).exists())
 
 
-def _expanded(text: str) -> list[int | str]:
+def expanded(text: str) -> list[int | str]:
     """The blocks that a word names."""
     first, is_range, last = text.partition("-")
     if is_range:

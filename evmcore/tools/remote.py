@@ -7,7 +7,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UnusableInput
-from .output import fork
+from ..hexadecimal import to_hex
+from .output import fork, say
 
 if TYPE_CHECKING:
     from ..remote import RpcClient, RpcSource
@@ -15,20 +16,29 @@ if TYPE_CHECKING:
 RPC_VARIABLE = "EVMCORE_RPC_URL"
 
 
-def add_node_arguments(parser: argparse.ArgumentParser, name: str | None = "--rpc", *, is_needed: bool = True) -> None:
+def add_node_arguments(
+    parser: argparse.ArgumentParser,
+    name: str | None = "--rpc",
+    *,
+    is_needed: bool = True,
+    has_block: bool | None = None,
+) -> None:
     """The URL, and how the node is asked.
 
     name       of the option with the URL; None: the command has one of its own
     is_needed  whether the command takes the URL of the environment where it is given none
+    has_block  whether a block may follow the URL; None: but for --rpc
     """
     group = parser.add_argument_group("the node")
-    what = "its URL" if name == "--rpc" else "its URL, and a block of it after an @ (default: latest)"
+    if has_block is None:
+        has_block = name != "--rpc"
+    what = "its URL, and a block of it after an @ (default: latest)" if has_block else "its URL"
     where = f"${RPC_VARIABLE}, which other users of the machine don't see"
     if name is not None:
         group.add_argument(
             name,
             dest="node",
-            metavar="URL" if name == "--rpc" else "URL[@BLOCK]",
+            metavar="URL[@BLOCK]" if has_block else "URL",
             help=f"{what}; {'without it' if is_needed else '- is'} {where}",
         )
     group.add_argument("--rate", type=_positive, metavar="N", help="calls a second at most")
@@ -54,6 +64,33 @@ def _positive(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not more than 0")
     return value
+
+
+def is_node(text: str) -> bool:
+    """Whether what an option is given is a node: a URL, or - for that of the environment."""
+    return "://" in text or text == "-"
+
+
+def refuse_node_arguments(arguments: argparse.Namespace, name: str) -> None:
+    """UnusableInput where options of a node are given and none is named. name: of the option that would name it."""
+    for option in ("rate", "verify", "rules"):
+        if getattr(arguments, option):
+            raise UnusableInput(f"--{option}: needs {name} with a node's URL")
+
+
+def place_json(source: RpcSource) -> dict[str, Any]:
+    """Where something was executed, for a command's JSON object."""
+    return {
+        "chain_id": source.chain_id,
+        "block": source.number,
+        "block_hash": to_hex(source.hash),
+        "fork": source.header.fork,
+    }
+
+
+def print_place(source: RpcSource) -> None:
+    """The same for people."""
+    say(f"block     {source.number} ({source.header.fork}) {to_hex(source.hash)}")
 
 
 def client_of(arguments: argparse.Namespace) -> RpcClient:

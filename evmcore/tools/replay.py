@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import functools
+import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +17,7 @@ from ..files import read_json
 from ..fixtures import block_of, block_paths, is_block_json
 from ..statistics import Strategy
 from ..verification import Verification, differing_transaction, result_differences
+from .fetch import expanded
 from .output import (
     EXIT_MISMATCH,
     EXIT_OK,
@@ -26,6 +30,7 @@ from .output import (
     print_json,
     processors,
 )
+from .remote import add_node_arguments, client_of, refuse_node_arguments
 
 if TYPE_CHECKING:
     from .._core import BlockResult
@@ -38,6 +43,9 @@ hold transactions root, senders, gas, logs bloom, receipts root and, where the s
 
 A directory is not walked into; in it, files of the format count. ms is the execution alone, the best of K repeats;
 executions counts transaction runs, aborted those whose read set failed validation.
+
+With --fork URL blocks are named in the place of files (a number, a range such as 19000000-19000009, a hash, latest, safe, finalized) and fetched from that
+node, with the part of the state before them that they read.
 
 What each transaction reads and writes can be kept (--accesses) and given to a later replay (--recorded), which then needs no
 speculation. One block file: FILE. Several, or a directory: a directory, with <number>.json.gz for each block.
@@ -52,9 +60,10 @@ EXAMPLES = """\
   evmcore replay blocks/ --json | jq 'select(.ok | not)'
   evmcore replay blocks/ --accesses accesses/
   evmcore replay blocks/ --recorded accesses/
+  evmcore replay --fork https://node.example/key 19000000-19000009 latest
   evmcore replay blocks/ --executor processes --chunk 10 --journal blocks.journal
 
-exit status: 0 all blocks verify, 1 a mismatch, 2 unusable input
+exit status: 0 all blocks verify, 1 a mismatch, or the node fails, 2 unusable input
 """
 # The strategies that make use of recorded accesses; "auto" stands for the first of them.
 RECORDED_STRATEGIES: tuple[Strategy, ...] = ("recorded", "recorded-hint")
@@ -66,7 +75,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     from .._core import STRATEGIES
 
-    parser.add_argument("paths", nargs="+", metavar="FILE|DIR", help="block files, or directories with some")
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="FILE|DIR|BLOCK",
+        help="block files, or directories with some; with --fork the node's blocks",
+    )
     parser.add_argument(
         "--workers", type=positive, metavar="N", help="threads to execute with (default: one a processor)"
     )
@@ -92,6 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--journal", metavar="FILE", help="append finished blocks to it, and pass over those in it")
     parser.add_argument("--json", action="store_true", help="print one JSON object a block and nothing else")
     parser.add_argument("--fail-fast", action="store_true", help="stop at the first block that doesn't verify")
+    add_node_arguments(parser, "--fork", is_needed=False, has_block=False)
 
 
 @dataclass(slots=True)
@@ -138,6 +153,8 @@ class Report:
 def main(arguments: argparse.Namespace) -> int:
     """Replay all blocks; the exit status says how it went."""
     if arguments.executor is not None:
+        if arguments.node is not None:
+            raise UnusableInput("--executor: reads block files, which evmcore fetch writes; --fork has no part in it")
         from .replay_range import main as main_of_range
 
         return main_of_range(arguments)
@@ -146,28 +163,39 @@ def main(arguments: argparse.Namespace) -> int:
             raise UnusableInput(f"--{name} needs --executor")
     workers = processors() if arguments.workers is None else arguments.workers
     strategy = _strategy(arguments)
-    paths = block_paths(arguments.paths)
-    is_one = len(paths) == 1 and paths[0][1]
+    if arguments.node is None:
+        refuse_node_arguments(arguments, "--fork")
+        items = [
+            _Item(path.name, path, functools.partial(_load, path, is_named), is_named)
+            for path, is_named in block_paths(arguments.paths)
+        ]
+    else:
+        items = _items_of_node(arguments)
+    is_one = len(items) == 1 and items[0].is_named
     written = _AccessFiles(arguments.accesses, is_one) if arguments.accesses is not None else None
     read = _AccessFiles(arguments.recorded, is_one) if arguments.recorded is not None else None
-    progress = Progress(len(paths))
+    progress = Progress(len(items))
     printer = _Printer(progress, arguments.json)
     status = EXIT_OK
-    folders_without = {Path(name) for name in arguments.paths if Path(name).is_dir()}
-    for done, (path, is_named) in enumerate(paths):
-        progress.show(done, path.name)
+    folders_without = {Path(name) for name in arguments.paths if arguments.node is None and Path(name).is_dir()}
+    for done, item in enumerate(items):
+        progress.show(done, item.name)
         accesses = None
         try:
-            block, load_s = _load(path, is_named)
+            block, load_s = item.load()
             if block is not None and read is not None:
                 accesses = read.load(block.number)
         except UnusableInput as error:
             progress.complain(str(error))
             status = EXIT_UNUSABLE
             block = None
+        except EvmError as error:  # of a node
+            progress.complain(f"block {item.name}: {error}")
+            status = max(status, EXIT_MISMATCH)
+            block = None
         if block is not None:
-            folders_without.discard(path.parent)
-            report = replay(block, path, workers, strategy, arguments.repeat, accesses)
+            folders_without.discard(item.path.parent)
+            report = replay(block, item.path, workers, strategy, arguments.repeat, accesses)
             report.seconds["load"] = load_s
             printer.block(report)
             if report.is_ok and written is not None:
@@ -184,6 +212,37 @@ def main(arguments: argparse.Namespace) -> int:
     progress.clear()
     printer.total()
     return status
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A block that is asked for. path: its file, or where there is none; load() gives it, None for what is no block, and the seconds."""
+
+    name: str
+    path: Path
+    load: Callable[[], tuple[Block | None, float]]
+    is_named: bool
+
+
+def _items_of_node(arguments: argparse.Namespace) -> list[_Item]:
+    """The node's blocks that the words name."""
+    client = client_of(arguments)
+    from ..remote import fetch_block
+
+    def load(block: int | str) -> tuple[Block | None, float]:
+        started = time.perf_counter()
+        fetched = fetch_block(
+            client,
+            block,
+            workers=arguments.workers,
+            verify=arguments.verify,
+            cache=arguments.cache,
+            fork=arguments.rules,
+        )
+        return fetched.block, time.perf_counter() - started
+
+    wanted = [block for word in arguments.paths for block in expanded(word)]
+    return [_Item(str(block), Path(os.devnull), functools.partial(load, block), True) for block in wanted]
 
 
 def _strategy(arguments: argparse.Namespace) -> Strategy:

@@ -14,11 +14,12 @@ from ..receipt import CallResult
 from . import evm
 from .geth import Flag, Given, parse
 from .output import EXIT_OK, fork, gas, hex_bytes, positive, print_json, say
+from .remote import RPC_VARIABLE, add_node_arguments, is_node, place_json, print_place, refuse_node_arguments, source_of
 
 SUMMARY = "run a bare program"
 DESCRIPTION = """\
-Run bytecode as the code of an account of its own, on an otherwise empty state, and show how it ended: status, gas of the
-execution alone (no intrinsic gas, no refund applied), output and logs.
+Run bytecode as the code of an account of its own, on an otherwise empty state or, with --fork URL[@BLOCK], on that of a node's block and in its
+surroundings, and show how it ended: status, gas of the execution alone (no intrinsic gas, no refund applied), output and logs.
 
 With the program as an argument, or with --codefile: as go-ethereum's `evm run` does, whose flags are the last group.
 """
@@ -26,6 +27,7 @@ EXAMPLES = """\
   evmcore run --code 600160010160005260206000f3
   evmcore run --code @loop.hex --input 0x2a --gas 1000000 --fork London --bench 100
   evmcore run --code @loop.hex --trace --json 2> steps.jsonl
+  evmcore run --code @balances.hex --fork https://node.example/key@19000000
   evmcore run --trace --trace.format=md 0x6001600101
 """
 DEFAULT_GAS = 30_000_000
@@ -59,7 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input", default="", metavar="HEX", help="the call's input, hexadecimal or @FILE")
     parser.add_argument("--gas", type=gas, default=DEFAULT_GAS, metavar="N", help="gas to run on (default: 30 million)")
     parser.add_argument(
-        "--fork", type=fork, default=NEWEST_FORK, metavar="NAME", help="whose rules hold (default: %(default)s)"
+        "--fork",
+        type=_fork_or_node,
+        default=NEWEST_FORK,
+        metavar="NAME|URL[@BLOCK]",
+        help=f"whose rules hold (default: %(default)s); or a node, after whose block it runs (default: latest), - being ${RPC_VARIABLE}",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     once_or_often = parser.add_mutually_exclusive_group()
@@ -69,7 +75,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     once_or_often.add_argument(
         "--trace", action="store_true", help="write a line for each instruction to standard error (EIP-3155)"
     )
+    add_node_arguments(parser, None)
     evm.add_flags(parser, FLAGS)
+
+
+def _fork_or_node(text: str) -> str:
+    return text if is_node(text) else fork(text)
 
 
 def geth_main(words: Sequence[str]) -> int | None:
@@ -137,20 +148,31 @@ def _run_as_geth(given: Given) -> int:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run and print."""
-    from .._core import run
+    from .._core import State, run
     from ..tracing import Eip3155
 
+    code, given_input = hex_bytes(arguments.code, "code"), hex_bytes(arguments.input, "input")
+    source = None
+    if is_node(arguments.fork):
+        arguments.node = arguments.fork
+        source = source_of(arguments)
+        place: dict[str, Any] = {"state": State(source=source), "header": source.header}
+    else:
+        refuse_node_arguments(arguments, "--fork")
+        place = {"fork": arguments.fork}
     result = run(
-        hex_bytes(arguments.code, "code"),
-        hex_bytes(arguments.input, "input"),
+        code,
+        given_input,
         gas=arguments.gas,
-        fork=arguments.fork,
+        **place,
         repeat=arguments.bench,
         tracer=Eip3155(sys.stderr) if arguments.trace and sys.stderr is not None else None,
     )
     if arguments.json:
-        print_json(as_json(result))
+        print_json(as_json(result) if source is None else {**place_json(source), **as_json(result)})
     else:
+        if source is not None:
+            print_place(source)
         print_text(result)
     return EXIT_OK
 
