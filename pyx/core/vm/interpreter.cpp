@@ -9,7 +9,6 @@
 #include "ops/memory.hpp"
 #include "ops/stack.hpp"
 #include "ops/storage.hpp"
-#include "ops/two_gases.hpp"
 
 namespace evmcore {
 

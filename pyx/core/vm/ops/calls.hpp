@@ -1,7 +1,10 @@
 // CALL, CALLCODE, DELEGATECALL, STATICCALL, CREATE, CREATE2: what they cost, and the request they leave for the frame
-// loop. Nothing here recurses. Yellow Paper section 8 and appendix H; EIP-7, 150, 161, 214, 1014, 2929, 3860, 7702.
+// loop. Nothing here recurses. What makes an account grow the state is paid in state gas where a body is made for it (EIP-8037): there
+// execution gas is taken first, and an account is loaded only when its access is paid for, since what is loaded is in the block access list.
+// Yellow Paper section 8 and appendix H; EIP-7, 150, 161, 214, 1014, 2929, 3860, 7702, 7928, 8037.
 #pragma once
 
+#include "../state_gas.hpp"
 #include "context.hpp"
 
 namespace evmcore::op {
@@ -70,7 +73,16 @@ inline bool follow_delegation(Frame& f, Request& request, Status* status) noexce
     return *status == Status::RUNNING;
 }
 
-template <CallKind KIND>
+// The state gas of an account that a call or creation makes; it comes back if that fails. False: it can't be paid.
+inline bool pay_new_account(Frame& f) noexcept {
+    const int64_t gas = f.machine->rules->new_account_state_gas;
+    if (!charge_state_gas(f, gas))
+        return false;
+    f.machine->request.new_account_gas = gas;
+    return true;
+}
+
+template <CallKind KIND, bool HAS_STATE_GAS = false>
 inline Status call_(Frame& f) noexcept {
     constexpr bool takes_value = KIND == CallKind::CALL || KIND == CallKind::CALLCODE;
     Machine& m = *f.machine;
@@ -93,6 +105,8 @@ inline Status call_(Frame& f) noexcept {
         return s;
     if (Status s = extend(f, output_offset, output_size, &request.output_begin, &request.output_size); s != Status::RUNNING)
         return s;
+    if (has_value && !f.charge(rules.call_value_gas))
+        return Status::OUT_OF_GAS;
 
     Status status;
     JournalAccount* callee = access_account(f, to, &status);
@@ -108,15 +122,13 @@ inline Status call_(Frame& f) noexcept {
             return status;
     }
 
-    if (has_value && !f.charge(rules.call_value_gas))
-        return Status::OUT_OF_GAS;
     if (KIND == CallKind::CALL) {
         const bool makes_account =
             rules.deletes_empty_accounts ? has_value && !journal.read_alive(callee) : !journal.read_exists(callee);
-        if (makes_account && !f.charge(rules.call_new_account_gas))
+        if (makes_account && !(HAS_STATE_GAS ? pay_new_account(f) : f.charge(rules.call_new_account_gas)))
             return Status::OUT_OF_GAS;
     }
-    if (rules.keeps_one_64th) {
+    if (rules.keeps_one_64th) {  // of what is left after all charges, and never of the reservoir
         const int64_t available = f.gas - f.gas / 64;
         request.gas =
             gas.fits_u64() && gas.limb[0] < static_cast<uint64_t>(available) ? static_cast<int64_t>(gas.limb[0]) : available;
@@ -128,9 +140,12 @@ inline Status call_(Frame& f) noexcept {
     f.gas -= request.gas;
     if (has_value)
         request.gas += parameter::call_stipend_gas;
-    if (f.depth + 1 > parameter::call_depth_limit || (has_value && !journal.can_pay(f.self, value)))
+    if (f.depth + 1 > parameter::call_depth_limit || (has_value && !journal.can_pay(f.self, value))) {
+        if constexpr (HAS_STATE_GAS)
+            join_state_gas(m, f, Status::INSUFFICIENT_BALANCE);
         return refuse(f, request.gas,
                       [&] { return refused_call<KIND>(f, *callee, value, {f.memory + input_begin, input_count}); });
+    }
     if (!rules.has_delegation && request.code != nullptr && !journal.need_bytes(callee, request.code))
         return journal.failure;
 
@@ -149,8 +164,9 @@ inline Status call(Frame& f) noexcept { return call_<CallKind::CALL>(f); }
 inline Status callcode(Frame& f) noexcept { return call_<CallKind::CALLCODE>(f); }
 inline Status delegatecall(Frame& f) noexcept { return call_<CallKind::DELEGATECALL>(f); }
 inline Status staticcall(Frame& f) noexcept { return call_<CallKind::STATICCALL>(f); }
+inline Status call_with_state_gas(Frame& f) noexcept { return call_<CallKind::CALL, true>(f); }
 
-template <bool HAS_SALT>
+template <bool HAS_SALT, bool HAS_STATE_GAS = false>
 inline Status create_(Frame& f) noexcept {
     Machine& m = *f.machine;
     const Rules& rules = *m.rules;
@@ -177,20 +193,23 @@ inline Status create_(Frame& f) noexcept {
     Request& request = m.request;
     request.input = ByteView{f.memory + begin, count};
     request.input_begin = f.memory_begin + begin;
-    request.gas = rules.keeps_one_64th ? f.gas - f.gas / 64 : f.gas;
-    f.gas -= request.gas;
     const Address address =
         HAS_SALT ? create2_address(f.self->address, salt, request.input) : create_address(f.self->address, nonce);
-    JournalAccount* created = journal.peek(address);
+    JournalAccount* created = journal.account(address);
     if (created == nullptr)
         return journal.failure;
+    if constexpr (HAS_STATE_GAS) {
+        if (!journal.read_alive(created) && !pay_new_account(f))
+            return Status::OUT_OF_GAS;
+    }
+    request.gas = rules.keeps_one_64th ? f.gas - f.gas / 64 : f.gas;
+    f.gas -= request.gas;
     journal.warm(created);  // stays warm even if the creation fails (EIP-2929)
-    if (!created->is_loaded && journal.account(address) == nullptr)
-        return journal.failure;
     journal.set_nonce(f.self, nonce + 1);
     if (journal.failure != Status::RUNNING)
         return journal.failure;
-    if (journal.read_collision(created))
+    if (rules.storage_collides ? journal.read_collision(created)
+                               : journal.read_occupied(created))  // and is alive: paid nothing
         return journal.failure != Status::RUNNING ? journal.failure : refuse(f, 0, [&] {
             return Refusal{Status::ADDRESS_COLLISION, request.gas, address, address, value, request.input, false};
         });
@@ -209,5 +228,7 @@ inline Status create_(Frame& f) noexcept {
 
 inline Status create(Frame& f) noexcept { return create_<false>(f); }
 inline Status create2(Frame& f) noexcept { return create_<true>(f); }
+inline Status create_with_state_gas(Frame& f) noexcept { return create_<false, true>(f); }
+inline Status create2_with_state_gas(Frame& f) noexcept { return create_<true, true>(f); }
 
 }  // namespace evmcore::op

@@ -1,6 +1,9 @@
-// Storage, transient storage, logs and SELFDESTRUCT. Yellow Paper, appendix H; EIP-1153, 1283, 2200, 2929, 3529, 6780.
+// Storage, transient storage, logs and SELFDESTRUCT. What makes the state grow is paid in state gas where a body is made for it (EIP-8037).
+// Yellow Paper, appendix H; EIP-1153, 1283, 2200, 2929, 3529, 6780, 8037, 8038, 8246.
 #pragma once
 
+#include "../state_gas.hpp"
+#include "../transfer_log.hpp"
 #include "context.hpp"
 
 namespace evmcore::op {
@@ -53,7 +56,8 @@ inline int64_t plain_price(const Rules& rules, const u256& current, const u256& 
     return rules.sstore_reset_gas;
 }
 
-inline Status sstore(Frame& f) noexcept {
+template <bool HAS_STATE_GAS>
+inline Status sstore_(Frame& f) noexcept {
     Machine& m = *f.machine;
     const Rules& rules = *m.rules;
     if (f.is_static)
@@ -74,10 +78,23 @@ inline Status sstore(Frame& f) noexcept {
                                                       : plain_price(rules, slot->value, value, &refund);
     if (!f.charge(price))
         return Status::OUT_OF_GAS;
+    if constexpr (HAS_STATE_GAS) {
+        if (slot->original.is_zero() && slot->value != value) {
+            if (slot->value.is_zero()) {
+                if (!charge_state_gas(f, rules.new_slot_state_gas))
+                    return Status::OUT_OF_GAS;
+            } else if (value.is_zero()) {
+                refill_state_gas(f, rules.new_slot_state_gas);  // whoever had paid it
+            }
+        }
+    }
     m.journal.refund += refund;
     m.journal.set_slot(slot, value);
     return m.journal.failure;  // RUNNING: there is none
 }
+
+inline Status sstore(Frame& f) noexcept { return sstore_<false>(f); }
+inline Status sstore_with_state_gas(Frame& f) noexcept { return sstore_<true>(f); }
 
 inline Status tload(Frame& f) noexcept {
     f.top() = f.machine->journal.transient(f.self, f.top());
@@ -112,7 +129,8 @@ inline Status log(Frame& f) noexcept {
     return Status::RUNNING;
 }
 
-inline Status selfdestruct(Frame& f) noexcept {
+template <bool HAS_STATE_GAS>
+inline Status selfdestruct_(Frame& f) noexcept {
     Machine& m = *f.machine;
     const Rules& rules = *m.rules;
     Journal& journal = m.journal;
@@ -129,19 +147,23 @@ inline Status selfdestruct(Frame& f) noexcept {
     if (rules.selfdestruct_new_account_gas != 0) {
         const bool makes_account = rules.deletes_empty_accounts ? !balance.is_zero() && !journal.read_alive(beneficiary)
                                                                 : !journal.read_exists(beneficiary);
-        if (makes_account && !f.charge(rules.selfdestruct_new_account_gas))
+        if (makes_account && (!f.charge(rules.selfdestruct_new_account_gas) ||
+                              (HAS_STATE_GAS && !charge_state_gas(f, rules.new_account_state_gas))))
             return Status::OUT_OF_GAS;
     }
     const bool goes = !rules.selfdestruct_only_when_new || f.self->is_created;
     if (beneficiary != f.self) {
         journal.debit(f.self, balance);
         journal.credit(beneficiary, balance);
+        log_transfer(m, *f.self, *beneficiary, balance);
     } else {
         journal.touch(beneficiary);
-        if (goes)
+        if (goes && !rules.keeps_balance_of_destroyed)
             journal.set_balance_zero(f.self);  // burnt
     }
-    if (goes) {
+    if (goes && rules.keeps_balance_of_destroyed) {
+        journal.mark_cleared(f.self);
+    } else if (goes) {
         if (!f.self->is_destroyed)
             journal.refund += rules.selfdestruct_refund_gas;
         journal.mark_destroyed(f.self);
@@ -150,5 +172,8 @@ inline Status selfdestruct(Frame& f) noexcept {
     m.return_data.clear();
     return Status::SUCCESS;
 }
+
+inline Status selfdestruct(Frame& f) noexcept { return selfdestruct_<false>(f); }
+inline Status selfdestruct_with_state_gas(Frame& f) noexcept { return selfdestruct_<true>(f); }
 
 }  // namespace evmcore::op
