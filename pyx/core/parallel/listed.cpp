@@ -36,6 +36,7 @@ public:
     }
 
     void work(EngineWorker* worker, int number) noexcept {
+        schedule_enter(number);
         const double began = seconds_now();
         Poll* const poll = &worker->machine.poll;
         read_keys(poll);
@@ -53,14 +54,17 @@ public:
         }
         worker->busy_seconds = seconds_now() - began;
         // What is left is in the hands of others, who may yet have parts of the root to give.
-        for (uint32_t turn = 0; !is_aborted(poll) && !is_over(number); ++turn) {
+        for (uint32_t turn = 0; !is_aborted(poll) && !is_over(); ++turn) {
             if (root_.help(poll))
                 turn = 0;
-            else if (number == 0 && poll->poll(weight_of_turn(turn)))
-                break;
-            else
-                wait_turn(turn);
+            else if (number != 0 || !poll->poll(weight_of_turn(turn)))
+                wait(turn);
         }
+        schedule_leave();
+        // The caller waits for all others, who need none of it.
+        for (uint32_t turn = 0; number == 0 && !is_aborted(poll) && !engine_.pool.is_done(); ++turn)
+            if (!poll->poll(weight_of_turn(turn)))
+                wait_turn(turn);
         if (is_aborted(poll))
             engine_.stop_all();
     }
@@ -110,12 +114,17 @@ public:
     }
 
 private:
+    static void wait(uint32_t turn) noexcept {
+        schedule_point(SchedulePoint::CLAIM);  // whoever is waited for has to have a turn
+        wait_turn(turn);
+    }
     static bool is_aborted(const Poll* poll) noexcept { return poll->abort.load(std::memory_order_relaxed); }
 
     // Until all are read, by whoever is there. A part is never left: so nobody waits for long.
     void read_keys(Poll* poll) noexcept {
         const size_t count = state_.part_count();
         for (size_t part; (part = reads_.next.fetch_add(1, std::memory_order_relaxed)) < count;) {
+            schedule_point(SchedulePoint::READ);
             MissingKey missing;
             const Status status = poll->poll(READ_WEIGHT) ? Status::ABORTED : state_.read(part, &missing);
             if (status != Status::RUNNING) {
@@ -131,15 +140,17 @@ private:
         }
         // Acquire: what others read.
         for (uint32_t turn = 0; parts_read_.load(std::memory_order_acquire) != count; ++turn)
-            wait_turn(std::min(turn, 1U));
+            wait(std::min(turn, 1U));
     }
 
     // What follows the last transaction, on the list's values, which is its part; then the root. By whoever comes first.
     void end_block(EngineWorker* worker, int number) noexcept {
+        schedule_point(SchedulePoint::CLAIM);
         if (is_ended_.exchange(true, std::memory_order_relaxed))
             return;
         is_at_root_.store(number, std::memory_order_relaxed);
         end_status_ = state_.write_to(job_.world, count_);
+        schedule_point(SchedulePoint::WRITE);
         if (end_status_ == Status::RUNNING)
             end_status_ = engine_.hooks->end_block(&worker->machine, &job_);
         if (end_status_ == Status::RUNNING && !check_.agrees(count_ + 1, job_.system_accesses, &end_fault_))
@@ -150,13 +161,11 @@ private:
             root_.leave_out();
     }
 
-    // The caller waits for all others, who need none of it.
-    bool is_over(int number) const noexcept {
-        return (root_.is_over() || has_failed_.load(std::memory_order_relaxed)) && (number != 0 || engine_.pool.is_done());
-    }
+    bool is_over() const noexcept { return root_.is_over() || has_failed_.load(std::memory_order_relaxed); }
 
     // The next batch. False: there is none, or the block is full beyond its limit by now, whatever comes first in it.
     bool execute_some(EngineWorker* worker) noexcept {
+        schedule_point(SchedulePoint::CLAIM);
         const size_t batch = claims_.next.fetch_add(1, std::memory_order_relaxed);
         if (batch >= order_.batch_count() || is_overfull_.load(std::memory_order_relaxed))
             return false;
@@ -182,6 +191,7 @@ private:
         const StateView view = before.view();
         Outcome& outcome = job_.outcomes[i];
         outcome.status = engine_.hooks->apply(&worker->machine, &job_, i, &view, mode);
+        schedule_point(SchedulePoint::EXECUTED);
         ++worker->counts.executions;
         const uint64_t gas =
             is_result(outcome.status) ? static_cast<uint64_t>(outcome.execution_gas) : job_.transactions[i]->gas_limit;
@@ -191,6 +201,7 @@ private:
         }
         before.fault.index = i + 1;
         before.fault.has_index = true;
+        schedule_point(SchedulePoint::VALIDATE);
         SpinGuard guard{fault_lock_};
         if (i < first_wrong_.load(std::memory_order_relaxed)) {
             first_wrong_.store(i, std::memory_order_relaxed);

@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "../state/state_root.hpp"
+#include "schedule_point.hpp"
 
 namespace evmcore {
 
@@ -30,10 +31,12 @@ public:
         uint64_t step = step_.load(std::memory_order_acquire);
         if (next_of(step) >= count_of(step))
             return false;
+        schedule_point(SchedulePoint::CLAIM);
         step = step_.fetch_add(1, std::memory_order_acquire);
         if (next_of(step) >= count_of(step))
             return false;
         root_.run(number_of(step), next_of(step), poll);
+        schedule_point(SchedulePoint::EXECUTED);
         if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == count_of(step))
             advance(number_of(step) + 1, poll);
         return true;
@@ -63,6 +66,7 @@ private:
             if (parts == 0)
                 continue;
             done_.store(0, std::memory_order_relaxed);
+            schedule_point(SchedulePoint::ADVANCE);
             step_.store((static_cast<uint64_t>(step) << (2 * COUNT_BITS)) | (static_cast<uint64_t>(parts) << COUNT_BITS),
                         std::memory_order_release);
             return;

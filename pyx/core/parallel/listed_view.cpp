@@ -1,6 +1,8 @@
 // Reading the state before a block once, and answering from it and the list.
 #include "listed_view.hpp"
 
+#include "schedule_point.hpp"
+
 namespace evmcore {
 
 namespace {
@@ -183,6 +185,7 @@ Status ListedState::write_to(World* world, uint32_t last) const noexcept {
         if (a + AHEAD < accounts_.size() && places_[a + AHEAD] != NO_PLACE)
             world->prefetch(places_[a + AHEAD]);
         const List::Account& account = list_->accounts[a];
+        schedule_point(SchedulePoint::WRITE);
         const bool is_changed = account.balances.size() != 0 || account.nonces.size() != 0 || account.codes.size() != 0;
         bool is_wiped = false;
         Status status = Status::RUNNING;
@@ -213,6 +216,7 @@ StateView ListedView::view() noexcept {
     view.context = this;
     view.account = [](void* context, const Address& address, AccountState* out) noexcept {
         auto* self = static_cast<ListedView*>(context);
+        schedule_point(SchedulePoint::READ);
         const uint32_t account = self->state->find(address);
         if (account == ListedState::NONE) {
             self->fault.kind = AccessListFault::MISSING;
@@ -226,6 +230,7 @@ StateView ListedView::view() noexcept {
     };
     view.slot = [](void* context, const Address& address, uint32_t place, const u256& key, SlotState* out) noexcept {
         auto* self = static_cast<ListedView*>(context);
+        schedule_point(SchedulePoint::READ);
         const uint32_t account = place != NO_PLACE ? place : self->state->find(address);
         const uint32_t slot = account != ListedState::NONE ? self->state->find_slot(account, key) : ListedState::NONE;
         if (slot == ListedState::NONE) {
