@@ -76,10 +76,12 @@ cdef str choose_strategy(const BlockEstimate& work, int workers):
     return "optimistic"
 
 
-cdef bint is_worth_waking(const BlockEstimate& work):
-    """Whether a block with a list beside it takes longer than to wake a worker, several times over."""
-    return (work.unknown_senders >= PARALLEL_MIN_TRANSACTIONS
-            or seconds_per_gas * work.program_gas + PAYMENT_SECONDS * work.payments > PARALLEL_MIN_SECONDS)
+cdef str choose_listed_strategy(const BlockEstimate& work, int workers):
+    """The same for a block with a list beside it, of which nothing is executed in vain, and the workers share the state root."""
+    if workers > 1 and (work.unknown_senders >= PARALLEL_MIN_TRANSACTIONS
+                        or seconds_per_gas * work.program_gas + PAYMENT_SECONDS * work.payments > LISTED_MIN_SECONDS):
+        return "listed"
+    return "sequential"
 
 
 cdef void learn_from(const BlockEstimate& work, double seconds, double aborted):
@@ -94,6 +96,7 @@ cdef void learn_from(const BlockEstimate& work, double seconds, double aborted):
 
 
 cdef double PARALLEL_MIN_SECONDS = 250e-6  # of programs: what starting the workers costs, several times over
+cdef double LISTED_MIN_SECONDS = 400e-6    # below it workers lose by waking more than the root gains
 cdef double PAYMENT_SECONDS = 0.7e-6
 cdef double PAYMENT_LOSS_SECONDS = 0.6e-6  # by being handed over
 cdef double SECONDS_PER_GAS_MOST = 1e-8

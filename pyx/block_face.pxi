@@ -147,16 +147,17 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
         raise ValueError("strategy: 'listed' needs a list beside the block (block.access_list)")
     if accesses is not None and strategy == "auto":
         strategy = "recorded-hint"
-    if given is not None and strategy == "auto":
-        strategy = "listed"
-        if worker_count > 1 and not is_worth_waking(estimate_block(core, state.reader())):
-            worker_count = 1
-    if strategy == "listed" and (record or core.witness != NULL or not core.rules.deletes_empty_accounts):
+    can_be_listed = not record and core.witness == NULL and core.rules.deletes_empty_accounts
+    if strategy == "listed" and not can_be_listed:
         strategy = "optimistic"
     if strategy == "auto":
         work = estimate_block(core, state.reader())
-        strategy = choose_strategy(work, worker_count)
-        is_estimated = True
+        if given is not None and can_be_listed:
+            strategy = choose_listed_strategy(work, worker_count)
+            is_estimated = strategy == "sequential"  # what workers take for a listed block tells of its root as well
+        else:
+            strategy = choose_strategy(work, worker_count)
+            is_estimated = True
     if record and strategy == "groups":
         raise ValueError("record: strategy 'groups' doesn't; 'optimistic' and 'sequential' do")
     if record and needs_order(core):

@@ -327,7 +327,7 @@ def test_auto_wakes_nobody_for_a_small_block():
     block, state, _ = calls(WRITE)
     block, want = with_list(block, state)
     result = execute_block(block, state.copy(), workers=4, state_roots=False)
-    assert (result.statistics.strategy, result.statistics.workers) == ("listed", 1)
+    assert (result.statistics.strategy, result.statistics.workers) == ("sequential", 1)
     assert result == want
     many, state = readers(20_000, 40)
     many, want = with_list(many, state)

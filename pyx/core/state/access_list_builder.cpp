@@ -111,7 +111,10 @@ bool AccessListBuilder::add_on(const World& world, uint32_t index, Effects* effe
         if (!(effect.writes & (WROTE_BALANCE | DESTROYED)))
             continue;
         AccountState state;
-        (void)world.account(effect.address, &state);  // who applies them says what is missing
+        if (effect.place != NO_PLACE)
+            state = world.state_at(effect.place);
+        else
+            (void)world.account(effect.address, &state);  // who applies them says what is missing
         (void)apply_effect(&state, effect, deletes_empty);
         effect.balance_after = state.balance;
     }
