@@ -16,7 +16,7 @@ from .hexadecimal import shown
 if TYPE_CHECKING:
     from ._core import State
 
-__all__ = ["StateForm", "load_state", "save_state"]
+__all__ = ["StateForm", "load_state", "save_state", "state_of", "to_anvil"]
 
 StateForm = Literal["evmcore", "alloc", "anvil"]
 
@@ -30,7 +30,7 @@ def save_state(state: State, path: str | os.PathLike[str], form: StateForm = "ev
     elif form == "alloc":
         content = orjson.dumps(state.to_alloc())
     elif form == "anvil":
-        content = orjson.dumps(_to_anvil(state))
+        content = orjson.dumps(to_anvil(state))
     else:
         raise ValueError(f"form: {shown(form)} is not one of evmcore, alloc, anvil")
     write_file(path, gzip.compress(content, mtime=0) if os.fspath(path).endswith(".gz") else content)
@@ -38,8 +38,11 @@ def save_state(state: State, path: str | os.PathLike[str], form: StateForm = "ev
 
 def load_state(kind: type[_State], path: str | os.PathLike[str]) -> _State:
     """What `State.load` does."""
-    name = os.fsdecode(path)
-    content = read_file(path)
+    return state_of(kind, read_file(path), os.fsdecode(path))
+
+
+def state_of(kind: type[_State], content: bytes, name: str) -> _State:
+    """The state of a file's content. Raises UnusableInput that begins with the name."""
     if content[:2] == GZIP_MAGIC:
         content = unpack(content, name, max_json_bytes())
     try:
@@ -67,7 +70,7 @@ def _accounts(value: Mapping[str, Any]) -> Mapping[str, Any]:
     return value
 
 
-def _to_anvil(state: State) -> dict[str, Any]:
+def to_anvil(state: State) -> dict[str, Any]:
     accounts = {}
     for address, account in state.items():
         accounts["0x" + address.hex()] = {

@@ -14,6 +14,7 @@ from .._core import NEWEST_FORK, PARAMETERS, State, Transaction, transact
 from ..block import Block
 from ..block_builder import BlockBuilder
 from ..chain.genesis import Genesis
+from ..chain.schedule import Schedule
 from ..errors import UnusableInput
 from ..estimation import SIMULATED, estimate_gas
 from ..header import Header, Withdrawal
@@ -140,6 +141,11 @@ class DevChain:
         """(block number, fork), … of a chain whose forks come by number."""
         return self._calendar.forks
 
+    @property
+    def schedule(self) -> Schedule | None:
+        """When its forks begin, of a chain whose forks come by time."""
+        return self._calendar.schedule
+
     def fork_at(self, number: int) -> str:
         """The fork of a block: of one that isn't mined, the next block's where forks come by time."""
         if self._calendar.schedule is None:
@@ -180,7 +186,8 @@ class DevChain:
             timestamp = max(parent.header.timestamp + 1, int(time.time()))
         total = self.total_difficulty if self._calendar.schedule is not None else 0
         place = self._calendar.place(number, timestamp, total)
-        return header_after(parent.header, parent.hash, timestamp, place, self.recent_hashes(number))
+        made = header_after(parent.header, parent.hash, timestamp, place, self.recent_hashes(number))
+        return made if made.chain_id == self.chain_id else replace(made, chain_id=self.chain_id)
 
     # -------------------------------------------------------------- blocks
 
@@ -227,6 +234,11 @@ class DevChain:
 
     def discard_pending(self) -> None:
         """Let go of the pending block: the next one is begun anew."""
+        self._pending = None
+
+    def set_chain_id(self, chain_id: int) -> None:
+        """Another chain id, of the pending block and those after it. The pending block is let go."""
+        self.chain_id = checked_quantity(chain_id, "chain_id", 64)
         self._pending = None
 
     def change_state(self, change: Callable[[State], object]) -> None:
@@ -425,16 +437,25 @@ class DevChain:
         self._pending = pending
         self._snapshots = {other: kept for other, kept in self._snapshots.items() if other < snapshot}
 
-    def rewind(self, which: int | bytes) -> None:
-        """Take back all blocks after this one, and the pending one. Raises BlockNotFound."""
+    def rewind(self, which: int | bytes) -> list[DevBlock]:
+        """Take back all blocks after this one, which are returned, and the pending one. Raises BlockNotFound."""
         keep = self.block(which).number
-        for block in self._blocks[keep + 1 :]:
+        taken = self._blocks[keep + 1 :]
+        for block in taken:
             del self._by_hash[block.hash]
             for transaction in block.block.transactions:
                 self._transactions.pop(transaction.hash, None)
         del self._blocks[keep + 1 :], self._totals[keep + 1 :]
         self._pending = None
         self._snapshots = {number: kept for number, kept in self._snapshots.items() if kept[0].number <= keep}
+        return taken
+
+    def restore(self, blocks: Iterable[DevBlock]) -> None:
+        """Put blocks back that `rewind` took, on the head that they were on. Raises UnusableInput for others."""
+        for block in blocks:
+            if block.number != self.head.number + 1 or block.header.parent_hash != self.head.hash:
+                raise UnusableInput(f"block {block.number}: isn't one that was on the head")
+            self._append(block)
 
 
 def _check_own(fields: Mapping[str, Any]) -> None:

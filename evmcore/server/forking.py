@@ -33,21 +33,23 @@ _CONTENT = {
     "eth_getTransactionByBlockNumberAndIndex": 0, "eth_getTransactionByBlockHashAndIndex": 0,
     "eth_getRawTransactionByBlockNumberAndIndex": 0, "eth_getRawTransactionByBlockHashAndIndex": 0,
     "debug_getRawBlock": 0, "debug_getRawReceipts": 0, "debug_traceBlockByNumber": 0, "debug_traceBlockByHash": 0,
-    "eth_getProof": 2,
+    "debug_executionWitness": 0, "trace_block": 0, "eth_getProof": 2, "eth_getAccount": 1,
 }  # fmt: skip
 # and the state after it, or its header:
 _STATE = {
     "eth_getBalance": 1, "eth_getTransactionCount": 1, "eth_getCode": 1, "eth_getStorageAt": 2, "eth_getStorageValues": 1,
     "eth_call": 1, "eth_estimateGas": 1, "eth_createAccessList": 1, "eth_simulateV1": 1, "debug_traceCall": 1,
-    "eth_getHeaderByNumber": 0, "eth_getHeaderByHash": 0, "debug_getRawHeader": 0,
+    "erigon_getHeaderByNumber": 0, "eth_getHeaderByNumber": 0, "eth_getHeaderByHash": 0, "debug_getRawHeader": 0,
 }  # fmt: skip
 # The first parameter is a transaction's hash.
 _TRANSACTION = frozenset(
     (
         "eth_getTransactionByHash", "eth_getRawTransactionByHash", "eth_getTransactionReceipt", "debug_getRawTransaction",
-        "debug_traceTransaction",
+        "debug_traceTransaction", "trace_transaction",
     )
 )  # fmt: skip
+# What takes the whole state.
+_WHOLE = {"eth_getProof": "proofs", "eth_getAccount": "storage roots", "debug_executionWitness": "witnesses"}
 _SOURCES_KEPT = 32
 _UNKNOWN = -1
 
@@ -154,8 +156,8 @@ class Fork:
             which = arguments[place]
             number = self._number(node, which)
             if number is None or number > self.number:
-                if name == "eth_getProof":
-                    raise RpcError(SERVER_ERROR, "no proofs after the fork: of its state only a part is known")
+                if name in _WHOLE:
+                    raise RpcError(SERVER_ERROR, f"no {_WHOLE[name]} after the fork: of its state only a part is known")
                 return None
             if number != _UNKNOWN and isinstance(which, str):
                 params = _positional(method, params)

@@ -159,7 +159,7 @@ class Node:
             if old.sender == transaction.sender and old.nonce == transaction.nonce:
                 if 10 * transaction.max_fee_per_gas < 11 * old.max_fee_per_gas:
                     raise RpcError(SERVER_ERROR, "replacement transaction underpriced")
-                self._rebuild([*pending.transactions[:index], transaction, *pending.transactions[index + 1 :]])
+                self.rebuild([*pending.transactions[:index], transaction, *pending.transactions[index + 1 :]])
                 self._tell_pending(transaction)
                 return True
         return False
@@ -178,10 +178,10 @@ class Node:
         kept = [one for one in pending if transaction_hash is not None and one.hash != transaction_hash]
         if len(kept) < len(pending):
             dropped += len(pending) - len(kept)
-            self._rebuild(kept)
+            self.rebuild(kept)
         return dropped
 
-    def _rebuild(self, transactions: Sequence[Transaction]) -> None:
+    def rebuild(self, transactions: Sequence[Transaction]) -> None:
         """Begin the pending block again with these; those that don't fit any more wait."""
         self.chain.discard_pending()
         if self.next_fields:
@@ -224,7 +224,7 @@ class Node:
         """Change the state after the last block; what waits is executed again on it."""
         pending = self.chain.pending.transactions
         self.chain.change_state(edit)
-        self._rebuild(pending)
+        self.rebuild(pending)
 
     # -------------------------------------------------------------- filters
 
@@ -263,10 +263,11 @@ class Node:
         self._after_undo()
         return True
 
-    def rewind(self, number: int) -> None:
-        """Take back all blocks after this one."""
-        self.chain.rewind(number)
+    def rewind(self, number: int) -> list[DevBlock]:
+        """Take back all blocks after this one, which are returned."""
+        taken = self.chain.rewind(number)
         self._after_undo()
+        return taken
 
     def replace(self, chain: DevChain, fork: Fork | None) -> None:
         """Go on with another chain. What waits, snapshots and the state of what is next are gone."""

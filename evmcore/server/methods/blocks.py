@@ -125,7 +125,7 @@ ROWS = rows(
     ("eth_blockNumber", lambda node: hex(node.chain.head.number)),
     ("eth_getBlockByNumber", get_block, NUMBER, FULL),
     ("eth_getBlockByHash", get_block, HASH, FULL),
-    ("eth_getHeaderByNumber", get_header, NUMBER),
+    (("eth_getHeaderByNumber", "erigon_getHeaderByNumber"), get_header, NUMBER),
     ("eth_getHeaderByHash", get_header, HASH),
     ("eth_getBlockTransactionCountByNumber", transaction_count, NUMBER),
     ("eth_getBlockTransactionCountByHash", transaction_count, HASH),

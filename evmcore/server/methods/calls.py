@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..._core import State
 from ...header import Header
 from ...hexadecimal import to_hex
+from ...receipt import Receipt
 from ...whatif import (
     BlockOverride,
     Call,
@@ -40,6 +42,8 @@ def place(
     chain = node.chain
     is_pending = which == "pending"
     header = chain.pending.header if is_pending or is_next else chain.block(which).header
+    if header.chain_id != chain.chain_id and header.number == chain.head.number:
+        header = replace(header, chain_id=chain.chain_id)  # which was changed since
     state = chain.state_at(which)
     if block is not None:
         for name in ("parent_beacon_block_root", "withdrawals"):
@@ -57,16 +61,22 @@ def check_chain(node: Node, call: Call) -> None:
         )
 
 
+def output_of(call: Call, state: State, receipt: Receipt) -> str:
+    """What a call has given back: a creation its code. Raises RpcError where it failed."""
+    failure = execution_error(receipt)
+    if failure is not None:
+        raise failure
+    if call.to is None and receipt.contract_address is not None:
+        return to_hex(state.get_code(receipt.contract_address))
+    return to_hex(receipt.output)
+
+
 def eth_call(node: Node, call: Call, which: Any, accounts: Any, block: Any) -> Later:
     check_chain(node, call)
     state, header = place(node, which, accounts, block)
 
     def run() -> str:
-        receipt = execute_call(call, state, header, gas=node.limits.gas)
-        failure = execution_error(receipt)
-        if failure is not None:
-            raise failure
-        return to_hex(receipt.output)
+        return output_of(call, state, execute_call(call, state, header, gas=node.limits.gas))
 
     return Later(run)
 

@@ -20,7 +20,7 @@ from .calls import check_chain, place
 from .table import Later, optional, required, rows
 
 # A mined transaction was let in: what isn't looked at again.
-_LET_IN = {"sender_code": False, "chain_id": False, "block_gas": False}
+LET_IN = {"sender_code": False, "chain_id": False, "block_gas": False}
 
 
 def raw_header(node: Node, which: Any) -> str:
@@ -35,9 +35,10 @@ def raw_receipts(node: Node, which: Any) -> list[str]:
     return [to_hex(receipt.encode()) for receipt in node.chain.block(which).receipts]
 
 
-def _traced(
+def traced(
     node: Node, transaction: Transaction, state: State, header: Header, config: dict[str, Any], index: int, checks: Any
 ) -> Any:
+    """What a tracer says of a transaction, which changes the state. index: its place in the block."""
     own = dict(config.get("config") or {})
     if not config.get("tracer"):
         own["limit"] = min(own.get("limit") or node.limits.trace_steps, node.limits.trace_steps)
@@ -53,36 +54,47 @@ def _traced(
     )[0]
 
 
-def _builder(node: Node, block: DevBlock) -> BlockBuilder:
+def begun(node: Node, block: DevBlock) -> BlockBuilder:
+    """A block in the making that is a mined one, before its transactions."""
     if block.number == node.chain.first:
         raise RpcError(SERVER_ERROR, "genesis is not traceable")
     return BlockBuilder(block.header, node.chain.block(block.number - 1).state)
+
+
+def advanced(builder: BlockBuilder, block: DevBlock, index: int) -> State:
+    """The state before a transaction of it."""
+    for one in block.block.transactions[:index]:
+        builder.add(one, checks=LET_IN)
+    return builder.state
 
 
 def trace_by_hash(node: Node, transaction_hash: bytes, config: dict[str, Any]) -> Later:
     block, index, transaction, _ = node.chain.transaction(transaction_hash)
     if block is None:
         raise RpcError(SERVER_ERROR, "transaction is pending")
-    builder = _builder(node, block)
+    builder = begun(node, block)
 
     def run() -> Any:
-        for one in block.block.transactions[:index]:
-            builder.add(one, checks=_LET_IN)
-        return _traced(node, transaction, builder.state, block.header, config, index, _LET_IN)
+        state = advanced(builder, block, index)
+        return traced(node, transaction, state, block.header, config, index, LET_IN)
 
     return Later(run)
 
 
 def trace_block(node: Node, which: Any, config: dict[str, Any]) -> Later:
-    block = node.chain.block(which)
-    builder = _builder(node, block)
+    return trace_all(node, node.chain.block(which), config)
+
+
+def trace_all(node: Node, block: DevBlock, config: dict[str, Any]) -> Later:
+    """All transactions of a block whose parent the chain has."""
+    builder = begun(node, block)
 
     def run() -> list[dict[str, Any]]:
         shown = []
         for index, one in enumerate(block.block.transactions):
-            result = _traced(node, one, builder.state.copy(), block.header, config, index, _LET_IN)
+            result = traced(node, one, builder.state.copy(), block.header, config, index, LET_IN)
             shown.append({"txHash": to_hex(one.hash), "result": result})
-            builder.add(one, checks=_LET_IN)
+            builder.add(one, checks=LET_IN)
         return shown
 
     return Later(run)
@@ -94,7 +106,7 @@ def trace_call(node: Node, call: Call, which: Any, config: dict[str, Any]) -> La
 
     def run() -> Any:
         transaction, surroundings = call.placed(state, header, node.limits.gas)
-        return _traced(node, transaction, state, surroundings, config, 0, {**SIMULATED, "base_fee": call.names_fees})
+        return traced(node, transaction, state, surroundings, config, 0, {**SIMULATED, "base_fee": call.names_fees})
 
     return Later(run)
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from ... import __version__
 from ..._core import State
 from ...hexadecimal import to_hex
+from ...state_files import state_of, to_anvil
+from ...whatif import Call, create_access_list, execute_call
 from .. import decode
-from ..errors import SERVER_ERROR, RpcError
-from ..forking import fork_of
+from ..encode import block_json
+from ..errors import SERVER_ERROR, RpcError, revert_message
 from ..node import Node
 from .table import Later, Steps, optional, required, rows
 
 # That many blocks are made without a turn for others.
 _TURN_SECONDS = 0.005
+# balanceOf(address), allowance(address,address) (ERC-20).
+_BALANCE_OF, _ALLOWANCE = bytes.fromhex("70a08231"), bytes.fromhex("dd62ed3e")
 
 
 def change(edit: Callable[..., None]) -> Callable[..., Any]:
@@ -78,6 +85,56 @@ def _mining(value: Any) -> dict[str, Any]:
 def evm_mine(node: Node, given: dict[str, Any]) -> Steps:
     yield from _mined(node, given.get("count", 1), timestamp=given.get("timestamp"))
     return "0x0"
+
+
+def mine_detailed(node: Node, given: dict[str, Any]) -> Steps:
+    """The blocks, with what their transactions came to."""
+    before = node.chain.head.number
+    yield from _mined(node, given.get("count", 1), timestamp=given.get("timestamp"))
+    shown = []
+    for number in range(before + 1, node.chain.head.number + 1):
+        block = node.chain.block(number)
+        one = block_json(block.block, True)
+        for transaction, receipt in zip(one["transactions"], block.receipts):
+            transaction["output"] = to_hex(receipt.output)
+            if receipt.outcome == "REVERT":
+                transaction["revertReason"] = revert_message(receipt.output)
+        shown.append(one)
+    return shown
+
+
+def _slot_of(node: Node, token: bytes, question: bytes, amount: int) -> Later:
+    """The slot of a token's storage that says the answer to a question: the one with which it answers the amount."""
+    state, header = node.chain.state_at("latest"), node.chain.head.header
+    call = Call(to=token, data=question)
+
+    def run() -> int:
+        accesses, _ = create_access_list(call, state, header, gas=node.limits.gas)
+        for slot in next((slots for address, slots in accesses if address == token), ()):
+            tried = state.copy()
+            tried.set_storage(token, slot, amount)
+            receipt = execute_call(call, tried, header, gas=node.limits.gas)
+            if receipt.is_success and receipt.output == amount.to_bytes(32, "big"):
+                return int(slot)
+        raise RpcError(SERVER_ERROR, "no slot of the token's own storage says it")
+
+    return Later(run)
+
+
+def _word(address: bytes) -> bytes:
+    return address.rjust(32, b"\0")
+
+
+def deal_token(node: Node, address: bytes, token: bytes, amount: int) -> Steps:
+    """A balance of an ERC-20 token."""
+    slot = yield _slot_of(node, token, _BALANCE_OF + _word(address), amount)
+    node.change(lambda state: state.set_storage(token, slot, amount))
+
+
+def set_allowance(node: Node, owner: bytes, spender: bytes, token: bytes, amount: int) -> Steps:
+    """What an owner lets a spender have of an ERC-20 token."""
+    slot = yield _slot_of(node, token, _ALLOWANCE + _word(owner) + _word(spender), amount)
+    node.change(lambda state: state.set_storage(token, slot, amount))
 
 
 def increase_time(node: Node, seconds: int) -> int:
@@ -147,52 +204,15 @@ def revert(node: Node, snapshot: int) -> bool:
     return node.revert(snapshot)
 
 
-def rollback(node: Node, depth: int) -> None:
-    made = node.chain.head.number - node.chain.first
-    if depth > made:
-        raise RpcError(SERVER_ERROR, f"{depth} blocks back, the chain has {made}")
-    node.rewind(node.chain.head.number - depth)
-
-
-def _fork_block(value: Any) -> int | str:
-    """A block of another node: a number, or a name."""
-    found: int | str = value if value in ("latest", "safe", "finalized", "earliest") else decode.lenient(value)
-    return found
-
-
-_forking = decode.object_of({"jsonRpcUrl": ("url", decode.text), "blockNumber": ("block", _fork_block)})
-
-
-def _reset(value: Any) -> dict[str, Any] | None:
-    """{"forking": {…}}, as hardhat has it, or what is in it alone; None: nothing of a fork."""
-    if not isinstance(value, dict):
-        raise decode.Unfit("expected an object")
-    given = value.get("forking") if "forking" in value else value
-    return _forking(given) if given else None
-
-
-def reset(node: Node, forking: dict[str, Any] | None) -> Steps:
-    """Back to the first block, or on to a fork of another block, or of another node."""
-    if forking is None:
-        node.rewind(node.chain.first)
-        return True
-    url: Any = forking.get("url")
-    which = forking.get("block", "latest")
-    before = node.fork
-    if url is None and before is None:
-        raise RpcError(SERVER_ERROR, "reset: name the node, jsonRpcUrl: this one is no fork of any")
-
-    def begin() -> tuple[Any, Any]:
-        made = fork_of(url, which, node.accounts.values()) if before is None else before.again(url, which)
-        return made.chain(), made
-
-    chain, made = yield Later(begin)
-    node.replace(chain, made)
-    return True
-
-
 def drop(node: Node, transaction_hash: bytes) -> str | None:
     return to_hex(transaction_hash) if node.drop(transaction_hash) else None
+
+
+def drop_of(node: Node, sender: bytes) -> None:
+    """Those of one sender."""
+    pending = [one for one in node.chain.pending.transactions if one.sender == sender]
+    for one in (*pending, *node.pool.get(sender, {}).values()):
+        node.drop(one.hash)
 
 
 def drop_all(node: Node) -> None:
@@ -208,12 +228,16 @@ def no_block_interval(node: Node) -> bool:
     return was is not None
 
 
-def dump(node: Node) -> str:
-    return to_hex(node.chain.head.state.to_bytes())
+def dump(node: Node, keeps_blocks: bool) -> Later:
+    """The state as anvil has it: JSON, gzipped. Of blocks nothing is kept."""
+    if node.fork is not None:
+        raise RpcError(SERVER_ERROR, "of a fork's state only a part is known")
+    state = node.chain.state_at("latest")
+    return Later(lambda: to_hex(gzip.compress(orjson.dumps(to_anvil(state)), mtime=0)))
 
 
 def load(node: Node, dumped: bytes) -> bool:
-    loaded = State.from_bytes(dumped)
+    loaded = state_of(State, dumped, "state")
 
     def edit(state: State) -> None:
         for address, account in loaded.items():
@@ -278,16 +302,19 @@ def names(*known: str) -> tuple[str, ...]:
 ADDRESS, VALUE = required("address", decode.address), required("value", decode.lenient_word)
 ON, COUNT = required("enabled", decode.boolean), required("count", decode.lenient)
 ROWS = rows(
-    ((*names("setBalance"), "anvil_deal"), change(set_balance), ADDRESS, VALUE),
+    ((*names("setBalance"), "anvil_deal", "evm_setAccountBalance"), change(set_balance), ADDRESS, VALUE),
     ("anvil_addBalance", change(add_balance), ADDRESS, VALUE),
-    (names("setCode"), change(set_code), ADDRESS, required("code", decode.data)),
-    (names("setNonce"), change(set_nonce), ADDRESS, required("nonce", decode.lenient)),
+    ((*names("setCode"), "evm_setAccountCode"), change(set_code), ADDRESS, required("code", decode.data)),
+    ((*names("setNonce"), "evm_setAccountNonce"), change(set_nonce), ADDRESS, required("nonce", decode.lenient)),
     (
-        names("setStorageAt"), change(set_storage),
+        (*names("setStorageAt"), "evm_setAccountStorageAt"), change(set_storage),
         ADDRESS, required("slot", decode.storage_key), required("value", decode.storage_key),
     ),
     (names("mine"), mine, optional("blocks", decode.lenient, 1), optional("interval", decode.lenient)),
     ("evm_mine", evm_mine, optional("options", _mining, {})),
+    (("anvil_mine_detailed", "evm_mine_detailed"), mine_detailed, optional("options", _mining, {})),
+    (("anvil_dealERC20", "hardhat_dealERC20"), deal_token, ADDRESS, required("token", decode.address), required("balance", decode.lenient_word)),
+    ("anvil_setERC20Allowance", set_allowance, required("owner", decode.address), required("spender", decode.address), required("token", decode.address), required("amount", decode.lenient_word)),
     (("evm_increaseTime", "anvil_increaseTime"), increase_time, required("seconds", decode.lenient)),
     (("evm_setTime", "anvil_setTime"), set_time, required("time", decode.lenient)),
     (("evm_setNextBlockTimestamp", "anvil_setNextBlockTimestamp"), next_timestamp, required("timestamp", decode.lenient)),
@@ -302,19 +329,20 @@ ROWS = rows(
     ("anvil_getIntervalMining", lambda node: node.mining if isinstance(node.mining, (int, float)) else None),
     (names("impersonateAccount"), impersonate, ADDRESS),
     (names("stopImpersonatingAccount"), stop_impersonating, ADDRESS),
-    ("anvil_autoImpersonateAccount", impersonate_all, ON),
+    (names("autoImpersonateAccount"), impersonate_all, ON),
     (("evm_snapshot", "anvil_snapshot"), lambda node: hex(node.snapshot())),
     (("evm_revert", "anvil_revert"), revert, required("snapshot", decode.lenient)),
-    ("anvil_rollback", rollback, optional("depth", decode.lenient, 1)),
-    (names("reset"), reset, optional("forking", _reset)),
     (names("dropTransaction"), drop, required("transactionHash", decode.hash32)),
-    ("anvil_dropAllTransactions", drop_all),
+    (names("dropAllTransactions"), drop_all),
+    ("anvil_removePoolTransactions", drop_of, ADDRESS),
     ("anvil_setBlockTimestampInterval", block_interval, required("seconds", decode.lenient)),
     ("anvil_removeBlockTimestampInterval", no_block_interval),
-    ("anvil_dumpState", dump),
-    ("anvil_loadState", load, required("state", decode.data)),
+    (names("dumpState"), dump, optional("preserveHistoricalStates", decode.boolean, False)),
+    (names("loadState"), load, required("state", decode.data)),
     ("anvil_nodeInfo", info),
     (names("metadata"), metadata),
+    ("anvil_getGenesisTime", lambda node: node.chain.block("earliest").header.timestamp),
+    ("anvil_enableTraces", nothing),
     (names("setLoggingEnabled"), nothing, optional("enabled")),
     (names("setMinGasPrice"), nothing, optional("price")),
 )  # fmt: skip

@@ -81,6 +81,19 @@ def get_proof(node: Node, address: bytes, keys: list[tuple[int, str]], which: An
     return Later(run)
 
 
+def get_account(node: Node, address: bytes, which: Any) -> Later:
+    at = node.chain.state_at(which)
+
+    def run() -> dict[str, Any] | None:
+        if address not in at:
+            return None
+        shown = at.prove(address).to_json()
+        members = {"balance": "balance", "nonce": "nonce", "codeHash": "codeHash", "storageRoot": "storageHash"}
+        return {name: shown[theirs] for name, theirs in members.items()}
+
+    return Later(run)
+
+
 def next_base_fee(node: Node) -> str | None:
     header = node.chain.pending.header
     return None if header.base_fee_per_gas is None else hex(header.base_fee_per_gas)
@@ -184,6 +197,7 @@ ROWS = rows(
     ("eth_getStorageAt", get_storage, ADDRESS, required("key", decode.storage_key), AT),
     ("eth_getStorageValues", get_storage_values, required("requests", decode.map_of(decode.address, decode.list_of(decode.storage_key))), AT),
     ("eth_getProof", get_proof, ADDRESS, optional("keys", decode.list_of(_key, _KEYS_MOST), []), AT),
+    ("eth_getAccount", get_account, ADDRESS, AT),
     ("eth_baseFee", next_base_fee),
     ("eth_blobBaseFee", blob_price),
     ("eth_gasPrice", gas_price),

@@ -7,6 +7,8 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
+import orjson
+
 from ... import rlp
 from ..._core import Transaction, keccak256, sign_hash, transact
 from ...errors import DecodeError, InvalidTransaction
@@ -16,6 +18,7 @@ from .. import decode, objects
 from ..encode import transaction_json
 from ..errors import INVALID_PARAMS, SERVER_ERROR, RpcError
 from ..node import IMPERSONATED, Node
+from ..typed_data import typed_data_hash
 from .calls import check_chain
 from .table import Later, Steps, optional, required, rows
 
@@ -27,13 +30,18 @@ def accounts(node: Node) -> list[str]:
     return [to_hex(address) for address in node.accounts]
 
 
-def send_raw(node: Node, raw: bytes) -> Steps:
+def decoded(node: Node, raw: bytes) -> Transaction:
+    """A transaction as it is sent. Raises DecodeError, RpcError."""
     transaction = Transaction.decode(without_sidecar(raw))
     if transaction.chain_id is not None and transaction.chain_id != node.chain.chain_id:
         raise RpcError(
             SERVER_ERROR, f"invalid chain id for signer: have {transaction.chain_id} want {node.chain.chain_id}"
         )
-    return (yield from _submitted(node, transaction))
+    return transaction
+
+
+def send_raw(node: Node, raw: bytes) -> Steps:
+    return (yield from _submitted(node, decoded(node, raw)))
 
 
 def without_sidecar(raw: bytes) -> bytes:
@@ -113,15 +121,19 @@ def _submitted(node: Node, transaction: Transaction, checks: dict[str, bool] | N
     return to_hex(node.submit(transaction, checks=checks))
 
 
-def send(node: Node, call: Call) -> Steps:
+def prepared(node: Node, call: Call) -> Steps:
+    """(transaction, checks that are left out) of what an account of the node, or one that is impersonated, is to send."""
     account = node.accounts.get(call.sender)
     is_impersonated = call.sender in node.impersonated or node.impersonates_all
     if account is None and not is_impersonated:
         raise RpcError(SERVER_ERROR, "unknown account")
     transaction = yield from _transaction(node, call)
-    if account is not None:
-        return (yield from _submitted(node, transaction.sign(account.key)))
-    return (yield from _submitted(node, transaction, IMPERSONATED))
+    return (transaction, IMPERSONATED) if account is None else (transaction.sign(account.key), None)
+
+
+def send(node: Node, call: Call) -> Steps:
+    transaction, checks = yield from prepared(node, call)
+    return (yield from _submitted(node, transaction, checks))
 
 
 def sign_transaction(node: Node, call: Call) -> Steps:
@@ -136,10 +148,28 @@ def fill(node: Node, call: Call) -> Steps:
 
 
 def sign(node: Node, address: bytes, message: bytes) -> str:
-    account = _account(node, address)
-    digest = keccak256(b"\x19Ethereum Signed Message:\n" + str(len(message)).encode() + message)
-    r, s, parity = sign_hash(digest, account.key)
+    return _signature(node, address, keccak256(b"\x19Ethereum Signed Message:\n%d" % len(message) + message))
+
+
+def _signature(node: Node, address: bytes, digest: bytes) -> str:
+    r, s, parity = sign_hash(digest, _account(node, address).key)
     return to_hex(r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([27 + parity]))
+
+
+def _typed_data(value: Any) -> bytes:
+    """The hash of typed data, an object or (as wallets are asked) its text."""
+    if isinstance(value, str):
+        try:
+            value = orjson.loads(value)
+        except ValueError:
+            raise decode.Unfit("expected an object, or its JSON") from None
+    return typed_data_hash(value)
+
+
+def pending_transactions(node: Node) -> list[dict[str, Any]]:
+    """Those of the node's accounts that wait to be mined."""
+    queued = [one for waiting in node.pool.values() for _, one in sorted(waiting.items())]
+    return [transaction_json(one) for one in (*node.chain.pending.transactions, *queued) if one.sender in node.accounts]
 
 
 def personal_sign(node: Node, message: bytes, address: bytes, password: Any) -> str:
@@ -174,5 +204,12 @@ ROWS = rows(
     ("eth_signTransaction", sign_transaction, CALL),
     ("eth_fillTransaction", fill, CALL),
     ("eth_sign", sign, ADDRESS, MESSAGE),
+    (
+        ("eth_signTypedData", "eth_signTypedData_v3", "eth_signTypedData_v4"),
+        _signature,
+        ADDRESS,
+        required("data", _typed_data),
+    ),
+    ("eth_pendingTransactions", pending_transactions),
     ("personal_sign", personal_sign, MESSAGE, ADDRESS, PASSWORD),
 )

@@ -22,7 +22,7 @@ def sha3(value: bytes) -> str:
 
 
 def modules(node: Node) -> dict[str, str]:
-    return dict.fromkeys(("anvil", "debug", "eth", "evm", "hardhat", "net", "rpc", "txpool", "web3"), "1.0")
+    return dict.fromkeys(("anvil", "debug", "eth", "evm", "hardhat", "net", "rpc", "trace", "txpool", "web3"), "1.0")
 
 
 def capabilities(node: Node) -> dict[str, Any]:
@@ -45,10 +45,12 @@ ROWS = {
         ("eth_syncing", lambda node: False),
         ("eth_mining", lambda node: node.mining != "none"),
         ("eth_hashrate", lambda node: "0x0"),
+        ("eth_networkId", lambda node: str(node.chain.chain_id)),
         is_free=True,
     ),
     **rows(
         ("web3_sha3", lambda node, value: Later(lambda: sha3(value)), required("data", decode.data)),
         ("eth_capabilities", capabilities),
+        ("eth_coinbase", lambda node: to_hex(node.chain.pending.header.coinbase)),
     ),
 }

@@ -1,0 +1,149 @@
+"""debug_ and trace_: storage, witnesses and roots of blocks, and traces as OpenEthereum had them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..._core import State, execute_block, keccak256
+from ...block import Block
+from ...dev import BlockNotFound, DevBlock
+from ...hexadecimal import to_hex
+from .. import decode
+from ..encode import word
+from ..errors import SERVER_ERROR, RpcError
+from ..node import Node
+from .blocks import BLOCK, TRANSACTION
+from .debug import CONFIG, LET_IN, advanced, begun, trace_all, traced
+from .table import Later, required, rows
+
+_SLOTS_MOST = 10_000
+
+
+def _whole(node: Node, what: str) -> None:
+    """Refuses what takes more of a state than is known of a fork's."""
+    if node.fork is not None:
+        raise RpcError(SERVER_ERROR, f"{what}: of a fork's state only a part is known")
+
+
+def storage_range(node: Node, which: Any, index: int, address: bytes, start: bytes, most: int) -> Later:
+    """The slots of an account before a transaction of a block, from a hash on, in the order of their hashes."""
+    _whole(node, "storage")
+    block = node.chain.block(which)
+    if index > len(block.block.transactions):
+        raise RpcError(SERVER_ERROR, f"transaction index {index} out of range for block {to_hex(block.hash)}")
+
+    builder = None if block.number == node.chain.first else begun(node, block)
+
+    def run() -> dict[str, Any]:
+        state = block.state if builder is None else advanced(builder, block, index)
+        if address not in state:
+            raise RpcError(SERVER_ERROR, f"account {to_hex(address)} doesn't exist")
+        slots = sorted(
+            (keccak256(slot.to_bytes(32, "big")), slot, value) for slot, value in state.storage(address).items()
+        )
+        left = [one for one in slots if one[0] >= start.ljust(32, b"\0")]
+        count = min(most, _SLOTS_MOST)
+        return {
+            "storage": {
+                to_hex(hashed): {"key": word(slot), "value": word(value)} for hashed, slot, value in left[:count]
+            },
+            "nextKey": to_hex(left[count][0]) if len(left) > count else None,
+        }
+
+    return Later(run)
+
+
+def intermediate_roots(node: Node, block_hash: bytes) -> Later:
+    """The state root after each transaction of a block."""
+    _whole(node, "state roots")
+    block = node.chain.block(block_hash)
+    builder = begun(node, block)
+
+    def run() -> list[str]:
+        roots = []
+        for one in block.block.transactions:
+            builder.add(one, checks=LET_IN)
+            roots.append(to_hex(builder.state.root()))
+        return roots
+
+    return Later(run)
+
+
+def execution_witness(node: Node, which: Any) -> Later:
+    """What the block takes of the state before it."""
+    _whole(node, "a witness")
+    block = node.chain.block(which)
+    if block.number == node.chain.first:
+        raise RpcError(SERVER_ERROR, "the first block has no witness: nothing executes it")
+    before = node.chain.block(block.number - 1)
+    oldest = max(node.chain.first, block.number - 256)
+    ancestors = [node.chain.block(number).header for number in range(oldest, block.number)]
+
+    def run() -> Any:
+        result = execute_block(block.block, before.state.copy(), workers=1, witness=True, ancestors=ancestors)
+        assert result.witness is not None
+        return result.witness.to_json()
+
+    return Later(run)
+
+
+def trace_raw_block(node: Node, raw: bytes, config: dict[str, Any]) -> Later:
+    """A block that the chain need not have, on a parent that it has."""
+    chain = node.chain
+    header = Block.decode(raw).header
+    try:
+        parent = chain.block(header.parent_hash)
+    except BlockNotFound:
+        raise RpcError(SERVER_ERROR, f"parent {to_hex(header.parent_hash)} not found") from None
+    if header.number != parent.number + 1:
+        raise RpcError(SERVER_ERROR, f"block {header.number} on a parent of number {parent.number}")
+    fork, limits = chain.place(header.number, header.timestamp, chain.total_difficulty_of(parent.number))
+    block = Block.decode(raw, fork=fork, chain_id=chain.chain_id).with_header(
+        block_hashes=chain.recent_hashes(header.number), blob_schedule=limits
+    )
+    return trace_all(node, DevBlock(block, (), parent.state, block.hash), config)
+
+
+def _flat(node: Node, block: DevBlock, index: int, state: State) -> list[dict[str, Any]]:
+    transaction = block.block.transactions[index]
+    made = traced(node, transaction, state.copy(), block.header, {"tracer": "flatCallTracer"}, index, LET_IN)
+    place = {
+        "blockHash": to_hex(block.hash), "blockNumber": block.number,
+        "transactionHash": to_hex(transaction.hash), "transactionPosition": index,
+    }  # fmt: skip
+    return [{**one, **place} for one in made]
+
+
+def flat_traces(node: Node, transaction_hash: bytes) -> Later:
+    block, index, _, _ = node.chain.transaction(transaction_hash)
+    if block is None:
+        raise RpcError(SERVER_ERROR, "transaction is pending")
+    builder, place = begun(node, block), block
+    return Later(lambda: _flat(node, place, index, advanced(builder, place, index)))
+
+
+def flat_block(node: Node, which: Any) -> Later:
+    block = node.chain.block(which)
+    if block.number == node.chain.first:
+        return Later(list)
+    builder = begun(node, block)
+
+    def run() -> list[dict[str, Any]]:
+        shown = []
+        for index, one in enumerate(block.block.transactions):
+            shown += _flat(node, block, index, builder.state)
+            builder.add(one, checks=LET_IN)
+        return shown
+
+    return Later(run)
+
+
+ROWS = rows(
+    ("debug_storageRangeAt", storage_range, BLOCK, required("txIndex", decode.lenient), required("address", decode.address), required("startKey", decode.data), required("limit", decode.lenient)),
+    ("debug_intermediateRoots", intermediate_roots, required("blockHash", decode.hash32)),
+    ("debug_executionWitness", execution_witness, BLOCK),
+    ("debug_getBadBlocks", lambda node: []),
+    ("debug_traceBlock", trace_raw_block, required("block", decode.data), CONFIG),
+    ("trace_transaction", flat_traces, TRANSACTION),
+    ("trace_block", flat_block, BLOCK),
+)  # fmt: skip
