@@ -196,7 +196,7 @@ def test_no_method_fails_without_a_reason_whatever_it_is_given(client, method):
             params = [*others[:place], value][:count]
             answer = client.answer(method, *params)
             assert "result" in answer or "internal error" not in answer["error"]["message"], (params, answer)
-    assert client("eth_chainId") == "0x539"
+    assert client("eth_blockNumber").startswith("0x")
 
 
 def test_what_a_handler_did_not_foresee_is_an_internal_error():

@@ -189,7 +189,7 @@ def test_an_answer_that_takes_too_long_is_an_error_and_the_loop_goes_on():
         release = []
         server._owner.submit(lambda: time.sleep(1.2) or release.append(1))
         began = time.monotonic()
-        status, answer = post(server, [{"id": 1, "method": "eth_chainId"}, {"id": 2, "method": "eth_chainId"}])
+        status, answer = post(server, [{"id": 1, "method": "eth_blockNumber"}, {"id": 2, "method": "eth_gasPrice"}])
         assert [one["error"]["code"] for one in answer] == [-32002, -32002]
         assert time.monotonic() - began < 1.0
         time.sleep(1.2)

@@ -7,7 +7,7 @@ from typing import Any
 from ..._core import Transaction
 from ...whatif import Call
 from .. import decode, objects
-from ..errors import SERVER_ERROR, RpcError
+from ..errors import INVALID_PARAMS, SERVER_ERROR, RpcError
 from ..forking import fork_of
 from ..node import Node
 from .table import Later, Steps, finish, optional, required, rows
@@ -74,12 +74,14 @@ def reorg(node: Node, given: Any, pairs: list[tuple[bytes | Call, int]]) -> None
 
 def _transaction(node: Node, content: bytes | Call) -> tuple[Transaction, Any]:
     if isinstance(content, bytes):
-        return decoded(node, content), None
+        return finish(decoded(node, content)), None
     made: tuple[Transaction, Any] = finish(prepared(node, content))
     return made
 
 
 def set_chain_id(node: Node, chain_id: int) -> None:
+    if chain_id == 0:
+        raise RpcError(INVALID_PARAMS, "0 is no chain id")
     pending = node.chain.pending.transactions
     node.chain.set_chain_id(chain_id)
     node.rebuild(pending)

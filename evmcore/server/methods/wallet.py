@@ -4,66 +4,47 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from hashlib import sha256
 from typing import Any
 
 import orjson
 
-from ... import rlp
 from ..._core import Transaction, keccak256, sign_hash, transact
-from ...errors import DecodeError, InvalidTransaction
+from ...errors import InvalidTransaction
 from ...hexadecimal import to_hex
 from ...whatif import Call, estimate_gas
 from .. import decode, objects
 from ..encode import transaction_json
 from ..errors import INVALID_PARAMS, SERVER_ERROR, RpcError
 from ..node import IMPERSONATED, Node
+from ..sidecars import split
 from ..typed_data import typed_data_hash
 from .calls import check_chain
 from .table import Later, Steps, optional, required, rows
 
 _TIP_WEI = 10**9
-_BLOB_VERSION = b"\x01"
 
 
 def accounts(node: Node) -> list[str]:
     return [to_hex(address) for address in node.accounts]
 
 
-def decoded(node: Node, raw: bytes) -> Transaction:
-    """A transaction as it is sent. Raises DecodeError, RpcError."""
-    transaction = Transaction.decode(without_sidecar(raw))
+def decoded(node: Node, raw: bytes) -> Steps:
+    """A transaction as it is sent, its blobs held against their proofs. Raises DecodeError, RpcError."""
+    encoded, sidecar = split(raw)
+    transaction = Transaction.decode(encoded)
     if transaction.chain_id is not None and transaction.chain_id != node.chain.chain_id:
         raise RpcError(
             SERVER_ERROR, f"invalid chain id for signer: have {transaction.chain_id} want {node.chain.chain_id}"
         )
+    if sidecar is not None:
+        hashes, fork = transaction.blob_versioned_hashes, node.chain.pending.header.fork
+        yield Later(lambda: sidecar.check(hashes, fork))
     return transaction
 
 
 def send_raw(node: Node, raw: bytes) -> Steps:
-    return (yield from _submitted(node, decoded(node, raw)))
-
-
-def without_sidecar(raw: bytes) -> bytes:
-    """The transaction in what the network sends for one with blobs: it has them, commitments and proofs beside it (EIP-4844, EIP-7594).
-
-    Commitments are held against the transaction's hashes, proofs are not looked at.
-    """
-    if raw[:1] != b"\x03":
-        return raw
-    parts = rlp.to_list(rlp.decode(raw[1:], "transaction"), "transaction")
-    if not parts or not isinstance(parts[0], (list, tuple)):
-        return raw
-    if len(parts) not in (4, 5):
-        raise DecodeError(f"transaction: {len(parts)} parts with its blobs, may have 4 or 5")
-    made = b"\x03" + rlp.encode(parts[0])
-    commitments = rlp.to_list(parts[-2], "commitments")
-    if len(rlp.to_list(parts[-3], "blobs")) != len(commitments):
-        raise DecodeError("transaction: not as many blobs as commitments")
-    hashes = tuple(_BLOB_VERSION + sha256(rlp.to_bytes(one, "commitment", 48)).digest()[1:] for one in commitments)
-    if hashes != Transaction.decode(made).blob_versioned_hashes:
-        raise DecodeError("transaction: the blobs' commitments are not those that it names")
-    return made
+    transaction = yield from decoded(node, raw)
+    return (yield from _submitted(node, transaction))
 
 
 def filled(node: Node, call: Call) -> Steps:
