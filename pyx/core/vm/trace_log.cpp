@@ -15,6 +15,8 @@ TraceLog::TraceLog() noexcept {
 
 Tracer* TraceLog::tracer() noexcept {
     tracer_.step = wants_steps || wants_counts || hash_most != 0 ? step : nullptr;
+    is_choosing_ = !wants_steps || hash_most != 0 || (ops[0] & ops[1] & ops[2] & ops[3]) != UINT64_MAX || !addresses.empty() ||
+                   depth_least != 1 || depth_most < 1025 || steps_skipped != 0 || steps_most != UINT64_MAX;
     return &tracer_;
 }
 
@@ -46,17 +48,11 @@ bool TraceLog::step(void* context, Frame* frame) noexcept {
     if (frame->code_size == 0)
         return true;  // nobody shows a STOP for code that isn't there
     ++self->counts[op];
-    if (op == OP_KECCAK256 && self->hash_most != 0 && !self->keep_hashed(*frame))
-        return self->run_out();
-    if (!self->wants_steps || (self->ops[op / 64] >> op % 64 & 1) == 0 || !self->open_.back().has_wanted_steps)
-        return true;
-    if (self->skipped_ < self->steps_skipped) {
-        ++self->skipped_;
-        return true;
-    }
-    if (self->steps.size() >= self->steps_most) {
-        ++self->steps_left_out;
-        return true;
+    if (self->is_choosing_) {
+        if (op == OP_KECCAK256 && self->hash_most != 0 && !self->keep_hashed(*frame))
+            return self->run_out();
+        if (!self->wants(op))
+            return true;
     }
     const auto stack_size = static_cast<size_t>(frame->stack_top + 1 - frame->stack_base);
     const size_t kept = stack_size < self->stack_most ? stack_size : self->stack_most;
@@ -79,13 +75,32 @@ bool TraceLog::step(void* context, Frame* frame) noexcept {
     row->depth = static_cast<uint16_t>(frame->depth + 1);
     row->op = op;
     row->status = static_cast<uint8_t>(Status::RUNNING);
-    if (!self->words.append(frame->stack_top + 1 - kept, kept) ||
-        (self->wants_memory && !self->memories.append(frame->memory, frame->memory_size))) {
+    u256* const words = kept != 0 ? self->words.extend(kept) : nullptr;
+    if ((words == nullptr && kept != 0) || (self->wants_memory && !self->memories.append(frame->memory, frame->memory_size))) {
         self->steps.pop_back();
         return self->run_out();
     }
+    // Mostly a few items, for which a call of memcpy takes longer than they do.
+    const u256* const items = frame->stack_top + 1 - kept;
+    for (size_t i = 0; i < kept; ++i)
+        store(words + i, load(items + i));
     self->pending_ = self->steps.size() - 1;
     frame->machine->request.gas = 0;  // `close` will see whether the instruction got as far as to set it
+    return true;
+}
+
+// Whether a step of this instruction, in the frame that is open, is one of those that are kept.
+bool TraceLog::wants(uint8_t op) noexcept {
+    if (!wants_steps || (ops[op / 64] >> op % 64 & 1) == 0 || !open_.back().has_wanted_steps)
+        return false;
+    if (skipped_ < steps_skipped) {
+        ++skipped_;
+        return false;
+    }
+    if (steps.size() >= steps_most) {
+        ++steps_left_out;
+        return false;
+    }
     return true;
 }
 
@@ -116,7 +131,9 @@ bool TraceLog::keep_hashed(const Frame& frame) noexcept {
 void TraceLog::close(const Frame& frame, Status status) noexcept {
     StepRow& row = steps[pending_];
     pending_ = SIZE_MAX;
-    row.gas_cost = row.gas - frame.gas + handed_on(frame, row.op, status);
+    row.gas_cost = row.gas - frame.gas;
+    if (row.op >= OP_CREATE)  // calls and creations are the last ones
+        row.gas_cost += handed_on(frame, row.op, status);
     row.refund = frame.machine->journal.refund;
     row.status = static_cast<uint8_t>(status == Status::CALL || status == Status::CREATE ? Status::RUNNING : status);
 }

@@ -127,12 +127,14 @@ private:
         return !is_over_limit;
     }
     void close(const Frame& frame, Status status) noexcept;
+    bool wants(uint8_t op) noexcept;
     bool keep_hashed(const Frame& frame) noexcept;
     bool take_logs(const Machine& machine) noexcept;
     CallRow* add_call(uint8_t op, int depth) noexcept;
     bool keep(ByteView bytes, uint64_t* begin, uint64_t* size) noexcept;
 
     Tracer tracer_;
+    bool is_choosing_ = false;  // not all steps are kept, or hashes are
     Vector<OpenCall> open_;
     size_t pending_ = SIZE_MAX;  // the step that waits for its cost
     uint64_t skipped_ = 0;
