@@ -8,6 +8,7 @@ import pytest
 from nodes import Node
 
 from evmcore import FORKS, Account, Transaction, assemble
+from evmcore._core import fork_rules
 from evmcore.compat import pyrevm
 from evmcore.compat.pyrevm import EVM, AccountInfo, BlockEnv, CfgEnv, Env, TxEnv, fake_exponential
 from evmcore.dev import DevChain
@@ -274,3 +275,34 @@ def test_the_blob_base_fee_is_the_forks_and_that_of_latest_is_cancuns(fork, wei)
     assert evm.message_call(A, deployed(evm, "4a60005260206000f3"))[-1] == wei
     evm.set_block_env(BlockEnv(excess_blob_gas=0))
     assert evm.env.block.blob_gasprice == 1
+
+
+@pytest.mark.parametrize("fork", [fork.mainnet_name for fork in FORKS if fork.mainnet_name])
+def test_limits_and_shares_are_those_of_the_forks_table(fork):
+    """The refund's share, the most init code and who may send are the rules' own numbers, so that a fork to come needs no word here."""
+    rules = fork_rules(fork)
+    evm = EVM(spec_id=fork, gas_limit=2**40)
+    evm.set_balance(A, 2**80)
+    most = rules["max_initcode_size_bytes"]
+    if most:
+        with pytest.raises(RuntimeError, match="CreateInitCodeSizeLimit") as caught:
+            evm.deploy(A, bytes(most + 1))
+        assert (caught.value.have, caught.value.want) == (most + 1, most)
+    evm.deploy(A, bytes(most or 200_000))
+    # Clears slots: more is refunded than the share of the gas used that may be.
+    clears = "0x" + "33" * 20
+    evm.insert_account_info(
+        clears, AccountInfo(code=assemble(" ".join(f"PUSH1 0 PUSH1 {slot} SSTORE" for slot in range(9))))
+    )
+    for slot in range(9):
+        evm.insert_account_storage(clears, slot, 1)
+    evm.message_call(A, clears, gas=200_000)
+    used = evm.result.gas_used + evm.result.gas_refunded
+    assert evm.result.gas_refunded == used // rules["refund_quotient"]
+    designator = "0x" + "44" * 20
+    evm.insert_account_info(designator, AccountInfo(balance=10**18, code=b"\xef\x01\x00" + b"\x55" * 20))
+    if rules["has_delegation"]:
+        evm.message_call(designator, B)
+    else:
+        with pytest.raises(RuntimeError, match="RejectCallerWithCode"):
+            evm.message_call(designator, B)

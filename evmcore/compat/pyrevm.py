@@ -20,7 +20,6 @@ from .._core import (
     Transaction,
     all_or_nothing,
     fake_exponential,
-    fork_includes,
     fork_index,
     fork_rules,
     least_gas,
@@ -78,6 +77,7 @@ for _fork in FORKS:
     for _name in (_fork.name, _fork.mainnet_name, _fork.test_name):
         if _name is not None:
             _SPEC_NAMES.setdefault(_name.replace("_", "").lower(), _fork.name)
+_SHOWN_NAMES = {"PARIS": "Merge"}  # of forks that a trace names otherwise
 # The rows of status.def whose name in revm is another. A code that begins with 0xef halts with the size limit in pyrevm.
 _HALTS = {
     "OUT_OF_GAS": "OutOfGas(Basic)",
@@ -98,8 +98,8 @@ _HALTS = {
     "PRECOMPILE_FAILURE": "PrecompileError",
     "RESOURCE_LIMIT": "OutOfGas(MemoryLimit)",
 }
+_ACCESS_LIST = 1  # the type of transaction, EIP-2930
 _DELEGATION = b"\xef\x01\x00"  # EIP-7702
-_INITCODE_LIMITS = (("Amsterdam", 131_072), ("Shanghai", 49_152))  # EIP-7954, EIP-3860
 _RUNNABLE_GAS_MAX = 2**63 - 1
 
 
@@ -151,12 +151,11 @@ class EVM:
         if not 0 <= gas_limit <= GAS_MAX:
             raise OverflowError(f"gas_limit: {gas_limit} doesn't fit 64 bits")
         self._fork = _fork_of(spec_id)
+        self._rules = fork_rules(self._fork)
         is_latest = spec_id.lower() == "latest"
         named = FORKS[fork_index(self._fork)]
         # In revm's spelling, as the trace shows it.
-        self._spec_name = (
-            "Latest" if is_latest else "Merge" if named.name == "PARIS" else named.mainnet_name or named.name
-        )
+        self._spec_name = "Latest" if is_latest else _SHOWN_NAMES.get(self._fork, named.mainnet_name or named.name)
         # The blob base fee is the named fork's; that of "LATEST" is pyrevm's, which has Cancun's on all forks.
         self._blob_schedule = (3, 6, CANCUN_UPDATE_FRACTION) if is_latest else None
         self._gas_limit = gas_limit
@@ -171,7 +170,7 @@ class EVM:
         self.set_block_env(self._env.block)
 
     def _make_header(self, block: BlockEnv) -> Header:
-        rules = fork_rules(self._fork)
+        rules = self._rules
         later: dict[str, Any] = {"base_fee_per_gas": block.basefee} if rules["has_base_fee"] else {}
         if rules["has_withdrawals"]:
             later["withdrawals_root"] = bytes(32)
@@ -317,7 +316,7 @@ class EVM:
         header = self._make_header(block)
         kept = copy.copy(block)
         if self._blob_schedule is None:
-            kept._update_fraction = fork_rules(self._fork)["blob_fee_update_fraction"] or CANCUN_UPDATE_FRACTION
+            kept._update_fraction = self._rules["blob_fee_update_fraction"] or CANCUN_UPDATE_FRACTION
         else:
             kept._update_fraction = CANCUN_UPDATE_FRACTION
         self._env = Env(self._env.cfg, kept, self._env.tx)
@@ -402,7 +401,7 @@ class EVM:
         self._result = None
         self._env = Env(self._env.cfg, self._env.block, tx)
         warm = [(to_address(where), list(slots)) for where, slots in tx.access_list]
-        if not fork_includes(self._fork, "Berlin"):
+        if _ACCESS_LIST not in self._rules["transaction_types"]:
             warm = []
         intrinsic, floor = self._check(caller, to, tx, warm)
         try:
@@ -429,16 +428,17 @@ class EVM:
     def _check(self, caller: bytes, to: bytes | None, tx: TxEnv, warm: list[Any]) -> tuple[int, int]:
         """What revm checks of a transaction before it runs, and what it then costs: intrinsic gas and the floor."""
         code = self._state.get_code(caller)
-        if code and not (code.startswith(_DELEGATION) and fork_includes(self._fork, "Prague")):
+        if code and not (code.startswith(_DELEGATION) and self._rules["has_delegation"]):
             raise TransactionError("Transaction(RejectCallerWithCode)", "SENDER_NOT_EOA")
         nonce = self._state.get_nonce(caller)
         if tx.nonce is not None and tx.nonce != nonce:
             side = "High" if tx.nonce > nonce else "Low"
             text = f"Transaction(NonceToo{side} {{ tx: {tx.nonce}, state: {nonce} }})"
             raise TransactionError(text, f"NONCE_TOO_{side.upper()}", tx.nonce, nonce)
-        if to is None and len(tx.data) > self._initcode_limit():
+        most = self._rules["max_initcode_size_bytes"] or GAS_MAX  # 0: any
+        if to is None and len(tx.data) > most:
             text = "Transaction(CreateInitCodeSizeLimit)"
-            raise TransactionError(text, "INITCODE_TOO_LARGE", len(tx.data), self._initcode_limit())
+            raise TransactionError(text, "INITCODE_TOO_LARGE", len(tx.data), most)
         sized = Transaction(
             to=to, data=tx.data, value=tx.value, gas_price=0, gas_limit=tx.gas_limit, sender=caller, access_list=warm
         )
@@ -458,13 +458,6 @@ class EVM:
             raise TransactionError(text, "INSUFFICIENT_FUNDS", balance, cost)
         return intrinsic, floor
 
-    def _initcode_limit(self) -> int:
-        """Bytes of init code that a creation may have."""
-        for fork, limit in _INITCODE_LIMITS:
-            if fork_includes(self._fork, fork):
-                return limit
-        return GAS_MAX
-
     def _finish(self, done: CallResult, limit: int, intrinsic: int, floor: int, is_create: bool) -> CallResult:
         """Keep and print the result; raises ExecutionError where there was no success."""
         reverted = done.outcome == "REVERT"
@@ -472,8 +465,7 @@ class EVM:
         if done.is_success or reverted:
             used = intrinsic + done.gas_used
             if done.is_success:
-                share = 5 if fork_includes(self._fork, "London") else 2  # EIP-3529
-                refunded = min(done.gas_refund, used // share)
+                refunded = min(done.gas_refund, used // self._rules["refund_quotient"])
             used = max(used - refunded, floor)
         else:
             used = limit
