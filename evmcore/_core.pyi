@@ -549,11 +549,12 @@ def message(
 def _simulate(
     state: State,
     header: Header,
-    bundles: Iterable[Any],
+    items: Iterable[Any] | int,
     is_bundled: bool,
     workers: int | None,
     balances: Iterable[bytes],
     slots: Iterable[tuple[bytes, int]],
+    columns: dict[str, Any] | None = None,
 ) -> tuple[bytes, bytes, bytes]: ...
 def run(
     code: _Data,

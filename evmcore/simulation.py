@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ._core import STATUSES, State, Transaction, _simulate
+from .call_columns import Columns, columns_of, is_columns
 from .header import Header
 from .hexadecimal import shown, to_address
 
@@ -108,7 +109,7 @@ class Simulations:
 def simulate_many(
     state: State,
     header: Header,
-    calls: Iterable[Item] | None = None,
+    calls: Iterable[Item] | Columns | None = None,
     *,
     transactions: Iterable[Transaction] | None = None,
     bundles: Iterable[Iterable[Item]] | None = None,
@@ -118,7 +119,10 @@ def simulate_many(
 ) -> Simulations:
     """Execute what-ifs, each on the state as it is, and keep nothing.
 
-    calls         dicts of sender, to, data, value, gas, gas_price, as for `call`
+    calls         dicts of sender, to, data, value, gas, gas_price, as for `call`; or columns of these: a NumPy record array, or a dict of
+                  arrays and lists with an item for each call, and of single values that are the same for all. Numbers are integers or 32 bytes,
+                  big-endian, addresses and data rows of bytes; with `data_begin` and `data_size` each call has its part of one `data`.
+                  Arrays are not copied: nobody is to write to them meanwhile
     transactions  Transactions, validated as `transact` does; one that may not be included has its reason as outcome
     bundles       iterables of both: those of one bundle see what the ones before them did, bundles see nothing of each other
     workers       threads; None: as many as there are processors
@@ -137,11 +141,13 @@ def simulate_many(
     asked = tuple(
         (to_address(address, "slots"), slot) for address, slot in (_pair(item) for item in _items(slots, "slots"))
     )
-    name = "bundles" if bundles is not None else "calls" if calls is not None else "transactions"
-    wanted = _items(given[0], name)
-    if bundles is not None:
-        wanted = (_items(bundle, name) for bundle in wanted)
-    rows, outputs, values = _simulate(state, header, wanted, bundles is not None, workers, accounts, asked)
+    if calls is not None and is_columns(calls):
+        columns, count = columns_of(calls)
+        answers = _simulate(state, header, count, False, workers, accounts, asked, columns)
+    else:
+        name = "bundles" if bundles is not None else "calls" if calls is not None else "transactions"
+        answers = _simulate(state, header, _items(given[0], name), bundles is not None, workers, accounts, asked)
+    rows, outputs, values = answers
     return Simulations(rows, outputs, values, accounts, asked)
 
 

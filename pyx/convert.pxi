@@ -9,6 +9,7 @@ from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from cpython.memoryview cimport PyMemoryView_Check
 from cpython.number cimport PyIndex_Check, PyNumber_Index
 
+from core.base.hexadecimal cimport read_hex_digits
 from core.base.status cimport name_of, Status, text_of
 from core.base.types cimport Address, Bytes, ByteView, Hash, u256
 from core.math.u256 cimport from_big_endian, to_big_endian
@@ -30,6 +31,7 @@ cdef extern from *:
 cdef extern from "Python.h":
     object PyBytes_FromObject(object)
     object PyUnicode_FromObject(object)
+    const char* PyUnicode_AsUTF8AndSize(object, Py_ssize_t*) except NULL
 
 
 cdef enum:
@@ -152,18 +154,24 @@ cdef bytes from_view(ByteView view):
 cdef bytes hex_bytes(object value, str name):
     """The bytes of a string of hexadecimal digits, "0x" before them or not."""
     cdef str text = PyUnicode_FromObject(value)
-    cdef str digits = text[2:] if text[:2] in ("0x", "0X") else text
-    cdef bytes data = b""
+    cdef str digits
+    cdef bytes data
+    cdef Py_ssize_t size
+    cdef const char* characters
+    if text.isascii():
+        characters = PyUnicode_AsUTF8AndSize(text, &size)
+        if size >= 2 and characters[0] == c"0" and characters[1] in (c"x", c"X"):
+            characters, size = characters + 2, size - 2
+        if size % 2 == 0:
+            data = PyBytes_FromStringAndSize(NULL, size // 2)
+            if read_hex_digits(characters, <size_t>size, <uint8_t*>PyBytes_AS_STRING(data)):
+                return data
+    # What is wrong with it.
+    digits = text[2:] if text[:2] in ("0x", "0X") else text
     if len(digits) % 2:
         raise ValueError(f"{name}: {shown(text)} has {len(digits)} hexadecimal digits, an odd number"
                          if is_hexadecimal(digits) else f"{name}: {shown(text)} is not hexadecimal")
-    try:
-        data = bytes.fromhex(digits)
-    except ValueError:
-        raise ValueError(f"{name}: {shown(text)} is not hexadecimal") from None
-    if 2 * len(data) != len(digits):  # fromhex passes over blanks
-        raise ValueError(f"{name}: {shown(text)} is not hexadecimal")
-    return data
+    raise ValueError(f"{name}: {shown(text)} is not hexadecimal")
 
 
 cdef bint is_hexadecimal(str digits):

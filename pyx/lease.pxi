@@ -336,8 +336,13 @@ cdef _Lease lease_engine(int workers, bint may_be_machine=False):
 cdef void run_on_workers(Engine* e, void (*work)(void*, int) noexcept nogil, void* context) noexcept nogil:
     """All of an engine's workers do the work; the caller, who is worker 0, lets signals through while it waits for the others.
     """
-    cdef uint32_t turn = 0
     e.pool.start(work, context)
+    finish_on_workers(e, work, context)
+
+
+cdef void finish_on_workers(Engine* e, void (*work)(void*, int) noexcept nogil, void* context) noexcept nogil:
+    """The same of workers that have started."""
+    cdef uint32_t turn = 0
     work(context, 0)
     while not e.pool.is_done():
         if e.workers[0].machine.poll.poll(weight_of_turn(turn)):

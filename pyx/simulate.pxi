@@ -2,17 +2,19 @@
 from libc.string cimport memset
 
 from core.base.status cimport is_limit, Kind, kind_of, Status
-from core.base.types cimport Bytes, u256
+from core.base.transaction cimport CTransaction
+from core.base.types cimport u256
 from core.base.vector cimport Vector
 from core.math.u256 cimport plus, to_big_endian
 from core.parallel.engine cimport Engine
+from core.parallel.waiting cimport wait_turn
 from core.state.journal cimport JournalAccount, JournalSlot
 from core.state.view cimport MissingKey, StateView
 from core.state.world cimport World
 from core.vm.block_job cimport BlockJob
 from core.vm.frame cimport Machine
 from core.vm.outcome cimport Outcome
-from core.vm.simulation cimport AskedSlot, SimulatedItem, SimulatedRow, Simulation, SimulationFault, SimulationWorker
+from core.vm.simulation cimport SimulatedRow, Simulation, SimulationFault, SimulationWorker
 
 
 # What the workers share. `worlds`: one for each of them, to write to; null where no bundle has a second item.
@@ -29,11 +31,14 @@ cdef enum:
 
 
 cdef void simulate_on_worker(void* context, int worker) noexcept nogil:
-    cdef _SimulationJob* job = <_SimulationJob*>context
+    cdef _SimulationJob copied = (<_SimulationJob*>context)[0]  # the caller's stack is written to by the caller
+    cdef _SimulationJob* job = &copied
     cdef Machine* m = &job.engine.workers[worker].machine
-    cdef size_t count = job.simulation.todo.size()
+    cdef size_t count = job.simulation.todo_count()
     cdef size_t at
+    cdef size_t end
     cdef size_t i
+    cdef uint32_t turn
     if worker >= <int>job.simulation.workers.size():
         return
     open_machine(m, job.job)
@@ -41,8 +46,15 @@ cdef void simulate_on_worker(void* context, int worker) noexcept nogil:
         at = job.engine.next_item.fetch_add(SIMULATION_CLAIM)
         if at >= count:
             return
-        for i in range(at, min(at + SIMULATION_CLAIM, count)):
-            if not simulate_bundle(job, m, worker, job.simulation.todo[i]):
+        end = min(at + SIMULATION_CLAIM, count)
+        turn = 0
+        while job.simulation.ready() < end:  # the caller still makes them
+            if m.poll.abort.load():
+                return
+            wait_turn(turn)
+            turn += 1
+        for i in range(at, end):
+            if not simulate_bundle(job, m, worker, job.simulation.todo_at(i)):
                 stop_workers(job.engine)
                 return
 
@@ -52,7 +64,7 @@ cdef cbool simulate_bundle(_SimulationJob* job, Machine* m, int worker, uint32_t
     cdef Simulation* simulation = job.simulation
     cdef SimulationWorker* own = simulation.workers[worker]
     cdef size_t begin = simulation.bundle_begin(bundle)
-    cdef size_t end = simulation.bundle_ends[bundle]
+    cdef size_t end = simulation.bundle_end(bundle)
     cdef cbool is_written = end - begin > 1
     cdef World* world = job.worlds[worker] if is_written else job.world
     cdef uint64_t checkpoint = 0
@@ -88,7 +100,7 @@ cdef cbool note_fault(SimulationWorker* own, size_t item, Status status, Machine
 cdef Status simulate_item(_SimulationJob* job, Machine* m, SimulationWorker* own, World* world, cbool is_written,
                           size_t place) noexcept nogil:
     """Execute one and fill in its row. RUNNING, or why there is no answer."""
-    cdef const SimulatedItem* item = &job.simulation.items[place]
+    cdef CTransaction* transaction = job.simulation.transaction(place)
     cdef SimulatedRow* row = &job.simulation.rows[place]
     cdef Outcome* out = &own.outcome
     cdef StateView view = world.view()
@@ -98,14 +110,14 @@ cdef Status simulate_item(_SimulationJob* job, Machine* m, SimulationWorker* own
     out.has_contract = False
     out.gas_used = out.gas_refund = 0
     out.output.clear()
-    if item.transaction != NULL:
-        status = apply_transaction(m, &view, item.transaction, &job.job.blobs, NULL, False, out)
+    if transaction != NULL:
+        status = apply_transaction(m, &view, transaction, &job.job.blobs, NULL, False, out)
     else:
-        if not job.simulation.fill(&own.message, item[0]):
+        if not job.simulation.fill(&own.message, place):
             return Status.OUT_OF_MEMORY
-        if item.is_create:
+        if own.message.is_create:
             m.journal.begin(&view)
-            sender = m.journal.account(item.sender)
+            sender = m.journal.account(own.message.sender)
             if sender == NULL:
                 return give_up(m, m.journal.failure, out)
             own.message.nonce = sender.nonce
@@ -129,7 +141,7 @@ cdef Status simulate_item(_SimulationJob* job, Machine* m, SimulationWorker* own
         return give_up(m, status, out)
     if not is_written or kind_of(<Status>row.status) in (Kind.INVALID, Kind.BROKEN):
         return Status.RUNNING
-    if item.transaction == NULL:
+    if transaction == NULL:
         m.spare_effects.open(&out.effects)
         if not m.journal.extract(&out.effects):
             return Status.OUT_OF_MEMORY
@@ -177,91 +189,25 @@ cdef Status read_asked(Simulation* simulation, Machine* m, size_t place) noexcep
     return Status.RUNNING
 
 
-cdef class _Simulation:
-    """What is asked, with the Python objects it borrows from."""
-    cdef Simulation core
-    cdef list transactions
-
-    def __cinit__(self):
-        self.transactions = []
-
-    cdef int add(self, object item, uint64_t gas_limit) except -1:
-        cdef SimulatedItem made
-        if isinstance(item, Transaction):
-            self.transactions.append(item)
-            made.transaction = core_transaction(item)
-        elif isinstance(item, dict):
-            self.read_message(<dict>item, gas_limit, &made)
-        else:
-            raise TypeError(f"calls: expected a dict or a Transaction, got {type(item).__name__}")
-        append_to(self.core.items, made)
-        return 0
-
-    cdef int read_message(self, dict item, uint64_t gas_limit, SimulatedItem* made) except -1:
-        cdef bytes data
-        made.gas = min(gas_limit, <uint64_t>INT64_MAX)
-        made.is_create = True
-        for name, value in item.items():
-            if name == "to":
-                made.is_create = value is None
-                if value is not None:
-                    made.to = to_address_value(value, "to")
-            elif name == "sender":
-                made.sender = to_address_value(value, "sender")
-            elif name == "data":
-                data = to_data(value, "data")
-                made.data_begin, made.data_size = self.core.data.size(), <size_t>len(data)
-                or_memory_error(self.core.data.append(<const uint8_t*><const char*>data, len(data)))
-            elif name == "value":
-                made.value = to_word(value, "value")
-            elif name == "gas":
-                if value is not None:
-                    made.gas = min(to_u64(value, "gas"), <uint64_t>INT64_MAX)
-            elif name == "gas_price":
-                made.gas_price = to_word(value, "gas_price")
-            else:
-                raise TypeError(f"calls: a message has no {shown(name)}")
-        return 0
-
-    cdef int want(self, object balances, object slots) except -1:
-        cdef AskedSlot asked
-        for address in balances:
-            append_to(self.core.balances, to_address_value(address, "balances"))
-        for item in slots:
-            address, key = to_parts(item, 2, "slots", "(address, slot)")
-            asked.address, asked.key = to_address_value(address, "slots"), to_word(key, "slots")
-            append_to(self.core.slots, asked)
-        return 0
-
-
-def _simulate(State state not None, header, bundles, is_bundled, workers, balances, slots):
-    """simulate_many's work: (rows, outputs, values) as bytes. `bundles`: items, or iterables of items."""
+def _simulate(State state not None, header, items, is_bundled, workers, balances, slots, columns=None):
+    """simulate_many's work: (rows, outputs, values) as bytes. `items`: dicts and Transactions, or iterables of them; or how many messages
+    there are in `columns`."""
     cdef _Simulation asked = _Simulation()
     cdef _Job job = _Job()
     cdef _Fetcher fetcher = None
-    cdef uint64_t gas_limit
     cdef size_t count = 0
     cdef int worker_count = worker_count_of(workers)
-    cdef uint32_t i
-    cdef Bytes outputs
     fill_context(job, header)
-    gas_limit = job.job.context.gas_limit
     asked.want(balances, slots)
-    for bundle in bundles:
-        if is_bundled:
-            for item in bundle:
-                asked.add(item, gas_limit)
-        else:
-            asked.add(bundle, gas_limit)
-        append_to(asked.core.bundle_ends, asked.core.items.size())
-        check_often(&count)
-    if asked.core.bundle_ends.size() > 0xFFFF0000:
-        raise ValueError(f"bundles: {asked.core.bundle_ends.size()} are too many")
-    for i in range(<uint32_t>asked.core.bundle_ends.size()):
-        append_to(asked.core.todo, i)
-    worker_count = min(worker_count, <int>max(1, asked.core.todo.size() // SIMULATION_CLAIM))
+    asked.core.default_gas = min(job.job.context.gas_limit, <uint64_t>INT64_MAX)
+    if columns is None:
+        asked.count(items, is_bundled)
+    else:
+        asked.take_columns(columns, to_u64(items, "calls"))
+    asked.make_rows()
+    worker_count = min(worker_count, <int>max(1, asked.core.bundle_count // SIMULATION_CLAIM))
     or_memory_error(asked.core.open(<size_t>worker_count))
-    while not asked.core.todo.empty():
+    while True:
         missed = simulate_todo(asked, job, state, worker_count)
         if not missed:
             break
@@ -274,13 +220,14 @@ def _simulate(State state not None, header, bundles, is_bundled, workers, balanc
         for bundle in sorted({bundle for bundle, _ in missed}):
             append_to(asked.core.todo, <uint32_t>bundle)
         fetcher.fetch_missing(missed[0][1], keys - {(missed[0][1].address, missed[0][1].slot)})
-    or_memory_error(asked.core.gather(&outputs))
-    return (bytes_of(asked.core.rows.data(), asked.core.rows.size() * sizeof(SimulatedRow)), from_bytes(outputs),
-            bytes_of(asked.core.values.data(), asked.core.values.size() * 32))
+    return asked.rows, asked.gather(), asked.values
 
 
 cdef list simulate_todo(_Simulation asked, _Job job, State state, int worker_count):
-    """Run the bundles that are left; (bundle, MissingState) of those that lack something. Raises what else stands in the way."""
+    """Execute the bundles that are left; (bundle, MissingState) of those that lack something. Raises what else stands in the way.
+
+    The caller makes what the workers execute, if that isn't done yet, and then is one of them.
+    """
     cdef Simulation* core = &asked.core
     cdef _SimulationJob work
     cdef _Lease lease
@@ -289,10 +236,7 @@ cdef list simulate_todo(_Simulation asked, _Job job, State state, int worker_cou
     cdef const SimulationFault* fault
     cdef size_t i
     cdef size_t k
-    cdef bint is_written = False
-    for i in range(core.todo.size()):
-        is_written = is_written or core.bundle_ends[core.todo[i]] - core.bundle_begin(core.todo[i]) > 1
-    for i in range(<size_t>worker_count if is_written else 0):
+    for i in range(<size_t>worker_count if asked.has_long_bundles else 0):
         copies.append(state.copy())
         append_to(worlds, (<State>copies[i]).writer())
     for i in range(core.workers.size()):
@@ -302,8 +246,17 @@ cdef list simulate_todo(_Simulation asked, _Job job, State state, int worker_cou
     work.simulation, work.job, work.engine = core, &job.job, lease.engine
     work.world, work.worlds = job.world.get(), worlds.data()
     lease.engine.next_item.store(0)
-    with nogil:
-        run_on_workers(lease.engine, simulate_on_worker, &work)
+    core.set_ready(asked.made)
+    lease.engine.pool.start(simulate_on_worker, &work)
+    try:
+        asked.make_items()
+        core.set_ready(core.todo_count())
+    except BaseException:
+        stop_workers(lease.engine)
+        raise
+    finally:
+        with nogil:
+            finish_on_workers(lease.engine, simulate_on_worker, &work)
     lease.finish()
     first = None
     missed = []

@@ -12,6 +12,7 @@ cdef extern from "core/base/vector.hpp" namespace "evmcore" nogil:
         T* add()
         cbool append(const T* items, size_t count)
         cbool assign(const T* items, size_t count)
+        cbool reserve(size_t count)
         cbool resize(size_t)
         void pop_back()
         void clear()

@@ -18,8 +18,23 @@ cdef extern from "core/vm/simulation.hpp" namespace "evmcore" nogil:
         u256 value
         u256 gas_price
         uint64_t gas
-        size_t data_begin
+        const uint8_t* data
         size_t data_size
+    cppclass Column:
+        const uint8_t* first
+        int64_t stride
+        size_t width
+        uint64_t small(size_t message)
+    cppclass MessageColumns:
+        Column sender
+        Column to
+        Column value
+        Column gas
+        Column gas_price
+        Column data
+        Column data_begin
+        Column data_size
+        size_t first_outside(size_t count)
     cppclass SimulatedRow:
         int64_t gas_used
         int64_t gas_refund
@@ -46,15 +61,27 @@ cdef extern from "core/vm/simulation.hpp" namespace "evmcore" nogil:
         Vector[SimulationFault] faults
     cppclass Simulation:
         Vector[SimulatedItem] items
-        Bytes data
+        const SimulatedItem* first_item
+        MessageColumns columns
+        cbool has_columns
+        uint64_t default_gas
+        size_t item_count
+        size_t bundle_count
         Vector[size_t] bundle_ends
         Vector[uint32_t] todo
         Vector[Address] balances
         Vector[AskedSlot] slots
-        Vector[SimulatedRow] rows
-        Vector[Hash] values
+        SimulatedRow* rows
+        Hash* values
         Vector[SimulationWorker*] workers
         cbool open(size_t worker_count)
+        size_t ready()
+        void set_ready(size_t bundles)
+        size_t todo_count()
+        uint32_t todo_at(size_t index)
         size_t bundle_begin(uint32_t bundle)
-        cbool fill(CTransaction* tx, const SimulatedItem& item)
-        cbool gather(Bytes* all)
+        size_t bundle_end(uint32_t bundle)
+        CTransaction* transaction(size_t item)
+        cbool fill(CTransaction* tx, size_t index)
+        size_t output_size()
+        void gather(uint8_t* all)
