@@ -23,6 +23,7 @@ from evmcore import (
     execute_block,
 )
 from evmcore.conformance import listed as listed_chain
+from evmcore.conformance import state_blocks
 from evmcore.conformance.block_tests import run_file
 from evmcore.conformance.listed import ListedChain, ListFault
 
@@ -275,6 +276,27 @@ def test_block_tests_run_with_the_listed_strategy():
     ]
     assert results
     assert [result.error for result in results if not result.is_passed] == []
+
+
+def test_state_tests_run_as_blocks_with_the_listed_strategy(monkeypatch):
+    """Each block with its own list; the strategy was refused, as there was none."""
+    paths = sorted((corpus() / "GeneralStateTests" / "stExample").glob("*.json"))
+    results = [result for path in paths for result in state_blocks.run_file(str(path), strategy="listed")]
+    assert results
+    assert [result.error for result in results if not result.is_passed] == []
+    run = state_blocks.execute_block
+    seen = []
+
+    def without_receipts(block, state, **options):
+        seen.append(block.access_list)
+        result = run(block, state, **options)
+        return result if options["strategy"] != "listed" else run(replace(block, transactions=()), state)
+
+    monkeypatch.setattr(state_blocks, "execute_block", without_receipts)
+    results = state_blocks.run_file(str(paths[0]), strategy="listed")
+    assert "listed with 2 workers differs" in results[0].error
+    assert seen[0] is None
+    assert seen[1] is not None
 
 
 class Source:

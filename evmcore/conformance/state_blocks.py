@@ -13,6 +13,7 @@ from typing import Any
 from .. import rlp
 from .._core import (
     SYSTEM_ADDRESSES,
+    BlockAccessList,
     BlockResult,
     State,
     Transaction,
@@ -22,7 +23,7 @@ from .._core import (
     keccak256,
 )
 from ..block import Block
-from ..errors import DecodeError, EvmError, InvalidBlock, InvalidTransaction, UnusableInput
+from ..errors import DecodeError, EvmError, InvalidAccessList, InvalidBlock, InvalidTransaction, UnusableInput
 from ..header import Header
 from ..hexadecimal import data
 from ..statistics import Strategy
@@ -143,8 +144,11 @@ class _Test:
     ) -> tuple[BlockResult | str, str | None]:
         """The sequential result, or the status of its rejection; and how the others differ from it."""
         expected = self.execute(header, transactions, state, 1, "sequential")
+        if self.strategy == "listed" and not self.has_list(header, expected):
+            return expected, None
         for workers in WORKERS:
-            found = self.execute(header, transactions, state, workers, self.strategy)
+            listed = expected.access_list if self.strategy == "listed" and isinstance(expected, BlockResult) else None
+            found = self.execute(header, transactions, state, workers, self.strategy, listed)
             if isinstance(expected, str) or isinstance(found, str):
                 difference = "" if expected == found else f"{found} in place of {expected}"
             else:
@@ -153,12 +157,32 @@ class _Test:
                 return expected, f"{self.strategy} with {workers} workers differs: {difference}"
         return expected, None
 
-    def execute(
-        self, header: Header, transactions: tuple[Transaction, ...], state: State, workers: int, strategy: Strategy
-    ) -> BlockResult | str:
-        block = Block(header, transactions, withdrawals=() if self.rules["has_withdrawals"] else None)
+    @staticmethod
+    def has_list(header: Header, expected: BlockResult | str) -> bool:
+        """Whether the block has a list to be executed with: not one that is refused, or that touches more than its gas limit allows."""
+        if isinstance(expected, str) or expected.access_list is None:
+            return False
         try:
-            return execute_block(block, state.copy(), workers=workers, strategy=strategy)
+            expected.access_list.check(header, len(expected.receipts))
+        except InvalidAccessList:
+            return False
+        return True
+
+    def execute(
+        self,
+        header: Header,
+        transactions: tuple[Transaction, ...],
+        state: State,
+        workers: int,
+        strategy: Strategy,
+        listed: BlockAccessList | None = None,
+    ) -> BlockResult | str:
+        withdrawals = () if self.rules["has_withdrawals"] else None
+        block = Block(header, transactions, withdrawals=withdrawals, access_list=listed)
+        try:
+            return execute_block(
+                block, state.copy(), workers=workers, strategy=strategy, access_list=self.strategy == "listed"
+            )
         except (InvalidTransaction, InvalidBlock) as error:
             return f"{error.status} at {error.index}"
         except EvmError as error:
