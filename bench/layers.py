@@ -306,7 +306,9 @@ def pieces_part(paths: list[str]) -> str:
     """Each block whole and in pieces, by processor time: of the longest way through the layers, as if each had a processor of its own."""
     real = [Block.load(path) for path in paths]
     groups = {
-        "real blocks since Byzantium": [one for one in real if rules_of(one.header.fork).receipt_has_status and one.transactions],
+        "real blocks since Byzantium": [
+            one for one in real if rules_of(one.header.fork).receipt_has_status and one.transactions
+        ],
         "100 megagas of payments, signed": [signed_payments(10**8)],
         "100 megagas of swaps, senders known": [GIGAGAS_BLOCKS["swaps"][1](10**8)],
     }
@@ -388,7 +390,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.layers", description=__doc__.splitlines()[0])
     parser.add_argument("--blocks", type=Path, default=default, metavar="DIR")
     parser.add_argument("--parts", default=",".join(PARTS), metavar="P,…", help=", ".join(PARTS))
-    parser.add_argument("--repeat", type=int, default=20, metavar="N", help="how often the blocks are in the range (default: 20)")
+    parser.add_argument(
+        "--repeat", type=int, default=20, metavar="N", help="how often the blocks are in the range (default: 20)"
+    )
     arguments = parser.parse_args()
     paths = [str(path) for path, _ in block_paths([arguments.blocks]) if path.name.split(".")[0].isdecimal()]
     for part in arguments.parts.split(","):
@@ -397,7 +401,12 @@ def main() -> None:
         write_marked(OUTPUT, part, text)
 
 
-PARTS: dict[str, Callable[..., str]] = {"range": range_part, "messages": messages_part, "router": router_part, "pieces": pieces_part}
+PARTS: dict[str, Callable[..., str]] = {
+    "range": range_part,
+    "messages": messages_part,
+    "router": router_part,
+    "pieces": pieces_part,
+}
 
 if __name__ == "__main__":
     main()

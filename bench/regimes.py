@@ -160,7 +160,9 @@ def output(command: list[str], regime: str, senders: str, rounds: int) -> list[l
 def report(figures: Figures, rounds: int) -> str:
     names = list(dict.fromkeys(name for name, _, _ in figures.speeds))
     heads = ["Mgas/s", *(f"{regime}, {TITLES[senders]}" for regime, senders in COLUMNS)]
-    rows: list[list[object]] = [[name, *(f"{figures.speed(name, *column):,.0f}" for column in COLUMNS)] for name in names]
+    rows: list[list[object]] = [
+        [name, *(f"{figures.speed(name, *column):,.0f}" for column in COLUMNS)] for name in names
+    ]
     peer = next((name for name in names if name.startswith("revm")), None)
     for name in names if peer else ():
         if name != peer:

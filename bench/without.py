@@ -7,7 +7,7 @@ and one without that one, the first of the two by turns; and the quartiles. The 
 from 1 is what the method can't tell. With --json, figures of earlier calls are kept there and written too: so the table can be
 measured in parts.
 Workloads: `once`, the real blocks in a new process that has run nothing, each block once; `repeated`, each block again and again;
-`recorded` and `auto`, the same in these modes; and those of CONTENDED_BLOCKS in bench/synthetic.py.
+`recorded` and `auto`, the same in these modes; `listed`, with each block's list beside it, and with the state root; and those of CONTENDED_BLOCKS in bench/synthetic.py.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import gc
 import json
 import os
 import statistics
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -33,7 +35,7 @@ from .tables import table, write_marked
 
 BLOCKS = ROOT.parent / "shared" / "mainnet-blocks"
 OUTPUT = ROOT / "bench" / "without.md"
-REAL = {"once": "optimistic", "repeated": "optimistic", "recorded": "recorded", "auto": "auto"}
+REAL = {"once": "optimistic", "repeated": "optimistic", "recorded": "recorded", "auto": "auto", "listed": "listed"}
 NOTHING, SEQUENTIAL = "nothing", "sequential"
 Pairs = dict[str, list[tuple[float, float]]]  # by switch: seconds with all, seconds without it
 
@@ -62,6 +64,13 @@ class Workload:
         if name == "recorded":
             for block in self.blocks:
                 self.known[id(block)] = self._execute(block, "sequential", record=True).accesses
+        if name == "listed":
+            self.blocks = [
+                replace(block, access_list=self._execute(block, "sequential", access_list=True).access_list)
+                for block in self.blocks
+            ]
+            for block in self.blocks:
+                block.pre_state.root()  # type: ignore[union-attr]  # as on a chain: the root follows from that before
 
     def _execute(self, block: Block, strategy: str, **options):
         state = block.pre_state.copy()  # type: ignore[union-attr]
@@ -70,7 +79,12 @@ class Workload:
 
     def _seconds(self, block: Block, strategy: str) -> float:
         options = {"accesses": self.known[id(block)]} if strategy == "recorded" else {}
-        return self._execute(block, strategy, **options).statistics.execute_seconds
+        result = self._execute(block, strategy, **options)
+        if self.name != "listed":
+            return result.statistics.execute_seconds
+        began = time.perf_counter()
+        _ = result.state_root  # there already, unless it was executed in order
+        return result.statistics.execute_seconds + time.perf_counter() - began
 
     def pair(self, switch: str, with_all_first: bool) -> tuple[float, float]:
         """The seconds of all blocks with all mechanisms, and without that one."""
@@ -177,7 +191,9 @@ def main() -> int:
     if arguments.json and arguments.json.exists():
         found = json.loads(arguments.json.read_text())
     for name in arguments.workloads.split(","):
-        pairs = measure(Workload(name, arguments.blocks, arguments.workers), arguments.only.split(","), arguments.rounds)
+        pairs = measure(
+            Workload(name, arguments.blocks, arguments.workers), arguments.only.split(","), arguments.rounds
+        )
         found.setdefault(f"{name}, {arguments.workers}", {}).update(pairs)
         if arguments.json:
             arguments.json.write_text(json.dumps(found))

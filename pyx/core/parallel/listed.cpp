@@ -7,6 +7,7 @@
 #include "listed_check.hpp"
 #include "listed_order.hpp"
 #include "listed_root.hpp"
+#include "tuning.hpp"
 
 namespace evmcore {
 
@@ -39,23 +40,24 @@ public:
         schedule_enter(number);
         const double began = seconds_now();
         Poll* const poll = &worker->machine.poll;
-        read_keys(poll);
+        read_keys(poll, number == 0 || tuning.listed_shared_reads);
         if (!has_failed_.load(std::memory_order_relaxed) && !is_aborted(poll)) {
             // The caller, who polls for signals, has its turn with transactions first; where it is alone, the rest follows them.
-            if (number != 0)
+            const bool begins_at_end = number != 0 && tuning.listed_root_beside;
+            if (begins_at_end)
                 end_block(worker, number);
             for (bool goes_on = true; goes_on && !is_aborted(poll);)
-                goes_on = is_at_root_.load(std::memory_order_relaxed) == number ? root_.help(poll) || execute_some(worker)
-                                                                                : execute_some(worker) || root_.help(poll);
-            if (number == 0)
+                goes_on = is_at_root(number) ? help(poll, number) || execute_some(worker)
+                                             : execute_some(worker) || help(poll, number);
+            if (!begins_at_end)
                 end_block(worker, number);
-            while (!is_aborted(poll) && root_.help(poll)) {
+            while (!is_aborted(poll) && help(poll, number)) {
             }
         }
         worker->busy_seconds = seconds_now() - began;
         // What is left is in the hands of others, who may yet have parts of the root to give.
         for (uint32_t turn = 0; !is_aborted(poll) && !is_over(); ++turn) {
-            if (root_.help(poll))
+            if (help(poll, number))
                 turn = 0;
             else if (number != 0 || !poll->poll(weight_of_turn(turn)))
                 wait(turn);
@@ -120,10 +122,13 @@ private:
     }
     static bool is_aborted(const Poll* poll) noexcept { return poll->abort.load(std::memory_order_relaxed); }
 
+    bool is_at_root(int number) const noexcept { return is_at_root_.load(std::memory_order_relaxed) == number; }
+    bool help(Poll* poll, int number) noexcept { return (tuning.listed_shared_root || is_at_root(number)) && root_.help(poll); }
+
     // Until all are read, by whoever is there. A part is never left: so nobody waits for long.
-    void read_keys(Poll* poll) noexcept {
+    void read_keys(Poll* poll, bool takes_part) noexcept {
         const size_t count = state_.part_count();
-        for (size_t part; (part = reads_.next.fetch_add(1, std::memory_order_relaxed)) < count;) {
+        for (size_t part; takes_part && (part = reads_.next.fetch_add(1, std::memory_order_relaxed)) < count;) {
             schedule_point(SchedulePoint::READ);
             MissingKey missing;
             const Status status = poll->poll(READ_WEIGHT) ? Status::ABORTED : state_.read(part, &missing);

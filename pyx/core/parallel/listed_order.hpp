@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "../base/transaction.hpp"
+#include "tuning.hpp"
 
 namespace evmcore {
 
@@ -20,8 +21,9 @@ public:
         for (uint32_t i = 0; i < count; ++i)
             total += cost(i);
         const auto batch_cost = static_cast<uint64_t>(total / BATCHES) + 1;  // reached by fewer than BATCHES
+        const auto is_long = [&](uint32_t i) noexcept { return tuning.listed_longest_first && cost(i) >= batch_cost; };
         for (uint32_t i = 0; i < count; ++i)
-            if (cost(i) >= batch_cost)
+            if (is_long(i))
                 (void)order_.push_back(i);
         std::sort(order_.begin(), order_.end(),
                   [&](uint32_t a, uint32_t b) noexcept { return cost(a) != cost(b) ? cost(a) > cost(b) : a < b; });
@@ -29,9 +31,9 @@ public:
             (void)batches_.push_back(turn);
         uint64_t filled = batch_cost;
         for (uint32_t i = 0; i < count; ++i) {
-            if (cost(i) >= batch_cost)
+            if (is_long(i))
                 continue;
-            if (filled >= batch_cost) {
+            if (filled >= batch_cost || !tuning.listed_batches) {
                 if (!batches_.push_back(static_cast<uint32_t>(order_.size())))
                     return false;
                 filled = 0;

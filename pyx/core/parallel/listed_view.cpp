@@ -2,12 +2,14 @@
 #include "listed_view.hpp"
 
 #include "schedule_point.hpp"
+#include "tuning.hpp"
 
 namespace evmcore {
 
 namespace {
 
-constexpr size_t AHEAD = 8;  // lookups whose waits overlap
+// Lookups whose waits overlap; without that the last one is beyond any end.
+size_t lookups_ahead() noexcept { return tuning.listed_read_ahead ? 8 : SIZE_MAX / 2; }
 
 const u256& key_of(const BlockAccessList::Slot& slot) noexcept { return slot.key; }
 const u256& key_of(const u256& read) noexcept { return read; }
@@ -66,11 +68,12 @@ uint32_t ListedState::find_slot(uint32_t account, const u256& key) const noexcep
 
 Status ListedState::read(size_t part, MissingKey* missing) noexcept {
     const size_t begin = part * ACCOUNTS_A_PART, end = std::min(begin + ACCOUNTS_A_PART, list_->accounts.size());
-    for (size_t a = begin; a < std::min(begin + AHEAD, end); ++a)
+    const size_t ahead = lookups_ahead();
+    for (size_t a = begin; tuning.listed_read_ahead && a < std::min(begin + ahead, end); ++a)
         world_->prefetch(list_->accounts[a].address);
     for (size_t a = begin; a < end; ++a) {
-        if (a + AHEAD < end)
-            world_->prefetch(list_->accounts[a + AHEAD].address);
+        if (a + ahead < end)
+            world_->prefetch(list_->accounts[a + ahead].address);
         *missing = {list_->accounts[a].address, {}, false};
         const Status status = world_->account(list_->accounts[a].address, &accounts_[a]);
         if (status != Status::RUNNING)
@@ -95,8 +98,8 @@ Status ListedState::read(size_t part, MissingKey* missing) noexcept {
         };
         uint32_t since = NONE;
         for (uint32_t k = account.slots.begin; k < account.slots.end && status == Status::RUNNING; ++k) {
-            if (k + AHEAD < account.slots.end)
-                prefetch(list_->slots[k + AHEAD].key);
+            if (k + ahead < account.slots.end)
+                prefetch(list_->slots[k + ahead].key);
             read(list_->slots[k].key, &slots_[k]);
             const List::Range& changes = list_->slots[k].changes;
             for (uint32_t c = changes.begin; c < changes.end; ++c)
@@ -108,8 +111,8 @@ Status ListedState::read(size_t part, MissingKey* missing) noexcept {
         storage_since_[a] = since;
         StoredSlot* const reads = slots_.data() + list_->slots.size();
         for (uint32_t k = account.reads.begin; k < account.reads.end && status == Status::RUNNING; ++k) {
-            if (k + AHEAD < account.reads.end)
-                prefetch(list_->reads[k + AHEAD]);
+            if (k + ahead < account.reads.end)
+                prefetch(list_->reads[k + ahead]);
             read(list_->reads[k], &reads[k]);
         }
         if (status != Status::RUNNING)
@@ -181,9 +184,10 @@ u256 ListedState::slot_before(uint32_t account, uint32_t slot, uint32_t i) const
 }
 
 Status ListedState::write_to(World* world, uint32_t last) const noexcept {
+    const size_t ahead = lookups_ahead();
     for (uint32_t a = 0; a < accounts_.size(); ++a) {
-        if (a + AHEAD < accounts_.size() && places_[a + AHEAD] != NO_PLACE)
-            world->prefetch(places_[a + AHEAD]);
+        if (a + ahead < accounts_.size() && places_[a + ahead] != NO_PLACE)
+            world->prefetch(places_[a + ahead]);
         const List::Account& account = list_->accounts[a];
         schedule_point(SchedulePoint::WRITE);
         const bool is_changed = account.balances.size() != 0 || account.nonces.size() != 0 || account.codes.size() != 0;
@@ -198,8 +202,8 @@ Status ListedState::write_to(World* world, uint32_t last) const noexcept {
                                             : world->put(account.address, state, is_wiped);
         }
         for (uint32_t k = account.slots.begin; k < account.slots.end && status == Status::RUNNING; ++k) {
-            if (k + AHEAD < account.slots.end && places_[a] != NO_PLACE)
-                world->prefetch(places_[a], list_->slots[k + AHEAD].key);
+            if (k + ahead < account.slots.end && places_[a] != NO_PLACE)
+                world->prefetch(places_[a], list_->slots[k + ahead].key);
             const u256 value = slot_before(a, k, last + 1);
             if (is_wiped || value != slots_[k].value)
                 status = places_[a] != NO_PLACE ? world->set_slot_at(places_[a], list_->slots[k].key, value)
