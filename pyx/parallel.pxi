@@ -86,6 +86,12 @@ cdef class _Job:
     cdef double recover_seconds  # of all workers together
     cdef bint had_all_room       # as many versions as there may be
 
+    def __dealloc__(self):
+        if self.observed.is_open() and self.observed.world().use_count() == 1 and self.observed.world().get().is_free_long():
+            with nogil:
+                self.observed.close()
+        let_go(&self.world)
+
     cdef Status run_sequentially(self, int workers) except *:
         """On the machine that blocks on as many workers begin on, if there is one: what it remembers serves both."""
         cdef _Lease lease = lease_engine(workers, True)

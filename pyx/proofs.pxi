@@ -161,6 +161,9 @@ cdef class _WitnessSource:
     cdef Ref trie
     cdef dict codes
 
+    def __dealloc__(self):
+        let_go_of_trie(&self.trie)
+
     def __call__(self, keys):
         cdef size_t count = 0
         answers = {}

@@ -174,7 +174,11 @@ cdef class _StateRoot:
         return self
 
     def __dealloc__(self):
-        del self.root
+        if self.root != NULL and self.root.work() >= PARALLEL_MIN_CELLS:
+            with nogil:
+                del self.root
+        else:
+            del self.root
 
 
 cdef Hash make_state_root(World* world, bint is_alone, int workers) except *:

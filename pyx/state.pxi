@@ -85,6 +85,9 @@ cdef class State:
     def __cinit__(self):
         self.world = make_world(False)
 
+    def __dealloc__(self):
+        let_go(&self.world)
+
     def __init__(self, accounts=None, *, strict=False, source=None):
         cdef bint is_strict = bool(strict) or source is not None
         cdef State made = self
@@ -206,12 +209,16 @@ cdef class State:
     cdef World* filler(self) except NULL:
         """The same for what is put into it because it was fetched."""
         self.reader()
-        while self.world.use_count() > 1 + <long>self.world.get().observation_count():
-            if self.fork_off():
+        while True:
+            if self.world.use_count() > 1 + <long>self.world.get().observation_count():
+                if self.fork_off():
+                    break
+            elif self.world.get().has_waste():
+                let_go_of_waste(self.world.get())
+            else:
+                self.world.get().reclaim(FEW_TO_MOVE)
                 break
             self.reader()
-        else:
-            self.world.get().reclaim(FEW_TO_MOVE)
         self.slots = None
         self.slot_passes = 0
         return self.world.get()
@@ -235,6 +242,41 @@ cdef class State:
         if self.world.get() != held.get() or self.use != NULL:
             return False
         self.world = made
+        let_go(&held)
+        return True
+
+    cdef int tidy(self) except -1:
+        """After a write: let go of what is in use no more."""
+        if self.world.get().is_tidy_long():
+            self.end_on_copy(0, True)
+        else:
+            self.world.get().tidy()
+        return 0
+
+    cdef bint end_on_copy(self, uint64_t number, bint is_kept) except *:
+        """End a snapshot (0: none), and compact what is left, on a copy that takes the state's place: others may run Python code then.
+
+        The world is held, so that nobody changes it. False: another thread gave the state another one meanwhile, or there is no memory.
+        """
+        cdef shared_ptr[World] held = self.world
+        cdef shared_ptr[World] made
+        cdef World* own
+        with nogil:
+            own = held.get().clone(number != 0)
+            if own != NULL:
+                made = try_own_world(own)
+            if made.get() != NULL and number != 0:
+                end_number(own, number, is_kept)
+            elif made.get() != NULL:
+                own.tidy()
+        if made.get() == NULL or self.world.get() != held.get() or self.use != NULL:
+            let_go(&made)
+            return False
+        self.world.swap(made)
+        self.slots = None
+        self.slot_passes = 0
+        made.reset()
+        let_go(&held)
         return True
 
     def copy(self):
@@ -618,14 +660,14 @@ cdef class State:
         cdef Address key = to_address_value(address, "address")
         cdef bytes data = given_code(code)
         raise_write(self.writer().set_code(key, view_bytes(data)), self.world.get())
-        self.world.get().tidy()
+        self.tidy()
 
     def set_storage(self, address, slot, value):
         cdef Address key = to_address_value(address, "address")
         cdef u256 slot_word = to_word(_quantity(slot, "slot"), "slot")
         cdef u256 word = to_word(_quantity(value, "value"), "value")
         raise_write(self.writer().set_slot(key, slot_word, word), self.world.get())
-        self.world.get().tidy()
+        self.tidy()
 
     def set_account(self, address, account):
         """Replace an account: an Account, a mapping with balance, nonce, code and storage, or None to delete it.
@@ -686,7 +728,7 @@ cdef class State:
         """Remove an account with its code and storage; in a strict state it is then known to be absent."""
         cdef Address key = to_address_value(address, "address")
         raise_write(self.writer().destroy(key), self.world.get())
-        self.world.get().tidy()
+        self.tidy()
 
     def set_storage_complete(self, address, complete=True):
         """In a strict state: say that all slots of an account are given, so that the others are zero, not missing."""
@@ -733,8 +775,9 @@ cdef class State:
             raise
 
     cdef int end_snapshot(self, uint64_t number, bint is_kept) except -1:
-        cdef World* world = self.writer()
-        if not (world.release(number) if is_kept else world.revert(number)):
+        if self.writer().is_end_long(number, is_kept) and self.end_on_copy(number, is_kept):
+            return 0
+        if not end_number(self.writer(), number, is_kept):
             raise ValueError(f"no such snapshot: {number}")
         return 0
 

@@ -88,6 +88,9 @@ cdef class _Rows:
     cdef Vector[uint32_t] order
     cdef size_t next
 
+    def __dealloc__(self):
+        let_go(&self.world)
+
     @staticmethod
     cdef _Rows of(const shared_ptr[World]& world):
         cdef _Rows self = _Rows.__new__(_Rows)

@@ -49,6 +49,9 @@ cdef class StateTrie:
     """
     cdef Ref trie
 
+    def __dealloc__(self):
+        let_go_of_trie(&self.trie)
+
     def __init__(self, root):
         cdef Hash hash = to_hash_value(root, "root")
         cdef Ref made

@@ -24,10 +24,7 @@ cdef class _StateUse:
             self.state.forget_fetcher(self.thread)
             evmcore_end_nesting()
             return
-        if self.is_kept:
-            self.world.release(self.checkpoint)
-        else:
-            self.world.revert(self.checkpoint)
+        end_checkpoint(self.world, self.checkpoint, self.is_kept)
         self.world.at_work.store(0)
         self.state.use = NULL
 
@@ -36,7 +33,7 @@ cdef class _StateUse:
 
     cdef int rewind(self) except -1:
         """Undo what was done so far, and go on."""
-        self.world.revert(self.checkpoint)
+        end_checkpoint(self.world, self.checkpoint, False)
         self.checkpoint = open_checkpoint(self.world)
         return 0
 

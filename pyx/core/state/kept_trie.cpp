@@ -93,6 +93,8 @@ void KeptTrie::forget() noexcept {
     if (is_partial_)
         return;
     follows_ = false;
+    if (is_free_long())
+        waste_ = std::move(trie_);
     trie_.reset();
     changed_.accounts.release();
     changed_.slots.release();
@@ -239,7 +241,7 @@ void KeptTrie::take(KeptTrie* other) noexcept {
 
 size_t KeptTrie::size_bytes() const noexcept {
     const std::lock_guard<std::mutex> guard{mutex_};
-    size_t size = shared_trie::size_bytes(trie_.get()) + changed_.size_bytes();
+    size_t size = shared_trie::size_bytes(trie_.get()) + shared_trie::size_bytes(waste_.get()) + changed_.size_bytes();
     for (const Earlier* earlier : earlier_)
         size += sizeof(Earlier) + earlier->changed.size_bytes();
     return size;

@@ -84,6 +84,10 @@ public:
     ChangedCells* changed() noexcept { return &changed_; }  // for the writer
 
     size_t size_bytes() const noexcept;
+    bool is_free_long() const noexcept { return shared_trie::is_free_long(trie_.get()); }  // nobody makes a root
+    // A trie that it has let go of and that takes long to free: whoever may, takes it.
+    bool has_waste() const noexcept { return waste_.get() != nullptr; }
+    shared_trie::Ref take_waste() noexcept { return std::move(waste_); }
 
 private:
     struct Earlier {
@@ -108,6 +112,7 @@ private:
     bool is_busy_ = false;   // a root is being made
     bool is_taken_ = false;  // and has taken the trie
     shared_trie::Ref trie_;  // if `follows_`
+    shared_trie::Ref waste_;
     ChangedCells changed_;
     Vector<Earlier*> earlier_;  // by ascending checkpoint
 };

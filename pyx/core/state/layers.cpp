@@ -107,6 +107,17 @@ void World::reclaim_base(size_t most_cells) noexcept {
     }
 }
 
+bool World::is_free_long() const noexcept {
+    size_t cells = 0;
+    const World* layer = this;
+    do {
+        cells += layer->own_cells() + layer->account_undo_.size() + layer->slot_undo_.size();
+        if (cells > FEW_TO_MOVE || layer->kept_.is_free_long())
+            return true;
+    } while (layer->base_.use_count() == 1 && (layer = layer->base_.get()) != nullptr);
+    return false;
+}
+
 bool World::take_all_bases() noexcept {
     while (base_ != nullptr)
         if (!take_base())

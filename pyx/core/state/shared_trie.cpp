@@ -42,6 +42,8 @@ void MissingNode::set(const Node* node, const uint8_t* key, unsigned at) noexcep
 
 namespace {
 
+constexpr uint32_t LONG_UNITS = 1 << 16;  // about a millisecond
+
 // What a node takes of the allocator: a header of 8 bytes, rounded up to 16.
 uint32_t units_of(size_t size) noexcept { return static_cast<uint32_t>((size + 23) / 16); }
 uint32_t add_units(uint64_t a, uint64_t b) noexcept { return static_cast<uint32_t>(std::min<uint64_t>(a + b, UINT32_MAX)); }
@@ -445,5 +447,30 @@ void split(Ref branch, Ref children[CHILDREN]) noexcept {
 }
 
 size_t size_bytes(const Node* root) noexcept { return size_t{16} * units_below(root); }
+
+namespace {
+
+// Of what nobody else holds; below so many branches without a look at who holds them.
+uint64_t own_units(const Node* node, unsigned branches) noexcept {
+    if (node == nullptr || node->references.load(std::memory_order_relaxed) > 1)
+        return 0;
+    switch (node->kind) {
+    case NodeKind::LEAF: return branches == 0 ? units_below(node) : 1 + own_units(as_leaf(node)->storage(), branches - 1);
+    case NodeKind::EXTENSION: return own_units(as_extension(node)->child, branches);
+    case NodeKind::BRANCH: break;
+    case NodeKind::UNKNOWN: return 1;
+    }
+    const Branch* branch = as_branch(node);
+    if (branches == 0 || branch->units <= LONG_UNITS)
+        return branch->units;
+    uint64_t units = 1;
+    for (unsigned i = 0; i < branch->count(); ++i)
+        units += own_units(branch->children()[i], branches - 1);
+    return units;
+}
+
+}  // namespace
+
+bool is_free_long(const Node* root) noexcept { return own_units(root, 2) > LONG_UNITS; }
 
 }  // namespace evmcore::shared_trie

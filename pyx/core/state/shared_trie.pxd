@@ -10,6 +10,7 @@ cdef extern from "core/state/shared_trie.hpp" namespace "evmcore::shared_trie" n
         const Node* storage()
     cppclass Ref:
         const Node* get()
+        void reset()
         Ref share()
     cppclass MissingNode:
         cbool is_missing
@@ -18,6 +19,7 @@ cdef extern from "core/state/shared_trie.hpp" namespace "evmcore::shared_trie" n
         Hash path
     cppclass NodeSource:
         NodeSource()
+    cbool is_free_long(const Node* root)
     size_t trie_size_bytes "evmcore::shared_trie::size_bytes"(const Node* root)
     cbool cut_trie "evmcore::shared_trie::cut"(const Ref& trie, size_t most_bytes, Ref* out)
     const Leaf* find_leaf "evmcore::shared_trie::find"(const Node* root, const Hash& key, MissingNode* missing)

@@ -110,13 +110,18 @@ void World::drop_code(const Hash& hash) noexcept {
     codes_.erase(hash);
 }
 
-void World::tidy() noexcept {
-    if (has_checkpoints())
-        return;
-    end_dropped_observations();
-    for (; !unused_codes_.empty(); unused_codes_.pop_back())
-        drop_code(unused_codes_.back());
-    unused_codes_.trim(SPARE_UNDO_BYTES);
+bool World::is_end_long(uint64_t checkpoint, bool is_kept) const noexcept {
+    const size_t found = find_checkpoint(checkpoint);
+    if (found == checkpoints_.size())
+        return false;
+    const Checkpoint& to = checkpoints_[found];
+    const size_t undone = slot_undo_.size() - to.slot_undo_size + new_slots_.size() - to.new_slots_size + account_undo_.size() -
+                          to.account_undo_size + account_count() - to.record_count;
+    return (!is_kept && undone > FEW_TO_MOVE) ||
+           (found == 0 && account_count() + slot_count() > FEW_TO_MOVE && is_compaction_due());
+}
+
+bool World::is_compaction_due() const noexcept {
     const size_t live = live_accounts_ + live_slots_;
     const size_t spare = spare_cells();
     // In a layer those that it has given out itself.
@@ -126,9 +131,18 @@ void World::tidy() noexcept {
     const auto is_roomy = [](size_t capacity, size_t size) { return capacity > ROOMY && capacity / 16 > size; };
     const bool has_spare_room =
         base_ == nullptr && (is_roomy(slots_.capacity(), slots_.size()) || is_roomy(records_.capacity(), records_.size()));
-    if (spare > kept_cells_ + live + SPARE_CELLS || has_spare_ids || has_spare_room)
-        if (!take_all_bases() || !compact())
-            kept_cells_ = spare;  // no memory: later
+    return spare > kept_cells_ + live + SPARE_CELLS || has_spare_ids || has_spare_room;
+}
+
+void World::tidy() noexcept {
+    if (has_checkpoints())
+        return;
+    end_dropped_observations();
+    for (; !unused_codes_.empty(); unused_codes_.pop_back())
+        drop_code(unused_codes_.back());
+    unused_codes_.trim(SPARE_UNDO_BYTES);
+    if (is_compaction_due() && (!take_all_bases() || !compact()))
+        kept_cells_ = spare_cells();  // no memory: later
 }
 
 bool World::compact() noexcept {

@@ -61,6 +61,18 @@ public:
         return has_checkpoints() ? own_cells() > FEW_TO_MOVE : base_ != nullptr && base_->own_cells() > FEW_TO_MOVE && is_due();
     }
     static constexpr size_t FEW_TO_MOVE = size_t{1} << 14;  // cells: about a millisecond
+    // Whether what follows may take milliseconds: to let go of it, if nobody else holds it; `tidy`; `revert` or `release`.
+    bool is_free_long() const noexcept;
+    bool is_tidy_long() const noexcept {
+        return account_count() + slot_count() > FEW_TO_MOVE && !has_checkpoints() && is_compaction_due();
+    }
+    bool is_end_long(uint64_t checkpoint, bool is_kept) const noexcept;
+    // What it needs no more and could let go of, but that takes long: whoever is its only holder may take it.
+    bool has_waste() const noexcept { return settled_ != nullptr || kept_.has_waste(); }
+    void take_waste(std::shared_ptr<World>* world, shared_trie::Ref* trie) noexcept {
+        *world = std::move(settled_);
+        *trie = kept_.take_waste();
+    }
     // Before its only holder writes it: takes over a base that nobody else holds, if no checkpoint is open and it holds itself at most
     // so many cells, which are moved.
     void reclaim(size_t most_cells) noexcept {
@@ -360,6 +372,7 @@ private:
     size_t find_checkpoint(uint64_t number) const noexcept;
     bool copy_undo(const World& other) noexcept;
     void forget_undo() noexcept;
+    bool is_compaction_due() const noexcept;
     bool compact() noexcept;
     void end_dropped_observations() noexcept;
     bool put_back(const Observation& observation) noexcept;

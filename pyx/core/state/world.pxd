@@ -39,6 +39,11 @@ cdef extern from "core/state/world.hpp" namespace "evmcore" nogil:
         World* fork(const shared_ptr[World]&, shared_ptr[World] (*share)(World*) noexcept nogil)
         void reclaim(size_t most_cells)
         cbool is_fork_long()
+        cbool is_free_long()
+        cbool is_tidy_long()
+        cbool is_end_long(uint64_t checkpoint, cbool is_kept)
+        cbool has_waste()
+        void take_waste(shared_ptr[World]* world, Ref* trie)
         cbool is_small()
         cbool is_layered()
         @staticmethod
