@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from differential import geth
+from differential import geth, subject
+from differential.edges import cases_at_edges
 from differential.scenarios import make_case
 
 from evmcore import Transaction
@@ -41,6 +42,27 @@ def test_a_difference_is_seen():
         seen += bool(geth.differences(want, geth.run(replace(case, fork="Osaka"))))
         seen += bool(geth.differences(want, geth.run(replace(case, coinbase=b"\x77" * 20))))
     assert seen > 10
+
+
+@needs_geth
+def test_the_gas_limits_at_which_something_changes():
+    for seed in range(FIRST_SEED, FIRST_SEED + 8):
+        for case in cases_at_edges(make_case(seed, "Amsterdam"), seed):
+            found = geth.faults(case)
+            assert not found, f"seed {seed}: " + "; ".join(found[:3])
+
+
+def test_an_edge_is_two_gas_limits_that_lie_side_by_side():
+    """At the one the transaction does something else than at the other."""
+    seen = 0
+    for seed in range(FIRST_SEED, FIRST_SEED + 24):
+        cases = list(cases_at_edges(make_case(seed, "Amsterdam"), seed))
+        for below, above in zip(cases[::2], cases[1::2]):
+            low, high = (Transaction.decode(case.transactions[0]) for case in (below, above))
+            assert (high.gas_limit, high.data, high.sender) == (low.gas_limit + 1, low.data, low.sender)
+            assert subject.run(below).outcomes != subject.run(above).outcomes
+            seen += 1
+    assert seen > 4
 
 
 def test_a_case_is_what_t8n_reads():

@@ -4,6 +4,7 @@
     python -m tests.differential --seed 7 --count 100    these seeds
     python -m tests.differential --seed 7 --fork London --shrink --save case.json
     python -m tests.differential --case case.json
+    python -m tests.differential --edges --seed 7 --count 100    the gas limits at which the first transaction does something else
     python -m tests.differential --engine geth --fork Amsterdam --minutes 10      against go-ethereum's evm (geth.py says what it needs)
 
 A fault prints its seed and fork. Exit status 1 if there was one.
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from . import geth
 from .case import Case
+from .edges import cases_at_edges
 from .scenarios import FORKS, make_case
 from .shrink import shrink
 
@@ -36,6 +38,11 @@ def main() -> int:
     )
     parser.add_argument("--workers", type=int, default=2, help="also compare with this many workers (default 2)")
     parser.add_argument("--case", type=Path, help="a case that was saved, instead of a seed")
+    parser.add_argument(
+        "--edges",
+        action="store_true",
+        help="each case's first transaction alone, at gas limits where it begins to do something else",
+    )
     parser.add_argument("--shrink", action="store_true", help="make a failing case small")
     parser.add_argument("--save", type=Path, help="where to write a failing case (the last one)")
     options = parser.parse_args()
@@ -70,10 +77,12 @@ def main() -> int:
     failed = 0
     while count > 0 and time.monotonic() < end:
         fork = options.fork or (None if options.engine == "specification" else forks[seed % len(forks)])
-        case = make_case(seed, fork)
-        found = faults(case, workers=options.workers)
-        done[case.fork] += 1
-        if found:
+        made = make_case(seed, fork)
+        for case in cases_at_edges(made, seed) if options.edges else (made,):
+            found = faults(case, workers=options.workers)
+            done[case.fork] += 1
+            if not found:
+                continue
             failed += 1
             print(f"seed {seed} fork {case.fork}:", *found[:6], sep="\n  ", flush=True)
             if options.shrink:
