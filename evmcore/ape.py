@@ -5,8 +5,10 @@ ape's provider "evmcore" is the plugin `ape_evmcore`, which stands beside this p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from ._core import Transaction
 from .chain.schedule import rules_of
 from .ethtester import EvmcoreBackend
 
@@ -41,3 +43,35 @@ class ApeEvmcoreBackend(EvmcoreBackend):
         """The most that a transaction may have in the pending block: its gas limit, or what the fork allows (EIP-7825)."""
         header = self.dev.pending.header
         return min(header.gas_limit, rules_of(header.fork).transaction_gas_cap or header.gas_limit)
+
+    def trace_transaction(self, transaction_hash: Any, config: Mapping[str, Any]) -> Any:
+        """What `debug_traceTransaction` answers. `config`: its second parameter: tracer, tracerConfig, enableMemory …"""
+        return self.dev.trace(_bytes(transaction_hash), *_tracer_of(config))
+
+    def trace_call(self, call: Mapping[str, Any], which: Any, config: Mapping[str, Any]) -> Any:
+        """What `debug_traceCall` answers of a call in ape's words: from, to, data, value."""
+        to = call.get("to")
+        made = Transaction(
+            to=None if not to else _bytes(to),
+            sender=_bytes(call.get("from") or bytes(20)),
+            data=_bytes(call.get("data") or b""),
+            value=_number(call.get("value") or 0),
+            gas_price=0,
+            gas_limit=self.max_gas,
+        )
+        tracer, options = _tracer_of(config)
+        return self.dev.trace_call(made, which, tracer=tracer, config=options)
+
+
+def _tracer_of(config: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:
+    """(tracer, its configuration): that of the struct logger stands beside them."""
+    tracer = config.get("tracer")
+    return tracer, dict(config.get("tracerConfig") or {}) if tracer else dict(config)
+
+
+def _bytes(value: Any) -> bytes:
+    return bytes.fromhex(value.removeprefix("0x")) if isinstance(value, str) else bytes(value)
+
+
+def _number(value: Any) -> int:
+    return int(value, 0) if isinstance(value, str) else int(value)

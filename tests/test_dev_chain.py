@@ -292,3 +292,33 @@ def test_a_chain_of_a_genesis_has_its_blocks_and_forks_by_time():
     assert again.transaction(again.head.block.transactions[0].hash)[1] == 0
     with pytest.raises(InvalidBlock):
         DevChain.from_genesis(genesis, [encoded[1]])
+
+
+def test_a_transaction_is_traced_as_it_was_executed_mined_or_pending():
+    """On the state before it, with what the ones before it in its block had done."""
+    chain = new_chain(automine=False)
+    calls = [pay(chain, CONTRACT, nonce=nonce, value=0, data=bytes(nonce)) for nonce in range(3)]
+    for one in calls:
+        chain.send(one)
+    pending = [chain.trace(one.hash, "prestateTracer", {"diffMode": True}) for one in calls]
+    [block] = chain.mine()
+    assert [chain.trace(one.hash, "prestateTracer", {"diffMode": True}) for one in calls] == pending
+    for index, (one, receipt) in enumerate(zip(calls, block.receipts)):
+        tree = chain.trace(one.hash, "callTracer")
+        assert int(tree["gasUsed"], 16) == receipt.gas_used
+        assert ("error" in tree) == (not receipt.is_success)
+        [flat] = chain.trace(one.hash, "flatCallTracer")
+        assert flat["transactionPosition"] == index
+        assert chain.trace(one.hash)["structLogs"][0]["op"] == "CALLDATASIZE"
+    root = chain.head.state.root()
+    wanted = asked(data=b"12345")
+    found = chain.trace_call(wanted, tracer="prestateTracer", config={"diffMode": True})
+    assert found["post"]["0x" + CONTRACT.hex()]["storage"] == {f"0x{1:064x}": f"0x{5:064x}"}
+    assert chain.trace_call(wanted, 0, tracer="callTracer")["input"] == "0x3132333435"
+    assert chain.head.state.root() == root
+    with pytest.raises(TransactionNotFound):
+        chain.trace(bytes(32))
+    with pytest.raises(UnusableInput, match="tracer"):
+        chain.trace(calls[0].hash, "nonsense")
+    with pytest.raises(BlockNotFound):
+        chain.trace_call(wanted, 99)

@@ -26,6 +26,7 @@ from .headers import Calendar, first_header, header_after
 from .imported import import_blocks
 from .numbered import Numbered
 from .system_contracts import system_contracts
+from .tracing import trace_call, trace_sent
 
 __all__ = ["DevBlock", "DevChain"]
 
@@ -381,6 +382,28 @@ class DevChain:
         is_last = which in ("latest", "safe", "finalized", "pending")
         header = self.pending.header if is_last else self.block(which).header
         return estimate_gas(transaction, self.state_at(which), header, tolerance=tolerance)
+
+    # -------------------------------------------------------------- traces
+
+    def trace(self, transaction_hash: bytes, tracer: str | None = None, config: Mapping[str, Any] | None = None) -> Any:
+        """What go-ethereum's `debug_traceTransaction` says of a mined or pending transaction: it is executed again.
+
+        tracer, config  as for `trace_transaction`
+        raise           TransactionNotFound; UnusableInput for another tracer
+        """
+        return trace_sent(self, transaction_hash, tracer, config)
+
+    def trace_call(
+        self,
+        transaction: Transaction,
+        which: int | str | bytes = "latest",
+        *,
+        tracer: str | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The same of a transaction as `call` executes it."""
+        header = self.pending.header if which == "pending" else self.block(which).header
+        return trace_call(transaction, self.state_at(which), header, tracer, config)
 
     # -------------------------------------------------------------- logs and proofs
 

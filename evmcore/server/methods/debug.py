@@ -6,7 +6,7 @@ from typing import Any
 
 from ..._core import State, Transaction
 from ...block_builder import BlockBuilder
-from ...dev import DevBlock
+from ...dev import DevBlock, tracing
 from ...header import Header
 from ...hexadecimal import to_hex
 from ...traces import trace_transaction
@@ -19,8 +19,7 @@ from .blocks import BLOCK, HASH, NUMBER, TRANSACTION, raw_by_hash
 from .calls import check_chain, place
 from .table import Later, optional, required, rows
 
-# A mined transaction was let in: what isn't looked at again.
-LET_IN = {"sender_code": False, "chain_id": False, "block_gas": False}
+LET_IN = tracing.LET_IN
 
 
 def raw_header(node: Node, which: Any) -> str:
@@ -58,14 +57,12 @@ def begun(node: Node, block: DevBlock) -> BlockBuilder:
     """A block in the making that is a mined one, before its transactions."""
     if block.number == node.chain.first:
         raise RpcError(SERVER_ERROR, "genesis is not traceable")
-    return BlockBuilder(block.header, node.chain.block(block.number - 1).state)
+    return tracing.begun(node.chain, block)
 
 
 def advanced(builder: BlockBuilder, block: DevBlock, index: int) -> State:
     """The state before a transaction of it."""
-    for one in block.block.transactions[:index]:
-        builder.add(one, checks=LET_IN)
-    return builder.state
+    return tracing.advanced(builder, block.block.transactions[:index])
 
 
 def trace_by_hash(node: Node, transaction_hash: bytes, config: dict[str, Any]) -> Later:
