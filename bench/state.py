@@ -221,6 +221,7 @@ def main() -> int:
     peers = state_peers.rows()
     if peers:
         text += "\n\n" + table(peers[0], peers[1:])
+    text += "\n\n" + table(state_peers.PUBLISHED[0], state_peers.PUBLISHED[1:])
     note = (
         f"Time of one processor, but for two threads by the clock on the wall; medians of {options.rounds}, the first root once. Changes are balances of accounts chosen at random. Memory is what the"
         f" process grew by. Where the load is above 1, others had a part of the machine: the row of two threads then says little. {description()}. Written by `make bench-state`."
