@@ -38,12 +38,13 @@ replay: $(BUILT) ## execute blocks again and verify them: BLOCKS=…, else the m
 	@echo "Replaying $(BLOCKS)"
 	@$(BIN)/evmcore replay $(BLOCKS) $(ARGS)
 
+# The whole suite in a process a core, each file in one of them; some tests, or what else pytest is asked for, in one process.
 .PHONY: test
 test: $(BUILT) $(TEST_PACKAGES) ## run the tests, the core's first: ARGS goes to pytest
 	@$(HAS_DOCTEST) && $(MAKE) --no-print-directory test-core ARGS= || { ! $(HAS_DOCTEST); }
 	@$(HAS_DOCTEST) || echo "Not running the core's own tests: $(WANTS_DOCTEST)"
 	@echo "Running the tests"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses auto --dist loadfile)
 
 HAS_DOCTEST := echo '\#include <doctest/doctest.h>' | $(CXX) -fsyntax-only -x c++ - 2> /dev/null
 WANTS_DOCTEST := they need doctest (on Debian and Ubuntu: apt install doctest-dev)

@@ -383,6 +383,7 @@ def write(path: Path, content: bytes) -> Path:
         b"", b"\0\1\2", b"not json", b"[]", b"5", b"null", b'{"format": "mainnet-block/1"}', b'{"format": "other/1"}', b"{" * 100_000,
         gzip.compress(b"not json"), gzip.compress(b'{"format": "mainnet-block/1"}')[:-5], b"\x1f\x8b" + bytes(20), b'"\xff\xfe"',
     ],
+    ids=range(13),
 )  # fmt: skip
 def test_a_file_that_is_no_block_is_named_with_the_reason(tmp_path, content):
     path = write(tmp_path / "block.json.gz", content)

@@ -172,7 +172,7 @@ def test_one_state_asked_by_many_threads_gives_one_root():
 @pytest.mark.skipif(
     threading.current_thread() is not threading.main_thread(), reason="signals reach the main thread alone"
 )
-def test_a_root_that_a_signal_stops_or_asks_for_leaves_the_state_right(no_gc_callbacks):
+def test_a_root_that_a_signal_stops_or_asks_for_leaves_the_state_right(no_garbage_collection):
     state = State({n.to_bytes(20, "big"): {"balance": n, "storage": {n: n}} for n in range(1, 20_000)})
     expected = State(state.items()).root(workers=1)
     asked = []
