@@ -60,6 +60,7 @@ from .errors import (
     ResourceLimit,
     Revert,
     StateDiffers,
+    TimeLimitExceeded,
     UnusableInput,
 )
 from .types import (
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
     from .proofs import AccountProof, StorageProof, verify_proof
     from .ranges import BlockSummary, replay_range
     from .simulation import Simulations, simulate_many
+    from .time_limits import time_limit
     from .tracing import Tracer
     from .witness import ExecutionWitness, execute_stateless
 
@@ -144,6 +146,7 @@ __all__ = [
     "StateTrie",
     "StorageProof",
     "Strategy",
+    "TimeLimitExceeded",
     "Tracer",
     "Transaction",
     "UnusableInput",
@@ -172,6 +175,7 @@ __all__ = [
     "run",
     "set_code_cache_limit",
     "simulate_many",
+    "time_limit",
     "to_address",
     "transact",
     "verify_proof",
@@ -201,6 +205,7 @@ _LATER = {
     "join_pieces": "pieces",
     "replay_range": "ranges",
     "simulate_many": "simulation",
+    "time_limit": "time_limits",
     "verify_proof": "proofs",
 }
 

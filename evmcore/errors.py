@@ -30,6 +30,7 @@ __all__ = [
     "ResourceLimit",
     "Revert",
     "StateDiffers",
+    "TimeLimitExceeded",
     "UnusableInput",
     "not_rlp",
     "rejection",
@@ -282,6 +283,10 @@ class Revert(EvmError):
 
 class ExecutionAborted(EvmError):
     """The run was told to stop before its end; nothing of it is kept."""
+
+
+class TimeLimitExceeded(ExecutionAborted, TimeoutError):
+    """The thread's time was over before the work was done (`evmcore.time_limit`); nothing of it is kept."""
 
 
 class UnusableInput(EvmError, ValueError):

@@ -8,7 +8,7 @@ import json
 import pytest
 from helpers import ALICE, BOB, CONTRACT, ETHER
 
-from evmcore import Account, Transaction, assemble
+from evmcore import Account, Transaction, UnusableInput, assemble
 from evmcore.dev import DevChain
 from evmcore.server import METHODS, Dispatcher, Limits, Node, RpcError, dev_accounts
 from evmcore.server.accounts import MNEMONIC
@@ -478,3 +478,49 @@ def test_accounts_of_a_phrase_are_those_of_eth_account():
         seed = hdaccount.seed_from_mnemonic(phrase, "")
         keys = [hdaccount.key_from_seed(seed, f"m/44'/60'/0'/0/{index}") for index in range(3)]
         assert [account.key for account in dev_accounts(3, phrase)] == keys
+
+
+# ---------------------------------------------------------------- accounts
+
+
+def test_a_phrase_is_held_to_its_checksum():
+    """Of BIP-39's test vectors: each phrase is right, and with another last word it isn't."""
+    for entropy_phrase in (
+        "abandon " * 11 + "about", "legal winner thank year wave sausage worth useful legal winner thank yellow",
+        "abandon " * 17 + "agent", "abandon " * 23 + "art", "zoo " * 11 + "wrong", "zoo " * 23 + "vote",
+    ):  # fmt: skip
+        assert len(dev_accounts(1, entropy_phrase)) == 1
+        assert dev_accounts(1, f"  {entropy_phrase}\n") == dev_accounts(1, entropy_phrase)
+        words = entropy_phrase.split()
+        with pytest.raises(UnusableInput, match="checksum"):
+            dev_accounts(1, " ".join([*words[:-1], "ability"]))
+    for wrong, says in (
+        ("", "0 words"), ("test " * 11, "11 words"), ("test " * 13, "13 words"), ("test " * 11 + "tset", "word 12 is not"),
+        ("Test " * 12, "word 1 is not"), ("test " * 12, "checksum"), ("ábaco " * 12, "word 1 is not"),
+    ):  # fmt: skip
+        with pytest.raises(UnusableInput, match=says) as caught:
+            dev_accounts(1, wrong)
+        assert "tset" not in str(caught.value)
+    with pytest.raises(UnusableInput, match="accounts"):
+        dev_accounts(10**9)
+
+
+def test_every_field_of_a_transaction_is_read_and_shown(client):
+    from evmcore._core import TRANSACTION_FIELDS
+    from evmcore.server.fields import RPC_NAMES
+    from evmcore.server.objects import call
+
+    assert set(RPC_NAMES) == {field.name for field in TRANSACTION_FIELDS}
+    assert all(RPC_NAMES.values())
+    assert len(set(RPC_NAMES.values())) == len(RPC_NAMES)
+    authorization = dict.fromkeys(("chainId", "nonce", "yParity", "r", "s"), "0x1") | {"address": HER}
+    given = {
+        "from": ME, "to": HER, "gas": "0x186a0", "maxFeePerGas": "0x2540be400", "maxPriorityFeePerGas": "0x1", "value": "0x1",
+        "nonce": "0x0", "input": "0x01", "chainId": "0x539",
+        "accessList": [{"address": HER, "storageKeys": ["0x" + "00" * 32]}], "authorizationList": [authorization],
+    }  # fmt: skip
+    assert call(given).authorization_list == ((1, BOB, 1, 1, 1, 1),)
+    shown = client("eth_fillTransaction", given)["tx"]
+    assert {name: shown[name] for name in given if name != "from"} == {
+        name: given[name] for name in given if name != "from"
+    }

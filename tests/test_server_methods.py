@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from random import Random
 
 import pytest
 from helpers import ALICE, BOB, CONTRACT, ETHER
@@ -11,7 +12,7 @@ from test_server import ACCOUNTS, HER, ME, Client
 from evmcore import Account, State, assemble, keccak256
 from evmcore.chain import Genesis
 from evmcore.dev import DevChain
-from evmcore.server import Dispatcher, Node
+from evmcore.server import METHODS, Dispatcher, Node
 from evmcore.server.decode import Unfit
 from evmcore.server.methods.config import checksum_of
 from evmcore.server.typed_data import typed_data_hash
@@ -427,3 +428,39 @@ def test_typed_data_that_is_nested_too_deep_is_refused():
     }
     with pytest.raises(Unfit):
         typed_data_hash(data)
+
+
+# ---------------------------------------------------------------- whatever comes
+
+NAMES = (
+    "from", "to", "data", "input", "value", "gas", "gasPrice", "accessList", "address", "storageKeys", "authorizationList", "blockHash",
+    "blockNumber", "fromBlock", "toBlock", "topics", "tracer", "tracerConfig", "stateOverrides", "blockOverrides", "transactions",
+    "blockOverride", "types", "domain", "message", "primaryType", "depth", "txBlockPairs", "forking", "blockStateCalls", "calls", "state",
+    "stateDiff", "balance", "code", "movePrecompileToAddress", "number", "time", "withdrawals", "limit", "enableMemory", "x",
+)  # fmt: skip
+LEAVES = (
+    None, True, False, 0, 1, 7, -1, 1.5, 2**70, "", "0x", "0x0", "0x1", "0x02c0", "0xff", "x", "latest", "pending", "earliest", ME, HER, COUNTER,
+    "0x" + "00" * 32, "0x" + "ff" * 32, "0x" + "ff" * 100, "callTracer", "prestateTracer", "muxTracer", "\ud800", "é" * 50,
+)  # fmt: skip
+
+
+def something(random, depth=0):
+    kind = random.random()
+    if depth > 3 or kind < 0.5:
+        return random.choice(LEAVES)
+    if kind < 0.7:
+        return [something(random, depth + 1) for _ in range(random.randrange(4))]
+    return {random.choice(NAMES): something(random, depth + 1) for _ in range(random.randrange(5))}
+
+
+def test_whatever_comes_is_answered_or_refused(client):
+    random = Random(7)
+    for turn in range(20):
+        for method in sorted(METHODS):
+            count = len(METHODS[method].parameters)
+            params = [something(random) for _ in range(random.randrange(count + 1))]
+            body = json.dumps({"id": 1, "method": method, "params": params})
+            answer = json.loads(client.dispatcher.answer(body) or b"{}")
+            message = answer.get("error", {}).get("message", "")
+            assert "internal error" not in message, (turn, method, params, message)
+    assert client("eth_blockNumber").startswith("0x")

@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from ..errors import TimeLimitExceeded
+from ..time_limits import time_limit
 from .decode import Unfit
 from .errors import (
     INTERNAL_ERROR,
@@ -17,12 +19,13 @@ from .errors import (
     METHOD_NOT_FOUND,
     PARSE_ERROR,
     RESPONSE_TOO_LARGE,
+    SERVER_ERROR,
     RpcError,
     of_exception,
 )
 from .limits import Limits
 from .methods import METHODS
-from .methods.table import Going, Method, finish, go_on
+from .methods.table import Going, Later, Method, finish, go_on
 
 __all__ = ["Call", "Dispatcher", "decode_arguments", "parse"]
 
@@ -120,25 +123,44 @@ class Dispatcher:
             arguments = decode_arguments(method, call.params)
             fork = self.node.fork
             moved = None if fork is None else fork.redirected(self.node, method, call.params, arguments)
-            return go_on(method.handler(self.node, *arguments)) if moved is None else moved
+            if moved is not None or method.is_free:
+                return method.handler(self.node, *arguments) if moved is None else moved
+            with time_limit(self.node.limits.request_seconds):
+                return go_on(method.handler(self.node, *arguments))
         except Exception as error:
-            return _refused(call, error)
+            return self._refused(call, error)
 
-    @staticmethod
-    def step(call: Call, going: Going, sent: Any = None, error: Exception | None = None) -> Any:
+    def step(self, call: Call, going: Going, sent: Any = None, error: Exception | None = None) -> Any:
         """The next step of what goes on: `sent` is the value of the Later that it waited for, `error` what that raised."""
         try:
-            return go_on(going.steps, sent, error)
+            with time_limit(self.node.limits.request_seconds):
+                return go_on(going.steps, sent, error)
         except Exception as raised:
-            return _refused(call, raised)
+            return self._refused(call, raised)
 
-    @staticmethod
-    def end(call: Call, begun: Any) -> Any:
+    def run(self, later: Later) -> Any:
+        """The value of a Later, which has its time; raises what it raises."""
+        with time_limit(self._seconds(later)):
+            return later.run()
+
+    def end(self, call: Call, begun: Any) -> Any:
         """The value of what has begun, all the rest of it in this thread, or an RpcError."""
+        later = begun.later if isinstance(begun, Going) else begun
         try:
-            return finish(begun)
+            with time_limit(self._seconds(later)):
+                return finish(begun)
         except Exception as error:
-            return _refused(call, error)
+            return self._refused(call, error, later)
+
+    def _seconds(self, later: Any) -> float:
+        """A fork's node may take its time."""
+        limits, is_call = self.node.limits, isinstance(later, Later) and later.is_call
+        return float(limits.call_seconds if is_call and self.node.fork is None else limits.request_seconds)
+
+    def _refused(self, call: Call, error: Exception, later: Any = None) -> RpcError:
+        if isinstance(error, TimeLimitExceeded):
+            return RpcError(SERVER_ERROR, f"execution aborted (timeout = {self._seconds(later):g}s)")
+        return of_exception(error, is_simulation=call.method == "eth_simulateV1")
 
     def answer(self, body: bytes | str) -> bytes | None:
         """The answer to a body, all at once in this thread; None: there is none."""
@@ -157,10 +179,6 @@ class Dispatcher:
         if isinstance(call, RpcError):
             return encoded(None, call)
         return limited(call.id, self.end(call, self.begin(call)), limits)
-
-
-def _refused(call: Call, error: Exception) -> RpcError:
-    return of_exception(error, is_simulation=call.method == "eth_simulateV1")
 
 
 def encoded(identifier: Any, value: Any) -> bytes:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from .._core import Transaction, blob_base_fee
+from .._core import TRANSACTION_FIELDS, Transaction, blob_base_fee
 from ..block import Block
 from ..dev import DevBlock
 from ..header import Header, Withdrawal
 from ..hexadecimal import to_hex
 from ..receipt import Log, Receipt
+from .fields import RPC_NAMES
 
 __all__ = [
     "blob_fee",
@@ -57,6 +59,25 @@ def effective_price(transaction: Transaction, header: Header | None) -> int:
     return min(transaction.max_fee_per_gas, header.base_fee_per_gas + transaction.max_priority_fee_per_gas)
 
 
+_SHOWN_AS = {"data": "input"}
+# Of fields that aren't numbers.
+_SHOW: dict[str, Callable[[Any], Any]] = {
+    "to": lambda to: None if to is None else to_hex(to),
+    "data": to_hex,
+    "access_list": lambda entries: [
+        {"address": to_hex(address), "storageKeys": [word(slot) for slot in slots]} for address, slots in entries
+    ],
+    "blob_versioned_hashes": lambda hashes: [to_hex(one) for one in hashes],
+    "authorization_list": lambda entries: [
+        {
+            "chainId": hex(chain_id), "address": to_hex(address), "nonce": hex(nonce), "yParity": hex(parity), "r": hex(r),
+            "s": hex(s),
+        }
+        for chain_id, address, nonce, parity, r, s in entries
+    ],
+}  # fmt: skip
+
+
 def transaction_json(
     transaction: Transaction, header: Header | None = None, block_hash: bytes | None = None, index: int | None = None
 ) -> dict[str, Any]:
@@ -67,41 +88,21 @@ def transaction_json(
         "blockNumber": None if header is None else hex(header.number),
         "blockTimestamp": None if header is None else hex(header.timestamp),
         "from": to_hex(transaction.sender),
-        "gas": hex(transaction.gas_limit),
-        "gasPrice": hex(effective_price(transaction, header)),
         "hash": to_hex(transaction.hash),
-        "input": to_hex(transaction.data),
-        "nonce": hex(transaction.nonce),
-        "to": None if transaction.to is None else to_hex(transaction.to),
         "transactionIndex": None if index is None else hex(index),
-        "value": hex(transaction.value),
         "type": hex(kind),
         "v": hex(transaction.v),
         "r": hex(transaction.r),
         "s": hex(transaction.s),
     }
-    if transaction.chain_id is not None:
-        shown["chainId"] = hex(transaction.chain_id)
+    for field in TRANSACTION_FIELDS:
+        value = getattr(transaction, field.name)
+        is_there = value is not None if field.name == "chain_id" else kind in field.types  # in type 0 it is part of v
+        if is_there:
+            shown[_SHOWN_AS.get(field.name, RPC_NAMES[field.name])] = _SHOW.get(field.name, hex)(value)
+    shown["gasPrice"] = hex(effective_price(transaction, header))
     if kind >= 1:
-        shown["accessList"] = [
-            {"address": to_hex(address), "storageKeys": [word(slot) for slot in slots]}
-            for address, slots in transaction.access_list
-        ]
         shown["yParity"] = hex(transaction.y_parity)
-    if kind >= 2:
-        shown["maxFeePerGas"] = hex(transaction.max_fee_per_gas)
-        shown["maxPriorityFeePerGas"] = hex(transaction.max_priority_fee_per_gas)
-    if kind == 3:
-        shown["maxFeePerBlobGas"] = hex(transaction.max_fee_per_blob_gas)
-        shown["blobVersionedHashes"] = [to_hex(one) for one in transaction.blob_versioned_hashes]
-    if kind == 4:
-        shown["authorizationList"] = [
-            {
-                "chainId": hex(chain_id), "address": to_hex(address), "nonce": hex(nonce), "yParity": hex(parity),
-                "r": hex(r), "s": hex(s),
-            }
-            for chain_id, address, nonce, parity, r, s in transaction.authorization_list
-        ]  # fmt: skip
     return shown
 
 

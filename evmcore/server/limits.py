@@ -14,6 +14,7 @@ class Limits:
     response_bytes   of one answer, and of the answers of a batch together
     connections      at a time, HTTP and WebSocket together; one more is closed at once
     request_seconds  for an answer; then the request has failed, though what it began may go on
+    call_seconds     for the execution of a call, an estimate, a simulation; other executions have request_seconds
     read_seconds     for the headers and body of a request to come in, and for an answer to go out
     idle_seconds     that a connection without a request is kept
     gas              of a call, an estimate, or all calls of a simulation
@@ -33,6 +34,7 @@ class Limits:
     response_bytes: int = 64 * 1024 * 1024
     connections: int = 1000
     request_seconds: float = 60.0
+    call_seconds: float = 5.0
     read_seconds: float = 30.0
     idle_seconds: float = 120.0
     gas: int = 50_000_000

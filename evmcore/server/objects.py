@@ -8,6 +8,7 @@ from ..header import Withdrawal
 from ..whatif import AccountOverride, BlockOverride, Call, SimulatedBlock
 from . import decode
 from .decode import Unfit, list_of, map_of, object_of
+from .fields import RPC_NAMES
 
 __all__ = ["account_overrides", "block_override", "call", "filter_", "simulation", "trace_config"]
 
@@ -35,24 +36,30 @@ def _authorizations(value: Any) -> tuple[tuple[Any, ...], ...]:
     return tuple(tuple(one.values()) for one in list_of(_authorization)(value))
 
 
+# Of each of a transaction's fields.
+_DECODERS: dict[str, decode.Decoder] = {
+    "chain_id": decode.word,
+    "nonce": decode.quantity,
+    "gas_price": decode.word,
+    "max_priority_fee_per_gas": decode.word,
+    "max_fee_per_gas": decode.word,
+    "gas_limit": decode.quantity,
+    "to": decode.address,
+    "value": decode.word,
+    "data": decode.data,
+    "access_list": _access_list,
+    "max_fee_per_blob_gas": decode.word,
+    "blob_versioned_hashes": list_of(decode.hash32),
+    "authorization_list": _authorizations,
+}
+# What a Call names otherwise.
+_OF_CALL = {"gas_limit": "gas"}
 _call = object_of(
     {
         "from": ("sender", decode.address),
-        "to": ("to", decode.address),
-        "gas": ("gas", decode.quantity),
-        "gasPrice": ("gas_price", decode.word),
-        "maxFeePerGas": ("max_fee_per_gas", decode.word),
-        "maxPriorityFeePerGas": ("max_priority_fee_per_gas", decode.word),
-        "value": ("value", decode.word),
-        "nonce": ("nonce", decode.quantity),
-        "data": ("data", decode.data),
         "input": ("input", decode.data),
-        "accessList": ("access_list", _access_list),
-        "chainId": ("chain_id", decode.word),
-        "maxFeePerBlobGas": ("max_fee_per_blob_gas", decode.word),
-        "blobVersionedHashes": ("blob_versioned_hashes", list_of(decode.hash32)),
-        "authorizationList": ("authorization_list", _authorizations),
         "type": ("type", decode.quantity),
+        **{theirs: (_OF_CALL.get(name, name), _DECODERS[name]) for name, theirs in RPC_NAMES.items()},
     }
 )
 

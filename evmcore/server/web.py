@@ -51,7 +51,7 @@ class Server:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        workers: int = 2,
+        workers: int = 8,
         hosts: Iterable[str] = (),
         origins: Iterable[str] = (),
     ) -> None:
@@ -248,7 +248,7 @@ class Server:
         while isinstance(made, Going):
             going, sent, error = made, None, None
             if going.later is not None:
-                sent, error = await loop.run_in_executor(self._workers, _tried, going.later)
+                sent, error = await loop.run_in_executor(self._workers, _tried, dispatcher, going.later)
             made = await loop.run_in_executor(self._owner, step, going, sent, error)
         if isinstance(made, bytes):
             return made
@@ -356,10 +356,10 @@ class Server:
         return response
 
 
-def _tried(later: Later) -> tuple[Any, Exception | None]:
+def _tried(dispatcher: Dispatcher, later: Later) -> tuple[Any, Exception | None]:
     """(value, what was raised in its place)."""
     try:
-        return later.run(), None
+        return dispatcher.run(later), None
     except Exception as error:
         return None, error
 

@@ -62,9 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the node: a number, a hash or a tag (default: latest)",
     )
     limits = parser.add_argument_group("limits")
-    for option, name, _, text in _LIMITS:
-        limits.add_argument(option, dest=name, type=_positive, default=None, metavar="N", help=text)
-    limits.add_argument("--workers", type=_number, default=2, metavar="N", help="threads for executions (default: 2)")
+    for options, name, _, text in _LIMITS:
+        limits.add_argument(*options.split(), dest=name, type=_positive, default=None, metavar="N", help=text)
+    limits.add_argument(
+        "--rpc-evm-timeout", dest="call_seconds", type=_seconds, default=None, metavar="S",
+        help="seconds for the execution of a call or an estimate, or as go-ethereum has it: 5s, 500ms (default: 5)",
+    )  # fmt: skip
+    limits.add_argument("--workers", type=_number, default=8, metavar="N", help="threads for executions (default: 8)")
     limits.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME", help="a name that clients call it by"
     )
@@ -74,14 +78,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 _MB = 1024 * 1024
-# option, field of Limits, what one is, help
+# options, field of Limits, what one is, help
 _LIMITS: tuple[tuple[str, str, int, str], ...] = (
     ("--max-body-mb", "body_bytes", _MB, "of a request (default: 5)"),
     ("--max-batch", "batch_items", 1, "requests in a batch (default: 1000)"),
     ("--max-response-mb", "response_bytes", _MB, "of an answer (default: 64)"),
     ("--max-connections", "connections", 1, "at a time (default: 1000)"),
     ("--request-timeout", "request_seconds", 1, "seconds for an answer (default: 60)"),
-    ("--gas-cap", "gas", 1, "of a call or an estimate (default: 50000000)"),
+    ("--gas-cap --rpc-gas-cap", "gas", 1, "of a call or an estimate (default: 50000000)"),
+    ("--max-mined-blocks", "mined_blocks", 1, "blocks that a request has mined (default: 100000)"),
     ("--max-log-blocks", "log_blocks", 1, "blocks that eth_getLogs looks at (default: 100000)"),
 )
 
@@ -96,6 +101,22 @@ def _positive(text: str) -> int:
     if _number(text) == 0:
         raise argparse.ArgumentTypeError("has to be above 0")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    """A time in seconds, or with its unit."""
+    number, scale = text, 1.0
+    for unit, factor in (("ms", 0.001), ("s", 1.0), ("m", 60.0)):
+        if text.endswith(unit):
+            number, scale = text.removesuffix(unit), factor
+            break
+    try:
+        seconds = float(number) * scale
+    except ValueError:
+        seconds = 0.0
+    if not 0.001 <= seconds <= 10**9:
+        raise argparse.ArgumentTypeError(f"no time above 0: {text[:40]!r}")
+    return seconds
 
 
 def _port(text: str) -> int:
@@ -135,6 +156,8 @@ def node_of(arguments: argparse.Namespace) -> tuple[Any, Any]:
     given = {
         name: scale * getattr(arguments, name) for _, name, scale, _ in _LIMITS if getattr(arguments, name) is not None
     }
+    if arguments.call_seconds is not None:
+        given["call_seconds"] = arguments.call_seconds
     limits = replace(Limits(), **given)
     accounts = dev_accounts(arguments.accounts, arguments.mnemonic or MNEMONIC)
     mining = arguments.mining or ("none" if arguments.imported else "auto")

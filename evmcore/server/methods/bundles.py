@@ -88,7 +88,7 @@ def call_many(node: Node, bundles: list[dict[str, Any]], context: dict[str, Any]
         headers = _headers(bundles, header)
         return [[one(call, state, at) for call in bundle["calls"]] for bundle, at in zip(bundles, headers)]
 
-    return Later(run)
+    return Later(run, is_call=True)
 
 
 def trace_many(node: Node, bundles: list[dict[str, Any]], context: dict[str, Any], config: dict[str, Any]) -> Later:

@@ -78,7 +78,7 @@ def eth_call(node: Node, call: Call, which: Any, accounts: Any, block: Any) -> L
     def run() -> str:
         return output_of(call, state, execute_call(call, state, header, gas=node.limits.gas))
 
-    return Later(run)
+    return Later(run, is_call=True)
 
 
 def eth_estimate(node: Node, call: Call, which: Any, accounts: Any, block: Any) -> Later:
@@ -90,7 +90,7 @@ def eth_estimate(node: Node, call: Call, which: Any, accounts: Any, block: Any) 
         transaction, surroundings = call.placed(state, header, node.limits.gas)
         return hex(estimate_gas(transaction, state, surroundings))
 
-    return Later(run)
+    return Later(run, is_call=True)
 
 
 def eth_access_list(node: Node, call: Call, which: Any, accounts: Any) -> Later:
@@ -110,7 +110,7 @@ def eth_access_list(node: Node, call: Call, which: Any, accounts: Any) -> Later:
             shown["error"] = "execution reverted" if is_revert else halt_message(receipt)
         return shown
 
-    return Later(run)
+    return Later(run, is_call=True)
 
 
 def eth_simulate(node: Node, wanted: dict[str, Any], which: Any) -> Later:
@@ -143,7 +143,7 @@ def eth_simulate(node: Node, wanted: dict[str, Any], which: Any) -> Later:
             for block, calls in made
         ]
 
-    return Later(run)
+    return Later(run, is_call=True)
 
 
 def _call_json(call: Any, header: Header, block_hash: bytes, index: int) -> dict[str, Any]:

@@ -37,9 +37,13 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """The rest of a handler that needs the node no more: any thread may run it."""
+    """The rest of a handler that needs the node no more: any thread may run it.
+
+    is_call  whether it is one call or a few: then its time is shorter
+    """
 
     run: Callable[[], Any]
+    is_call: bool = False
 
 
 # A handler that is a generator runs on the node's thread from one `yield` to the next: others get their turn there, and of a Later that it

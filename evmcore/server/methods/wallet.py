@@ -74,7 +74,7 @@ def filled(node: Node, call: Call) -> Steps:
             nonce=0, gas=most, chain_id=node.chain.chain_id, has_dynamic_fees=fee is not None
         )
         state, header = node.chain.state_at("pending"), pending.header
-        gas = yield Later(lambda: estimate_gas(transaction, state, header))
+        gas = yield Later(lambda: estimate_gas(transaction, state, header), is_call=True)
         made = replace(made, gas=gas)
     return made
 
