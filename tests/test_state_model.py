@@ -152,11 +152,14 @@ class World:
         self.is_strict = kind != "plain"
         self.whole = {address: random_account(self.random) for address in ADDRESSES if self.random.random() < 0.7}
         self.source = self.fetch if kind == "lazy" else None
+        self.is_asked = False  # does the source answer? Else a lazy state's getters show what it knows.
         self.states = [(State(strict=self.is_strict, source=self.source), Model(self.is_strict))]
         self.gone: list[int] = [0, 2**64 - 1]
         self.results: list[tuple[object, bytes]] = []
 
     def fetch(self, keys):
+        if not self.is_asked:
+            raise MissingState(ADDRESSES[0])
         return {key: self.told(key[0]) if key[1] is None else self.told_slot(*key) for key in keys}
 
     def told(self, address: bytes) -> dict | None:
@@ -225,14 +228,29 @@ class World:
                 del self.states[dropped]
             self.states.append((state.copy(), twin))
         elif kind == "fetch" and self.source is not None:
-            if random.random() < 0.5:
-                _Fetcher(state).fetch({(address, None)})
+            self.is_asked = True
+            by_getter, of_account = random.random() < 0.5, random.random() < 0.5
+            if not by_getter:
+                _Fetcher(state).fetch({(address, None if of_account else slot)})
+            is_new = not by_getter
+            if by_getter and of_account:
+                name = random.choice(FIELDS)
+                is_new = model.field(address, name) is MISSING
+                value = getattr(state, f"get_{name}")(address)
+            elif by_getter:
+                is_new = model.slot(address, slot) is MISSING
+                value = state.get_storage(address, slot)
+            if is_new and of_account:
                 model.learn(address, self.told(address))
-            else:
-                _Fetcher(state).fetch({(address, slot)})
+            elif is_new:
                 model.learn_slot(address, slot, self.told_slot(address, slot))
+            if by_getter:
+                assert value == (model.field(address, name) if of_account else model.slot(address, slot))
+            self.is_asked = False
         elif kind == "result":
+            self.is_asked = True  # for the coinbase
             self.results.append((execute_block(BLOCK, state, workers=1, strategy="sequential"), state.copy().root()))
+            self.is_asked = False
             if len(self.results) > 4 or random.random() < 0.3:
                 result, root = self.results.pop(random.randrange(len(self.results)))
                 if random.random() < 0.7:
