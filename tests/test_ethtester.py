@@ -48,6 +48,26 @@ def test_a_contract_is_made_and_estimated(tester):
     assert tester.get_storage_at(receipt["contract_address"], "0x0") == "0x" + "00" * 31 + "05"
 
 
+@pytest.mark.parametrize(
+    ("sender", "value", "text"),
+    [
+        (
+            0,
+            10**30,
+            "not have enough balance to cover transaction value and gas .*needs 1000000000000000021000000000000",
+        ),
+        (None, 0, "cannot afford txn gas 21000000000000 with account balance 0"),
+    ],
+)
+def test_who_can_not_pay_for_the_least_gas_is_told_so_by_an_estimate(tester, sender, value, text):
+    """Not that with the gas which he can pay for, none, the transaction has too little."""
+    first, second, *_ = tester.get_accounts()
+    asked = {"from": first if sender == 0 else "0x" + "99" * 20, "to": second, "value": value}
+    with pytest.raises(InvalidTransactionError, match=text):
+        tester.estimate_gas(asked)
+    assert tester.estimate_gas({**asked, "from": first, "value": 1}) == 21_000
+
+
 def test_a_revert_is_told_as_text_or_as_bytes(tester):
     call = {"from": tester.get_accounts()[0], "gas": 100_000}
     with pytest.raises(TransactionFailed) as caught:

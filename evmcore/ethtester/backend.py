@@ -19,7 +19,7 @@ from eth_tester.exceptions import TransactionFailed, TransactionNotFound, Valida
 from eth_tester.validation.inbound import validate_inbound_withdrawals
 
 from .. import rlp
-from .._core import State, Transaction
+from .._core import State, Transaction, least_gas
 from ..chain.schedule import rules_of
 from ..dev import BlockNotFound as NoSuchBlock
 from ..dev import DevBlock, DevChain, ExecutionFailed
@@ -292,14 +292,16 @@ class EvmcoreBackend(BaseChainBackend):  # type: ignore[misc]
         ):  # as it will be sent: its sender has to have that
             given.update(dict.fromkeys(DYNAMIC_FEES, DEFAULT_FEE_WEI))
         made = self._made(given, block_number, is_simulated=True)
+        least = max(least_gas(made, self._block(block_number).header.fork))
+        balance, cost = self.get_balance(made.sender, block_number), made.max_fee_per_gas * least + made.value
+        if balance < cost:  # for the least gas that it may have: what an execution with less fails for says nothing
+            poor = InvalidTransaction("", status="INSUFFICIENT_FUNDS", have=balance, want=cost)
+            raise refused(poor, self._made({**given, "gas": least}, block_number, is_simulated=True))
         try:
             return self.dev.estimate_gas(made, block_number, tolerance=ESTIMATE_TOLERANCE)
         except ExecutionFailed as error:
             receipt = error.receipt
-            balance, most = (
-                self.get_balance(made.sender, block_number),
-                made.max_fee_per_gas * made.gas_limit + made.value,
-            )
+            most = made.max_fee_per_gas * made.gas_limit + made.value
             if balance < most:  # what it fails for with the gas that it can pay for says less
                 poor = InvalidTransaction("", status="INSUFFICIENT_FUNDS", have=balance, want=most)
                 raise refused(poor, made) from None
