@@ -1,4 +1,5 @@
-"""What a DevChain keeps: memory after many blocks, calls, snapshots and reverts. `python -m bench.dev_chain [--write]` makes bench/dev_chain.md.
+"""What a DevChain and the faces on it keep: memory after many blocks, calls, snapshots and reverts, and how long each takes.
+`python -m bench.dev_chain [--write]` makes bench/dev_chain.md. Faces of packages that aren't installed are left out.
 
 Each row is measured in a process of its own; `kept` is what the resident memory has grown by since the chain was made, after a warm-up.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import importlib.util
 import json
 import subprocess
 import sys
@@ -15,6 +17,8 @@ from pathlib import Path
 
 from evmcore import Account, Transaction, assemble
 from evmcore.dev import DevChain
+
+from . import dev_faces
 
 KEY = b"\x11" * 32
 SENDER = Transaction(gas_price=0).sign(KEY).sender
@@ -82,6 +86,60 @@ def open_snapshots(chain: DevChain, count: int) -> None:
         chain.snapshot()
 
 
+def pyrevm_calls(_: DevChain, count: int) -> None:
+    """Messages of compat.pyrevm that write the same slots again."""
+    from evmcore.compat.pyrevm import EVM, AccountInfo
+
+    evm, token, sender = EVM(), "0x" + TOKEN.hex(), "0x" + SENDER.hex()
+    evm.insert_account_info(token, AccountInfo(code=assemble("PUSH 0 SLOAD PUSH 1 ADD PUSH 0 SSTORE")))
+    for _ in range(count):
+        evm.message_call(sender, token)
+
+
+def pyrevm_checkpoints(_: DevChain, count: int) -> None:
+    """Checkpoints of compat.pyrevm, a message, and back."""
+    from evmcore.compat.pyrevm import EVM, AccountInfo
+
+    evm, token, sender = EVM(), "0x" + TOKEN.hex(), "0x" + SENDER.hex()
+    evm.insert_account_info(token, AccountInfo(code=PROGRAM))
+    for _ in range(count):
+        mark = evm.snapshot()
+        evm.message_call(sender, token)
+        evm.revert(mark)
+
+
+def boa_calls(_: DevChain, count: int) -> None:
+    """Calls of titanoboa's engine."""
+    from boa.util.abi import Address
+
+    from evmcore.titanoboa import Env
+
+    env = Env()
+    token = Address("0x" + TOKEN.hex())
+    env.set_code(token, assemble("PUSH 0 SLOAD PUSH 1 ADD PUSH 0 SSTORE"))
+    for _ in range(count):
+        env.execute_code(token, data=b"")
+
+
+def tester_calls(_: DevChain, count: int) -> None:
+    """Calls through eth-tester."""
+    from bench.dev_faces import steps, testers
+
+    work = steps(testers()["evmcore"])["A call of which nothing is kept"]
+    for _ in range(count):
+        work()
+
+
+def what_ifs(_: DevChain, count: int) -> None:
+    """What-ifs of simulate_many, a thousand at a time."""
+    from evmcore import Header, State, simulate_many
+
+    state = State({TOKEN: {"code": PROGRAM}})
+    asked = [{"to": TOKEN, "gas": 100_000}] * min(1000, count)
+    for _ in range(count // len(asked)):
+        simulate_many(state, Header(number=1, fork="Osaka", base_fee_per_gas=7, excess_blob_gas=0), asked)
+
+
 ROWS = (
     (empty_blocks, 10_000),
     (payments, 10_000),
@@ -89,7 +147,13 @@ ROWS = (
     (calls, 100_000),
     (snapshots, 100_000),
     (open_snapshots, 100_000),
+    (what_ifs, 1_000_000),
+    (pyrevm_calls, 100_000),
+    (pyrevm_checkpoints, 100_000),
+    (boa_calls, 100_000),
+    (tester_calls, 20_000),
 )
+NEEDS = {boa_calls: "boa", tester_calls: "eth_tester"}
 
 
 def measure(name: str, count: int) -> dict[str, float]:
@@ -122,18 +186,22 @@ def main() -> None:
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for work, whole in ROWS:
+        if work in NEEDS and importlib.util.find_spec(NEEDS[work]) is None:
+            continue
         count = int(whole * options.part)
         command = [sys.executable, "-m", "bench.dev_chain", "--row", work.__name__, str(count)]
         row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         lines.append(
-            f"| {work.__doc__.split('.')[0]} | {count:,} | {row['half'] / 1e6:.1f} | {row['kept'] / 1e6:.1f} "
+            f"| {work.__doc__.removesuffix('.')} | {count:,} | {row['half'] / 1e6:.1f} | {row['kept'] / 1e6:.1f} "
             f"| {row['kept'] / count:,.0f} | {row['seconds'] / count * 1e6:,.0f} |"
         )
-    print("\n".join(lines))
+    faces = dev_faces.lines()
+    text = "\n".join(lines) + "\n" + ("\n" + "\n".join(faces) + "\n" if faces else "")
+    print(text)
     if options.write:
         from .machine import description
 
-        TABLE.write_text(f"# What a DevChain keeps\n\n{description()}\n\n" + "\n".join(lines) + "\n")
+        TABLE.write_text(f"# What a DevChain keeps, and what its faces take\n\n{description()}\n\n{text}")
 
 
 if __name__ == "__main__":
