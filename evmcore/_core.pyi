@@ -1,6 +1,6 @@
 """The compiled half, as type checkers see it. What the functions do is in their own docstrings."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import IO, Any, NamedTuple, Protocol, TypeVar, final
 
@@ -392,6 +392,14 @@ class _Block(Protocol):
     @property
     def withdrawals(self) -> Sequence[Withdrawal] | None: ...
 
+class _Predicted(Protocol):
+    """What a transaction may read and write, as keys of bytes."""
+
+    @property
+    def reads(self) -> Collection[bytes]: ...
+    @property
+    def writes(self) -> Collection[bytes]: ...
+
 @disjoint_base
 class BaseTracer: ...
 
@@ -468,6 +476,7 @@ def execute_block(
     witness: bool = False,
     ancestors: Iterable[Header | bytes] | None = None,
     access_list: bool = False,
+    predicted: Accesses | Sequence[_Predicted | None] | None = None,
 ) -> BlockResult: ...
 
 class AutoHistory(NamedTuple):

@@ -76,7 +76,7 @@ class Piece:
 
 
 # Numbers of BlockStatistics that add up.
-_SUMS = ("executions", "aborted", "aborted_gas", "rebased", "rebased_slots", "fallback_transactions")
+_SUMS = ("executions", "aborted", "aborted_gas", "rebased", "rebased_slots", "fallback_transactions", "parked")
 _SECONDS = ("recover_seconds", "execute_seconds")
 
 

@@ -25,6 +25,7 @@ class BlockStatistics:
     rebased                transactions that validated although a balance or slot that they only add to had changed
     rebased_slots          of these: those with such a slot
     fallback_transactions  executed by the sequential fallback
+    parked                 how often a transaction waited for an earlier one that it was predicted to conflict with
     recover_seconds        that all workers took together for senders that were not known
     execute_seconds        wall time, from the first system call to the last change of the state
     busy_seconds           that each worker was at work; empty for "sequential" and "groups"
@@ -47,6 +48,7 @@ class BlockStatistics:
     rebased: int = 0
     rebased_slots: int = 0
     fallback_transactions: int = 0
+    parked: int = 0
     recover_seconds: float = 0.0
     execute_seconds: float = 0.0
     busy_seconds: tuple[float, ...] = ()

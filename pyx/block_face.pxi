@@ -9,7 +9,7 @@ STRATEGIES = ("auto", "sequential", "groups", "optimistic", "recorded", "recorde
 
 
 def execute_block(block, State state not None, *, workers=None, strategy="auto", state_roots=None, record=False, accesses=None,
-                  tracer=None, piece=None, changes=False, witness=False, ancestors=None, access_list=False):
+                  tracer=None, piece=None, changes=False, witness=False, ancestors=None, access_list=False, predicted=None):
     """Execute a block's transactions on a state, and return what it came to.
 
     block        header, transactions, ommers, withdrawals; senders are recovered if they are not known
@@ -34,6 +34,10 @@ def execute_block(block, State state not None, *, workers=None, strategy="auto",
                  BLOCKHASH asks for. None: the witness has no headers
     access_list  whether `BlockResult.access_list` is to be the block's access list (EIP-7928), the same with any strategy. It always is
                  where the fork has them. A list beside the block (`Block.access_list`) is checked first, and has to be the block's own
+    predicted    what the transactions may read and write: an Accesses, of this block or another, or for each transaction something with
+                 `reads` and `writes` (sets of keys, such as evmcore.layers.Prediction), or None. The optimistic strategy, also as the
+                 choice of "auto", begins one that is predicted to conflict when the earlier one is executed, on six workers or more:
+                 fewer gain nothing by it. It may be wrong in any way: that costs time, never a result
     return       BlockResult; its `statistics` say how the work went: BlockStatistics
     raise        InvalidTransaction with its index, InvalidBlock, MissingState, MissingBlockHash; the state is then as before.
                  InvalidAccessList, an InvalidBlock, for a list beside the block that isn't its own
@@ -44,9 +48,9 @@ def execute_block(block, State state not None, *, workers=None, strategy="auto",
     if state.source is not None:
         return execute_lazily(block, state, workers=workers, strategy=strategy, state_roots=state_roots, record=record,
                               accesses=accesses, tracer=tracer, piece=piece, changes=changes, witness=witness,
-                              ancestors=ancestors, access_list=access_list)
+                              ancestors=ancestors, access_list=access_list, predicted=predicted)
     return _execute_block(block, state, workers, strategy, state_roots, record, accesses, tracer, piece, changes, witness,
-                          ancestors, access_list)
+                          ancestors, access_list, predicted)
 
 
 def execute_lazily(block, State state not None, **options):
@@ -84,7 +88,7 @@ cdef _Job job_of_transactions(block, piece):
 
 
 def _execute_block(block, State state not None, workers, strategy, state_roots, record, accesses, tracer, piece, changes,
-                   witness, ancestors, access_list):
+                   witness, ancestors, access_list, predicted):
     cdef _Job job = _Job()
     cdef BlockJob* core = &job.job
     cdef _StateUse use
@@ -133,6 +137,7 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
         if not core.context.number > ommer.number or core.context.number - ommer.number > 8:
             raise errors.InvalidBlock(f"ommer of block {ommer.number} in block {core.context.number}", status="OMMER_AGE")
         append_to(core.ommers, ommer)
+    predicted = predictions_of(predicted, core.transactions.size())
     worker_count = worker_count_of(workers)
     if tracer is not None:
         worker_count = 1 if workers is None else worker_count
@@ -171,6 +176,8 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
 
     if strategy in ("recorded", "recorded-hint"):
         known = _AccessList.of(accesses, <uint32_t>core.transactions.size())
+    if predicted is not None and strategy in ("optimistic", "recorded-hint"):
+        find_predicted(job, predicted, worker_count)
     use = use_to_write(state, "execute_block")
     core.world = use.world
     if core.witness != NULL:

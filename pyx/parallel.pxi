@@ -15,6 +15,7 @@ from core.parallel.hooks cimport ApplyMode, ExecutionHooks
 from core.parallel.engine_cache cimport process_generation
 from core.parallel.listed cimport execute_listed, ListedResult
 from core.parallel.pool cimport ClaimCounter
+from core.parallel.predicted cimport PredictedConflicts
 from core.parallel.recorded cimport execute_recorded
 from core.parallel.schedule_point cimport schedule_controller, ScheduleController
 from core.parallel.tuning cimport set_tuning_value, TUNING_ROW_COUNT, tuning_rows, tuning_value
@@ -65,7 +66,7 @@ cdef dict counts_of(const ExecutionCounts& counts):
     """What the workers counted in a block."""
     return {"executions": counts.executions, "aborted": counts.aborted, "aborted_gas": counts.aborted_gas,
             "rebased": counts.rebased, "rebased_slots": counts.rebased_slots,
-            "fallback_transactions": counts.fallback_transactions}
+            "fallback_transactions": counts.fallback_transactions, "parked": counts.parked}
 
 
 cdef class _Job:
@@ -80,6 +81,7 @@ cdef class _Job:
     cdef WitnessRecord witness
     cdef AccessListBuilder list_builder
     cdef ListedResult listed
+    cdef PredictedConflicts predicted  # empty: none, or of a strategy that doesn't ask
     cdef ObservedWorld observed   # the state after the block, for its result
     cdef dict notes
     cdef tuple accesses
@@ -132,6 +134,7 @@ cdef class _Job:
         engine.job = &self.job
         engine.hooks = &hooks
         engine.records = records
+        engine.predicted = &self.predicted
         engine.room = room
         with nogil:
             status = execute_optimistically(engine)
@@ -307,7 +310,7 @@ cdef class ScheduleFuzzer:
     cdef dict before, tuning
 
     # Blocks are small, so all that is rare comes at once.
-    RARE = {"window_per_worker": 2, "fallback_length": 2, "abort_memory": 2}
+    RARE = {"window_per_worker": 2, "fallback_length": 2, "abort_memory": 2, "predicted_workers": 1}
 
     def __cinit__(self, seed, workers, **tuning):
         number_between(workers, 1, 256, "workers")

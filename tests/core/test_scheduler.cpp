@@ -73,13 +73,14 @@ WorkerPool& pool_of(int workers) {
 struct Setting {
     int workers = 2;
     uint32_t window = 64;
+    const PredictedConflicts* predicted = nullptr;
 };
 
 // Runs the counters; checks that each was committed once, in order, on what was final. How many executions were aborted.
 uint64_t run(const std::vector<uint32_t>& needs, const Setting& setting) {
     Counters counters{needs};
     const uint32_t count = static_cast<uint32_t>(needs.size());
-    REQUIRE(counters.scheduler.reset(count, setting.window));
+    REQUIRE(counters.scheduler.reset(count, setting.window, setting.predicted));
     pool_of(setting.workers).run([](void* context, int worker) { static_cast<Counters*>(context)->work(worker); }, &counters);
     uint64_t order = 0;
     std::vector<uint64_t> values;
@@ -93,6 +94,32 @@ uint64_t run(const std::vector<uint32_t>& needs, const Setting& setting) {
     CHECK(counters.order == order);
     CHECK(counters.executions == count + counters.aborted);  // twice at the most
     return counters.aborted;
+}
+
+// Of so many indices, each of which reads up to `reads` of what any others are said to write.
+PredictedConflicts anything(uint32_t count, int reads, std::mt19937_64& random) {
+    PredictedConflicts predicted;
+    ConflictFinder finder{&predicted};
+    for (uint32_t i = 0; i < count; ++i) {
+        for (int k = 0; k < reads; ++k)
+            REQUIRE(finder.read(random() % (count + 1)));
+        REQUIRE(finder.write(random() % (count + 1)));
+        REQUIRE(finder.write(i));
+        REQUIRE(finder.finish());
+    }
+    return predicted;
+}
+
+// What the counters do, to the letter.
+PredictedConflicts truth(const std::vector<uint32_t>& needs) {
+    PredictedConflicts predicted;
+    ConflictFinder finder{&predicted};
+    for (uint32_t i = 0; i < needs.size(); ++i) {
+        REQUIRE(finder.read(needs[i]));
+        REQUIRE(finder.write(i));
+        REQUIRE(finder.finish());
+    }
+    return predicted;
 }
 
 std::vector<uint32_t> needs_of(int kind, uint32_t count, std::mt19937_64& random) {
@@ -136,6 +163,47 @@ TEST_CASE("any order of the workers will do") {
         ScheduleController controller{seed};
         schedule_controller.store(&controller);
         run(needs_of(3, 40, random), setting);
+        schedule_controller.store(nullptr);
+    }
+}
+
+TEST_CASE("an index waits for the last one that is predicted to write what it reads, once") {
+    PredictedConflicts predicted;
+    ConflictFinder finder{&predicted};
+    for (uint32_t i = 0; i < 5; ++i) {
+        for (const uint64_t key : {1, 2, 1})
+            CHECK((i < 1 || finder.read(key)));
+        for (const uint64_t key : {1, 2})
+            CHECK((i > 2 || finder.write(key)));
+        CHECK(finder.finish());
+    }
+    CHECK(std::vector<uint32_t>(predicted.earlier.begin(), predicted.earlier.end()) == std::vector<uint32_t>{0, 1, 2, 2});
+    CHECK(std::vector<uint32_t>(predicted.ends.begin(), predicted.ends.end()) == std::vector<uint32_t>{0, 1, 2, 3, 4});
+}
+
+TEST_CASE("predicted conflicts are waited for, whatever they say") {
+    std::mt19937_64 random{1};
+    for (const int workers : {1, 2, 5})
+        for (int kind = 0; kind < 5; ++kind)
+            for (const uint32_t count : {1u, 2u, 2000u})
+                for (const uint32_t window : {1u, 2u, 64u}) {
+                    const auto needs = needs_of(kind, count, random);
+                    for (const int reads : {0, 1, 7}) {
+                        const PredictedConflicts predicted = anything(count, reads, random);
+                        run(needs, {workers, window, &predicted});
+                    }
+                }
+}
+
+TEST_CASE("any order of the workers will do where they wait for each other") {
+    for (uint64_t seed = 0; seed < 500; ++seed) {
+        std::mt19937_64 random{seed};
+        const auto needs = needs_of(3, 40, random);
+        const PredictedConflicts predicted = seed % 2 ? truth(needs) : anything(40, static_cast<int>(seed % 8), random);
+        const Setting setting{3, 1 + static_cast<uint32_t>(seed % 9), &predicted};
+        ScheduleController controller{seed};
+        schedule_controller.store(&controller);
+        run(needs, setting);
         schedule_controller.store(nullptr);
     }
 }

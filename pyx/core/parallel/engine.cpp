@@ -80,7 +80,7 @@ Status Engine::begin_optimistic() noexcept {
     memory.budgets.reset(tuning.tracking_budget, tuning.tracking_start, tuning.tracking_worth);
     const uint32_t window = tuning.window_per_worker * static_cast<uint32_t>(workers.size());
     if (!memory.reset(job->world, job->rules->deletes_empty_accounts, cells_) ||
-        !scheduler.reset(static_cast<uint32_t>(count), window))
+        !scheduler.reset(static_cast<uint32_t>(count), window, predicted))
         return Status::OUT_OF_MEMORY;
     return Status::RUNNING;
 }

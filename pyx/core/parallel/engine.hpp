@@ -41,8 +41,9 @@ struct Engine {
     Vector<TransactionState> transactions;
     Status status = Status::RUNNING;  // owned by whoever commits
     std::atomic<uint32_t> next_item{0};
-    bool records = false;  // keep the effects, and find each transaction's dependencies
-    size_t room = 1;       // times as many versions as a block is expected to need
+    const PredictedConflicts* predicted = nullptr;  // borrowed; null or empty: nobody has predicted any
+    bool records = false;                           // keep the effects, and find each transaction's dependencies
+    size_t room = 1;                                // times as many versions as a block is expected to need
     uint64_t critical_path_gas = 0;
 
     explicit Engine(int count) noexcept : pool{count} {}

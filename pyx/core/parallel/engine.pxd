@@ -5,6 +5,7 @@ from core.base.status cimport Status
 from core.base.vector cimport Vector
 from core.parallel.hooks cimport ExecutionHooks
 from core.parallel.pool cimport WorkerPool
+from core.parallel.predicted cimport PredictedConflicts
 from core.vm.block_job cimport BlockJob
 from core.vm.frame cimport Machine
 
@@ -27,6 +28,7 @@ cdef extern from "core/parallel/engine.hpp" namespace "evmcore" nogil:
         Vector[EngineWorker*] workers
         Vector[TransactionState] transactions
         AtomicU32 next_item
+        const PredictedConflicts* predicted
         cbool records
         size_t room
         uint64_t critical_path_gas

@@ -71,7 +71,7 @@ private:
     bool execute_ahead(uint32_t i) noexcept {
         state(i) = TransactionState{};
         execute(i);
-        engine_.scheduler.set_executed(i);
+        engine_.scheduler.set_executed(i, state(i).is_written);
         if (!worker_.machine.poll.abort.load(std::memory_order_relaxed))
             return true;
         engine_.stop_all();
@@ -202,6 +202,7 @@ Status execute_optimistically(Engine* engine) noexcept {
     Status status = engine->execute_block(
         [&]() noexcept { return engine->begin_optimistic(); },
         [&](EngineWorker* worker, int number) noexcept { OptimisticWorker{engine, worker, number}.work(); });
+    engine->job->counts.parked = engine->scheduler.parked();
     if (status == Status::RUNNING && engine->scheduler.is_stopped())
         status = Status::ABORTED;
     if (status == Status::RUNNING)

@@ -5,6 +5,8 @@
 // aborted, no new index is claimed; once all claimed ones are committed, worker 0 claims the next `fallback_length` indices together,
 // and executes and commits them. Then all workers claim again, in a window that begins with `trial_window`.
 //
+// A claimed index that is predicted to conflict waits for the earlier ones, and others are claimed meanwhile (predicted.hpp).
+//
 //          claim                set_executed             advance, at the commit index, by one worker at a time
 //   OPEN ----------> executing -------------> EXECUTED --------------------------------------------------------> committed
 #pragma once
@@ -13,6 +15,7 @@
 #include <new>
 
 #include "../base/spin_lock.hpp"
+#include "predicted.hpp"
 #include "schedule_point.hpp"
 #include "tuning.hpp"
 
@@ -25,8 +28,10 @@ public:
     // claimed yet. DONE: all are committed, or the block was stopped.
     enum class Claim : uint8_t { EXECUTE, FALLBACK, WAIT, DONE };
 
-    // Starts on `count` indices. False without memory.
-    bool reset(uint32_t count, uint32_t window) noexcept {
+    // Starts on `count` indices, of which conflicts may be predicted. False without memory.
+    bool reset(uint32_t count, uint32_t window, const PredictedConflicts* predicted = nullptr) noexcept {
+        if (!waiting_.reset(predicted, count))
+            return false;
         if (count > capacity_) {
             steps_.reset(new (std::nothrow) std::atomic<uint8_t>[count]);
             capacity_ = steps_ != nullptr ? count : 0;
@@ -56,6 +61,10 @@ public:
             const uint32_t commit_index = commit_index_.load(std::memory_order_acquire);
             if (commit_index >= count_ || stop_.load(std::memory_order_relaxed))
                 return Claim::DONE;
+            if (waiting_.is_used() && waiting_.take(commit_index, first)) {
+                *end = *first + 1;
+                return Claim::EXECUTE;
+            }
             // Acquire: so is what the fallback committed, once it has ended.
             const bool is_fallback = is_fallback_.load(std::memory_order_acquire);
             const uint32_t window = is_fallback ? 1 : window_.load(std::memory_order_relaxed);
@@ -64,8 +73,14 @@ public:
             const uint32_t length = is_fallback ? tuning.fallback_length : 1;
             *first = next;
             *end = next + (length < count_ - next ? length : count_ - next);
-            if (next_.compare_exchange_weak(next, *end, std::memory_order_acq_rel, std::memory_order_acquire))
-                return is_fallback ? Claim::FALLBACK : Claim::EXECUTE;
+            if (!next_.compare_exchange_weak(next, *end, std::memory_order_acq_rel, std::memory_order_acquire))
+                continue;
+            if (is_fallback)
+                return Claim::FALLBACK;
+            // The commit index once more: nobody says of what the fallback has committed that it is executed.
+            if (!waiting_.is_used() || !waiting_.park(*first, commit_index_.load(std::memory_order_acquire)))
+                return Claim::EXECUTE;
+            next = next_.load(std::memory_order_acquire);
         }
     }
 
@@ -73,10 +88,15 @@ public:
     uint32_t count() const noexcept { return count_; }
 
     // Release: the result of the execution is read by the worker that commits it.
-    void set_executed(uint32_t index) noexcept {
+    // `is_written`: later executions see what it has written; else once it is committed.
+    void set_executed(uint32_t index, bool is_written = true) noexcept {
         schedule_point(SchedulePoint::EXECUTED);
+        if (is_written && waiting_.is_used())
+            waiting_.set_visible(index);
         steps_[index].store(EXECUTED, std::memory_order_release);
     }
+    // How often an index has waited for an earlier one; when no worker executes.
+    uint64_t parked() const noexcept { return waiting_.parked(); }
 
     // One worker at a time may commit. `ready`: the index at the commit index has been executed.
     bool try_begin_commit() noexcept { return is_executed(commit_index()) && commit_lock_.try_lock(); }
@@ -96,6 +116,8 @@ public:
             window_.store(window + 1, std::memory_order_relaxed);
         // Release: the committed state goes with the commit index, and so does the window.
         commit_index_.store(commit_index, std::memory_order_release);
+        if (waiting_.is_used())
+            waiting_.set_visible(commit_index - 1);
     }
     void end_commit() noexcept { commit_lock_.unlock(); }
 
@@ -135,6 +157,7 @@ private:
     alignas(64) std::atomic<uint32_t> commit_index_{0};  // published: by the committing worker
     alignas(64) SpinLock commit_lock_;
     std::atomic<bool> stop_{false};
+    ParkedTransactions waiting_;
 };
 
 }  // namespace evmcore

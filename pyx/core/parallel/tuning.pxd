@@ -1,6 +1,9 @@
 from libc.stdint cimport uint32_t
 
 cdef extern from "core/parallel/tuning.hpp" namespace "evmcore" nogil:
+    cppclass Tuning:
+        uint32_t predicted_workers
+    Tuning tuning
     cppclass TuningRow:
         const char* name
         const char* unit

@@ -12,6 +12,7 @@ struct ExecutionCounts {
     uint64_t rebased = 0;                // transactions that validate although a balance or slot they change has changed
     uint64_t rebased_slots = 0;          // of these, those with such a slot
     uint64_t fallback_transactions = 0;  // executed by the sequential fallback
+    uint64_t parked = 0;                 // how often one waited for an earlier one that it was predicted to conflict with
 
     void add(const ExecutionCounts& other) noexcept {
         executions += other.executions;
@@ -20,6 +21,7 @@ struct ExecutionCounts {
         rebased += other.rebased;
         rebased_slots += other.rebased_slots;
         fallback_transactions += other.fallback_transactions;
+        parked += other.parked;
     }
 };
 

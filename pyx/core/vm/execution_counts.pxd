@@ -8,3 +8,4 @@ cdef extern from "core/vm/execution_counts.hpp" namespace "evmcore" nogil:
         uint64_t rebased
         uint64_t rebased_slots
         uint64_t fallback_transactions
+        uint64_t parked
