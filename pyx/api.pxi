@@ -81,6 +81,20 @@ def _apply_changes(State state not None, Changes changes not None, check):
             fetcher.fetch_missing(error, unknown_of(state, changed_keys(changes)))
 
 
+def _apply_list(State state not None, BlockAccessList given not None, below, fork):
+    """What State.apply says of a BlockAccessList."""
+    cdef _Fetcher fetcher = None
+    cdef uint32_t end = 0xFFFFFFFF if below is None else number_between(below, 0, 0xFFFFFFFF, "below")
+    cdef const Rules* rules = &rules_of(<Fork><uint8_t>(<int>fork_index(NEWEST_FORK if fork is None else fork)))
+    while True:
+        try:
+            write_list(state, given, end, rules)
+            return
+        except errors.MissingState as error:
+            fetcher = fetcher_for(state, fetcher, error)
+            fetcher.fetch_missing(error, unknown_of(state, given.keys()))
+
+
 def _fetch_unknown(State state not None, keys):
     """Have a state know these keys, (address, slot or None), and return how many it didn't. MissingState where it has no source."""
     unknown = unknown_of(state, set(keys))

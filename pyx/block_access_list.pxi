@@ -7,6 +7,8 @@ from core.state.block_access_list cimport (
     AccessListFault, CBlockAccessList, FAULT_DIFFERS, FAULT_MALFORMED, FAULT_MISSING, FIELD_ADDRESS, FIELD_BALANCE, FIELD_CODE,
     FIELD_NONCE, FIELD_READ, FIELD_STORAGE, ListAccount)
 from core.state.changes cimport AccountChange, StateChanges
+from core.state.list_values cimport ChangeCounts, count_changes, write_list_below
+from core.state.view cimport MissingKey
 
 
 @cython.final
@@ -134,6 +136,19 @@ cdef class BlockAccessList:
         """Memory that it takes, codes included."""
         return self.core.size_bytes()
 
+    def change_counts(self, transactions):
+        """What changes at each block access index of a block of so many transactions, from 0 to one above theirs, as (fields, slots) each: of
+        accounts the balances, nonces and codes, and slots. It says something of what each transaction takes."""
+        cdef uint32_t count = number_between(transactions, 0, 0xFFFFFFFD, "transactions")
+        cdef ChangeCounts counts
+        cdef const CBlockAccessList* core = &self.core
+        cdef cbool is_done
+        cdef size_t i
+        with nogil:
+            is_done = count_changes(core[0], count + 1, &counts)
+        or_memory_error(is_done)
+        return [(counts.fields[i], counts.slots[i]) for i in range(<size_t>count + 2)]
+
     def check(self, header, transactions):
         """Hold the list to what can be said before its block is executed. Only forks that have lists limit their size.
 
@@ -191,6 +206,23 @@ cdef class BlockAccessList:
 
     def __repr__(self):
         return f"<BlockAccessList 0x{self.hash.hex()}: {self.core.item_count()} accounts and slots>"
+
+
+cdef int write_list(State state, BlockAccessList given, uint32_t below, const Rules* rules) except -1:
+    """The state before that block access index. All or nothing. Raises MissingState."""
+    cdef _Lease lease = lease_signals()
+    cdef _StateUse use = use_to_write(state, "apply")
+    cdef const CBlockAccessList* core = &given.core
+    cdef MissingKey missing
+    cdef Status status
+    with nogil:
+        status = write_list_below(core[0], below, rules[0], use.world, lease.poll, &missing)
+    lease.finish_whole("the values of an access list")
+    if status == Status.MISSING_STATE:
+        raise errors.MissingState(from_address_bytes(missing.address), to_int(missing.slot) if missing.is_slot else None)
+    raise_status(status)
+    use.keep()
+    return 0
 
 
 cdef BlockAccessList block_list(block, piece):

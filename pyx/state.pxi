@@ -735,16 +735,20 @@ cdef class State:
         cdef Address key = to_address_value(address, "address")
         raise_status(self.writer().set_other_slots(key, OtherSlots.NONE if complete else OtherSlots.UNKNOWN))
 
-    def apply(self, changes, *, check=True):
-        """Apply Changes, or the last writes of an Accesses: afterwards the state is the one after them. All or nothing.
+    def apply(self, changes, *, check=True, below=None, fork=None):
+        """Apply Changes, or the last writes of a BlockAccessList or an Accesses: afterwards the state is the one after them. All or nothing.
 
         check   whether each value before the changes must be the state's; False: set the values after them, whatever there was
+        below   of a BlockAccessList what it writes below this block access index: with i + 1 the state is the one before transaction i.
+                None: all of it
+        fork    of the block of a BlockAccessList; None: the newest one. An account that loses its code loses its storage before Cancun
+                (EIP-6780), and an empty one stays before Spurious Dragon (EIP-161)
         raise   StateDiffers, which names the account, the field and both values; MissingState
 
-        An Accesses has no values before, and is taken to be of a block since Spurious Dragon, which leaves no empty account (EIP-161).
+        Lists and accesses have no values before. An Accesses is taken to be of a block since Spurious Dragon.
         """
         from evmcore.applying import apply_to
-        apply_to(self, changes, check)
+        apply_to(self, changes, check, below, fork)
 
     def changes_since(self, snapshot):
         """The Changes since a snapshot, which stays: O(what was written since). MissingState for what a strict state didn't know then."""

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import State, Transaction, keccak256
+from .. import FORKS, State, Transaction, keccak256
+from ..chain.schedule import rules_of
 from .prediction import Key, Prediction
 
 __all__ = ["Learned"]
@@ -24,8 +25,8 @@ _FIELDS = 4
 _SHARE = 0.5
 _HALVED_AT = 64
 _MOST_TEMPLATES = 256  # of a row: a call that touches something else each time is not to be learned
-# An estimate: what took no more is a payment, of which there is nothing to learn. No fork asks more for one (`transaction_gas` in forks.def).
-_PLAIN_GAS = 21_000
+# What took no more is a payment, of which there is nothing to learn: the most that any fork asks for one.
+_PLAIN_GAS = max(rules_of(fork.mainnet_name).transaction_gas for fork in FORKS)
 
 # Where a slot's account, and where the slot comes from.
 _Template = tuple[tuple[Any, ...], tuple[Any, ...]]

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from .. import (
-    Accesses,
     Block,
     BlockAccessList,
     BlockResult,
@@ -33,30 +32,20 @@ from .executors import processes
 
 __all__ = ["PieceDiffers", "Replicas", "cut", "execute_piece", "merge_pieces", "state_before"]
 
-# Estimates of what a transaction takes, in gas: what all pay, and for each slot and account that the list says it changes.
-_BASE_GAS, _SLOT_GAS, _ACCOUNT_GAS = 21_000, 12_000, 4_000
+# Estimates of what a transaction takes, in gas, beside what all pay: for each slot, and each field of an account, that the list says it changes.
+_SLOT_GAS, _FIELD_GAS = 12_000, 2_000
 
 
 class PieceDiffers(EvmError):
     """Pieces of a block are not what its access list says, or don't follow each other."""
 
 
-def state_before(state: State, access_list: BlockAccessList, first: int) -> State:
+def state_before(state: State, access_list: BlockAccessList, first: int, fork: str | None = None) -> State:
     """The state before transaction `first` of a block, if the list tells the truth: a copy of that before the block, with what the list writes
-    below. With `first` the number of transactions: the state before the block's end."""
+    below. With `first` the number of transactions: the state before the block's end. `fork`: of the block, as for `State.apply`."""
     own = state.copy()
-    if first == 0:
-        return own
-    listed = access_list.accesses
-    own.apply(
-        Accesses(
-            accounts=listed.accounts[listed.accounts["transaction"] < first],
-            slots=listed.slots[listed.slots["transaction"] < first],
-            codes=listed.codes,
-            system_accounts=listed.system_accounts[listed.system_accounts["transaction"] == 0],
-            system_slots=listed.system_slots[listed.system_slots["transaction"] == 0],
-        )
-    )
+    if first != 0:
+        own.apply(access_list, below=first + 1, fork=fork)
     return own
 
 
@@ -70,7 +59,7 @@ def execute_piece(block: Block, state: State, first: int, last: int, *, workers:
         raise UnusableInput(f"block {block.number}: no access list beside it")
     result = execute_block(
         replace(block, access_list=None, pre_state=None),
-        state_before(state, block.access_list, first),
+        state_before(state, block.access_list, first, block.header.fork),
         workers=workers,
         piece=Piece(first, last, begins=first == 0),
         access_list=True,
@@ -86,13 +75,12 @@ def cut(block: Block, pieces: int) -> list[tuple[int, int]]:
         raise UnusableInput(f"pieces: {pieces} is less than 1")
     if block.access_list is None:
         raise UnusableInput(f"block {block.number}: no access list beside it")
-    listed = block.access_list.accesses
-    costs = [_BASE_GAS] * count
-    for rows, gas in ((listed.slots[listed.slots["is_write"] != 0], _SLOT_GAS), (listed.accounts, _ACCOUNT_GAS)):
-        for index in rows["transaction"].tolist():
-            if index < count:
-                costs[index] += gas
-    costs = [min(cost, one.gas_limit) for cost, one in zip(costs, block.transactions)]
+    base = rules_of(block.header.fork).transaction_gas
+    counts = block.access_list.change_counts(count)[1:-1]
+    costs = [
+        min(base + fields * _FIELD_GAS + slots * _SLOT_GAS, one.gas_limit)
+        for (fields, slots), one in zip(counts, block.transactions)
+    ]
     pieces = max(1, min(pieces, count))
     upto = list(accumulate(costs))
     ends = [0]
