@@ -26,7 +26,6 @@ from ._core import (
     Transaction,
     auto_history,
     call,
-    empty_caches,
     execute_block,
     fork_includes,
     fork_index,
@@ -40,7 +39,7 @@ from ._core import (
     transact,
 )
 from ._version import __version__
-from .caches import CacheFigures, caches
+from .caches import CacheFigures, caches, empty_caches
 from .codes import CodeCacheInfo, code_cache_info
 from .errors import (
     DecodeError,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from . import _core
 
-__all__ = ["CacheFigures", "caches"]
+__all__ = ["CacheFigures", "add_cache", "caches", "empty_caches"]
 
 
 class CacheFigures(NamedTuple):
@@ -32,6 +33,25 @@ def caches() -> dict[str, CacheFigures]:
     workers   idle workers of parallel execution, with their threads and memory. One engine stays beyond the limit, however large
     ethash    caches of Ethash's epochs, for the check of proofs of work
 
-    All else belongs to an object: recovered senders to their Transaction, tries and layers to their State.
+    Parts of the package that keep something, too, add theirs when they are imported: evmcore.layers `layer_codes`, the codes that a layer
+    was sent, and `proposed_blocks`. All else belongs to an object: recovered senders to their Transaction, tries and layers to their State.
     """
-    return {name: CacheFigures(*figures) for name, figures in _core.cache_figures().items()}
+    found = {name: CacheFigures(*figures) for name, figures in _core.cache_figures().items()}
+    return found | {name: figures() for name, (figures, _) in _added.items()}
+
+
+def empty_caches() -> None:
+    """Let go of what the process keeps between calls and nobody uses: idle machines and workers with their threads, codes that no state
+    holds, Ethash caches, and what layers keep. It comes back as it is needed; no result changes. Safe to call from any thread, beside any
+    work."""
+    _core.empty_caches()
+    for _, empty in list(_added.values()):
+        empty()
+
+
+_added: dict[str, tuple[Callable[[], CacheFigures], Callable[[], None]]] = {}
+
+
+def add_cache(name: str, figures: Callable[[], CacheFigures], empty: Callable[[], None]) -> None:
+    """Have `caches` show one more, and `empty_caches` empty it. Both functions may be called from any thread."""
+    _added[name] = figures, empty

@@ -96,8 +96,8 @@ def test_a_code_is_sent_once(servers, monkeypatch):
     sent = []
     from evmcore.layers import stateless
 
-    real = stateless._send
-    monkeypatch.setattr(stateless, "_send", lambda connection, frame: (sent.append(frame), real(connection, frame))[1])
+    real = stateless.send
+    monkeypatch.setattr(stateless, "send", lambda connection, frame: (sent.append(frame), real(connection, frame))[1])
     layer = RemoteLayer(servers[0].address, servers[0].signer)
     for given, digest in CHAIN:
         assert layer.submit(given).result(timeout=30).certificate.digest == digest

@@ -15,7 +15,7 @@ from .quorum import Dissent, Quorum, QuorumVerdict
 from .ranges import replay_range
 from .replicas import PieceDiffers, Replicas, cut, execute_piece, merge_pieces
 from .router import Assignment, Router
-from .stateless import LayerServer, RemoteLayer
+from .stateless import LayerServer, RemoteLayer, ServerLimits
 from .stateless_block import Witnessed
 from .summary import BlockSummary, digest_of, replay_block
 
@@ -42,6 +42,7 @@ __all__ = [
     "RemoteLayer",
     "Replicas",
     "Router",
+    "ServerLimits",
     "Witnessed",
     "address_of",
     "answer_block",

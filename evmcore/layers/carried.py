@@ -6,12 +6,14 @@ A layer keeps the codes that it was sent: contracts are executed again and again
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .._core import BlockAccessList, State, Transaction
 from ..block import Block, Expected
+from ..caches import CacheFigures, add_cache
 from ..errors import UnusableInput
 from ..header import Header, Withdrawal
 from ..receipt import EMPTY_CODE_HASH
@@ -139,6 +141,7 @@ class CodeStore:
         self._codes: OrderedDict[bytes, bytes] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
+        _stores.add(self)
 
     def add(self, codes: Mapping[bytes, bytes]) -> None:
         """Keep these, each under its hash."""
@@ -163,6 +166,17 @@ class CodeStore:
                     found[hash_] = code
         return found, missing
 
+    def clear(self) -> None:
+        """Give up all of them."""
+        with self._lock:
+            self._codes.clear()
+            self._bytes = 0
+
+    @property
+    def figures(self) -> CacheFigures:
+        """As `evmcore.caches` shows it."""
+        return CacheFigures(len(self._codes), self._most_codes, self._bytes, self._most_bytes)
+
     @property
     def size_bytes(self) -> int:
         """What the codes take."""
@@ -171,6 +185,26 @@ class CodeStore:
     def __len__(self) -> int:
         return len(self._codes)
 
+
+_stores: weakref.WeakSet[CodeStore] = weakref.WeakSet()  # of this process: a LayerServer has its own
+
+
+def _figures() -> CacheFigures:
+    each = [store.figures for store in list(_stores)]
+    return CacheFigures(
+        sum(one.entries for one in each),
+        sum(one.limit or 0 for one in each),
+        sum(one.bytes or 0 for one in each),
+        sum(one.limit_bytes or 0 for one in each),
+    )
+
+
+def _empty() -> None:
+    for store in list(_stores):
+        store.clear()
+
+
+add_cache("layer_codes", _figures, _empty)
 
 # Of this process, where it is a layer.
 kept_codes = CodeStore()

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import socketserver
-import struct
 import threading
 from concurrent.futures import Future
 from dataclasses import replace
@@ -28,13 +26,13 @@ from ..hexadecimal import checked_quantity, shown, to_address
 from .carried import CodeStore
 from .certificate import Certificate, address_of
 from .executors import DaemonThreads
+from .frames import FrameServer, ServerLimits, receive, send
 from .layer import Answer, answer_block
 from .stateless_block import Witnessed
-from .summary import plain_of, summary_of
+from .summary import plain_of, said, summary_of
 
-__all__ = ["LayerServer", "RemoteLayer"]
+__all__ = ["LayerServer", "RemoteLayer", "ServerLimits"]
 
-_FRAME_BYTES_MOST = 256 << 20
 _CONNECT_SECONDS = 10.0
 _LONGEST_SECONDS = 1e8  # of a socket's timeout
 
@@ -45,35 +43,31 @@ class LayerServer:
     key       32 bytes
     address   (host, port); port 0: a free one, `address` says which
     workers   threads within a block;  at_once  blocks that are executed at a time, the others wait
+    limits    what clients may take: ServerLimits
+    cpu_limit_s  of the processor's time that a block may take, whatever the client says; beyond it the layer abstains. None: any
+
+    `clients` is the FrameServer, which counts connections, bytes, and clients that were hung up on.
     """
 
     def __init__(
-        self, key: bytes, address: tuple[str, int] = ("127.0.0.1", 0), *, workers: int = 1, at_once: int = 1
+        self,
+        key: bytes,
+        address: tuple[str, int] = ("127.0.0.1", 0),
+        *,
+        workers: int = 1,
+        at_once: int = 1,
+        limits: ServerLimits | None = None,
+        cpu_limit_s: float | None = None,
     ) -> None:
         for name, value in (("workers", workers), ("at_once", at_once)):
             if checked_quantity(value, name, 16) < 1:
                 raise UnusableInput(f"{name}: 0 is less than 1")
-        self._key, self._workers = key, workers
+        self._key, self._workers, self._cpu_limit_s = key, workers, cpu_limit_s
         self.signer = address_of(key)
         self._codes = CodeStore()
         self._turn = threading.BoundedSemaphore(at_once)
-        layer = self
-
-        class Handler(socketserver.BaseRequestHandler):
-            def handle(self) -> None:
-                with contextlib.suppress(OSError, EOFError):
-                    while (frame := _receive(self.request)) is not None:
-                        _send(self.request, layer._answer(frame))
-
-        class Server(socketserver.ThreadingTCPServer):
-            allow_reuse_address = True
-            daemon_threads = True
-            block_on_close = False
-
-        self._server = Server(address, Handler)
-        self.address: tuple[str, int] = self._server.server_address[:2]  # type: ignore[assignment]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
+        self.clients = FrameServer(address, self._answer, limits or ServerLimits())
+        self.address: tuple[str, int] = self.clients.server_address[:2]  # type: ignore[assignment]
 
     def _answer(self, frame: bytes) -> bytes:
         try:
@@ -84,25 +78,28 @@ class LayerServer:
             items = rlp.to_list(rlp.decode(frame[1:], "request"), "request", 2, 2)
             given = Witnessed.decode(rlp.to_bytes(items[0], "request.block"))
             limit_ms = rlp.to_number(items[1], "request.cpu_ms", 64)
-        except EvmError as error:
-            return b"E" + str(error).encode()
+        except (EvmError, MemoryError, RecursionError) as error:
+            return b"E" + said(error).encode()
         # The bytes say what a code's hash is, not the sender.
         own = given.codes
         self._codes.add(own)
         found, missing = self._codes.take(one for one in given.code_hashes if one not in own)
         if missing:
             return b"C" + rlp.encode(missing)
-        with self._turn:
-            answer = answer_block(
-                given, self._key, limit_ms / 1000 if limit_ms else None, workers=self._workers, codes={**found, **own}
-            )
+        limits = [one for one in (limit_ms / 1000, self._cpu_limit_s) if one]
+        try:
+            with self._turn:
+                answer = answer_block(
+                    given, self._key, min(limits, default=None), workers=self._workers, codes={**found, **own}
+                )
+        except (EvmError, MemoryError, RecursionError) as error:
+            return b"E" + said(error).encode()
         certificate = [] if answer.certificate is None else [answer.certificate.encode()]
         return b"S" + rlp.encode([certificate, orjson.dumps(plain_of(answer.summary))])
 
     def close(self) -> None:
-        """Take no more requests."""
-        self._server.shutdown()
-        self._server.server_close()
+        """Take no more requests, and hang up."""
+        self.clients.close()
 
     def __enter__(self) -> LayerServer:
         return self
@@ -184,8 +181,8 @@ class RemoteLayer:
     ) -> bytes:
         if codes:
             block = replace(block, witness=replace(block.witness, codes=tuple(codes)))
-        _send(connection, b"B" + rlp.encode([block.encode(), rlp.number(round((cpu_limit_s or 0) * 1000))]))
-        reply = _receive(connection)
+        send(connection, b"B" + rlp.encode([block.encode(), rlp.number(round((cpu_limit_s or 0) * 1000))]))
+        reply = receive(connection)
         if reply is None:
             raise ConnectionError("it hung up")
         return reply
@@ -208,30 +205,3 @@ class RemoteLayer:
         """Hang up."""
         self._drop()
         self._thread.shutdown(wait=False)
-
-
-def _send(connection: socket.socket, frame: bytes) -> None:
-    if len(frame) > _FRAME_BYTES_MOST:
-        raise UnusableInput(f"{len(frame)} bytes to send, more than {_FRAME_BYTES_MOST}")
-    connection.sendall(struct.pack(">I", len(frame)) + frame)
-
-
-def _receive(connection: socket.socket) -> bytes | None:
-    """One frame; None where the other side has hung up."""
-    head = _exactly(connection, 4)
-    if head is None:
-        return None
-    (size,) = struct.unpack(">I", head)
-    if size > _FRAME_BYTES_MOST:
-        raise ConnectionError(f"a frame of {size} bytes, more than {_FRAME_BYTES_MOST}")
-    return _exactly(connection, size)
-
-
-def _exactly(connection: socket.socket, size: int) -> bytes | None:
-    parts = bytearray()
-    while len(parts) < size:
-        part = connection.recv(min(size - len(parts), 1 << 20))
-        if not part:
-            return None
-        parts += part
-    return bytes(parts)
