@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 
 import pytest
 
@@ -11,6 +13,7 @@ pytest.importorskip("aiohttp", reason="evmcore.server wants aiohttp (pip install
 
 from helpers import ETHER
 from nodes import Node as ScriptedNode
+from test_server_web import post
 
 from evmcore import Account, Transaction, UnusableInput, assemble
 from evmcore.__main__ import parser
@@ -258,6 +261,59 @@ def test_a_node_that_fails_is_an_error_that_names_it(monkeypatch):
             client.error("eth_getBlockReceipts", "0x1")
             == "the method eth_getBlockReceipts does not exist/is not available"
         )
+
+
+def test_others_are_answered_while_the_node_is_slow():
+    with ScriptedNode(upstream()) as node:
+        served = fork_of(node.url, 4)
+        slow = threading.Event()
+
+        def wait(handler, body):
+            slow.set()
+            time.sleep(0.4)
+
+        with Server(served) as server:
+            assert asked(server, "eth_blockNumber") == "0x4"
+            node.always = wait
+            thread = threading.Thread(target=asked, args=(server, "eth_getBalance", "0x" + "77" * 20, "latest"))
+            thread.start()
+            assert slow.wait(5)
+            began = time.monotonic()
+            assert asked(server, "eth_blockNumber") == "0x4"
+            assert asked(server, "eth_getBlockByNumber", "0x9", False) is None
+            assert time.monotonic() - began < 0.3
+            thread.join()
+
+
+def asked(server, method, *params):
+    return post(server, {"id": 1, "method": method, "params": params})[1]["result"]
+
+
+def test_many_blocks_of_a_fork_ask_the_node_a_few_times():
+    with ScriptedNode(upstream()) as node:
+        client = Client(fork_of(node.url, 4))
+        client("evm_mine")
+        before = len(node.requests)
+        client("anvil_mine", "0x64", "0xc")
+        assert client("eth_blockNumber") == hex(105)
+        assert len(node.requests) - before < 12
+
+
+def test_the_clock_goes_on_after_the_node_has_failed(monkeypatch):
+    monkeypatch.setattr(pace, "_FIRST_WAIT_SECONDS", 0.001)
+    with ScriptedNode(upstream()) as node:
+        served = fork_of(node.url, 4, retries=1)
+        served.mining = 0.05
+        node.always = lambda handler, body: (503, b"busy")
+        with Server(served) as server:
+            time.sleep(0.3)
+            assert asked(server, "eth_blockNumber") == "0x4"
+            node.always = None
+            for _ in range(100):
+                if asked(server, "eth_blockNumber") != "0x4":
+                    break
+                time.sleep(0.05)
+            assert int(asked(server, "eth_blockNumber"), 16) > 4
 
 
 def test_the_command_serves_a_fork(other):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .._core import State
+from .._core import PARAMETERS, SYSTEM_ADDRESSES, State
 from ..dev import BlockNotFound, DevChain, TransactionNotFound
 from ..errors import UnusableInput
 from ..hexadecimal import to_hex
@@ -51,6 +51,8 @@ _TRANSACTION = frozenset(
 # What takes the whole state.
 _WHOLE = {"eth_getProof": "proofs", "eth_getAccount": "storage roots", "debug_executionWitness": "witnesses"}
 _SOURCES_KEPT = 32
+# A block's time is that of the clock: it may go on until the block is made.
+_SECONDS_AHEAD = 4
 _UNKNOWN = -1
 
 
@@ -135,6 +137,21 @@ class Fork:
             return self.source.client.ask(method, *parameters)
         except NodeRefused as error:
             raise RpcError(SERVER_ERROR if error.code is None else error.code, error.fault) from None
+
+    def fetched_ahead(self, node: Node, count: int, interval: int | None = None) -> Later:
+        """Has the source know what the next blocks' system calls read, in one batch: each block reads other slots of their rings
+        (EIP-4788, EIP-2935), and would ask for them while others wait."""
+        state, number, last = node.chain.state_at("latest"), node.chain.head.number, node.chain.head.header.timestamp
+        begin, step = node.now(), max(interval or 1, 1)
+        moments = {begin + at for at in range(count + _SECONDS_AHEAD)}
+        if interval is not None:  # a block is begun a second after the one before, and then has its own time
+            moments |= {last + at * step + after for at in range(count + 1) for after in (1, step)}
+        ring = PARAMETERS["history_buffer_slots"]
+        roots, hashes = (SYSTEM_ADDRESSES[name] for name in ("beacon_roots_contract", "history_contract"))
+        keys: set[tuple[bytes, int | None]] = {(roots, None), (hashes, None)}
+        keys |= {(roots, moment % ring + offset) for moment in moments for offset in (0, ring)}
+        keys |= {(hashes, (number + at) % ring) for at in range(count + 1)}
+        return Later(lambda: state.fetch_keys(keys))
 
     # -------------------------------------------------------------- requests
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ..errors import UnusableInput
+from ..errors import EvmError, UnusableInput
 from .dispatch import Call, Dispatcher, encoded, joined, limited, parse
 from .errors import INTERNAL_ERROR, TIMED_OUT, RpcError
 from .methods.table import Going, Later
@@ -169,7 +169,10 @@ class Server:
     async def _tick(self, seconds: float) -> None:
         while True:
             await asyncio.sleep(seconds)
-            await asyncio.get_running_loop().run_in_executor(self._owner, self._mine_by_clock)
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._owner, self._mine_by_clock)
+            except EvmError as error:  # of a fork's node: the clock goes on
+                _LOGGER.error("no block was made: %s", error)
 
     def _mine_by_clock(self) -> None:
         if isinstance(self.node.mining, (int, float)):

@@ -22,6 +22,8 @@ from .table import Later, Steps, optional, required, rows
 
 # That many blocks are made without a turn for others.
 _TURN_SECONDS = 0.005
+# Blocks of a fork for which keys are fetched at a time.
+_FETCHED_AHEAD = 250
 # balanceOf(address), allowance(address,address) (ERC-20).
 _BALANCE_OF, _ALLOWANCE = bytes.fromhex("70a08231"), bytes.fromhex("dd62ed3e")
 
@@ -68,7 +70,9 @@ def _mined(node: Node, count: int, interval: int | None = None, timestamp: int |
     if count > node.limits.mined_blocks:
         raise RpcError(SERVER_ERROR, f"{count} blocks at once, may be {node.limits.mined_blocks}")
     turn_ends = time.monotonic() + _TURN_SECONDS
-    for _ in node.mining_steps(count, interval, timestamp):
+    for at, _ in enumerate(node.mining_steps(count, interval, timestamp)):
+        if node.fork is not None and at % _FETCHED_AHEAD == 0 and at + 1 < count:
+            yield node.fork.fetched_ahead(node, min(_FETCHED_AHEAD, count - at), interval)
         if time.monotonic() > turn_ends:
             yield None
             turn_ends = time.monotonic() + _TURN_SECONDS

@@ -51,6 +51,7 @@ def filled(node: Node, call: Call) -> Steps:
     """A transaction's fields, with those that it leaves out. It is estimated beside the node."""
     check_chain(node, call)
     if node.fork is not None:
+        yield node.fork.fetched_ahead(node, 1)  # the pending block begins with system calls
         state = node.chain.state_at("pending")
         yield Later(lambda: state.get_nonce(call.sender))  # the source then has it at hand
     pending = node.chain.pending
@@ -92,6 +93,7 @@ def _transaction(node: Node, call: Call) -> Steps:
 def _submitted(node: Node, transaction: Transaction, checks: dict[str, bool] | None = None) -> Steps:
     """Its hash, once the node has it. What it needs of a fork's state is fetched before, beside the node."""
     if node.fork is not None:
+        yield node.fork.fetched_ahead(node, 1)
         state, header = node.chain.state_at("pending"), node.chain.pending.header
 
         def rehearse() -> None:
