@@ -282,9 +282,9 @@ cdef class _Lease:
         """Have the machine report to a tracer, if there is one, from here to `finish`."""
         if tracer is None:
             return 0
-        tracer.prepare()
-        tracer.take()
+        tracer.take()  # first: until then it may be at work on another run
         self.tracer = tracer
+        tracer.prepare()
         self.machine.tracer = tracer.tracer()
         return 0
 

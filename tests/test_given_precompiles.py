@@ -273,6 +273,30 @@ def test_a_message_to_a_precompile_itself_may_call_and_is_traced(tracer):
         assert traced.calls["transaction"].tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize("tracer", [Trace, lambda: Trace(steps=True), lambda: Eip3155(io.StringIO(), inner_exits=True)])
+def test_a_tracer_that_is_asked_for_while_it_is_at_work_keeps_what_it_has(tracer):
+    """What it had was cleared before it was refused, under the run that wrote to it."""
+    refused = []
+
+    def asks(call):
+        with pytest.raises(EvmError, match="at work on another run"):
+            message(new_state(), header(), sender=ALICE, to=OTHER, tracer=traced)
+        refused.append(call.depth)
+        return b"end"
+
+    def told():
+        return (
+            traced.stream.getvalue() if isinstance(traced, Eip3155) else (traced.calls.tolist(), traced.steps.tolist())
+        )
+
+    traced = tracer()
+    ask(new_state(), asks, tracer=traced)
+    among = told()
+    traced = tracer()
+    ask(new_state(), lambda call: b"end", tracer=traced)
+    assert (refused, among) == ([2], told())
+
+
 def test_a_call_belongs_to_the_thread_that_was_asked():
     said = []
 
