@@ -7,6 +7,7 @@ from core.base.types cimport u256
 from core.base.vector cimport Vector
 from core.math.u256 cimport plus, to_big_endian
 from core.parallel.engine cimport Engine
+from core.parallel.engine_cache cimport process_generation
 from core.parallel.waiting cimport wait_turn
 from core.state.journal cimport JournalAccount, JournalSlot
 from core.state.view cimport MissingKey, StateView
@@ -234,6 +235,8 @@ cdef list simulate_todo(_Simulation asked, _Job job, State state, int worker_cou
     cdef list copies = []
     cdef Vector[World*] worlds
     cdef const SimulationFault* fault
+    cdef unsigned generation = process_generation()
+    cdef bint is_stopped
     cdef size_t i
     cdef size_t k
     for i in range(<size_t>worker_count if asked.has_long_bundles else 0):
@@ -248,15 +251,20 @@ cdef list simulate_todo(_Simulation asked, _Job job, State state, int worker_cou
     lease.engine.next_item.store(0)
     core.set_ready(asked.made)
     lease.engine.pool.start(simulate_on_worker, &work)
+    evmcore_begin_nesting()  # what converts an item may be Python code
     try:
         asked.make_items()
+        if process_generation() != generation:
+            raise errors.EvmError("the process was forked while simulate_many was at work, whose other threads are not here")
         core.set_ready(core.todo_count())
     except BaseException:
         stop_workers(lease.engine)
         raise
     finally:
+        evmcore_end_nesting()
         with nogil:
             finish_on_workers(lease.engine, simulate_on_worker, &work)
+    is_stopped = lease.poll.abort.load()
     lease.finish()
     first = None
     missed = []
@@ -270,6 +278,7 @@ cdef list simulate_todo(_Simulation asked, _Job job, State state, int worker_cou
                     missed.append((core.rows[fault.item].bundle, error))
             elif first is None or fault.item < first[0]:
                 first = fault.item, <int>fault.status, fault.block_number
+    or_memory_error(first is not None or not is_stopped)  # a fault for which there was no room
     if first is not None:
         check_local(job.world.get())
         raise_outcome(<Status><uint8_t>first[1], u256(), u256(), MissingKey(), first[2], None, NULL)

@@ -1,9 +1,11 @@
 """Calls as columns: the answers are those of the same calls as dicts, in whatever form an array has them; what is no column is refused."""
 
+import os
+
 import numpy as np
 import pytest
 
-from evmcore import Account, Header, State, assemble, simulate_many
+from evmcore import Account, EvmError, Header, State, assemble, simulate_many
 
 SENDERS = [bytes([number]) * 20 for number in (0xA0, 0xA1, 0x00)]
 COUNTER, OTHER = b"\x11" * 20, b"\x22" * 20
@@ -209,3 +211,38 @@ def test_a_dict_that_loses_its_address_while_it_is_read_is_read_as_it_was():
     ]
     want = [{**given[0], "to": COUNTER}, {**given[1], "value": 0}, {**given[2], "to": OTHER}]
     assert simulate_many(state(), HEADER, given) == simulate_many(state(), HEADER, want)
+
+
+def test_values_that_simulate_again_end_in_a_recursion_error():
+    depths = []
+
+    def again():
+        depths.append(None)
+        simulate_many(state(), HEADER, [{**given[1][0], "value": Asked(again)}])
+
+    given = calls()
+    with pytest.raises(RecursionError, match="deep"):
+        again()
+    assert len(depths) < 70
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_process_that_a_value_forks_off_gets_no_answers():
+    """What the parent's other workers had claimed was missing in the child's, and what lay in that memory came instead."""
+    child = None
+
+    def forks():
+        nonlocal child
+        child = os.fork()
+        return 0
+
+    _, given = calls()
+    try:
+        simulate_many(state(), HEADER, [*given * 20, {**given[0], "value": Asked(forks)}], workers=2)
+    except EvmError as error:
+        if child == 0:
+            os._exit(0 if "was forked" in str(error) else 1)
+        raise
+    if child == 0:
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
