@@ -60,6 +60,7 @@ cdef class _Simulation:
                 self.has_long_bundles = self.has_long_bundles or len(bundle) > 1
                 check_often(&count)
             or_memory_error(self.core.bundle_ends.reserve(self.core.bundle_count))
+            self.core.first_end = self.core.bundle_ends.data()
         or_memory_error(self.core.items.reserve(self.core.item_count))
         self.core.first_item = self.core.items.data()
         return 0

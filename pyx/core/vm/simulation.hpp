@@ -89,6 +89,7 @@ struct alignas(64) SimulationWorker {
 struct Simulation {
     // What only the caller looks at while workers are at it, who may write to it then, too.
     Vector<SimulatedItem> items;  // none where there are columns
+    Vector<size_t> bundle_ends;   // item behind the last of each bundle; none where each item is a bundle
     char apart[64];               // from the cache lines that workers read
 
     const SimulatedItem* first_item = nullptr;
@@ -97,12 +98,12 @@ struct Simulation {
     uint64_t default_gas = 0;  // of messages whose column doesn't say
     size_t item_count = 0;
     size_t bundle_count = 0;
-    Vector<size_t> bundle_ends;    // item behind the last of each bundle; none where each item is a bundle
-    Vector<uint32_t> todo;         // bundles that are to be run again; none: all are
-    Vector<Address> balances;      // wanted after each item
-    Vector<AskedSlot> slots;       // likewise
-    SimulatedRow* rows = nullptr;  // [item], the caller's
-    Hash* values = nullptr;        // [item][balance, slot], big-endian; the caller's
+    const size_t* first_end = nullptr;  // of `bundle_ends`
+    Vector<uint32_t> todo;              // bundles that are to be run again; none: all are
+    Vector<Address> balances;           // wanted after each item
+    Vector<AskedSlot> slots;            // likewise
+    SimulatedRow* rows = nullptr;       // [item], the caller's
+    Hash* values = nullptr;             // [item][balance, slot], big-endian; the caller's
     Vector<SimulationWorker*> workers;
 
     Simulation() = default;
@@ -135,9 +136,9 @@ struct Simulation {
     size_t todo_count() const noexcept { return todo.empty() ? bundle_count : todo.size(); }
     uint32_t todo_at(size_t index) const noexcept { return todo.empty() ? static_cast<uint32_t>(index) : todo[index]; }
     size_t bundle_begin(uint32_t bundle) const noexcept {
-        return bundle_ends.empty() ? bundle : bundle == 0 ? 0 : bundle_ends[bundle - 1];
+        return first_end == nullptr ? bundle : bundle == 0 ? 0 : first_end[bundle - 1];
     }
-    size_t bundle_end(uint32_t bundle) const noexcept { return bundle_ends.empty() ? bundle + size_t{1} : bundle_ends[bundle]; }
+    size_t bundle_end(uint32_t bundle) const noexcept { return first_end == nullptr ? bundle + size_t{1} : first_end[bundle]; }
 
     Transaction* transaction(size_t item) const noexcept { return has_columns ? nullptr : first_item[item].transaction; }
 

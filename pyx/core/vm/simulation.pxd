@@ -68,6 +68,7 @@ cdef extern from "core/vm/simulation.hpp" namespace "evmcore" nogil:
         size_t item_count
         size_t bundle_count
         Vector[size_t] bundle_ends
+        const size_t* first_end
         Vector[uint32_t] todo
         Vector[Address] balances
         Vector[AskedSlot] slots
