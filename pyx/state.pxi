@@ -224,7 +224,7 @@ cdef class State:
         return self.world.get()
 
     cdef bint fork_off(self) except *:
-        """Give the state a world of its own over the one that it has. False: another thread gave it another one meanwhile.
+        """Give the state a world of its own over the one that it has. False: another thread gave it another one meanwhile, or shares it.
 
         What takes long has layers merged or copied; others may run Python code then. The world is held, so that nobody changes it.
         """
@@ -241,9 +241,10 @@ cdef class State:
         made = own_world(own)
         if self.world.get() != held.get() or self.use != NULL:
             return False
-        self.world = made
+        self.world.swap(made)
+        made.reset()
         let_go(&held)
-        return True
+        return self.use == NULL and self.world.use_count() == 1
 
     cdef int tidy(self) except -1:
         """After a write: let go of what is in use no more."""
@@ -761,6 +762,7 @@ cdef class State:
         # What is under a snapshot is then shared by copies, which take with them what was changed since.
         if not world.has_checkpoints() and not world.is_small() and not self.fork_off():
             self.writer()
+        self.check_writable()
         number = self.world.get().checkpoint()
         if number == 0:
             raise MemoryError("the state could not grow")
