@@ -87,6 +87,20 @@ def test_a_damaged_journal_is_an_error(tmp_path, genesis, blocks):
         shutil.rmtree(tmp_path / "damaged")
 
 
+def test_damaged_rows_of_blocks_are_told_with_the_other_faults(tmp_path, genesis, blocks):
+    with grown(tmp_path / "db", genesis, blocks[:6]) as store:
+        with store._writing() as writer:
+            for height, table in enumerate(("headers", "bodies", "receipts"), 2):
+                key = height.to_bytes(8, "big")
+                row = store._snapshot().get(table, key)
+                assert row is not None
+                writer.put(table, key, row[:-1])
+        faults: list[str] = []
+        assert check(store, faults.append) == len(faults)
+    for height in (2, 3, 4):
+        assert any(fault.startswith(f"block {height}: a row is damaged: ") for fault in faults)
+
+
 def test_public_block_tests_go_through_a_store():
     chance = random.Random(3)
     seen = 0

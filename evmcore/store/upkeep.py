@@ -10,6 +10,7 @@ from pathlib import Path
 from .. import rlp
 from .._core import State, keccak256, ordered_trie_root
 from ..block import Block
+from ..errors import DecodeError
 from ..header import Header
 from ..receipt import Account
 from . import _mdbx
@@ -128,32 +129,42 @@ def _check_nodes(rows: bytes, snapshot: _mdbx.Snapshot, note: Callable[[str], No
 def _check_blocks(store: Store, snapshot: _mdbx.Snapshot, note: Callable[[str], None]) -> None:
     parent = None
     for height in range(store.first_height, store.height + 1):
-        key = height_key(height)
-        row = snapshot.get("headers", key)
+        row = snapshot.get("headers", height_key(height))
         if row is None:
             note(f"block {height}: its header is missing")
             parent = None
             continue
-        header = Header.decode(row[64:])
-        if header.hash != row[:32] or header.number != height or snapshot.get("hashes", row[:32]) != key:
-            note(f"block {height}: its header has another hash or number")
-        if parent is not None and header.parent_hash != parent:
-            note(f"block {height}: it is no child of the block before it")
+        try:
+            _check_block(height, row, parent, snapshot, note)
+        except DecodeError as error:
+            note(f"block {height}: a row is damaged: {error}")
         parent = row[:32]
-        body, receipts = snapshot.get("bodies", key), snapshot.get("receipts", key)
-        if body is None or receipts is None:
-            if (body is None) != (receipts is None):
-                note(f"block {height}: it has only one of body and receipts")
-            continue
-        block = Block.decode(join_block(row[64:], body))
-        if ordered_trie_root([tx.raw for tx in block.transactions]) != header.transactions_root:
-            note(f"block {height}: its transactions have another root")
-        listed = [rlp.to_bytes(item, "receipt") for item in rlp.to_list(rlp.decode(receipts), "receipts")]
-        if ordered_trie_root(listed) != header.receipts_root:
-            note(f"block {height}: its receipts have another root")
-        for index, tx in enumerate(block.transactions):
-            if snapshot.get("transactions", tx.hash) != key + index.to_bytes(4, "big"):
-                note(f"block {height}: transaction {index} isn't found by its hash")
+
+
+def _check_block(
+    height: int, row: bytes, parent: bytes | None, snapshot: _mdbx.Snapshot, note: Callable[[str], None]
+) -> None:
+    """`row`: of its header. `parent`: the hash of the block before it, if that is there. DecodeError for what is no header, body or receipts."""
+    key = height_key(height)
+    header = Header.decode(row[64:])
+    if header.hash != row[:32] or header.number != height or snapshot.get("hashes", row[:32]) != key:
+        note(f"block {height}: its header has another hash or number")
+    if parent is not None and header.parent_hash != parent:
+        note(f"block {height}: it is no child of the block before it")
+    body, receipts = snapshot.get("bodies", key), snapshot.get("receipts", key)
+    if body is None or receipts is None:
+        if (body is None) != (receipts is None):
+            note(f"block {height}: it has only one of body and receipts")
+        return
+    block = Block.decode(join_block(row[64:], body))
+    if ordered_trie_root([tx.raw for tx in block.transactions]) != header.transactions_root:
+        note(f"block {height}: its transactions have another root")
+    listed = [rlp.to_bytes(item, "receipt") for item in rlp.to_list(rlp.decode(receipts), "receipts")]
+    if ordered_trie_root(listed) != header.receipts_root:
+        note(f"block {height}: its receipts have another root")
+    for index, tx in enumerate(block.transactions):
+        if snapshot.get("transactions", tx.hash) != key + index.to_bytes(4, "big"):
+            note(f"block {height}: transaction {index} isn't found by its hash")
 
 
 def compact(path: str) -> tuple[int, int]:
