@@ -397,7 +397,8 @@ def test_typed_data_is_signed_as_eth_account_does(given):
         (("primaryType",), "Nobody"), (("primaryType",), 5), (("domain",), 5), (("message",), None),
         (("message", "contents"), 5), (("message", "contents"), None), (("message", "from"), "x"), (("message", "from", "wallet"), "0x12"),
         (("domain", "chainId"), -1), (("domain", "chainId"), 2**256), (("domain", "chainId"), "x"), (("domain", "chainId"), True),
-        (("domain", "chainId"), 1.5), (("domain", "verifyingContract"), None),
+        (("domain", "chainId"), 1.5), (("domain", "verifyingContract"), None), (("domain", "chainId"), "1_0"), (("domain", "chainId"), " 1"),
+        (("domain", "chainId"), "0x-1"), (("domain", "chainId"), "--1"), (("types", "Mail", 0, "type"), "uint8" + "[]" * 126),
     ],
 )  # fmt: skip
 def test_typed_data_that_can_not_be_is_refused(path, value):
@@ -407,6 +408,23 @@ def test_typed_data_that_can_not_be_is_refused(path, value):
         at = at[name]
     at[path[-1]] = value
     with pytest.raises(Unfit):
+        typed_data_hash(data)
+
+
+@pytest.mark.parametrize(
+    ("members", "message", "says"),
+    [
+        ([{"name": "x", "type": "uint8" + "[]" * 50_000}], {"x": []}, "at most 256 characters"),
+        ([{"name": f"x{i}", "type": "Node"} for i in range(1001)], {}, "more than 1000 members"),
+        # Each an object of three bytes, of 900 members that are left out.
+        ([{"name": f"x{i}", "type": "Node[]" if i == 0 else "Node"} for i in range(900)],
+         {"x0": [{"x0": []}] * 100_000}, "more than 100000 values"),
+    ],
+    ids=["dimensions", "members", "values"],
+)  # fmt: skip
+def test_typed_data_that_would_keep_the_node_for_minutes_is_refused(members, message, says):
+    data = {"types": {"Node": members}, "primaryType": "Node", "domain": {}, "message": message}
+    with pytest.raises(Unfit, match=says):
         typed_data_hash(data)
 
 

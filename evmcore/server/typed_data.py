@@ -21,10 +21,34 @@ _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 _ARRAY = re.compile(r"(.+)\[([0-9]{0,6})\]")
 _INTEGER = re.compile(r"(u?)int([0-9]{1,3})")
 _FIXED = re.compile(r"bytes([0-9]{1,2})")
+_NUMBER = re.compile(r"(-?)(?:0[xX]([0-9a-fA-F]+)|([0-9]+))")
+# Far beyond what wallets show; with these the hash takes at most about a second.
 _DEPTH_MOST = 64
-_TYPES_MOST = 1000
+_TYPES_MOST = 256
+_MEMBERS_MOST = 1000  # of all types
+_NAME_MOST = 256  # characters
+_VALUES_MOST = 100_000
 
-Types = Mapping[str, tuple[tuple[str, str], ...]]
+
+class _Types(dict[str, tuple[tuple[str, str], ...]]):
+    """(name, type) of the members of each type; their types' hashes as they are wanted, and how many values may still come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hashes: dict[str, bytes] = {}
+        self._values_left = _VALUES_MOST
+
+    def hash_of(self, name: str) -> bytes:
+        """The typeHash."""
+        if name not in self._hashes:
+            self._hashes[name] = keccak256(_encoded_type(self, name).encode())
+        return self._hashes[name]
+
+    def count(self) -> None:
+        """One more value. Raises Unfit."""
+        self._values_left -= 1
+        if self._values_left < 0:
+            raise Unfit(f"message: more than {_VALUES_MOST} values")
 
 
 def typed_data_hash(value: Any) -> bytes:
@@ -46,23 +70,27 @@ def typed_data_hash(value: Any) -> bytes:
     return keccak256(hashed)
 
 
-def _types(given: Any, domain: Mapping[str, Any]) -> Types:
+def _types(given: Any, domain: Mapping[str, Any]) -> _Types:
     if not isinstance(given, Mapping) or len(given) > _TYPES_MOST:
         raise Unfit(f"types: expected an object of at most {_TYPES_MOST} types")
-    types: dict[str, tuple[tuple[str, str], ...]] = {}
+    types = _Types()
     for name, members in given.items():
-        if not _NAME.fullmatch(name) or not isinstance(members, list) or len(members) > _TYPES_MOST:
-            raise Unfit(f"types.{name[:80]}: expected a name, and a list of at most {_TYPES_MOST} members")
+        if len(name) > _NAME_MOST or not _NAME.fullmatch(name) or not isinstance(members, list):
+            raise Unfit(f"types.{name[:80]}: expected a name, and a list of members")
         found = []
         for member in members:
             own = member.get("name") if isinstance(member, Mapping) else None
             kind = member.get("type") if isinstance(member, Mapping) else None
-            if not isinstance(own, str) or not isinstance(kind, str):
-                raise Unfit(f"types.{name}: a member is no object with name and type")
+            if not isinstance(own, str) or not isinstance(kind, str) or max(len(own), len(kind)) > _NAME_MOST:
+                raise Unfit(
+                    f"types.{name}: a member is no object with name and type, of at most {_NAME_MOST} characters"
+                )
             found.append((own, kind))
         if len({own for own, _ in found}) != len(found):
             raise Unfit(f"types.{name}: a member is there twice")
         types[name] = tuple(found)
+        if sum(map(len, types.values())) > _MEMBERS_MOST:
+            raise Unfit(f"types: more than {_MEMBERS_MOST} members")
     types.setdefault(_DOMAIN, tuple((name, kind) for name, kind in _DOMAIN_FIELDS if name in domain))
     for name, typed in types.items():
         for own, kind in typed:
@@ -88,7 +116,7 @@ def _is_atomic(kind: str) -> bool:
     return fixed is not None and 1 <= int(fixed[1]) <= 32
 
 
-def _encoded_type(types: Types, name: str) -> str:
+def _encoded_type(types: _Types, name: str) -> str:
     """A type with those that it refers to, which are sorted."""
     needed: set[str] = set()
     left = [name]
@@ -102,19 +130,20 @@ def _encoded_type(types: Types, name: str) -> str:
     return "".join(f"{one}({','.join(f'{kind} {own}' for own, kind in types[one])})" for one in (name, *sorted(needed)))
 
 
-def _hash_of(types: Types, name: str, value: Any, where: str, depth: int) -> bytes:
+def _hash_of(types: _Types, name: str, value: Any, where: str, depth: int) -> bytes:
     if not isinstance(value, Mapping):
         raise Unfit(f"{where}: expected an object of type {name}")
     if depth > _DEPTH_MOST:
         raise Unfit(f"{where[:200]}: nested more than {_DEPTH_MOST} deep")
-    encoded = keccak256(_encoded_type(types, name).encode())
+    encoded = [types.hash_of(name)]
     for own, kind in types[name]:
-        encoded += _encoded(types, kind, value.get(own), f"{where}.{own}", depth + 1)
-    return keccak256(encoded)
+        encoded.append(_encoded(types, kind, value.get(own), f"{where}.{own}", depth + 1))
+    return keccak256(b"".join(encoded))
 
 
-def _encoded(types: Types, kind: str, value: Any, where: str, depth: int) -> bytes:
+def _encoded(types: _Types, kind: str, value: Any, where: str, depth: int) -> bytes:
     """32 bytes."""
+    types.count()
     if kind in types:
         return bytes(32) if value is None else _hash_of(types, kind, value, where, depth)
     if (array := _ARRAY.fullmatch(kind)) is not None:
@@ -157,13 +186,8 @@ def _bytes(value: Any, where: str) -> bytes:
 
 def _integer(value: Any, bits: int, is_signed: bool, where: str) -> bytes:
     number = value
-    if isinstance(value, str) and value.isascii() and 0 < len(value) <= 80:
-        digits = value.removeprefix("-")
-        try:
-            is_hex = digits[:2] in ("0x", "0X")
-            number = (int(digits[2:], 16) if is_hex else int(digits)) * (-1 if digits != value else 1)
-        except ValueError:
-            pass
+    if isinstance(value, str) and len(value) <= 80 and (found := _NUMBER.fullmatch(value)) is not None:
+        number = (int(found[2], 16) if found[2] else int(found[3])) * (-1 if found[1] else 1)
     if type(number) is not int:
         raise Unfit(f"{where}: expected a number, got {shown(value)}")
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if is_signed else (0, (1 << bits) - 1)
