@@ -1,5 +1,8 @@
 # Floor 8: which strategy "auto" chooses for a block, by what it is estimated to take.
+from core.base.status cimport Status
 from core.base.transaction cimport CTransaction
+from core.state.local_reads cimport LocalReads
+from core.state.view cimport AccountState
 from core.state.world cimport AccountRecord, World
 from core.vm.block_job cimport BlockJob
 
@@ -11,18 +14,27 @@ cdef struct BlockEstimate:
     size_t unknown_senders
 
 
-cdef BlockEstimate estimate_block(BlockJob* core, World* world):
+cdef BlockEstimate estimate_block(BlockJob* core, State state, int workers) except *:
     """What there is to do, as far as it shows before the block runs."""
+    cdef World* world = state.reader()
+    cdef LocalReads* local = world.local()
+    cdef AccountState account
     cdef BlockEstimate work = BlockEstimate(0, 0, 0, 0)
     cdef const CTransaction* tx
     cdef const AccountRecord* receiver
     cdef size_t i
+    if isinstance(state.source, _WitnessSource):
+        local = (<_WitnessSource>state.source).reads.get()
     for i in range(core.transactions.size()):
         tx = core.transactions[i]
         work.unknown_senders += not tx.knows_sender()
         if not tx.is_create:
             receiver = world.find(tx.to)
-            if receiver == NULL or receiver.code == NULL:
+            if receiver != NULL:
+                account.code = receiver.code
+            elif local == NULL or workers == 1 or local.account(tx.to, &account) != Status.RUNNING:
+                account.code = NULL
+            if account.code == NULL:
                 work.payments += 1
                 continue
         work.programs += 1

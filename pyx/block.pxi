@@ -123,8 +123,6 @@ cdef Status run_in_order(Machine* m, BlockJob* job, size_t i) noexcept nogil:
     cdef Status status
     job.prefetch_after(i)
     status = apply_transaction(m, &view, job.transactions[i], &job.blobs, &job.room, False, out)
-    while status == Status.MISSING_STATE and job.tell != NULL and job.tell(job.tell_context, job.world, out.missing):
-        status = apply_transaction(m, &view, job.transactions[i], &job.blobs, &job.room, False, out)
     job.counts.executions += 1
     out.status = status
     if kind_of(status) == Kind.INVALID or kind_of(status) == Kind.BROKEN:

@@ -57,34 +57,18 @@ def execute_lazily(block, State state not None, **options):
     """`execute_block` on a state with a source: prefetch, execute, and fetch again what only the true order of the
     transactions has shown to be needed. `statistics` tells of `fetched_batches` and `fetched_keys`."""
     cdef _Fetcher fetcher = _Fetcher(state)
-    cdef bint is_rehearsed = not isinstance(state.source, _WitnessSource)
-    batches, keys = prefetch(block, state, workers=options.get("workers"), accesses=options.get("accesses"))
+    batches = keys = 0
+    if not isinstance(state.source, _WitnessSource):  # workers read that themselves
+        batches, keys = prefetch(block, state, workers=options.get("workers"), accesses=options.get("accesses"))
     while True:
         try:
             result = _execute_block(block, state, **options)
         except errors.MissingState as error:
             fetcher.fetch_missing(error)
-            if not is_rehearsed:
-                is_rehearsed = True
-                rehearse(job_of_transactions(block, options.get("piece")), fetcher)
             continue
         (<BlockResult>result).told["fetched_batches"] = batches + fetcher.batches
         (<BlockResult>result).told["fetched_keys"] = keys + fetcher.keys
         return result
-
-
-cdef _Job job_of_transactions(block, piece):
-    """The block, or a piece of it, without what follows the last transaction."""
-    cdef _Job job = _Job()
-    cdef size_t count = 0
-    fill_context(job, block.header)
-    job.transactions = tuple(block.transactions)
-    if piece is not None:
-        open_piece(job, piece)
-    for tx in job.transactions:
-        append_to(job.job.transactions, core_transaction(tx))
-        check_often(&count)
-    return job
 
 
 def _execute_block(block, State state not None, workers, strategy, state_roots, record, accesses, tracer, piece, changes,
@@ -156,7 +140,7 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
     if strategy == "listed" and not can_be_listed:
         strategy = "optimistic"
     if strategy == "auto":
-        work = estimate_block(core, state.reader())
+        work = estimate_block(core, state, worker_count)
         if given is not None and can_be_listed:
             strategy = choose_listed_strategy(work, worker_count)
             is_estimated = strategy == "sequential"  # what workers take for a listed block tells of its root as well
@@ -182,6 +166,7 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
     core.world = use.world
     if core.witness != NULL:
         begin_witness(job, use.world, worker_count)
+    use.read_part()
     core.system_accesses.is_wanted = bool(record) or core.access_list != NULL
     started = evmcore_seconds()
     if native is not None:
@@ -229,6 +214,7 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
         result.made["access_list"] = given
     if changes:
         result.made["changes"] = Changes.since(use.world, use.checkpoint)
+    use.read_part_no_more()  # from here on it is a strict state again
     gas_used = result.gas_used
     job.observed.open(use.state.world)  # without memory the result is whole but for its state root
     result.told = {

@@ -219,11 +219,11 @@ cdef class _Fetcher:
             raise error
 
     cdef int put(self, tuple key, object value) except -1:
-        return put_key(key, value, self.state, NULL)
+        return put_key(key, value, self.state)
 
 
-cdef int put_key(tuple key, object value, State state, World* world) except -1:
-    """Fill in what a state, or a world, doesn't know of a key: what was written there stays."""
+cdef int put_key(tuple key, object value, State state) except -1:
+    """Fill in what a state doesn't know of a key: what was written there stays."""
     cdef Address address = to_address_value(key[0], "address")
     cdef AccountFacts facts
     cdef u256 slot
@@ -232,7 +232,7 @@ cdef int put_key(tuple key, object value, State state, World* world) except -1:
     if key[1] is not None:
         slot = to_word(key[1], "slot")
         word = to_word(_quantity(value, "value"), "value")
-        raise_status((state.filler() if world == NULL else world).learn_slot(address, slot, word))
+        raise_status(state.filler().learn_slot(address, slot, word))
         return 0
     facts.exists = value is not None
     if facts.exists:
@@ -247,51 +247,7 @@ cdef int put_key(tuple key, object value, State state, World* world) except -1:
         facts.slots = slots_told(get)
     facts.code = view_bytes(code)
     # No Python code from here on: the account is put whole.
-    raise_status((state.filler() if world == NULL else world).learn(address, facts))
-    return 0
-
-
-cdef class _Rehearsal:
-    """What transactions that are executed in their order miss of a state, as its witness tells it."""
-    cdef _WitnessSource source
-    cdef dict told
-
-
-cdef cbool tell_from_witness(void* context, World* world, const MissingKey& missing) noexcept with gil:
-    cdef _Rehearsal self = <_Rehearsal>context
-    try:
-        key = key_of(missing)
-        if missing.is_code or key in self.told:
-            return False
-        answer = self.source([key])[key]
-        put_key(key, answer, None, world)
-        self.told[key] = answer
-        return True
-    except Exception:  # the execution that counts runs into it, too
-        return False
-
-
-cdef int rehearse(_Job job, _Fetcher fetcher) except -1:
-    """Fetch what the transactions of a block on a state from a witness miss in their order, by executing them on a copy of it.
-
-    Key by key each would take another execution of the whole block.
-    """
-    cdef _StateUse use
-    cdef size_t count = 0
-    cdef _Rehearsal rehearsal = _Rehearsal.__new__(_Rehearsal)
-    rehearsal.source = fetcher.state.source
-    rehearsal.told = {}
-    use = use_to_write(fetcher.state.copy(), "execute_block")
-    job.job.world = use.world
-    job.job.ends = False
-    job.job.tell = tell_from_witness
-    job.job.tell_context = <void*>rehearsal
-    job.run_sequentially(1)
-    use = None
-    for key, answer in rehearsal.told.items():
-        fetcher.put(key, answer)
-        check_often(&count)
-    fetcher.keys += len(rehearsal.told)
+    raise_status(state.filler().learn(address, facts))
     return 0
 
 

@@ -2,14 +2,19 @@
 from cpython.object cimport PyObject_GenericSetAttr
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
+from libcpp.memory cimport shared_ptr
 
 from core.base.types cimport Bytes, ByteView, Hash, u256
 from core.base.vector cimport Vector
 from core.crypto.keccak cimport c_keccak256
 from core.math.u256 cimport to_big_endian
+from core.state.code cimport view_of
+from core.state.local_reads cimport LocalReads
+from core.state.local_source cimport EvmcoreLocalSource
+from core.state.part_source cimport PartSource
 from core.state.shared_trie cimport Leaf, MissingNode, Node, NodeEncoding, NodePath, Ref, find_leaf, find_path, leaf_value
 from core.state.state_root cimport StoredAccount
-from core.state.trie_proof cimport PartialTrie, ProofResult, check_proof
+from core.state.trie_proof cimport PartialTrie, ProofResult, check_proof, encode_known
 from core.state.world cimport World
 
 
@@ -160,8 +165,10 @@ cdef class _WitnessSource:
     """The source of a state that came from a witness: looks up what the state lacks in the trie as it was before."""
     cdef Ref trie
     cdef dict codes
+    cdef shared_ptr[LocalReads] reads  # the same for workers
 
     def __dealloc__(self):
+        self.reads.reset()
         let_go_of_trie(&self.trie)
 
     def __call__(self, keys):
@@ -196,26 +203,55 @@ cdef class _WitnessSource:
         return _slot_value(from_bytes(value))
 
 
+cdef extern from *:
+    """
+    static std::shared_ptr<evmcore::LocalReads> evmcore_make_local(const EvmcoreLocalSource& source, bool is_part) {
+        return std::make_shared<evmcore::LocalReads>(source, is_part);
+    }
+    """
+    shared_ptr[LocalReads] make_local "evmcore_make_local"(const EvmcoreLocalSource&, cbool is_part) except +
+
+
 cdef _WitnessSource witness_source(object nodes, object codes, object state_root):
     """Of the nodes and codes of a witness, whose trie has that root."""
     cdef _WitnessSource source = _WitnessSource.__new__(_WitnessSource)
     cdef PartialTrie partial
     cdef Hash root = to_hash_value(state_root, "state_root")
     cdef size_t count = 0
-    kept = [to_data(node, "witness.state") for node in to_list(nodes, "witness.state")]
+    cdef Vector[ByteView] views
+    cdef cbool is_built
+    cdef bytes node
+    kept = [to_data(item, "witness.state") for item in to_list(nodes, "witness.state")]
     for node in kept:
         if len(node) > _TRIE_NODE_BYTES_MOST:
             raise errors.InvalidWitness("it is longer than any node", keccak256(node))
-        or_memory_error(partial.add(view_bytes(node)))
+        append_to(views, view_bytes(node))
         check_often(&count)
-    if not partial.build(root, &source.trie):
+    with nogil:
+        is_built = partial.add(views.data(), views.size()) and partial.build(root, &source.trie)
+    if not is_built:
         or_memory_error(partial.fault != NULL)
         raise errors.InvalidWitness(partial.fault.decode(), from_hash_bytes(partial.fault_node))
     source.codes = {}
     for code in to_list(codes, "witness.codes"):
         code = to_data(code, "witness.codes")
         source.codes[keccak256(code)] = code
+    source.reads = reads_of_part(source.trie, source.codes)
     return source
+
+
+cdef shared_ptr[LocalReads] reads_of_part(const Ref& trie, dict codes) except *:
+    cdef shared_ptr[LocalReads] reads
+    cdef PartSource* part = PartSource.create(trie)
+    cdef bytes code
+    or_memory_error(part != NULL)
+    try:
+        for hash, code in codes.items():
+            or_memory_error(part.add_code(view_bytes(code), to_hash_value(hash, "code_hash")))
+        reads = make_local(part.table(), True)
+    finally:
+        part.release()
+    return reads
 
 
 _TRIE_NODE_BYTES_MOST = 1024  # core/state/trie_proof.hpp
@@ -228,3 +264,31 @@ cdef int raise_missing_node(World* world) except -1:
         world.missing_node.is_missing = False
         raise missing_node(missing, &world.missing_node_account if world.is_missing_in_storage else NULL)
     return 0
+
+
+cdef list known_nodes(const Node* root):
+    """The encodings of all nodes of a hashed trie that are known, storage tries too, each once."""
+    cdef Vector[Bytes] nodes
+    cdef size_t i
+    cdef size_t count = 0
+    cdef cbool is_done
+    with nogil:
+        is_done = encode_known(root, &nodes)
+    or_memory_error(is_done)
+    found = set()
+    for i in range(nodes.size()):
+        found.add(from_bytes(nodes[i]))
+        check_often(&count)
+    return sorted(found)
+
+
+cdef list known_codes(World* world):
+    """The codes that accounts of a state have, as far as their bytes are there."""
+    cdef size_t i
+    cdef size_t count = 0
+    found = set()
+    for i in range(world.account_count()):
+        if world.record(i).code != NULL and world.record(i).code.has_bytes():
+            found.add(from_view(view_of(world.record(i).code)))
+        check_often(&count)
+    return sorted(found)

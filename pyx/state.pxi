@@ -309,8 +309,35 @@ cdef class State:
         return self.copy()
 
     def __reduce__(self):
-        """Its bytes (`to_bytes`). TypeError for a strict state."""
-        return type(self).from_bytes, (self.to_bytes(),), getattr(self, "__dict__", None) or None
+        """Its bytes (`to_bytes`); of one that came from a witness, what `to_witness` gives. TypeError for another strict state."""
+        kept = getattr(self, "__dict__", None) or None
+        if isinstance(self.source, _WitnessSource):
+            return type(self).from_witness, self.known_part(), kept
+        return type(self).from_bytes, (self.to_bytes(),), kept
+
+    cdef tuple known_part(self):
+        """The ExecutionWitness of all that is known, and the root that it is a part of."""
+        from evmcore.witness import ExecutionWitness
+        cdef shared_ptr[World] world = self.shared()
+        cdef _StateRoot made
+        cdef Hash root
+        codes = set()
+        if isinstance(self.source, _WitnessSource):
+            codes.update((<_WitnessSource>self.source).codes.values())
+        elif self.is_strict and not self.is_local:
+            raise errors.UnusableInput("witness: the state is strict or lazy: it has no whole trie")
+        made = _StateRoot.of(world.get(), is_held_twice(world), 1)
+        run_state_root(made, &root, 1)
+        codes.update(known_codes(world.get()))
+        return ExecutionWitness(tuple(known_nodes(made.root.trie().get())), tuple(sorted(codes))), from_hash_bytes(root)
+
+    def to_witness(self):
+        """An ExecutionWitness of all that the state knows, as it is now: `State.from_witness` makes a state of it and of `root` that
+        knows the same. Of a whole state all nodes; of one over a database those that it has read.
+
+        raise   MissingNode: its root can't be made; UnusableInput for a strict state that didn't come from a witness
+        """
+        return self.known_part()[0]
 
     def to_bytes(self):
         """The state as bytes: flat, each code once, the same for equal states.

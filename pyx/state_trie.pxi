@@ -19,15 +19,6 @@ cdef extern from *:
     void share_local_trie "evmcore_share_local"(LocalReads*, Ref*) noexcept
 
 
-cdef extern from *:
-    """
-    static std::shared_ptr<evmcore::LocalReads> evmcore_make_local(const EvmcoreLocalSource& source) {
-        return std::make_shared<evmcore::LocalReads>(source);
-    }
-    """
-    shared_ptr[LocalReads] make_local "evmcore_make_local"(const EvmcoreLocalSource&) except +
-
-
 cdef shared_ptr[LocalReads] local_of(object source) except *:
     """A capsule's table, to be read."""
     cdef EvmcoreLocalSource* table
@@ -36,7 +27,7 @@ cdef shared_ptr[LocalReads] local_of(object source) except *:
     table = <EvmcoreLocalSource*>PyCapsule_GetPointer(source, EVMCORE_LOCAL_SOURCE_CAPSULE)
     if table.version != EVMCORE_LOCAL_SOURCE_VERSION:
         raise ValueError(f"source: version {table.version}, expected {EVMCORE_LOCAL_SOURCE_VERSION}")
-    return make_local(table[0])
+    return make_local(table[0], False)
 
 
 @cython.final

@@ -1,5 +1,8 @@
 # Floor 8: a state in use by one call, which gives it back however the call ends.
+from libcpp.memory cimport shared_ptr
+
 from core.parallel.engine_cache cimport process_generation
+from core.state.local_reads cimport LocalReads
 from core.state.world cimport World
 
 
@@ -15,6 +18,7 @@ cdef class _StateUse:
     cdef World* world        # that is written; NULL: the state is fetched
     cdef uint64_t checkpoint
     cdef bint is_kept
+    cdef bint reads_part
     cdef unsigned long thread
 
     def __dealloc__(self):
@@ -24,12 +28,24 @@ cdef class _StateUse:
             self.state.forget_fetcher(self.thread)
             evmcore_end_nesting()
             return
+        self.read_part_no_more()
         end_checkpoint(self.world, self.checkpoint, self.is_kept)
         self.world.at_work.store(0)
         self.state.use = NULL
 
     cdef void keep(self) noexcept:
         self.is_kept = True
+
+    cdef void read_part(self) noexcept:
+        """Let workers read what the state lacks from the witness that it came from, if it did, as from a database."""
+        if isinstance(self.state.source, _WitnessSource):
+            self.reads_part = True
+            self.world.set_local((<_WitnessSource>self.state.source).reads)
+
+    cdef void read_part_no_more(self) noexcept:
+        if self.reads_part:
+            self.reads_part = False
+            self.world.set_local(shared_ptr[LocalReads]())
 
     cdef int rewind(self) except -1:
         """Undo what was done so far, and go on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from random import Random
 
 import pytest
@@ -323,3 +324,85 @@ def test_a_witness_is_made_of_proofs_and_codes_alone(wrong):
     if not isinstance(wrong, bytes):
         with pytest.raises(TypeError, match=f"codes: expected bytes, got {type(wrong).__name__}"):
             ExecutionWitness.of_proofs([proof], [wrong])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32))
+def test_a_state_from_a_witness_travels_with_all_that_it_knows(seed):
+    random = Random(seed)
+    state = whole_state(random)
+    known = random.sample(ADDRESSES, 12)
+    witness = ExecutionWitness.of_proofs([state.prove(address, range(20)) for address in [*known, SENDER]], [STORE])
+    part = State.from_witness(witness, state.root())
+    same = part.to_witness()
+    assert (same.state, same.codes) == (witness.state, witness.codes)
+    for turn in range(3):
+        address = random.choice(known)
+        try:
+            part.set_storage(address, random.randrange(20), random.randrange(3))
+            part.set_balance(address, turn)
+            part.root()
+        except (MissingNode, MissingState):
+            return  # of a sibling that isn't there
+        copy = pickle.loads(pickle.dumps(part))
+        assert copy.root() == part.root()
+        for each in ADDRESSES:
+            for read in (State.get_balance, State.get_code, State.get_nonce, lambda s, a: s.get_storage(a, 3)):
+                assert outcome(read, copy, each) == outcome(read, part, each)
+        calls = block(random)
+        results = [outcome(lambda s, b: execute_block(b, s).state_root, one.copy(), calls) for one in (part, copy)]
+        assert results[0] == results[1]
+        part = copy
+
+
+def outcome(read, state: State, what: object) -> object:
+    """What it gives, or the error's words."""
+    try:
+        return read(state, what)
+    except (MissingNode, MissingState, MissingCode) as error:
+        return type(error), str(error)
+
+
+def test_a_part_that_has_no_root_does_not_travel_and_says_what_it_lacks():
+    addresses = sorted(ADDRESSES, key=keccak256)
+    state = State({addresses[0]: {"balance": 1}, addresses[-1]: {"balance": 2}})
+    part = State.from_witness(ExecutionWitness.of_proofs([state.prove(addresses[0])]), state.root())
+    assert pickle.loads(pickle.dumps(part)).get_balance(addresses[0]) == 1
+    part.delete_account(addresses[0])
+    for travel in (pickle.dumps, State.to_witness):
+        with pytest.raises(MissingNode):
+            travel(part)
+
+
+def test_a_witness_of_all_is_the_whole_state():
+    state = whole_state(Random(5))
+    part = State.from_witness(state.to_witness(), state.root())
+    assert part.to_witness() == state.to_witness()
+    for address, account in state.items():
+        assert part.get_balance(address) == account.balance
+        assert part.get_code(address) == account.code
+        assert [part.get_storage(address, slot) for slot in range(20)] == [account.storage.get(n, 0) for n in range(20)]
+    assert State().to_witness() == ExecutionWitness()
+    assert State.from_witness(ExecutionWitness(), State().root()).root() == State().root()
+    for strict in (State(strict=True), State(source=lambda keys: {})):
+        with pytest.raises(UnusableInput, match="strict or lazy"):
+            strict.to_witness()
+        with pytest.raises(TypeError):
+            pickle.dumps(State(strict=True))
+
+
+def test_a_subclass_and_its_attributes_travel():
+    class_state = Named.from_witness(whole_state(Random(5)).to_witness(), whole_state(Random(5)).root())
+    class_state.name = "part"
+    copy = pickle.loads(pickle.dumps(class_state))
+    assert type(copy) is Named
+    assert copy.name == "part"
+    make, (witness, root), _ = class_state.__reduce__()
+    with pytest.raises(InvalidWitness):
+        make(ExecutionWitness((*witness.state, b"\xc2\x80\x80"), witness.codes), root)
+
+
+class Named(State):
+    """A state with a name."""
+
+    name: str

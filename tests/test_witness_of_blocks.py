@@ -418,7 +418,8 @@ def test_what_only_the_order_of_transactions_tells_takes_no_execution_for_each_k
     part = State.from_witness(plain.witness, state.root())
     result = execute_block(block, part, workers=workers, strategy=strategy)
     assert not plain.differences(result)
-    assert result.statistics.fetched_batches < 10 < 40 < result.statistics.fetched_keys
+    assert result.statistics.fetched_batches == 0
+    assert workers > 1 or result.statistics.executions == len(calls)
     less = replace(plain.witness, state=plain.witness.state[:-1])
     with pytest.raises((MissingNode, InvalidWitness)):
         execute_block(block, State.from_witness(less, state.root()), workers=workers, strategy=strategy)

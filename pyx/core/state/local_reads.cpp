@@ -50,9 +50,11 @@ Status LocalReads::code(const Hash& hash, const Code** out) noexcept {
     }
     const uint8_t* data = nullptr;
     size_t size = 0;
-    if (source_.code(source_.context, hash.bytes, &data, &size) != EVMCORE_LOCAL_FOUND || size == 0 || size > UINT32_MAX)
+    const bool is_there =
+        source_.code(source_.context, hash.bytes, &data, &size) == EVMCORE_LOCAL_FOUND && size != 0 && size <= UINT32_MAX;
+    if (!is_there && !is_part_)
         return failed();
-    const Code* made = shared_codes().get({data, size}, hash);
+    const Code* made = is_there ? shared_codes().get({data, size}, hash) : Code::create({}, &hash);
     if (made == nullptr)
         return Status::OUT_OF_MEMORY;
     const SpinGuard guard{lock_};

@@ -16,12 +16,15 @@ namespace evmcore {
 
 class LocalReads {
 public:
-    explicit LocalReads(const EvmcoreLocalSource& source) noexcept : source_{source} { source_.acquire(source_.context); }
+    // `is_part`: the source has a part of a state alone. What it fails to tell is missing, and of a code the hash is then known alone.
+    explicit LocalReads(const EvmcoreLocalSource& source, bool is_part = false) noexcept : source_{source}, is_part_{is_part} {
+        source_.acquire(source_.context);
+    }
     LocalReads(const LocalReads&) = delete;
     LocalReads& operator=(const LocalReads&) = delete;
     ~LocalReads();
 
-    // RUNNING and the answer; VIEW_FAILED if the source failed; OUT_OF_MEMORY. The code is borrowed from here.
+    // RUNNING and the answer; VIEW_FAILED if the source failed, or MISSING_STATE; OUT_OF_MEMORY. The code is borrowed from here.
     Status account(const Address& address, AccountState* out) noexcept;
     Status slot(const Address& address, const u256& key, u256* out) noexcept;
 
@@ -56,12 +59,15 @@ private:
     };
     Status code(const Hash& hash, const Code** out) noexcept;
     Status failed() noexcept {
+        if (is_part_)
+            return Status::MISSING_STATE;
         has_failed_.store(true, std::memory_order_relaxed);
         return Status::VIEW_FAILED;
     }
     bool read_node(const Hash* account, const uint8_t* path, unsigned depth, Bytes* out) noexcept;
 
     const EvmcoreLocalSource source_;
+    const bool is_part_;
     SpinLock lock_;                                 // over the next two
     FlatMap<Hash, const Code*, HashHasher> codes_;  // a reference to each
     shared_trie::Ref trie_;

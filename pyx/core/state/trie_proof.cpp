@@ -1,6 +1,8 @@
 // Reading trie nodes of strangers.
 #include "trie_proof.hpp"
 
+#include <algorithm>
+
 #include "../crypto/keccak.hpp"
 #include "state_root.hpp"
 
@@ -185,13 +187,54 @@ ProofResult check_proof(const Hash& root, const Hash& key, const ByteView* nodes
 
 // ------------------------------------------------------------------------------------ parts of tries
 
-bool PartialTrie::add(ByteView node) noexcept {
-    bool inserted;
-    Given* given = given_.insert_or_find(keccak256(node), &inserted);
-    if (given == nullptr)
+bool PartialTrie::add(const ByteView* nodes, size_t count) noexcept {
+    constexpr size_t LANES = 8;
+    Vector<uint32_t> order;
+    if (!order.reserve(count) || !given_.reserve(count))
         return false;
-    if (inserted)
-        *given = {node.data, node.size, 0, 0, false, {}};
+    for (size_t i = 0; i < count; ++i)
+        (void)order.push_back(static_cast<uint32_t>(i));  // there is room
+    // Nodes that are hashed side by side take as long as the longest of them.
+    std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return nodes[a].size < nodes[b].size; });
+    for (size_t first = 0; first < count; first += LANES) {
+        const uint8_t* data[LANES];
+        size_t sizes[LANES];
+        Hash hashes[LANES];
+        Hash* out[LANES];
+        for (size_t i = 0; i < LANES; ++i) {
+            const ByteView node = nodes[order[first + i < count ? first + i : first]];
+            data[i] = node.data;
+            sizes[i] = first + i < count ? node.size : 0;
+            out[i] = &hashes[i];
+        }
+        keccak256_x8(data, sizes, out);
+        for (size_t i = 0; i < LANES && first + i < count; ++i) {
+            bool inserted;
+            Given* given = given_.insert_or_find(hashes[i], &inserted);
+            if (given == nullptr)
+                return false;
+            if (inserted)
+                *given = {data[i], sizes[i], 0, 0, false, {}};
+        }
+    }
+    return true;
+}
+
+bool encode_known(const Node* root, Vector<Bytes>* out) noexcept {
+    if (root == nullptr || root->kind == NodeKind::UNKNOWN)
+        return true;
+    if (root->depth == 0 || root->reference.size == Reference::HASHED) {
+        Bytes* encoded = out->add();
+        if (encoded == nullptr || !encode(root, encoded))
+            return false;
+    }
+    if (root->kind == NodeKind::LEAF)
+        return encode_known(as_leaf(root)->storage(), out);
+    if (root->kind == NodeKind::EXTENSION)
+        return encode_known(as_extension(root)->child, out);
+    for (unsigned i = 0; i < as_branch(root)->count(); ++i)
+        if (!encode_known(as_branch(root)->children()[i], out))
+            return false;
     return true;
 }
 

@@ -35,11 +35,15 @@ struct ProofResult {
 // Whether nodes, from the root towards the key, prove what the trie with that root has for the key.
 ProofResult check_proof(const Hash& root, const Hash& key, const ByteView* nodes, size_t count) noexcept;
 
+// The encodings of all nodes of a hashed trie that are known, and that somebody names by their hash; those of storage tries, too.
+// False without memory.
+[[nodiscard]] bool encode_known(const shared_trie::Node* root, Vector<Bytes>* out) noexcept;
+
 // Builds the part of an account trie, storage tries below it, that is made of given nodes. What isn't given is known by its hash.
 class PartialTrie {
 public:
-    // Copies nothing: the bytes stay where they are until `build` is done. False without memory.
-    [[nodiscard]] bool add(ByteView node) noexcept;
+    // Copies nothing: the bytes stay where they are until `build` is done. None is longer than TRIE_NODE_BYTES_MOST. False without memory.
+    [[nodiscard]] bool add(const ByteView* nodes, size_t count) noexcept;
     // False: `fault` says what is wrong, or nothing where there was no memory.
     bool build(const Hash& root, shared_trie::Ref* out) noexcept;
     // One node, that a source has at this place, and which has that hash; all below is known by its hash. Null: it is none, or no memory.

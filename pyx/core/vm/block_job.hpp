@@ -112,10 +112,6 @@ struct BlockJob {
     WitnessRecord* witness = nullptr;          // borrowed; null: nobody wants one
     AccessListBuilder* access_list = nullptr;  // the same; whoever commits adds to it
     uint32_t first_index = 1;                  // block access index of the first transaction (EIP-7928)
-    // Tells the state a key that it lacked, so that the transaction is executed again; false: it can't. Asked where transactions are
-    // executed in order on the state itself. Null: what is missing ends the block.
-    bool (*tell)(void* context, World* world, const MissingKey& missing) = nullptr;
-    void* tell_context = nullptr;
 
     OutcomeList outcomes;
     Effects system_effects;

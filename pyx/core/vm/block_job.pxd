@@ -56,8 +56,6 @@ cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
         WitnessRecord* witness
         AccessListBuilder* access_list
         uint32_t first_index
-        cbool (*tell)(void* context, World* world, const MissingKey& missing) noexcept
-        void* tell_context
         OutcomeList outcomes
         Effects system_effects
         SystemAccesses system_accesses
