@@ -58,9 +58,9 @@ bool TraceLog::step(void* context, Frame* frame) noexcept {
     const size_t kept = stack_size < self->stack_most ? stack_size : self->stack_most;
     if (!self->has_room(sizeof(StepRow) + kept * sizeof(u256) + (self->wants_memory ? frame->memory_size : 0)))
         return false;
-    StepRow* const row = self->steps.extend(1);
-    if (row == nullptr)
+    if (!self->steps.make_room(1) || !self->words.make_room(kept))
         return self->run_out();
+    StepRow* const row = self->steps.extend_within(1);
     *row = {};
     row->gas = frame->gas;
     if (frame->machine->rules->has_state_gas) {
@@ -75,11 +75,11 @@ bool TraceLog::step(void* context, Frame* frame) noexcept {
     row->depth = static_cast<uint16_t>(frame->depth + 1);
     row->op = op;
     row->status = static_cast<uint8_t>(Status::RUNNING);
-    u256* const words = kept != 0 ? self->words.extend(kept) : nullptr;
-    if ((words == nullptr && kept != 0) || (self->wants_memory && !self->memories.append(frame->memory, frame->memory_size))) {
+    if (self->wants_memory && !self->memories.append(frame->memory, frame->memory_size)) {
         self->steps.pop_back();
         return self->run_out();
     }
+    u256* const words = self->words.extend_within(kept);
     // Mostly a few items, for which a call of memcpy takes longer than they do.
     const u256* const items = frame->stack_top + 1 - kept;
     for (size_t i = 0; i < kept; ++i)

@@ -3,6 +3,7 @@
 // Owned by one worker for one run; outlives it for whoever reads the rows.
 #pragma once
 
+#include "../base/mapped_rows.hpp"
 #include "trace.hpp"
 
 namespace evmcore {
@@ -79,10 +80,10 @@ public:
     Vector<Address> addresses;                                           // of frames whose steps are wanted; none: all
 
     Vector<CallRow> calls;
-    Vector<StepRow> steps;
+    MappedRows<StepRow> steps;
     Vector<LogRow> logs;
     Vector<HashRow> hashes;
-    Vector<u256> words;
+    MappedRows<u256> words;
     Bytes data;      // of calls
     Bytes memories;  // of steps
     Bytes last_memories;

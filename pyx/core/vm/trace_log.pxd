@@ -1,6 +1,7 @@
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
 from libcpp cimport bool as cbool
 
+from core.base.mapped_rows cimport MappedRows
 from core.base.types cimport Address, Bytes, u256
 from core.base.vector cimport Vector
 from core.vm.frame cimport Tracer
@@ -29,10 +30,10 @@ cdef extern from "core/vm/trace_log.hpp" namespace "evmcore" nogil:
         uint64_t ops[4]
         Vector[Address] addresses
         Vector[CallRow] calls
-        Vector[StepRow] steps
+        MappedRows[StepRow] steps
         Vector[LogRow] logs
         Vector[HashRow] hashes
-        Vector[u256] words
+        MappedRows[u256] words
         Bytes data
         Bytes memories
         Bytes last_memories
