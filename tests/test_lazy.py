@@ -12,7 +12,9 @@ from helpers import shared
 from evmcore import (
     Block,
     EvmError,
+    ExecutionWitness,
     Header,
+    MissingNode,
     MissingState,
     State,
     Transaction,
@@ -313,3 +315,17 @@ def test_threads_that_read_a_lazy_state_get_its_values():
         found = list(pool.map(read, (0, 25, 50, 75)))
     for start, values in zip((0, 25, 50, 75), found):
         assert values == [whole.get_balance(address) for address in addresses[start:] + addresses[:start]]
+
+
+def test_getters_read_a_witness():
+    whole = State(WHOLE)
+    proofs = [whole.prove(SENDER), whole.prove(CONTRACT, [7])]
+    state = State.from_witness(ExecutionWitness.of_proofs(proofs, [b"\x5f"]), whole.root())
+    assert (state.get_balance(SENDER), state.get_code(CONTRACT), state.get_storage(CONTRACT, 7)) == (
+        10**18,
+        b"\x5f",
+        42,
+    )
+    assert state.root() == whole.root()
+    with pytest.raises(MissingNode):
+        state.get_storage(CONTRACT, 8)

@@ -263,6 +263,27 @@ def test_a_node_that_fails_is_an_error_that_names_it(monkeypatch):
         )
 
 
+@pytest.mark.parametrize(
+    "answer", [None, 5, "x", [], {}, [5], {"number": "zz"}, [{"blockNumber": "zz"}], {"oldestBlock": 5}]
+)
+def test_a_node_that_answers_with_something_else_is_an_error_or_passed_on(answer):
+    with ScriptedNode(upstream()) as node:
+        client = Client(fork_of(node.url, 4, retries=0))
+        client("evm_mine")
+        requests = (
+            ("eth_getBlockByNumber", ["0x1", False]),
+            ("eth_getBlockReceipts", ["0x1"]),
+            ("eth_getTransactionByHash", ["0x" + "11" * 32]),
+            ("eth_getLogs", [{"fromBlock": "0x0", "toBlock": "latest"}]),
+            ("eth_feeHistory", ["0x4", "latest", []]),
+            ("eth_getProof", [ME, [], "0x4"]),
+        )
+        for method, params in requests:
+            node.methods[method] = lambda *given: answer
+            made = client.answer(method, *params)
+            assert "internal" not in made.get("error", {}).get("message", ""), made
+
+
 def test_others_are_answered_while_the_node_is_slow():
     with ScriptedNode(upstream()) as node:
         served = fork_of(node.url, 4)

@@ -73,6 +73,7 @@ def test_a_chain_that_can_not_be_reorganised_stays(client):
     too_much = {"from": ME, "to": HER, "value": hex(10**30), "gas": "0x5208"}
     for options in (
         {"depth": 9},
+        {"depth": 5000},
         {"depth": 2, "txBlockPairs": [[too_much, 1]]},
         {"depth": 2, "txBlockPairs": [["0x02c0", 0]]},
         {"depth": 2, "txBlockPairs": [[{"from": HER, "to": ME}, 0]]},
@@ -446,6 +447,16 @@ def test_typed_data_that_is_nested_too_deep_is_refused():
     }
     with pytest.raises(Unfit):
         typed_data_hash(data)
+
+
+def test_typed_data_with_very_many_values_is_refused(client):
+    data = {
+        "types": {"A": [{"name": "x", "type": "B[]"}], "B": [{"name": "y", "type": "B"}]},
+        "primaryType": "A", "domain": {}, "message": {"x": [{}] * 200_000},
+    }  # fmt: skip
+    code, message = client.error("eth_signTypedData_v4", ME, data)
+    assert (code, "100000 values" in message) == (-32602, True)
+    assert client.error("eth_signTypedData_v4", HER, data) == (-32000, "unknown account")
 
 
 # ---------------------------------------------------------------- whatever comes

@@ -87,6 +87,7 @@ def test_both_forms_are_taken_and_mined():
 @pytest.mark.parametrize(
     ("given", "fork", "says"),
     [
+        ({"blobs": (BLOB,) * 7}, "Osaka", "too many blobs in transaction: have 7, permitted 6"),
         ({"blobs": ()}, "Osaka", "invalid number of 0 blobs compared to 1 blob hashes"),
         (
             {"commitments": (COMMITMENT, COMMITMENT)},

@@ -204,9 +204,13 @@ class Fork:
         return {"earliest": 0, "pending": None}.get(which, node.chain.head.number)
 
     def _asked(self, name: str, method: Method, params: Any) -> Later:
-        return Later(lambda: self._as_of_fork(self.ask(name, _positional(method, params))))
+        return Later(lambda: self._as_of_fork(name, self.ask(name, _positional(method, params))))
 
-    def _as_of_fork(self, value: Any) -> Any:
+    def bad_answer(self, method: str) -> RpcError:
+        """What the node said isn't what it was asked for."""
+        return RpcError(SERVER_ERROR, f"{self.url}: {method}: an answer of another form")
+
+    def _as_of_fork(self, method: str, value: Any) -> Any:
         """An answer, without what the other chain has come to since the fork."""
         first = value[0] if isinstance(value, list) and value else value
         if not isinstance(first, dict):
@@ -215,7 +219,10 @@ class Fork:
             number = first.get(name)
             if not isinstance(number, str):
                 continue
-            at = int(number, 16)
+            try:
+                at = int(number, 16)
+            except ValueError:
+                raise self.bad_answer(method) from None
             if at > self.number:
                 return None
             block_hash = first.get("hash" if name == "number" else "blockHash")

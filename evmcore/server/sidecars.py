@@ -28,6 +28,10 @@ class Sidecar:
 
     def check(self, hashes: Sequence[bytes], fork: str) -> None:
         """Hold counts, hashes and proofs against the transaction's hashes. Raises RpcError with go-ethereum's words. 0.1 s a blob."""
+        rules = rules_of(fork)
+        most = rules.max_blobs_per_transaction or rules.blob_max
+        if len(self.blobs) > most:
+            raise _refused(f"too many blobs in transaction: have {len(self.blobs)}, permitted {most}")
         for name, items in (("blobs", self.blobs), ("blob commitments", self.commitments)):
             if len(items) != len(hashes):
                 raise _refused(f"invalid number of {len(items)} {name} compared to {len(hashes)} blob hashes")
@@ -37,7 +41,7 @@ class Sidecar:
                 raise _refused(
                     f"blob {index}: computed hash {to_hex(computed)} mismatches transaction one {to_hex(wanted)}"
                 )
-        if self.version and not rules_of(fork).max_blobs_per_transaction:  # both came with EIP-7594
+        if self.version and not rules.max_blobs_per_transaction:  # both came with EIP-7594
             raise _refused(f"unexpected sidecar version, want: 0, got: {self.version}")
         each = CELLS if self.version else 1
         if len(self.proofs) != each * len(hashes):

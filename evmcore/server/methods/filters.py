@@ -66,7 +66,9 @@ def get_logs(node: Node, wanted: dict[str, Any]) -> Later:
     span = {"fromBlock": hex(first), "toBlock": hex(older)}
 
     def run() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = fork.ask("eth_getLogs", ({**span, **_shown(wanted)},))
+        found = fork.ask("eth_getLogs", ({**span, **_shown(wanted)},))
+        if not isinstance(found, list):
+            raise fork.bad_answer("eth_getLogs")
         return found + logs_between(node, wanted, older + 1, last)
 
     return Later(run)

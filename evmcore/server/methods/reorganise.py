@@ -14,6 +14,8 @@ from .table import Later, Steps, finish, optional, required, rows
 from .wallet import decoded, prepared
 
 _TRANSACTIONS_MOST = 10_000
+# Nobody else has a turn meanwhile.
+_DEPTH_MOST = 1000
 
 
 def _back(node: Node, depth: int) -> int:
@@ -53,18 +55,22 @@ def reorg(node: Node, given: Any, pairs: list[tuple[bytes | Call, int]]) -> None
     if isinstance(given, dict):
         given, pairs = given["depth"], [*given.get("pairs", ()), *pairs]
     depth: int = given
+    if depth > _DEPTH_MOST:
+        raise RpcError(SERVER_ERROR, f"{depth} blocks back, may be {_DEPTH_MOST}")
     common = _back(node, depth)
     late = next((place for _, place in pairs if place >= depth), None)
     if late is not None:
         raise RpcError(SERVER_ERROR, f"a transaction for block {late} of {depth} that there will be")
+    by_place: dict[int, list[bytes | Call]] = {}
+    for content, place in pairs:
+        by_place.setdefault(place, []).append(content)
     before = node.chain.block(common)
     taken = node.rewind(common)
     try:
         for place in range(depth):
-            for content, at in pairs:
-                if at == place:
-                    transaction, checks = _transaction(node, content)
-                    node.chain.send(transaction, checks=checks)
+            for content in by_place.get(place, ()):
+                transaction, checks = _transaction(node, content)
+                node.chain.send(transaction, checks=checks)
             node.mine()
     except BaseException:
         node.rewind(before.number)

@@ -128,7 +128,10 @@ def fee_history(node: Node, count: int, newest: Any, percentiles: list[float]) -
 
     def run() -> Any:
         asked = fork.ask("eth_feeHistory", (hex(older - first + 1), hex(older), percentiles))
-        return asked if own is None else _joined(asked, own)
+        try:
+            return asked if own is None else _joined(asked, own)
+        except (AttributeError, LookupError, TypeError):
+            raise fork.bad_answer("eth_feeHistory") from None
 
     return Later(run)
 

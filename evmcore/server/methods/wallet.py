@@ -139,14 +139,26 @@ def _signature(node: Node, address: bytes, digest: bytes) -> str:
     return to_hex(r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([27 + parity]))
 
 
-def _typed_data(value: Any) -> bytes:
-    """The hash of typed data, an object or (as wallets are asked) its text."""
+def _typed_data(value: Any) -> Any:
+    """Typed data, an object or (as wallets are asked) its text."""
     if isinstance(value, str):
         try:
             value = orjson.loads(value)
         except ValueError:
             raise decode.Unfit("expected an object, or its JSON") from None
-    return typed_data_hash(value)
+    return value
+
+
+def sign_typed_data(node: Node, address: bytes, value: Any) -> Later:
+    _account(node, address)
+
+    def run() -> str:
+        try:
+            return _signature(node, address, typed_data_hash(value))
+        except decode.Unfit as error:
+            raise RpcError(INVALID_PARAMS, f"invalid argument 1 (data): {error}") from None
+
+    return Later(run)
 
 
 def pending_transactions(node: Node) -> list[dict[str, Any]]:
@@ -189,7 +201,7 @@ ROWS = rows(
     ("eth_sign", sign, ADDRESS, MESSAGE),
     (
         ("eth_signTypedData", "eth_signTypedData_v3", "eth_signTypedData_v4"),
-        _signature,
+        sign_typed_data,
         ADDRESS,
         required("data", _typed_data),
     ),
