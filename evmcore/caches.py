@@ -34,7 +34,7 @@ def caches() -> dict[str, CacheFigures]:
     ethash    caches of Ethash's epochs, for the check of proofs of work
 
     Parts of the package that keep something, too, add theirs when they are imported: evmcore.layers `layer_codes`, the codes that a layer
-    was sent, and `proposed_blocks`. All else belongs to an object: recovered senders to their Transaction, tries and layers to their State.
+    was sent, and `admitted_transactions`; evmcore.chain `proposed_blocks`. All else belongs to an object: recovered senders to their Transaction, tries and layers to their State.
     """
     found = {name: CacheFigures(*figures) for name, figures in _core.cache_figures().items()}
     return found | {name: figures() for name, (figures, _) in _added.items()}

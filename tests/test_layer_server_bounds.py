@@ -13,8 +13,8 @@ import time
 import pytest
 from test_stateless_layers import BLOCKS, CHAIN, LAYER_KEYS
 
-from evmcore import UnusableInput, caches, empty_caches
-from evmcore.layers import LayerServer, RemoteLayer, ServerLimits
+from evmcore import Block, Header, State, Transaction, UnusableInput, assemble, caches, empty_caches, execute_block
+from evmcore.layers import LayerServer, LocalLayer, RemoteLayer, ServerLimits, Witnessed
 
 
 def serve(**limits):
@@ -224,3 +224,54 @@ def test_codes_of_layers_are_seen_and_emptied():
 def test_what_is_no_limit_is_refused(limits, said):
     with pytest.raises((UnusableInput, ValueError, TypeError), match=said):
         ServerLimits(**limits)
+
+
+def endless():
+    """A block whose one transaction uses all of very much gas, with its witness."""
+    loop = b"\x70" * 20
+    sender = Transaction().sign(LAYER_KEYS[0]).sender
+    state = State(
+        {sender: {"balance": 10**20}, loop: {"code": assemble("again: JUMPDEST PUSH @again JUMP"), "nonce": 1}}
+    )
+    parent = Header(number=0, fork="Cancun", state_root=state.root(), gas_limit=10**15)
+    call = Transaction(to=loop, gas_limit=10**15, gas_price=10, chain_id=1).sign(LAYER_KEYS[0])
+    header = Header(number=1, fork="Cancun", base_fee_per_gas=7, gas_limit=10**15, parent_hash=parent.hash)
+    # The witness of a block that does as good as nothing and reads the same.
+    short = Transaction(to=loop, gas_limit=30_000, gas_price=10, chain_id=1).sign(LAYER_KEYS[0])
+    witness = execute_block(Block(header, (short,)), state, witness=True, ancestors=[parent]).witness
+    return Witnessed.of(Block(header, (call,)), witness)
+
+
+def test_a_block_that_takes_for_ever_ends_with_its_time():
+    with LayerServer(LAYER_KEYS[0], cpu_limit_s=0.3) as server:
+        layer = RemoteLayer(server.address, server.signer, timeout_s=60)
+        began = time.monotonic()
+        said = layer.submit(endless()).result(timeout=60)
+        assert said.certificate is None
+        assert not said.summary.is_conclusive
+        assert said.summary.error == "more than 0.3 seconds of the processor's time"
+        assert said.summary.cpu_seconds >= 0.3
+        assert time.monotonic() - began < 30
+        assert answers(server)
+        layer.close()
+
+
+def test_a_thread_that_had_no_processor_begins_again(monkeypatch):
+    """What it used is told by its own clock: a busy machine is no reason to abstain."""
+    used = iter([0.0, 0.05, 0.1, 0.15, 0.2, 0.9])
+    clock = time.thread_time
+    monkeypatch.setattr("evmcore.layers.layer.time", Clock(lambda: next(used, None) or clock()))
+    local = LocalLayer("local", LAYER_KEYS[0])
+    said = local.submit(endless(), 0.2).result(timeout=60)
+    assert said.summary.error == "more than 0.2 seconds of the processor's time"
+    assert next(used, None) is None  # three times it was stopped
+    local.close()
+
+
+class Clock:
+    """The module, with a thread's clock of its own."""
+
+    monotonic = staticmethod(time.monotonic)
+
+    def __init__(self, thread_time):
+        self.thread_time = thread_time

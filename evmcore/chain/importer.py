@@ -7,17 +7,20 @@ A block that is refused leaves nothing behind. One thread owns a chain; the exec
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from .._core import PARAMETERS, BlockResult, State, execute_block
+from .._core import PARAMETERS, BlockResult, State, Transaction, execute_block
 from ..block import Block
-from ..errors import EvmError
-from ..header import Header
+from ..building import Skipped, build_block
+from ..errors import EvmError, UnusableInput
+from ..header import Header, Withdrawal
 from ..statistics import Strategy
 from .body_rules import check_body, check_ommers, check_result
 from .dao import apply_dao_fork
 from .genesis import Genesis
 from .header_rules import check_header
+from .proposed import Proposed, ProposedBlocks, has_its_body
 from .refusal import refusal
 from .schedule import Schedule, blob_limits, rules_of
 
@@ -76,6 +79,41 @@ class Chain:
         self.blocks: dict[bytes, ChainBlock] = {self.genesis.hash: self.genesis}
         self._genesis_state = genesis.state
         self._states: OrderedDict[bytes, State] = OrderedDict()
+        self._proposed = ProposedBlocks()
+
+    def propose(
+        self,
+        header: Header,
+        transactions: Iterable[Transaction],
+        *,
+        ommers: Sequence[Header] = (),
+        withdrawals: Sequence[Withdrawal] | None = None,
+        deadline: float | None = None,
+    ) -> tuple[Block, BlockResult, tuple[Skipped, ...]]:
+        """`build_block` on the head. The chain stays as it is; `add` of the block, if it comes to that, doesn't execute it again.
+
+        header  its parent is the head; fork, chain id and blob limits are the chain's
+        raise   UnusableInput for another parent, and what `build_block` raises
+        """
+        parent = self.head
+        if header.parent_hash != parent.hash:
+            raise UnusableInput(
+                f"header.parent_hash: 0x{header.parent_hash.hex()} is not the head's, 0x{parent.hash.hex()}"
+            )
+        state = self.state_of(parent).copy()
+        before = state.snapshot()
+        placed = self._placed(Block(header), parent).header
+        if header.number == self.schedule.dao_block:
+            apply_dao_fork(state)
+        block, result, skipped = build_block(
+            placed, transactions, state, ommers=ommers, withdrawals=withdrawals, workers=self.workers,
+            strategy=self.strategy, deadline=deadline,
+        )  # fmt: skip
+        _ = result.state_root  # of the state as it is now
+        changes = state.changes_since(before)
+        state.release(before)
+        self._proposed.put(block.hash, Proposed(result, state, changes))
+        return block, result, skipped
 
     def add(self, encoded: bytes) -> ChainBlock:
         """Import a block from its RLP. One that is known already is just found.
@@ -148,7 +186,11 @@ class Chain:
         check_header(header, parent.header, self.schedule, parent.total_difficulty, header.blob_schedule)
         check_body(block, size_bytes)
         check_ommers(block, parent, self._check_ommer)
-        result, state = self._run(block, self.state_of(parent))
+        proposed = self._proposed.get(block.hash)
+        if proposed is not None and has_its_body(block):
+            result, state = self._take(proposed)
+        else:
+            result, state = self._run(block, self.state_of(parent))
         limits = header.blob_schedule or blob_limits(rules_of(header.fork))
         check_result(header, result, limits[1])
         return state
@@ -156,6 +198,10 @@ class Chain:
     def _check_ommer(self, ommer: Header, parent: ChainBlock) -> None:
         fork = self.schedule.fork_at(ommer.number, ommer.timestamp, parent.total_difficulty)
         check_header(replace(ommer, fork=fork), parent.header, self.schedule, parent.total_difficulty)
+
+    def _take(self, proposed: Proposed) -> tuple[BlockResult, State]:
+        """What `_run` gives, of a block that was executed when it was proposed."""
+        return proposed.result, proposed.state
 
     def _run(self, block: Block, state: State) -> tuple[BlockResult, State]:
         """Execute a block on a copy of its parent's state."""

@@ -5,6 +5,7 @@ against each other, and strikes off who dissents. A `Router` assigns work by pre
 `Replicas` hold a chain's state and execute one block in pieces.
 """
 
+from .admission import Admission, workers_for
 from .certificate import Certificate, CertificateVerdict, InvalidCertificate, address_of, verdict
 from .executors import open_executor, processes
 from .journal import Journal
@@ -20,6 +21,7 @@ from .stateless_block import Witnessed
 from .summary import BlockSummary, digest_of, replay_block
 
 __all__ = [
+    "Admission",
     "Answer",
     "Assignment",
     "BlockSummary",
@@ -56,4 +58,5 @@ __all__ = [
     "replay_block",
     "replay_range",
     "verdict",
+    "workers_for",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
@@ -15,9 +16,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
-from ..errors import UnusableInput
+from ..errors import TimeLimitExceeded, UnusableInput
 from ..hexadecimal import to_address
 from ..statistics import Strategy
+from ..time_limits import time_limit
 from .certificate import Certificate, address_of, refusal_digest
 from .executors import DaemonThreads, processes
 from .stateless_block import Witnessed, replay_witnessed
@@ -28,6 +30,8 @@ __all__ = ["Answer", "DaskLayer", "Layer", "LocalLayer", "answer_block", "cpu_li
 # Where a layer that isn't given its key finds it: 32 bytes in hexadecimal.
 KEY_VARIABLE = "EVMCORE_LAYER_KEY"
 _LONGEST_SECONDS = 1e8  # of a timer
+# Of its time that a thread which had a processor to itself has used when it is stopped; and how much more it gets if it hadn't.
+_NEARLY, _LONGER = 0.8, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +80,15 @@ def answer_block(
 
     key          32 bytes; None: that of the environment, EVMCORE_LAYER_KEY
     cpu_limit_s  of the processor's time, in seconds; beyond it the layer abstains. Wall time isn't looked at: a machine with much
-                 to do is no reason to give another answer. Kept where this is the main thread of its process
+                 to do is no reason to give another answer. With several workers, and in the main thread of a process, it is the process's
     """
-    with cpu_limit(cpu_limit_s):
-        try:
-            if isinstance(block, Witnessed):
-                summary = replay_witnessed(block, codes or {}, workers=workers, strategy=strategy)
-            else:
-                summary = replay_block(block, workers=workers, strategy=strategy, digest=True)
-        except OutOfCpuTime as error:
-            summary = BlockSummary(error=str(error), is_conclusive=False)
+
+    def execute() -> BlockSummary:
+        if isinstance(block, Witnessed):
+            return replay_witnessed(block, codes or {}, workers=workers, strategy=strategy)
+        return replay_block(block, workers=workers, strategy=strategy, digest=True)
+
+    summary = _limited(execute, cpu_limit_s, workers)
     if summary.block_hash is None or not summary.is_conclusive:
         return Answer(summary)
     digest = summary.digest if summary.digest is not None else refusal_digest(summary.block_hash)
@@ -108,6 +111,36 @@ def _key() -> bytes:
     if len(key) != 32:
         raise UnusableInput(f"{KEY_VARIABLE}: not a key of 32 bytes in hexadecimal")
     return key
+
+
+def _limited(execute: Callable[[], BlockSummary], seconds: float | None, workers: int) -> BlockSummary:
+    """What it gives; where it took more of the processor's time, that it did."""
+    if seconds is None:
+        return execute()
+    if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
+        try:
+            with cpu_limit(seconds):
+                return execute()
+        except OutOfCpuTime as error:
+            return BlockSummary(error=str(error), is_conclusive=False)
+    # A thread has a clock of its own and no signals: it is stopped by the clock on the wall, before which it can't have used more.
+    # Where it has used less, since others had the processor, it begins again with more time.
+    clock = time.thread_time if workers == 1 else time.process_time
+    wall = seconds
+    while True:
+        began, used_before = time.monotonic(), clock()
+        try:
+            with time_limit(wall):
+                summary = execute()
+        except TimeLimitExceeded as error:
+            summary = BlockSummary(error=str(error), is_conclusive=False)
+        used = clock() - used_before
+        if summary.is_conclusive or time.monotonic() - began < wall:
+            return summary
+        if used >= _NEARLY * seconds:
+            said = f"more than {seconds:g} seconds of the processor's time"
+            return replace(summary, error=said, cpu_seconds=max(used, seconds))
+        wall = min(wall * _LONGER, _LONGEST_SECONDS)
 
 
 @contextmanager

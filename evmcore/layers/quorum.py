@@ -127,8 +127,7 @@ class Quorum:
     layers       whoever has name, address, submit, restart and close: LocalLayer, DaskLayer, RemoteLayer
     quorum       how many have to agree; of 2 quorum - 1 layers, quorum - 1 may lie, together if they like
     patience_s   wall time after which another layer is asked too. The late one's answer still counts when it comes
-    cpu_limit_s  of the processor's time that a block may take a layer; None: any. Beyond it a layer abstains. Kept by layers in
-                 processes of their own; threads, a LayerServer's among them, can't be stopped
+    cpu_limit_s  of the processor's time that a block may take a layer; None: any. Beyond it a layer abstains
     retries      how often a layer is asked again that was lost, or abstained before its processor time was used up
     seed         of the order in which layers are asked: who is asked can't be foreseen by who doesn't know it
 

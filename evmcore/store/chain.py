@@ -15,6 +15,7 @@ from ..block import Block
 from ..chain.dao import apply_dao_fork
 from ..chain.genesis import Genesis
 from ..chain.importer import Chain, ChainBlock
+from ..chain.proposed import Proposed
 from ..errors import EvmError
 from ..header import Header
 from ..rlp import read_list
@@ -127,6 +128,10 @@ class StoredChain(Chain):
         store = self.store
         is_there = store.first_height <= entry.number <= store.height and store.hash_of(entry.number) == entry.hash
         return entry.number if is_there else None
+
+    def _take(self, proposed: Proposed) -> tuple[BlockResult, State]:
+        self._last = proposed
+        return super()._take(proposed)
 
     def _run(self, block: Block, state: State) -> tuple[BlockResult, State]:
         state = state.copy()
