@@ -20,7 +20,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from evmcore import Block, BlockResult, Header, State, Transaction, execute_block, keccak256
+from evmcore import Block, BlockResult, Header, State, Transaction, assemble, execute_block, keccak256
 from evmcore.chain.schedule import rules_of
 from evmcore.fixtures import block_paths
 from evmcore.layers import (
@@ -310,7 +310,9 @@ def pieces_part(paths: list[str]) -> str:
             one for one in real if rules_of(one.header.fork).receipt_has_status and one.transactions
         ],
         "100 megagas of payments, signed": [signed_payments(10**8)],
-        "100 megagas of swaps, senders known": [GIGAGAS_BLOCKS["swaps"][1](10**8)],
+        "a gigagas of payments, signed": [signed_payments(10**9)],
+        "a gigagas of swaps, senders known": [GIGAGAS_BLOCKS["swaps"][1](10**9)],
+        "a gigagas of long calls, senders known": [long_calls(10**9)],
     }
     rows = []
     for name, blocks in groups.items():
@@ -380,6 +382,19 @@ def signed_payments(gas: int) -> Block:
         Transaction(to=keccak256(key)[12:], value=1, gas_price=2, chain_id=1).sign(key) for key in keys
     )
     accounts = {one.sender: {"balance": 10**18} for one in transactions}
+    header = Header(number=1, fork="Cancun", gas_limit=2 * gas, base_fee_per_gas=1, coinbase=bytes([0xC0]) * 20)
+    return Block(header, transactions, withdrawals=(), pre_state=State(accounts))
+
+
+def long_calls(gas: int) -> Block:
+    """Calls that compute for a million gas each and leave little."""
+    caller, contract = keccak256(b"caller")[12:], keccak256(b"contract")[12:]
+    code = assemble(
+        "PUSH 20000 loop: JUMPDEST PUSH 1 SWAP1 SUB DUP1 DUP1 MUL POP DUP1 PUSH @loop JUMPI CALLER SLOAD PUSH 1 ADD CALLER SSTORE STOP"
+    )
+    callers = [keccak256(caller + number.to_bytes(4, "big"))[12:] for number in range(gas // 10**6)]
+    accounts = {one: {"balance": 10**18} for one in callers} | {contract: {"code": code, "nonce": 1}}
+    transactions = tuple(Transaction(sender=one, to=contract, gas_limit=10**6, gas_price=2) for one in callers)
     header = Header(number=1, fork="Cancun", gas_limit=2 * gas, base_fee_per_gas=1, coinbase=bytes([0xC0]) * 20)
     return Block(header, transactions, withdrawals=(), pre_state=State(accounts))
 
