@@ -414,3 +414,44 @@ def test_a_trace_that_would_keep_more_than_it_may_ends_the_run(options):
     trace.limit_bytes = None
     with pytest.raises(ValueError, match="limit_bytes"):
         trace.limit_bytes = -1
+
+
+def test_a_flat_trace_leaves_out_calls_of_precompiles_but_not_their_code_called_otherwise():
+    """CALL and STATICCALL alone, as Parity and go-ethereum have it."""
+    ops = {"CALL": "PUSH0 ", "CALLCODE": "PUSH0 ", "DELEGATECALL": "", "STATICCALL": ""}
+    codes = {ONE: " ".join(f"PUSH0 PUSH0 PUSH0 PUSH0 {value}PUSH1 4 GAS {op} POP" for op, value in ops.items())}
+    items, _, _ = transact_on(codes, tracer="flatCallTracer")
+    assert [item["action"]["callType"] for item in items] == ["call", "callcode", "delegatecall"]
+    assert [item["traceAddress"] for item in items] == [[], [0], [1]]
+    items, _, _ = transact_on(codes, tracer="flatCallTracer", config={"includePrecompiles": True})
+    assert len(items) == 5
+
+
+def test_what_was_empty_is_not_in_what_was():
+    """An account that is there without anything is new to the transaction, as one that isn't there."""
+    codes = {ONE: f"PUSH0 PUSH0 PUSH0 PUSH0 PUSH1 3 PUSH20 0x{TWO.hex()} GAS CALL"}
+    accounts = {TWO: Account()}
+    diff, _, _ = transact_on(codes, tracer="prestateTracer", config={"diffMode": True}, accounts=accounts, value=4)
+    assert "0x" + TWO.hex() not in diff["pre"]
+    assert diff["post"]["0x" + TWO.hex()]["balance"] == "0x3"
+    before, _, _ = transact_on(codes, tracer="prestateTracer", accounts=accounts, value=4)
+    assert "0x" + TWO.hex() not in before
+    before, _, _ = transact_on(
+        codes, tracer="prestateTracer", config={"includeEmpty": True}, accounts=accounts, value=4
+    )
+    assert before["0x" + TWO.hex()] == {"balance": "0x0"}
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        # Init code that returns 6,000 bytes with gas for its memory, but not for keeping them.
+        ("PUSH32 0x6117705ff3" + "00" * 27 + " PUSH0 MSTORE PUSH1 5 PUSH0 PUSH0 CREATE", "contract creation code storage out of gas"),
+        (f"PUSH0 PUSH0 PUSH0 PUSH0 PUSH0 PUSH20 0x{TWO.hex()} PUSH2 2000 CALL", "out of gas: not enough gas for reentrancy sentry"),
+        ("PUSH0 PUSH0 PUSH0 PUSH0 PUSH0 PUSH1 9 GAS CALL", "invalid input length"),
+        ("PUSH1 7 PUSH1 212 MSTORE8 PUSH0 PUSH0 PUSH1 213 PUSH0 PUSH0 PUSH1 9 GAS CALL", "invalid final flag"),
+    ],
+)  # fmt: skip
+def test_a_call_that_failed_says_so_in_a_nodes_words(code, error):
+    tree, _, _ = transact_on({ONE: code, TWO: "PUSH1 1 PUSH1 1 SSTORE"}, tracer="callTracer")
+    assert tree["calls"][0]["error"] == error

@@ -18,6 +18,9 @@ __all__ = ["CallTracer", "FlatCallTracer", "error_text"]
 
 STATUS_NAMES = tuple(row.name for row in STATUSES)
 SUCCESS, REVERT = STATUS_NAMES.index("SUCCESS"), STATUS_NAMES.index("REVERT")
+_OUT_OF_GAS = STATUS_NAMES.index("OUT_OF_GAS")
+_CREATIONS = ("CREATE", "CREATE2")
+_BLAKE2F, _BLAKE2F_BYTES = (9).to_bytes(20, "big"), 213  # EIP-152
 _DEPTHS = {opcode.number: opcode.depth for opcode in OPCODES}
 # What a static call may not do, and finds out when it runs; the others when they are priced.
 _LATE = ("LOG0", "LOG1", "LOG2", "LOG3", "LOG4", "TSTORE")
@@ -53,7 +56,14 @@ def error_text(status: int, op: int, stack_size: int) -> str | None:
 
 def error_of(call: np.void) -> str | None:
     """What ended a call, in go-ethereum's words; None for success."""
-    return error_text(int(call["status"]), int(call["last_op"]), int(call["last_stack"]))
+    status, op = int(call["status"]), int(call["last_op"])
+    if status == _OUT_OF_GAS and OPCODE_NAMES[int(call["op"])] in _CREATIONS and int(call["last_status"]) == SUCCESS:
+        return "contract creation code storage out of gas"
+    if status == _OUT_OF_GAS and OPCODE_NAMES.get(op) == "SSTORE" and call["had_gas"]:
+        return "out of gas: not enough gas for reentrancy sentry"  # EIP-2200
+    if STATUS_NAMES[status] == "PRECOMPILE_FAILURE" and call["code_address"].tobytes() == _BLAKE2F:
+        return "invalid input length" if int(call["input_size"]) != _BLAKE2F_BYTES else "invalid final flag"
+    return error_text(status, op, int(call["last_stack"]))
 
 
 def sender_of(call: np.void) -> bytes:
@@ -135,7 +145,12 @@ class FlatCallTracer(Answer):
         kept: list[tuple[int, dict[str, Any]]] = []
         for row, call in enumerate(calls):
             parent = int(call["parent"])
-            is_left_out = bool(call["is_precompile"]) and parent != NO_ROW and not self.is_on("includePrecompiles")
+            is_left_out = (
+                bool(call["is_precompile"])
+                and parent != NO_ROW
+                and OPCODE_NAMES[int(call["op"])] in ("CALL", "STATICCALL")
+                and not self.is_on("includePrecompiles")
+            )
             if parent == NO_ROW:
                 addresses.append([])
             else:

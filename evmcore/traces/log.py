@@ -35,7 +35,8 @@ def _dtype(size: int, fields: dict[str, tuple[str, int]]) -> np.dtype[Any]:
 
 # A call, creation or SELFDESTRUCT, refused ones included. Of a SELFDESTRUCT `address` is the beneficiary. `op` is CALL … CREATE2 or
 # SELFDESTRUCT; `status` a place in STATUSES; begins and sizes are for Trace.input and Trace.output; `last_op` is the
-# instruction that ended its frame, `last_stack` how many items were on the stack then.
+# instruction that ended its frame, `last_stack` how many items were on the stack then, `last_status` how it ended it (of a creation SUCCESS where its
+# code could not be kept), `had_gas` whether gas was not overdrawn.
 CALL_DTYPE = _dtype(
     176,
     {
@@ -43,7 +44,7 @@ CALL_DTYPE = _dtype(
         "gas": ("<i8", 32), "gas_used": ("<i8", 40), "parent": ("<u4", 48), "transaction": ("<u4", 52),
         "value": ("V32", 56), "caller": ("V20", 88), "address": ("V20", 108), "code_address": ("V20", 128),
         "depth": ("<u2", 148), "op": ("u1", 150), "status": ("u1", 151), "is_static": ("?", 152), "is_precompile": ("?", 153),
-        "last_stack": ("<u2", 154), "last_op": ("u1", 156),
+        "last_stack": ("<u2", 154), "last_op": ("u1", 156), "last_status": ("u1", 157), "had_gas": ("?", 158),
         "memory_begin": ("<u8", 160), "memory_size": ("<u8", 168),
     },
 )  # fmt: skip

@@ -41,7 +41,7 @@ class PrestateTracer(Answer):
             return {
                 to_hex(address): self._shown(before, address, account, slots)
                 for address, slots in touched.items()
-                if (account := accounts[address]) is not None or self.is_on("includeEmpty")
+                if not is_empty(account := accounts[address]) or self.is_on("includeEmpty")
             }
         pre: dict[str, Any] = {}
         post: dict[str, Any] = {}
@@ -55,12 +55,15 @@ class PrestateTracer(Answer):
             changed = None if is_gone else self._changed(account, left, before, after, address, slots)
             if changed is None and not is_gone:
                 continue
-            if account is not None:
-                kept = {
+            if not is_empty(account) or self.is_on("includeEmpty"):
+                kept = {  # of what is gone all that was looked at
                     slot
                     for slot in slots
-                    if before.get_storage(address, slot)
-                    and (is_gone or before.get_storage(address, slot) != after.get_storage(address, slot))
+                    if is_gone
+                    or (
+                        before.get_storage(address, slot)
+                        and before.get_storage(address, slot) != after.get_storage(address, slot)
+                    )
                 }
                 pre[to_hex(address)] = self._shown(before, address, account, kept)
             if changed is not None:
@@ -115,7 +118,8 @@ class PrestateTracer(Answer):
         trace = self.trace
         calls, stacks = trace.calls, trace.stacks()
         touched: dict[bytes, set[int]] = {}
-        before = execution.before
+        # Delegations are made by the transaction's authorizations, before its first call, and stay.
+        before, after = execution.before, execution.after
 
         def look(address: bytes) -> None:
             touched.setdefault(address, set())
@@ -148,7 +152,7 @@ class PrestateTracer(Answer):
                     address = (items[-depth] % (1 << 160)).to_bytes(20, "big")
                     look(address)
                     if depth == 2:
-                        self._look_behind(address, before, look)
+                        self._look_behind(address, after, look)
         return touched
 
     @staticmethod
@@ -157,6 +161,11 @@ class PrestateTracer(Answer):
         code = state.get_code(address)
         if len(code) == 23 and code[:3] == b"\xef\x01\x00":
             look(code[3:])
+
+
+def is_empty(account: Account | None) -> bool:
+    """Whether there was nothing, as go-ethereum's tracer sees it: storage doesn't count."""
+    return account is None or not (account.balance or account.nonce or account.code)
 
 
 def _authorities(execution: Execution) -> list[bytes]:

@@ -147,6 +147,8 @@ bool TraceLog::leave(void* context, Frame* frame, Status status) noexcept {
     if (frame->code_size != 0) {
         CallRow& own = self->calls[self->open_.back().row];
         own.last_op = *frame->pc;
+        own.last_status = static_cast<uint8_t>(status);
+        own.had_gas = frame->gas >= 0;
         own.last_stack = static_cast<uint16_t>(frame->stack_top + 1 - frame->stack_base);
         if (self->wants_last_memory && status != Status::CALL && status != Status::CREATE) {
             own.memory_begin = self->last_memories.size();

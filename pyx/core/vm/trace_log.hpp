@@ -26,7 +26,9 @@ struct CallRow {
     uint8_t is_precompile;
     uint16_t last_stack;  // items on the stack when its frame ended
     uint8_t last_op;      // by this instruction
-    uint8_t padding[3];
+    uint8_t last_status;  // and so; of a creation SUCCESS where its code could not be kept
+    uint8_t had_gas;      // and with gas that was not overdrawn
+    uint8_t padding;
     uint64_t memory_begin, memory_size;  // in TraceLog::last_memories: the frame's when it ended
 };
 static_assert(sizeof(CallRow) == 176);
