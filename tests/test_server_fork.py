@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -15,7 +16,7 @@ from helpers import ETHER
 from nodes import Node as ScriptedNode
 from test_server_web import post
 
-from evmcore import Account, Transaction, UnusableInput, assemble
+from evmcore import Account, State, Transaction, UnusableInput, assemble
 from evmcore.__main__ import parser
 from evmcore.dev import DevChain
 from evmcore.remote import RpcSource, pace
@@ -173,7 +174,32 @@ def test_blocks_before_the_fork_are_the_nodes(client, whole):
     client("evm_mine")
     mined = client("eth_getBlockByNumber", "latest", False)
     assert (mined["number"], mined["parentHash"]) == ("0x5", at_fork["hash"])
-    assert "no proofs after the fork" in client.error("eth_getProof", ADDRESSES[COUNTER], [], "latest")
+    block_hash = mined["hash"]
+    for method, params in (
+        ("eth_getProof", [ADDRESSES[COUNTER], [], "latest"]),
+        ("eth_getProof", [ADDRESSES[COUNTER], [], "pending"]),
+        ("eth_getAccount", [ADDRESSES[COUNTER], "latest"]),
+        ("debug_executionWitness", ["latest"]),
+        ("debug_storageRangeAt", ["latest", 0, ADDRESSES[COUNTER], "0x", 5]),
+        ("debug_intermediateRoots", [block_hash]),
+        ("anvil_dumpState", []),
+    ):
+        assert "of the state only a part is known" in client.error(method, *params), method
+
+
+def test_a_chain_on_a_part_of_a_state_proves_nothing():
+    chain = upstream()
+    part = State(
+        source=lambda keys: {
+            key: chain.head.state.get_account(key[0]) if key[1] is None else chain.head.state.get_storage(*key)
+            for key in keys
+        }
+    )
+    header = replace(chain.head.header, block_hashes=chain.recent_hashes(chain.head.number))
+    client = Client(Node(DevChain.from_block(header, part, block_hash=chain.head.hash)))
+    assert int(client("eth_getStorageAt", ADDRESSES[COUNTER], "0x0", "latest"), 16) == 5
+    for method, params in (("eth_getProof", [ADDRESSES[COUNTER], []]), ("anvil_dumpState", [])):
+        assert "only a part is known" in client.error(method, *params)
 
 
 def test_what_the_node_came_to_after_the_fork_is_not_there(client, whole):

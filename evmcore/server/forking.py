@@ -48,8 +48,6 @@ _TRANSACTION = frozenset(
         "debug_traceTransaction", "trace_transaction",
     )
 )  # fmt: skip
-# What takes the whole state.
-_WHOLE = {"eth_getProof": "proofs", "eth_getAccount": "storage roots", "debug_executionWitness": "witnesses"}
 _SOURCES_KEPT = 32
 # A block's time is that of the clock: it may go on until the block is made.
 _SECONDS_AHEAD = 4
@@ -173,8 +171,6 @@ class Fork:
             which = arguments[place]
             number = self._number(node, which)
             if number is None or number > self.number:
-                if name in _WHOLE:
-                    raise RpcError(SERVER_ERROR, f"no {_WHOLE[name]} after the fork: of its state only a part is known")
                 return None
             if number != _UNKNOWN and isinstance(which, str):
                 params = _positional(method, params)

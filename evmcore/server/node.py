@@ -73,6 +73,12 @@ class Node:
         self.coinbase: bytes | None = None
         self.instance = secrets.token_bytes(32)
 
+    def check_whole(self, what: str) -> None:
+        """RpcError for what takes the whole state where the chain goes on from another one's, of which a part is known."""
+        state = self.chain.head.state
+        if self.fork is not None or (state.is_strict and not state.is_local):
+            raise RpcError(SERVER_ERROR, f"no {what}: of the state only a part is known")
+
     # -------------------------------------------------------------- events
 
     def tell(self, kind: str, what: Any) -> None:

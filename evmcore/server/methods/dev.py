@@ -234,8 +234,7 @@ def no_block_interval(node: Node) -> bool:
 
 def dump(node: Node, keeps_blocks: bool) -> Later:
     """The state as anvil has it: JSON, gzipped. Of blocks nothing is kept."""
-    if node.fork is not None:
-        raise RpcError(SERVER_ERROR, "of a fork's state only a part is known")
+    node.check_whole("dump")
     state = node.chain.state_at("latest")
     return Later(lambda: to_hex(gzip.compress(orjson.dumps(to_anvil(state)), mtime=0)))
 

@@ -19,15 +19,9 @@ from .table import Later, required, rows
 _SLOTS_MOST = 10_000
 
 
-def _whole(node: Node, what: str) -> None:
-    """Refuses what takes more of a state than is known of a fork's."""
-    if node.fork is not None:
-        raise RpcError(SERVER_ERROR, f"{what}: of a fork's state only a part is known")
-
-
 def storage_range(node: Node, which: Any, index: int, address: bytes, start: bytes, most: int) -> Later:
     """The slots of an account before a transaction of a block, from a hash on, in the order of their hashes."""
-    _whole(node, "storage")
+    node.check_whole("list of an account's slots")
     block = node.chain.block(which)
     if index > len(block.block.transactions):
         raise RpcError(SERVER_ERROR, f"transaction index {index} out of range for block {to_hex(block.hash)}")
@@ -55,7 +49,7 @@ def storage_range(node: Node, which: Any, index: int, address: bytes, start: byt
 
 def intermediate_roots(node: Node, block_hash: bytes) -> Later:
     """The state root after each transaction of a block."""
-    _whole(node, "state roots")
+    node.check_whole("state roots")
     block = node.chain.block(block_hash)
     builder = begun(node, block)
 
@@ -71,7 +65,7 @@ def intermediate_roots(node: Node, block_hash: bytes) -> Later:
 
 def execution_witness(node: Node, which: Any) -> Later:
     """What the block takes of the state before it."""
-    _whole(node, "a witness")
+    node.check_whole("witnesses")
     block = node.chain.block(which)
     if block.number == node.chain.first:
         raise RpcError(SERVER_ERROR, "the first block has no witness: nothing executes it")

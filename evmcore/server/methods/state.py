@@ -70,6 +70,7 @@ def _key(value: Any) -> tuple[int, str]:
 
 
 def get_proof(node: Node, address: bytes, keys: list[tuple[int, str]], which: Any) -> Later:
+    node.check_whole("proofs")
     at = node.chain.state_at(which)
 
     def run() -> dict[str, Any]:
@@ -82,6 +83,7 @@ def get_proof(node: Node, address: bytes, keys: list[tuple[int, str]], which: An
 
 
 def get_account(node: Node, address: bytes, which: Any) -> Later:
+    node.check_whole("storage roots")
     at = node.chain.state_at(which)
 
     def run() -> dict[str, Any] | None:
