@@ -15,6 +15,7 @@ from evmcore.dev import DevChain
 from evmcore.server import METHODS, Dispatcher, Node
 from evmcore.server.decode import Unfit
 from evmcore.server.methods.config import checksum_of
+from evmcore.server.sockets import Subscriptions
 from evmcore.server.typed_data import typed_data_hash
 
 COUNTER = "0x" + (b"\x77" * 20).hex()
@@ -64,6 +65,30 @@ def test_a_reorganised_chain_has_other_blocks_of_the_same_number(client):
     client("anvil_reorg", "0x1", [])
     assert client("eth_getBalance", HER) == "0x0"
     assert client("eth_blockNumber") == "0x4"
+
+
+def test_logs_that_are_taken_back_are_told_as_removed(client):
+    to = "0x" + CONTRACT.hex()
+    logs, blocks = client("eth_newFilter", {"address": to}), client("eth_newBlockFilter")
+    for size in (1, 2):
+        client("eth_sendTransaction", {"from": ME, "to": to, "data": "0x" + "00" * size})
+    told = client("eth_getFilterChanges", logs)
+    assert [log["removed"] for log in told] == [False, False]
+    assert len(client("eth_getFilterChanges", blocks)) == 2
+    late = client("eth_newFilter", {"address": to})
+    client("anvil_reorg", {"depth": 2, "txBlockPairs": [[{"from": ME, "to": to, "data": "0x000000"}, 1]]})
+    again = client("eth_getFilterChanges", logs)
+    assert [log["removed"] for log in again] == [True, True, False]
+    assert [log | {"removed": False} for log in again[:2]] == told[::-1]
+    assert len(client("eth_getFilterChanges", blocks)) == 2
+    assert client("eth_getFilterChanges", logs) == []
+    assert [log["removed"] for log in client("eth_getFilterChanges", late)] == [True, True, False]
+    messages = []
+    subscriptions = Subscriptions(10)
+    subscriptions.add("logs", {"address": to})
+    client.node.listeners.append(lambda kind, what: messages.extend(subscriptions.messages(client.node, kind, what)))
+    client("anvil_reorg", 1)
+    assert [json.loads(one)["params"]["result"]["removed"] for one in messages] == [True]
 
 
 def test_a_chain_that_can_not_be_reorganised_stays(client):

@@ -419,12 +419,21 @@ class DevChain:
         addresses  of the contracts; none: of all
         topics     at each place a topic, several to choose from, or None for any
         """
+        return self.logs_in(self._blocks[max(first, 0) : max(last + 1, 0)], addresses, topics)
+
+    @staticmethod
+    def logs_in(
+        blocks: Iterable[DevBlock],
+        addresses: Iterable[bytes] = (),
+        topics: Sequence[bytes | Sequence[bytes] | None] = (),
+    ) -> list[tuple[DevBlock, int, int, Any]]:
+        """The same of any blocks, such as `rewind` took."""
         wanted = frozenset(addresses)
         choices = [
             None if topic is None else ((topic,) if isinstance(topic, bytes) else tuple(topic)) for topic in topics
         ]
         found = []
-        for block in self._blocks[max(first, 0) : max(last + 1, 0)]:
+        for block in blocks:
             if not block.header.logs_bloom.strip(b"\0"):
                 continue
             place = 0

@@ -29,13 +29,15 @@ IMPERSONATED = {"sender_code": False}
 
 @dataclass(slots=True)
 class Filter:
-    """What eth_newFilter and its like leave behind. `seen`: blocks below this number have been told."""
+    """What eth_newFilter and its like leave behind. `seen`: blocks below this number have been told; `removed`: of those, the ones that
+    were taken back since."""
 
     kind: str
     wanted: dict[str, Any] = field(default_factory=dict)
     seen: int = 0
     hashes: list[bytes] = field(default_factory=list)
     asked: float = 0.0
+    removed: list[DevBlock] = field(default_factory=list)
 
 
 class Node:
@@ -82,7 +84,7 @@ class Node:
     # -------------------------------------------------------------- events
 
     def tell(self, kind: str, what: Any) -> None:
-        """Tell listeners: "block" a DevBlock, "pending" a Transaction."""
+        """Tell listeners: "block" a DevBlock, "removed" several that were taken back, "pending" a Transaction."""
         for listener in list(self.listeners):
             listener(kind, what)
 
@@ -272,7 +274,13 @@ class Node:
     def rewind(self, number: int) -> list[DevBlock]:
         """Take back all blocks after this one, which are returned."""
         taken = self.chain.rewind(number)
+        for one in self.filters.values():
+            if one.kind == "logs":
+                one.removed += [block for block in taken if block.number < one.seen]
+                del one.removed[: -self.limits.queued_messages]
         self._after_undo()
+        if taken:
+            self.tell("removed", taken)
         return taken
 
     def replace(self, chain: DevChain, fork: Fork | None) -> None:

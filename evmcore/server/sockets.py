@@ -14,7 +14,7 @@ from .decode import Unfit
 from .dispatch import Call, decode_arguments
 from .encode import header_json, transaction_json
 from .errors import INVALID_PARAMS, SERVER_ERROR, RpcError
-from .methods.filters import logs_of
+from .methods.filters import logs_of, removed_logs
 from .methods.table import Method, optional, required
 
 __all__ = ["Socket", "Subscriptions"]
@@ -64,6 +64,8 @@ class Subscriptions:
                 results = [header_json(what.header)]
             elif kind == "block" and wanted == "logs":
                 results = logs_of(node, options, what)
+            elif kind == "removed" and wanted == "logs":
+                results = removed_logs(node, options, what)
             elif kind == "pending" and wanted == "newPendingTransactions":
                 results = [transaction_json(what) if options else to_hex(what.hash)]
             for result in results:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...dev import BlockNotFound, DevBlock
@@ -41,12 +42,23 @@ def bounds(node: Node, wanted: dict[str, Any]) -> tuple[int, int]:
 
 def logs_between(node: Node, wanted: dict[str, Any], first: int, last: int) -> list[dict[str, Any]]:
     """Logs that a filter lets through."""
-    shown: list[dict[str, Any]] = []
-    for block, index, place, log in node.chain.logs(first, last, wanted.get("addresses", ()), wanted.get("topics", ())):
-        if len(shown) >= node.limits.logs:
-            raise RpcError(LIMIT_EXCEEDED, f"query returned more than {node.limits.logs} results")
-        shown.append(log_json(log, block.header, block.hash, block.block.transactions[index].hash, index, place))
-    return shown
+    found = node.chain.logs(first, last, wanted.get("addresses", ()), wanted.get("topics", ()))
+    return _listed(node, found)
+
+
+def _listed(node: Node, found: Sequence[Any], *, removed: bool = False) -> list[dict[str, Any]]:
+    if len(found) > node.limits.logs:
+        raise RpcError(LIMIT_EXCEEDED, f"query returned more than {node.limits.logs} results")
+    return [
+        log_json(log, block.header, block.hash, block.block.transactions[index].hash, index, place, removed=removed)
+        for block, index, place, log in found
+    ]
+
+
+def removed_logs(node: Node, wanted: dict[str, Any], blocks: Sequence[DevBlock]) -> list[dict[str, Any]]:
+    """Those of blocks that were taken back, the last one's first."""
+    found = node.chain.logs_in(blocks, wanted.get("addresses", ()), wanted.get("topics", ()))
+    return _listed(node, found[::-1], removed=True)
 
 
 def logs_of(node: Node, wanted: dict[str, Any], block: DevBlock) -> list[dict[str, Any]]:
@@ -100,7 +112,9 @@ def changes(node: Node, name: str) -> list[Any]:
     first, last = one.wanted.get("first"), one.wanted.get("last")
     if isinstance(first, int):
         seen = max(seen, first)
-    return logs_between(node, one.wanted, seen, min(head, last) if isinstance(last, int) else head)
+    gone, one.removed = one.removed, []
+    told = removed_logs(node, one.wanted, gone)
+    return told + logs_between(node, one.wanted, seen, min(head, last) if isinstance(last, int) else head)
 
 
 def filter_logs(node: Node, name: str) -> Later:
