@@ -220,3 +220,43 @@ def test_rows_of_a_genesis_lead_to_its_trie():
     _, trie = State().trie().updated(accounts, slots, None)
     assert trie.root == state.root()
     assert StateTrie(trie.root).root == trie.root
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_the_nodes_of_a_large_change_are_read_by_all_workers(tmp_path, workers):
+    addresses = [keccak256(n.to_bytes(4, "big"))[12:] for n in range(4000)]
+    alloc = {address: {"balance": 1 + n, "storage": {n % 7: n + 1}} for n, address in enumerate(addresses)}
+
+    def change(state):
+        for address in addresses[::3]:
+            state.set_balance(address, 5)
+            state.set_storage(address, 3, 9)
+        for address in addresses[1::50]:
+            state.delete_account(address)
+        state.set_balance(ALICE, 7)
+
+    plain = State(alloc)
+    change(plain)
+    with Store(tmp_path / "db", genesis=genesis_of(alloc), trie_bytes=0) as store:
+        state, changes = changed(store, change)
+        assert state.source_trie.size_bytes < 1000
+        assert state.root(workers=workers) == plain.root()
+        assert state.source_trie.size_bytes > 100_000  # what was read is known to the next state's root
+        assert StateTrie(store.header().state_root).root == state.source_trie.root
+        store.commit(next_block(store, state), no_result(), state=state, changes=changes)
+        assert check(store) == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_node_that_one_of_several_workers_lacks_is_named(tmp_path, workers):
+    addresses = [keccak256(n.to_bytes(4, "big"))[12:] for n in range(2000)]
+    with Store(tmp_path / "db", genesis=genesis_of({address: {"balance": 1} for address in addresses})) as store:
+        with store._writing() as writer:
+            writer.settle()
+            writer.remove("nodes", b"\0\5")  # below the root
+        state = store.state()
+        for address in addresses:
+            state.set_balance(address, 2)
+        with pytest.raises(MissingNode) as caught:
+            state.root(workers=workers)
+        assert (caught.value.path, caught.value.account) == ("5", None)

@@ -12,7 +12,6 @@ using shared_trie::Change;
 using shared_trie::Leaf;
 using shared_trie::MissingNode;
 using shared_trie::Ref;
-using shared_trie::Way;
 using shared_trie::Writer;
 
 // A part takes about as long as this much gas of plain instructions; small states have three in all.
@@ -91,17 +90,18 @@ size_t StateRoot::begin(Step step, Poll* poll) noexcept {
     if (is_known_)
         return 0;
     if (!has_failed_) {
-        if (step == KEYS)
-            note(!is_whole_ || list_accounts());
-        else
-            note(step == STORAGE
-                     ? list_left_out() && (is_whole_ ? order_all_slots() : order_slots(poll)) && part_storage() && expand(poll)
-                     : fill_shelves());
+        switch (step) {
+        case KEYS: note(!is_whole_ || list_accounts()); break;
+        case WAYS: note(list_left_out() && (is_whole_ ? order_all_slots() : order_slots(poll)) && list_ways(poll)); break;
+        case STORAGE: note(join_ways() && part_storage()); break;
+        default: note(fill_shelves());
+        }
     }
     if (has_failed_)
         return 0;
     switch (step) {
     case KEYS: return slots_.size() + (accounts_.size() + ACCOUNTS_A_PART - 1) / ACCOUNTS_A_PART;
+    case WAYS: return ways_.empty() ? 0 : are_ways_split_ ? shared_trie::CHILDREN : 1;
     case STORAGE: return storage_parts_.size();
     default: return is_split_ ? shared_trie::CHILDREN : 1;
     }
@@ -113,6 +113,8 @@ void StateRoot::run(Step step, size_t part, Poll* poll) noexcept {
             note(hash_slots(part));
         else
             hash_addresses(part - slots_.size());
+    } else if (step == WAYS) {
+        note(expand(part, poll));
     } else if (step == STORAGE) {
         note(make_storage(part, poll));
     } else {
@@ -281,42 +283,6 @@ bool StateRoot::part_storage() noexcept {
         room -= work < room ? work : room;
     }
     return values_.resize(storage_parts_.size());
-}
-
-bool StateRoot::expand(Poll* poll) noexcept {
-    LocalReads* local = world_->local();
-    if (is_whole_ || local == nullptr)
-        return true;
-    Vector<Way> ways;
-    Vector<Hash> slots;
-    if (!ways.reserve(accounts_.size()) || !slots.reserve(slots_in_order_.size()))
-        return false;
-    for (size_t i = 0; i < accounts_.size(); ++i) {
-        const Account& account = accounts_[i];
-        Way way{account.key};
-        const AccountRecord* record = account.record;
-        if (record != nullptr && record->exists && account.base == record->storage_id) {
-            way.slots = slots.end();
-            const SlotRange range = slots_of(*record);
-            for (const Slot** slot = range.first; slot != range.last; ++slot)
-                (void)slots.push_back((*slot)->key);  // there is room
-            way.slot_count = static_cast<size_t>(range.last - range.first);
-        }
-        (void)ways.push_back(way);
-    }
-    if (!sort_polled(ways.begin(), ways.size(), [](const Way& a, const Way& b) { return a.key < b.key; }, poll))
-        return false;
-    Writer writer{poll};
-    writer.read_from(local->nodes(), nullptr);
-    const shared_trie::Node* const before = trie_.get();
-    trie_ = writer.expand(std::move(trie_), ways.begin(), ways.end());
-    if (writer.missing.is_missing)
-        note_missing(writer.missing, writer.missing_account);
-    if (writer.failed())
-        return false;
-    // What was read is kept beside what changes: of the latter the database is told (unsaved_nodes).
-    local->replace_trie(before, trie_);
-    return true;
 }
 
 void StateRoot::read_from_source(Writer* writer, const Hash* account) const noexcept {

@@ -35,8 +35,9 @@ public:
         shared_trie::Ref storage;
     };
 
-    // In this order: hash the keys of slots and accounts; each account's storage and value; the account trie below its root.
-    enum Step : int { KEYS, STORAGE, ACCOUNTS, DONE };
+    // In this order: hash the keys of slots and accounts; read the nodes on their ways, of a local state; each account's storage and
+    // value; the account trie below its root.
+    enum Step : int { KEYS, WAYS, STORAGE, ACCOUNTS, DONE };
 
     explicit StateRoot(World* world) noexcept : world_{world} {}
     StateRoot(const StateRoot&) = delete;
@@ -91,7 +92,10 @@ private:
     bool order_slots(Poll* poll) noexcept;
     bool order_all_slots() noexcept;
     bool part_storage() noexcept;
-    bool expand(Poll* poll) noexcept;  // of a local state's trie: the ways to the accounts
+    // Of a local state's trie: the ways to the accounts (root_ways.cpp).
+    bool list_ways(Poll* poll) noexcept;
+    bool expand(size_t part, Poll* poll) noexcept;
+    bool join_ways() noexcept;
     void read_from_source(shared_trie::Writer* writer, const Hash* account) const noexcept;
     bool fill_shelves() noexcept;
     bool hash_slots(size_t part) noexcept;
@@ -139,6 +143,10 @@ private:
     Vector<Vector<Slot>> slots_;          // by part of the first step
     Vector<const Slot*> slots_in_order_;  // of one account next to each other
     Vector<size_t> begins_;               // of all slots: where each storage id's begin in them
+    Vector<shared_trie::Way> ways_;       // ascending; none but of a local state
+    Vector<Hash> way_slots_;              // of theirs
+    bool are_ways_split_ = false;         // by the root's children, which are in `children_`
+    shared_trie::Ref before_;             // the trie that the source has
     Vector<size_t> storage_parts_;        // the first account of each part of the second step
     Vector<Account> accounts_;
     Vector<Bytes> values_;  // by part of the second step
