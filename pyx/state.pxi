@@ -469,12 +469,9 @@ cdef class State:
 
     def storage(self, address):
         """All slots that are not zero, as a dict of int to int; of a strict state, those that it has."""
-        cdef shared_ptr[World] held = self.shared()
-        cdef const AccountRecord* record
-        if self.is_local:
-            record = held.get().find(to_address_value(address, "address"))
-        else:
-            record = self.find(address, 0)
+        cdef Address key = to_address_value(address, "address")
+        cdef shared_ptr[World] held = self.shared()  # the record's
+        cdef const AccountRecord* record = held.get().find(key) if self.is_local else self.record_of(key, 0)
         return {} if record == NULL else self.slots_of(held.get(), record)
 
     cdef dict slots_of(self, World* world, const AccountRecord* record):
