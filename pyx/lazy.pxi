@@ -200,7 +200,10 @@ cdef class _Fetcher:
         cdef _StateUse use = use_to_fetch(self.state, self.user)
         if self.state.source is None:
             raise ValueError("state: it has no source to fetch from")
-        return self.state.source(wanted)
+        answers = self.state.source(wanted)
+        if not hasattr(answers, "keys"):
+            raise TypeError(f"source: expected a mapping of keys to what they have, got {type(answers).__name__}")
+        return answers
 
     cdef int check(self, object error) except -1:
         """Raises it again where there is nothing to fetch: without a source, and where it isn't this state that misses it, but a

@@ -329,3 +329,11 @@ def test_getters_read_a_witness():
     assert state.root() == whole.root()
     with pytest.raises(MissingNode):
         state.get_storage(CONTRACT, 8)
+
+
+@pytest.mark.parametrize("answer", [None, [1], 5, "x"])
+def test_a_source_that_answers_with_no_mapping_is_told_so(answer):
+    state = State(source=lambda keys: answer)
+    for use in (lambda: state.get_balance(b"\1" * 20), lambda: state.fetch_keys([(b"\1" * 20, 1)])):
+        with pytest.raises(TypeError, match=f"source: expected a mapping .*, got {type(answer).__name__}"):
+            use()
