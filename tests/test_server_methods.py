@@ -353,6 +353,16 @@ def test_token_balances_are_set_where_the_token_keeps_them():
     assert "no slot" in client.error("anvil_dealERC20", ME, "0x" + CONTRACT.hex(), "0x5")[1]
 
 
+def test_blocks_without_room_and_fees_beyond_all_words_are_no_internal_errors(client):
+    client("evm_setBlockGasLimit", "0x0")
+    client("anvil_mine", "0x2")
+    assert client("eth_feeHistory", "0x2", "latest")["gasUsedRatio"] == [0.0, 0.0]
+    client("evm_setBlockGasLimit", "0x1c9c380")
+    client("anvil_setNextBlockBaseFeePerGas", hex(2**256 - 1))
+    filled = client("eth_fillTransaction", {"from": ME, "to": HER, "gas": "0x5208"})["tx"]
+    assert filled["maxFeePerGas"] == hex(2**256 - 1)
+
+
 # ---------------------------------------------------------------- typed data
 
 MAIL = {

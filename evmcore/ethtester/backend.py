@@ -247,7 +247,7 @@ class EvmcoreBackend(BaseChainBackend):  # type: ignore[misc]
         return {
             "oldest_block": 1,
             "base_fee_per_gas": [header.base_fee_per_gas for header in headers],
-            "gas_used_ratio": [header.gas_used / header.gas_limit for header in headers],
+            "gas_used_ratio": [header.gas_used / (header.gas_limit or 1) for header in headers],
             "reward": [],
         }
 

@@ -156,7 +156,7 @@ def _history(chain: DevChain, first: int, last: int, percentiles: list[float]) -
     shown: dict[str, Any] = {
         "oldestBlock": hex(first),
         "baseFeePerGas": [hex(fee) for fee in (*fees, following.base_fee_per_gas or 0)],
-        "gasUsedRatio": [header.gas_used / header.gas_limit for header in headers],
+        "gasUsedRatio": [header.gas_used / (header.gas_limit or 1) for header in headers],
         "baseFeePerBlobGas": [hex(blob_fee(header)) for header in (*headers, following)],
         "blobGasUsedRatio": [_blob_ratio(header) for header in headers],
     }

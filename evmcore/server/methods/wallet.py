@@ -67,7 +67,7 @@ def filled(node: Node, call: Call) -> Steps:
             tip = _TIP_WEI if call.max_fee_per_gas is None else min(_TIP_WEI, call.max_fee_per_gas)
         fields["max_priority_fee_per_gas"] = tip
         if call.max_fee_per_gas is None:
-            fields["max_fee_per_gas"] = 2 * fee + tip if fee is not None else tip
+            fields["max_fee_per_gas"] = min(2 * fee + tip, 2**256 - 1) if fee is not None else tip
     made = replace(call, **fields)
     if made.gas is None:
         most = min(node.limits.gas, pending.header.gas_limit)
