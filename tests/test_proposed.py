@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from chain_builder import new_block, new_chain, new_genesis, transfer
 
-from evmcore import Block, EvmError, InvalidBlock, UnusableInput, caches, empty_caches
+from evmcore import Block, EvmError, InvalidBlock, Transaction, UnusableInput, caches, empty_caches
 from evmcore.chain import Chain, importer
 from evmcore.store import Store, StoredChain
 from evmcore.store import chain as stored
@@ -103,6 +103,20 @@ def test_a_proposed_block_with_a_false_header_is_refused():
     chain = new_chain("Osaka")
     block = proposed(chain, timestamp=0)
     with pytest.raises(InvalidBlock):
+        chain.add(block.encode())
+    assert chain.head.number == 0
+
+
+@pytest.mark.parametrize("signature", [{"r": 5, "s": 7}, {}])
+def test_a_proposed_block_with_a_false_sender_is_refused(signature):
+    """Its senders were those that the proposer had said, and nobody looked at its signatures again."""
+    chain = new_chain("Prague")
+    payment = transfer(chain, chain.head)
+    taken = ("nonce", "to", "value", "gas_limit", "gas_price", "chain_id", "v", "r", "s")
+    fields = {**{name: getattr(payment, name) for name in taken}, "value": 2, **signature}
+    block, result, _ = chain.propose(new_block(chain).header, [Transaction(**fields, sender=payment.sender)])
+    assert len(result.receipts) == 1
+    with pytest.raises(EvmError):
         chain.add(block.encode())
     assert chain.head.number == 0
 

@@ -20,7 +20,7 @@ from .body_rules import check_body, check_ommers, check_result
 from .dao import apply_dao_fork
 from .genesis import Genesis
 from .header_rules import check_header
-from .proposed import Proposed, ProposedBlocks, has_its_body
+from .proposed import Proposed, ProposedBlocks, has_its_body, has_its_senders
 from .refusal import refusal
 from .schedule import Schedule, blob_limits, rules_of
 
@@ -92,6 +92,9 @@ class Chain:
     ) -> tuple[Block, BlockResult, tuple[Skipped, ...]]:
         """`build_block` on the head. The chain stays as it is; `add` of the block, if it comes to that, doesn't execute it again.
 
+        Signatures are verified once more: who made a Transaction may have said its sender. A block with one that isn't its signature's,
+        or whose header has overrides, is executed again by `add`, which refuses it.
+
         header  its parent is the head; fork, chain id and blob limits are the chain's
         raise   UnusableInput for another parent, and what `build_block` raises
         """
@@ -112,7 +115,8 @@ class Chain:
         _ = result.state_root  # of the state as it is now
         changes = state.changes_since(before)
         state.release(before)
-        self._proposed.put(block.hash, Proposed(result, state, changes))
+        if placed.overrides is None and has_its_senders(block, self.workers):
+            self._proposed.put(block.hash, Proposed(result, state, changes))
         return block, result, skipped
 
     def add(self, encoded: bytes) -> ChainBlock:

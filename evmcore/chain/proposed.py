@@ -7,13 +7,14 @@ import weakref
 from collections import OrderedDict
 from typing import NamedTuple
 
-from .._core import BlockResult, Changes, State, ordered_trie_root, withdrawals_root
+from .._core import BlockResult, Changes, State, Transaction, ordered_trie_root, recover_senders, withdrawals_root
 from ..block import Block
 from ..caches import CacheFigures, add_cache
+from ..errors import EvmError
 from ..receipt import keccak256
 from ..rlp import encode_list
 
-__all__ = ["Proposed", "ProposedBlocks", "has_its_body"]
+__all__ = ["Proposed", "ProposedBlocks", "has_its_body", "has_its_senders"]
 
 # Of one chain. A proposer's turn is one block; with each new candidate of it the oldest goes.
 _MOST = 4
@@ -72,6 +73,16 @@ def has_its_body(block: Block) -> bool:
         and header.ommers_hash == keccak256(encode_list(one.encode() for one in block.ommers))
         and header.withdrawals_root == (None if withdrawals is None else withdrawals_root(withdrawals))
     )
+
+
+def has_its_senders(block: Block, workers: int | None) -> bool:
+    """Whether each transaction's sender is its signature's, as it is of the same block out of its bytes."""
+    try:
+        decoded = [Transaction.decode(one.raw) for one in block.transactions]
+        recover_senders(decoded, fork=block.header.fork, workers=workers)
+    except EvmError:
+        return False
+    return all(one.sender == other.sender for one, other in zip(block.transactions, decoded))
 
 
 _every: weakref.WeakSet[ProposedBlocks] = weakref.WeakSet()
