@@ -250,6 +250,31 @@ def test_flat_traces_say_where_they_are(client):
     assert client("trace_block", "0x0") == []
 
 
+def test_flat_traces_are_filtered(client):
+    hers = "0x" + ACCOUNTS[1].address.hex()
+    sent = [
+        count(client),
+        client.pay(),
+        client("eth_sendTransaction", {"from": hers, "to": COUNTER, "gas": "0x186a0"}),
+        client.pay(),
+    ]
+
+    def found(**wanted):
+        return [sent.index(one["transactionHash"]) for one in client("trace_filter", wanted)]
+
+    assert found() == [0, 1, 2, 3]
+    assert found(fromBlock="0x2", toBlock="0x3") == [1, 2]
+    assert found(toAddress=[COUNTER]) == [0, 2]
+    assert found(fromAddress=[hers]) == [2]
+    assert found(fromAddress=[hers], toAddress=[HER]) == [1, 2, 3]
+    assert found(fromAddress=[ME], toAddress=[COUNTER], mode="intersection") == [0]
+    assert found(after=1, count=2) == [1, 2]
+    assert found(count=0) == []
+    assert client("trace_filter", {"toAddress": [COUNTER]})[0] == client("trace_transaction", sent[0])[0]
+    assert client.error("trace_filter", {"mode": "x"})[0] == -32602
+    assert client.error("trace_filter", {"fromBlock": "0x9"})[0] == -32602
+
+
 def test_accounts_come_with_their_roots(client):
     account = client("eth_getAccount", COUNTER, "latest")
     proof = client("eth_getProof", COUNTER, [], "latest")

@@ -14,9 +14,12 @@ from ..errors import SERVER_ERROR, RpcError
 from ..node import Node
 from .blocks import BLOCK, TRANSACTION
 from .debug import CONFIG, LET_IN, advanced, begun, trace_all, traced
-from .table import Later, required, rows
+from .filters import bounds
+from .table import Later, Steps, required, rows
 
 _SLOTS_MOST = 10_000
+# Without a transaction: looked at without a turn for others.
+_BLOCKS_A_TURN = 100
 
 
 def storage_range(node: Node, which: Any, index: int, address: bytes, start: bytes, most: int) -> Later:
@@ -132,6 +135,57 @@ def flat_block(node: Node, which: Any) -> Later:
     return Later(run)
 
 
+def _mode(value: Any) -> str:
+    if value not in ("union", "intersection"):
+        raise decode.Unfit("expected union or intersection")
+    return str(value)
+
+
+_trace_filter = decode.object_of(
+    {
+        "fromBlock": ("first", decode.block_number),
+        "toBlock": ("last", decode.block_number),
+        "fromAddress": ("senders", decode.list_of(decode.address)),
+        "toAddress": ("receivers", decode.list_of(decode.address)),
+        "mode": ("mode", _mode),
+        "after": ("after", decode.lenient),
+        "count": ("count", decode.lenient),
+    }
+)
+
+
+def filter_traces(node: Node, wanted: dict[str, Any]) -> Steps:
+    """Flat traces of blocks, by who calls and who is called: of both lists either fits, or (mode intersection) both have to."""
+    span: dict[str, Any] = {name: wanted[name] for name in ("first", "last") if name in wanted}
+    first, last = bounds(node, {"first": "earliest", **span})
+    if node.fork is not None and first <= node.fork.number:
+        raise RpcError(SERVER_ERROR, f"trace_filter: of a fork the blocks after {node.fork.number} alone")
+    senders, receivers = ({to_hex(one) for one in wanted.get(name, ())} for name in ("senders", "receivers"))
+    is_either = wanted.get("mode", "union") == "union"
+
+    def fits(one: dict[str, Any]) -> bool:
+        action, result = one["action"], one.get("result") or {}
+        by = action.get("from", action.get("address")) in senders
+        to = action.get("to", result.get("address", action.get("refundAddress"))) in receivers
+        if not senders or not receivers:
+            return by if senders else to if receivers else True
+        return by or to if is_either else by and to
+
+    skip, most = wanted.get("after", 0), min(wanted.get("count", node.limits.logs), node.limits.logs)
+    shown: list[dict[str, Any]] = []
+    for number in range(max(first, node.chain.first + 1), last + 1):
+        if len(shown) >= most:
+            break
+        if number % _BLOCKS_A_TURN == 0:
+            yield None
+        block = node.chain.block(number)
+        if block.block.transactions:
+            fitting = [one for one in (yield flat_block(node, number)) if fits(one)]
+            shown += fitting[skip : skip + most - len(shown)]
+            skip = max(0, skip - len(fitting))
+    return shown
+
+
 ROWS = rows(
     ("debug_storageRangeAt", storage_range, BLOCK, required("txIndex", decode.lenient), required("address", decode.address), required("startKey", decode.data), required("limit", decode.lenient)),
     ("debug_intermediateRoots", intermediate_roots, required("blockHash", decode.hash32)),
@@ -140,4 +194,5 @@ ROWS = rows(
     ("debug_traceBlock", trace_raw_block, required("block", decode.data), CONFIG),
     ("trace_transaction", flat_traces, TRANSACTION),
     ("trace_block", flat_block, BLOCK),
+    ("trace_filter", filter_traces, required("filter", _trace_filter)),
 )  # fmt: skip
