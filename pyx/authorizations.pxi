@@ -43,7 +43,7 @@ cdef cbool pay_authorization(Machine* m, const CTransaction* tx, JournalAccount*
         execution = m.rules.account_write_gas
     if not m.journal.read_alive(authority):
         state = m.rules.new_account_state_gas
-    # Whoever comes here had no code before the transaction, or a delegation.
+    # An authority that gets here had no code before the transaction, or a delegation.
     if authority.original.code == NULL and not authority.has_delegated and not is_zero_address(auth.address):
         authority.has_delegated = True
         state += m.rules.delegation_state_gas

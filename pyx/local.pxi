@@ -1,4 +1,4 @@
-# Floor 8: local states: what they don't hold is read from a database on this machine, by whoever needs it, without the GIL.
+# Floor 8: local states: what they don't hold is read from a database on this machine, by the worker that needs it, without the GIL.
 from libcpp.memory cimport shared_ptr
 
 from core.base.types cimport Hash

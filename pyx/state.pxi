@@ -172,7 +172,7 @@ cdef class State:
         return self.world.get()
 
     cdef shared_ptr[World] shared(self) except *:
-        """The state as it is now, to be read for as long as it is held: whoever changes it meanwhile changes a copy."""
+        """The state as it is now, to be read for as long as it is held: a call that changes the state meanwhile changes a copy."""
         self.reader()
         return self.world
 

@@ -81,7 +81,7 @@ cdef int list_accounts(World* world, Vector[uint32_t]* places) except -1:
 cdef class _Rows:
     """The accounts that exist, sorted by address, of a state as it is now: (address, balance, nonce, code, slots).
 
-    What isn't known is None. Whoever writes the state meanwhile writes a copy of it.
+    What isn't known is None. What is written to the state meanwhile goes to a copy of it.
     """
     cdef shared_ptr[World] world
     cdef _SlotTable slots

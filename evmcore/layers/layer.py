@@ -47,7 +47,7 @@ class Answer:
 
 
 class Layer(Protocol):
-    """Whoever executes blocks and signs. `submit` returns at once; its future gives an Answer, or raises where the layer was lost."""
+    """Executes blocks, and signs what they come to. `submit` returns at once; its future gives an Answer, or raises where the layer was lost."""
 
     @property
     def name(self) -> str:

@@ -49,7 +49,7 @@ class Prediction:
 
 
 class Predictor(Protocol):
-    """Whoever predicts."""
+    """Predicts what transactions do, and learns from what they did."""
 
     def predict(self, transaction: Transaction) -> Prediction:
         """What the transaction is likely to do."""

@@ -124,7 +124,7 @@ class _Case:
 class Quorum:
     """Layers that check each other.
 
-    layers       whoever has name, address, submit, restart and close: LocalLayer, DaskLayer, RemoteLayer
+    layers       objects with name, address, submit, restart and close: LocalLayer, DaskLayer, RemoteLayer
     quorum       how many have to agree; of 2 quorum - 1 layers, quorum - 1 may lie, together if they like
     patience_s   wall time after which another layer is asked too. The late one's answer still counts when it comes
     cpu_limit_s  of the processor's time that a block may take a layer; None: any. Beyond it a layer abstains

@@ -243,7 +243,7 @@ class _Range:
 
     def _replace_if_broken(self, loss: Exception) -> None:
         self._pool.replace_if_broken(loss)
-        self._sent.clear()  # whoever comes now has been sent nothing
+        self._sent.clear()  # processes that start now have been sent nothing
 
     def _try(self, task: _Task) -> Exception | None:
         """Set the task's summaries, or say how its worker was lost. Other failures are raised, and so is what can't be mended."""

@@ -109,7 +109,7 @@ def schedule_together(
                 continue
             repeated = commit
             break
-        if repeated is not None:  # whoever finds it executes it again, on what is final
+        if repeated is not None:  # the worker that finds it executes it again, on what is final
             wasted += done[repeated].cost
             line[latest[repeated]] = replace(line[latest[repeated]], is_aborted=True)
             execute(repeated, worker, now)

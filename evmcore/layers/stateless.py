@@ -38,7 +38,7 @@ _LONGEST_SECONDS = 1e8  # of a socket's timeout
 
 
 class LayerServer:
-    """Answers whoever connects: a layer that holds nothing but its key and the codes it was sent.
+    """Answers all that connect: a layer that holds nothing but its key and the codes it was sent.
 
     key       32 bytes
     address   (host, port); port 0: a free one, `address` says which

@@ -77,7 +77,7 @@ class BlockSummary:
 
 
 def digest_of(result: BlockResult) -> bytes:
-    """keccak-256 of the hash of the block access list and the receipts root: 32 bytes, the same for whoever executed the block.
+    """keccak-256 of the hash of the block access list and the receipts root: 32 bytes, the same whichever layer executed the block.
 
     result  of `execute_block(…, access_list=True)`
 

@@ -1,4 +1,4 @@
-"""Locks that a copy of the process (os.fork) finds free, whoever held them in the process that it is a copy of."""
+"""Locks that a copy of the process (os.fork) finds free, also if a thread of the process that it is a copy of held them."""
 
 from __future__ import annotations
 

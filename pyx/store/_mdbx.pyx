@@ -281,7 +281,7 @@ cdef class Snapshot:
         return (bytes_of(string_view(accounts.data(), accounts.size())), bytes_of(string_view(slots.data(), slots.size())))
 
     def source(self):
-        """The capsule that `State.from_local` takes; whoever has it still has to hold the snapshot until then."""
+        """The capsule that `State.from_local` takes; its holder has to hold the snapshot as well until then."""
         cdef EvmcoreLocalSource* table = new EvmcoreLocalSource()
         table[0] = self.core.source()
         return PyCapsule_New(<void*>table, EVMCORE_LOCAL_SOURCE_CAPSULE, free_capsule)

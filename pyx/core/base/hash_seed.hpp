@@ -43,7 +43,7 @@ inline HashSeed draw_hash_seed() noexcept {
 // frozen: written once before main. Hidden, so that position-independent code reads it without an indirection.
 __attribute__((visibility("hidden"))) inline const HashSeed hash_seed = draw_hash_seed();
 
-// A seeded hash of one word, and of two. Different pairs collide with chance about 2^-63, whoever chose them.
+// A seeded hash of one word, and of two. Different pairs collide with chance about 2^-63, also if an attacker chose them.
 inline __attribute__((always_inline)) uint64_t mix64(uint64_t a) noexcept {
     return multiply_mix(a ^ hash_seed.word[0], hash_seed.word[1]);
 }

@@ -70,8 +70,8 @@ struct Transaction {
 #undef FIELD_ROW
 #undef MEMBER_ROW
 
-    // Two threads may recover the sender of one transaction: both find the same, one writes it, and whoever sees the flag sees
-    // the address.
+    // Two threads may recover the sender of one transaction: both find the same, one writes it, and a thread that sees the flag
+    // sees the address.
     bool knows_sender() const noexcept { return __atomic_load_n(&has_sender, __ATOMIC_ACQUIRE) == 1; }
     void set_sender(const Address& recovered) noexcept {
         uint8_t state = 0;

@@ -163,9 +163,9 @@ CacheHold make_cache(uint64_t epoch, Poll* poll) noexcept {
 constexpr size_t KEPT_CACHES = 2;
 
 std::mutex caches_lock;
-CacheHold caches[KEPT_CACHES];  // owned by whoever holds the lock; latest used first
+CacheHold caches[KEPT_CACHES];  // owned by the holder of the lock; latest used first
 
-// The cache is made without the lock: whoever polls may run other code, which asks for one, too.
+// The cache is made without the lock: a poll may run other code, which asks for one, too.
 CacheHold cache_of(uint64_t epoch, Poll* poll) noexcept {
     CacheHold found;
     {

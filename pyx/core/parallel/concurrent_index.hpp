@@ -104,7 +104,7 @@ public:
     }
 
 private:
-    std::atomic<Entry*>* slots_ = nullptr;  // published: by whoever wins a slot
+    std::atomic<Entry*>* slots_ = nullptr;  // published: by the thread that wins a slot
     size_t size_ = 0;
     bool is_empty_ = false;
     std::atomic<size_t> count_{0};

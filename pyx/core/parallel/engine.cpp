@@ -66,7 +66,7 @@ void Engine::open_workers() noexcept {
 
 Status Engine::begin_optimistic() noexcept {
     const size_t count = job->transactions.size();
-    // Each of the transactions is reset by whoever executes it first.
+    // Each of the transactions is reset by the worker that executes it first.
     if (transactions.size() < count && !transactions.resize(count))
         return Status::OUT_OF_MEMORY;
     // Limits may sum up to more than is used.

@@ -39,7 +39,7 @@ struct Engine {
     Vector<EngineWorker*> workers;
     Vector<VersionArena*> arenas;
     Vector<TransactionState> transactions;
-    Status status = Status::RUNNING;  // owned by whoever commits
+    Status status = Status::RUNNING;  // owned by the worker that commits
     std::atomic<uint32_t> next_item{0};
     const PredictedConflicts* predicted = nullptr;  // borrowed; null or empty: nobody has predicted any
     bool records = false;                           // keep the effects, and find each transaction's dependencies

@@ -21,7 +21,7 @@ int idle_workers_most() noexcept {
 
 // Never destroyed: threads may be at work when the process ends.
 std::mutex lock;
-Machine* idle_machines[IDLE_MACHINES_MOST];  // these four are owned by whoever holds the lock
+Machine* idle_machines[IDLE_MACHINES_MOST];  // these four are owned by the holder of the lock
 size_t idle_machine_count = 0;
 Engine* idle_engines[IDLE_ENGINES_MOST + 1];  // the one used last comes last
 size_t idle_engine_count = 0;

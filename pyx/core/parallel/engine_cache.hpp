@@ -1,4 +1,4 @@
-// A cache of idle machines and engines. Whoever needs one takes it and gives it back; a bounded number is kept, with memory, hashes and
+// A cache of idle machines and engines. A call takes one and gives it back; a bounded number is kept, with memory, hashes and
 // threads. Any thread may call, with the GIL or without.
 #pragma once
 

@@ -117,7 +117,7 @@ public:
 
 private:
     static void wait(uint32_t turn) noexcept {
-        schedule_point(SchedulePoint::CLAIM);  // whoever is waited for has to have a turn
+        schedule_point(SchedulePoint::CLAIM);  // the worker that is waited for has to have a turn
         wait_turn(turn);
     }
     static bool is_aborted(const Poll* poll) noexcept { return poll->abort.load(std::memory_order_relaxed); }
@@ -125,7 +125,7 @@ private:
     bool is_at_root(int number) const noexcept { return is_at_root_.load(std::memory_order_relaxed) == number; }
     bool help(Poll* poll, int number) noexcept { return (tuning.listed_shared_root || is_at_root(number)) && root_.help(poll); }
 
-    // Until all are read, by whoever is there. A part is never left: so nobody waits for long.
+    // Until all are read, by the workers that are there. Each ends the part that it has begun: the wait is short.
     void read_keys(Poll* poll, bool takes_part) noexcept {
         const size_t count = state_.part_count();
         for (size_t part; takes_part && (part = reads_.next.fetch_add(1, std::memory_order_relaxed)) < count;) {
@@ -148,7 +148,7 @@ private:
             wait(std::min(turn, 1U));
     }
 
-    // What follows the last transaction, on the list's values, which is its part; then the root. By whoever comes first.
+    // What follows the last transaction, on the list's values, which is its part; then the root. By the first worker that gets here.
     void end_block(EngineWorker* worker, int number) noexcept {
         schedule_point(SchedulePoint::CLAIM);
         if (is_ended_.exchange(true, std::memory_order_relaxed))

@@ -1,5 +1,5 @@
-// The root of a state in parts that any worker may take while it does something else in between. Whoever ends the last part of a step
-// readies the next one, so that nobody waits for a certain worker.
+// The root of a state in parts that any worker may take while it does something else in between. The worker that ends the last part of a
+// step readies the next one, so that no worker waits for a certain other one.
 #pragma once
 
 #include <atomic>

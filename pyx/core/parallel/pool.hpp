@@ -20,7 +20,7 @@
 
 namespace evmcore {
 
-// The next piece of a job to whoever asks.
+// Gives each thread that asks the next piece of a job.
 struct ClaimCounter {
     std::atomic<size_t> next{0};
 };
@@ -80,7 +80,7 @@ public:
         threads_->wake.notify_all();
     }
 
-    // Acquire: what the others did is visible to whoever called. The threads of work that was going on while the process forked
+    // Acquire: what the others did is visible to the caller. The threads of work that was going on while the process forked
     // are missing in the child, and nobody waits for them there.
     bool is_done() const noexcept {
         return threads_ == nullptr || threads_->running.load(std::memory_order_acquire) == 0 ||
@@ -135,7 +135,7 @@ private:
         // One more; false where the system has none to give. Called with the mutex.
         bool add_thread() noexcept {
             seats[thread_count] = {this, thread_count + 1};
-            // Signals are for the threads of whoever uses this; but for those that a fault of the thread itself raises.
+            // Signals are for the program's own threads; but for those that a fault of the thread itself raises.
             sigset_t blocked, before;
             sigfillset(&blocked);
             for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP})

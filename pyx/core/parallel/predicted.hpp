@@ -114,7 +114,7 @@ public:
             uint32_t next = first.load(std::memory_order_acquire);
             while (next != VISIBLE) {
                 own.next = next;
-                // Release: whoever sets `earlier` visible reads `next`, and hands i on.
+                // Release: the worker that sets `earlier` visible reads `next`, and hands i on.
                 if (first.compare_exchange_weak(next, i, std::memory_order_release, std::memory_order_acquire))
                     return true;
             }

@@ -1,5 +1,5 @@
 // Builds the access list of a block from the effects of what is committed, index by index: the same list whatever the strategy. An aborted
-// execution counts for nothing. Owned by whoever commits. Depends on effects, world and block_access_list. EIP-7928.
+// execution counts for nothing. Owned by the worker that commits. Depends on effects, world and block_access_list. EIP-7928.
 #pragma once
 
 #include "block_access_list.hpp"

@@ -1,6 +1,6 @@
 // What differs between two states: accounts and slots with both values, sorted, each code once. Owns what it holds, so that it lasts
 // however the states go on. Made from the undo log (World::changes_since), or decoded (changes_codec.hpp); applied to a state all or
-// nothing by whoever holds a checkpoint (World::apply_changes). Depends on base, math and code.
+// nothing by a caller that holds a checkpoint (World::apply_changes). Depends on base, math and code.
 #pragma once
 
 #include "../base/poll.hpp"

@@ -1,5 +1,5 @@
 // A contract's code: the bytes, their hash, and where it may jump to, found once and shared by every frame and thread.
-// Reference-counted, immutable but for the analysis, which is published atomically by whoever needs it first.
+// Reference-counted, immutable but for the analysis, which is published atomically by the thread that needs it first.
 #pragma once
 
 #include <atomic>

@@ -13,7 +13,7 @@ union Immortal {
     CodeCache cache;
 } immortal;
 
-// Analysed as it is loaded, so that no block has to wait for it. Without memory whoever runs it says so.
+// Analysed as it is loaded, so that no block has to wait for it. Without memory the worker that runs it says so.
 const Code* make(ByteView bytes, const Hash& hash) noexcept {
     const Code* code = Code::create(bytes, &hash);
     if (code != nullptr)
@@ -77,7 +77,7 @@ void CodeCache::make_room(size_t bytes, size_t looks) noexcept {
 }
 
 bool CodeCache::lock_in_time() noexcept {
-    // Whoever holds it does so for microseconds, but may have lost its processor.
+    // A thread holds it for microseconds, but may have lost its processor.
     for (int turn = 0; turn < 10'000; ++turn) {
         if (lock_.try_lock())
             return true;

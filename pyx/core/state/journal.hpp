@@ -83,7 +83,7 @@ public:
     }
 
     // RUNNING, or why the execution can't go on: the view could not answer, there is no memory, or a limit is passed. Sticky until
-    // `begin`. Whoever gets a null or a false below returns this; what returns nothing has no other way to say it, so
+    // `begin`. A caller that gets a null or a false below returns this; what returns nothing has no other way to say it, so
     // instructions end with it where they change something, and the frame loop looks at each call and end of a frame.
     // What the journal holds after a failure is of no use, but to be forgotten.
     Status failure = Status::RUNNING;

@@ -85,7 +85,7 @@ public:
 
     size_t size_bytes() const noexcept;
     bool is_free_long() const noexcept { return shared_trie::is_free_long(trie_.get()); }  // nobody makes a root
-    // A trie that it has let go of and that takes long to free: whoever may, takes it.
+    // A trie that it has let go of and that takes long to free: the world's only holder takes it.
     bool has_waste() const noexcept { return waste_.get() != nullptr; }
     shared_trie::Ref take_waste() noexcept { return std::move(waste_); }
 

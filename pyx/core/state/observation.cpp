@@ -58,7 +58,7 @@ bool World::observe(Observation** out) noexcept {
 }
 
 void World::end_observation(Observation* observation) noexcept {
-    // Release: whoever ends it then finds it no longer in use.
+    // Release: the thread that ends it then finds it no longer in use.
     observation->is_dropped.store(true, std::memory_order_release);
     holders_.fetch_sub(1, std::memory_order_relaxed);
 }

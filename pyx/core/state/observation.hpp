@@ -16,7 +16,7 @@ namespace evmcore {
 
 class World;
 
-// Owned by its world; written by whoever writes the world.
+// Owned by its world; written by the thread that writes the world.
 class Observation {
 public:
     explicit Observation(uint32_t first_new_storage) noexcept : first_new_storage_{first_new_storage} {}
@@ -53,7 +53,7 @@ public:
     size_t size_bytes() const noexcept { return sizeof(*this) + accounts_.size_bytes() + slots_.size_bytes(); }
 
     bool is_lost = false;                 // for lack of memory
-    std::atomic<bool> is_dropped{false};  // published: set by whoever had it, maybe while the world is written
+    std::atomic<bool> is_dropped{false};  // published: set by its holder, maybe while the world is written
 
 private:
     void take(const AccountRecord& record) noexcept;

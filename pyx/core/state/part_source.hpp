@@ -14,7 +14,7 @@
 
 namespace evmcore {
 
-// Lives as long as somebody holds it, by `acquire` and `release` of its table: whoever makes it does.
+// Lives as long as it is held, by `acquire` and `release` of its table: its maker holds it.
 class PartSource {
 public:
     static PartSource* create(const shared_trie::Ref& trie) noexcept;  // null without memory

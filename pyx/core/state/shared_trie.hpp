@@ -166,8 +166,8 @@ public:
         account_ = account;
     }
 
-    // Hashes leaves as they are made, for a trie that is made from nothing. Whoever gives it flushes it before the trie is used, and not
-    // at all if the writer has failed.
+    // Hashes leaves as they are made, for a trie that is made from nothing. The caller flushes it before the trie is used, and not at
+    // all if the writer has failed.
     void hash_leaves(trie_node::Hasher* hasher) noexcept { hasher_ = hasher; }
 
     // The trie `old` with the changes [first, last), whose keys ascend and share their first `depth` nibbles, below which the

@@ -8,7 +8,7 @@
 
 namespace evmcore {
 
-// Filled by whoever commits. An aborted execution counts for nothing, so that the record is the same whatever the schedule.
+// Filled by the worker that commits. An aborted execution counts for nothing, so that the record is the same whatever the schedule.
 class WitnessRecord {
 public:
     struct Account {

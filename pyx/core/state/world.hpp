@@ -67,7 +67,7 @@ public:
         return account_count() + slot_count() > FEW_TO_MOVE && !has_checkpoints() && is_compaction_due();
     }
     bool is_end_long(uint64_t checkpoint, bool is_kept) const noexcept;
-    // What it needs no more and could let go of, but that takes long: whoever is its only holder may take it.
+    // What it needs no more and could let go of, but that takes long: its only holder may take it.
     bool has_waste() const noexcept { return settled_ != nullptr || kept_.has_waste(); }
     void take_waste(std::shared_ptr<World>* world, shared_trie::Ref* trie) noexcept {
         *world = std::move(settled_);
@@ -153,7 +153,7 @@ public:
     // Lets go of what is in use no more, if it is worth it and no checkpoint is open. Places change.
     void tidy() noexcept;
 
-    // Observations (observation.hpp), by whoever may write. How many are held: they keep the world, but don't share it.
+    // Observations (observation.hpp), by the thread that may write. How many are held: they keep the world, but don't share it.
     bool observe(Observation** out) noexcept;
     void end_observation(Observation* observation) noexcept;  // by any thread
     uint32_t observation_count() const noexcept { return holders_.load(std::memory_order_relaxed); }
@@ -208,7 +208,7 @@ public:
     const StoredSlot* slot_of(const AccountRecord& record, const u256& key) const noexcept {
         return stored(SlotKey{record.storage_id, key});
     }
-    // A local state: what it doesn't hold is read from a source, by whoever needs it. Its records are complete but for their slots.
+    // A local state: what it doesn't hold is read from a source, by the worker that needs it. Its records are complete but for their slots.
     // Null: it isn't one. Of a strict state that knows nothing yet.
     LocalReads* local() const noexcept { return local_.get(); }
     void set_local(std::shared_ptr<LocalReads> local) noexcept { local_ = std::move(local); }

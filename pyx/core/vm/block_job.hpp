@@ -35,7 +35,7 @@ struct BlockOmmer {
     uint64_t number;
 };
 
-// A place a transaction for what comes of it; each is made by whoever first comes to it, in that worker's cache.
+// A place a transaction for what comes of it; each is made by the worker that first comes to it, in its cache.
 // One worker at a time may use a place.
 class OutcomeList {
 public:
@@ -110,7 +110,7 @@ struct BlockJob {
     bool defers_deposits = false;
 
     WitnessRecord* witness = nullptr;          // borrowed; null: nobody wants one
-    AccessListBuilder* access_list = nullptr;  // the same; whoever commits adds to it
+    AccessListBuilder* access_list = nullptr;  // the same; the worker that commits adds to it
     uint32_t first_index = 1;                  // block access index of the first transaction (EIP-7928)
 
     OutcomeList outcomes;

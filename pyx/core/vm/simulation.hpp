@@ -129,7 +129,7 @@ struct Simulation {
     }
 
     // How many of the bundles there are to be run, the first ones, can be: the caller adds items while others are executed. Release and
-    // acquire: whoever sees the number sees the items. They lie in room that was made before, and don't move.
+    // acquire: a worker that sees the number sees the items. They lie in room that was made before, and don't move.
     size_t ready() const noexcept { return ready_.load(std::memory_order_acquire); }
     void set_ready(size_t bundles) noexcept { ready_.store(bundles, std::memory_order_release); }
 

@@ -128,7 +128,7 @@ private:
         if (!inserted)
             return *place;
         AccountState state;
-        (void)world.account(address, &state);  // whoever notes it has looked it up
+        (void)world.account(address, &state);  // the caller has looked it up
         *place = static_cast<uint32_t>(begun_accounts_.size());
         const uint32_t made = *place;
         return begun_accounts_.push_back({address, state.exists, state.nonce, state.balance, hash_of(state.code)}) ? made

@@ -51,7 +51,7 @@ struct TraceExit {
     ByteView output;  // of a creation: the new code
 };
 
-// Whoever wants to know. False stops the run, which ends ABORTED. Nothing may be thrown.
+// What is called as a run goes on; null: not. False stops the run, which ends ABORTED. Nothing may be thrown.
 struct TraceSink {
     void* context = nullptr;
     bool (*enter)(void* context, const TraceEnter& enter) = nullptr;

@@ -1,6 +1,6 @@
 // A run as rows: its calls, and, if wanted, its instructions and how often each was executed. Rows are what NumPy reads, so that
 // nothing is made of them here. Without instructions the machine runs its plain loop, and a call costs two rows' worth of copying.
-// Owned by one worker for one run; outlives it for whoever reads the rows.
+// Owned by one worker for one run; outlives it, for its rows to be read.
 #pragma once
 
 #include "../base/mapped_rows.hpp"

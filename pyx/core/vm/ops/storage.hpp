@@ -84,7 +84,7 @@ inline Status sstore_(Frame& f) noexcept {
                 if (!charge_state_gas(f, rules.new_slot_state_gas))
                     return Status::OUT_OF_GAS;
             } else if (value.is_zero()) {
-                refill_state_gas(f, rules.new_slot_state_gas);  // whoever had paid it
+                refill_state_gas(f, rules.new_slot_state_gas);  // whichever frame had paid it
             }
         }
     }
