@@ -15,7 +15,7 @@ from core.state.view cimport MissingKey, StateView
 from core.state.world cimport World
 from core.vm.block_job cimport BlockJob
 from core.vm.frame cimport Machine
-from core.vm.outcome cimport Outcome, take_logs
+from core.vm.outcome cimport copy_logs, Outcome
 
 
 # What `transact` checks of a transaction and leaves out if it is told to -> the bit of `Machine.unchecked`.
@@ -255,7 +255,7 @@ cdef Status run_call(Machine* m, const StateView* view, const CTransaction* tx, 
     out.gas_refund = m.journal.refund
     out.output.swap(m.return_data)
     status = unless_failed(m, status)
-    if kind_of(status) != Kind.BROKEN and not take_logs(m, out):
+    if kind_of(status) != Kind.BROKEN and not copy_logs(m, out):
         status = Status.OUT_OF_MEMORY
     return status
 

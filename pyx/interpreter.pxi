@@ -20,7 +20,7 @@ cdef enum:
 
 
 cdef inline Status push_frame(Machine* m, const Code* code, Snapshot snapshot) noexcept nogil:
-    """Open a frame for `m.request` that runs `code`, which it keeps a reference to."""
+    """Open a frame for `m.request` that runs `code`, which it keeps a reference to unless others do."""
     cdef Request* request = &m.request
     cdef Frame* frame = &m.frames[m.depth + 1]
     cdef Frame* caller
@@ -41,7 +41,7 @@ cdef inline Status push_frame(Machine* m, const Code* code, Snapshot snapshot) n
     frame.poll_below = request.gas - POLL_GAS
     frame.code = frame.pc = code.bytes()
     frame.code_size = code.size
-    frame.owned_code = code.acquire()
+    frame.owned_code = code.acquire() if m.holds_codes or request.is_create else NULL
     frame.input = ByteView() if request.is_create else request.input
     frame.input_begin = request.input_begin
     frame.machine = m
@@ -216,7 +216,8 @@ cdef inline Status end_frame(Machine* m, Status status) noexcept nogil:
         if status != Status.REVERT:
             frame.gas = 0
             m.return_data.clear()
-    frame.owned_code.release()
+    if frame.owned_code != NULL:
+        frame.owned_code.release()
     m.depth -= 1
     return unless_failed(m, status)
 
@@ -229,7 +230,8 @@ cdef inline Status unless_failed(Machine* m, Status status) noexcept nogil:
 cdef void abandon_frames(Machine* m) noexcept nogil:
     """Drop all frames after a failure of our own."""
     while m.depth >= 0:
-        m.frames[m.depth].owned_code.release()
+        if m.frames[m.depth].owned_code != NULL:
+            m.frames[m.depth].owned_code.release()
         m.depth -= 1
 
 

@@ -10,7 +10,7 @@ from core.state.journal cimport JournalAccount
 from core.state.view cimport StateView
 from core.state.world cimport World
 from core.vm.frame cimport Machine
-from core.vm.outcome cimport Outcome, take_logs
+from core.vm.outcome cimport copy_logs, Outcome
 
 
 cdef Status apply_message(Machine* m, const StateView* view, CTransaction* tx, const MessageForm* form, cbool keeps,
@@ -60,7 +60,7 @@ cdef Status apply_message(Machine* m, const StateView* view, CTransaction* tx, c
         out.state_gas = m.state_gas
     out.gas_refund = m.journal.refund
     out.output.swap(m.return_data)
-    if not take_logs(m, out) or (keeps and not m.journal.extract(&out.effects)):
+    if not copy_logs(m, out) or (keeps and not m.journal.extract(&out.effects)):
         return give_up(m, Status.OUT_OF_MEMORY, out)
     return status
 

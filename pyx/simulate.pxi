@@ -40,9 +40,13 @@ cdef void simulate_on_worker(void* context, int worker) noexcept nogil:
     cdef size_t end
     cdef size_t i
     cdef uint32_t turn
+    cdef SimulationWorker* own
     if worker >= <int>job.simulation.workers.size():
         return
+    own = job.simulation.workers[worker]
     open_machine(m, job.job)
+    # The state is the job's, and that of a bundle the worker's: both keep their codes. References would be counted in lines that all write to.
+    m.holds_codes = False
     while not m.poll.abort.load():
         at = job.engine.next_item.fetch_add(SIMULATION_CLAIM)
         if at >= count:
@@ -55,15 +59,14 @@ cdef void simulate_on_worker(void* context, int worker) noexcept nogil:
             wait_turn(turn)
             turn += 1
         for i in range(at, end):
-            if not simulate_bundle(job, m, worker, job.simulation.todo_at(i)):
+            if not simulate_bundle(job, m, own, worker, job.simulation.todo_at(i)):
                 stop_workers(job.engine)
                 return
 
 
-cdef cbool simulate_bundle(_SimulationJob* job, Machine* m, int worker, uint32_t bundle) noexcept nogil:
+cdef cbool simulate_bundle(_SimulationJob* job, Machine* m, SimulationWorker* own, int worker, uint32_t bundle) noexcept nogil:
     """Execute the items of a bundle. False: nobody is to go on."""
     cdef Simulation* simulation = job.simulation
-    cdef SimulationWorker* own = simulation.workers[worker]
     cdef size_t begin = simulation.bundle_begin(bundle)
     cdef size_t end = simulation.bundle_end(bundle)
     cdef cbool is_written = end - begin > 1

@@ -244,3 +244,33 @@ def test_what_is_asked_for_in_another_form_is_named(options):
     calls = None if name in ("transactions", "bundles") else []
     with pytest.raises(TypeError, match=name):
         simulate_many(State(), HEADER, calls, **options)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_code_that_a_bundle_makes_runs_and_goes_with_it(workers):
+    """Contracts made by one item and called by the next, made anew with each bundle; and one that makes another, calls it, and ends it."""
+    state = state_of()
+    runtime = assemble("PUSH1 7 PUSH0 MSTORE PUSH1 32 PUSH0 RETURN")
+    init = bytes([0x60, len(runtime), 0x80, 0x60, 0x09, 0x5F, 0x39, 0x5F, 0xF3]) + runtime
+    made = call(state, HEADER, sender=SENDERS[0], to=None, data=init).contract_address
+    ends = assemble("PUSH0 SELFDESTRUCT")
+    inner = bytes([0x60, len(ends), 0x80, 0x60, 0x09, 0x5F, 0x39, 0x5F, 0xF3]) + ends
+    maker = assemble(
+        f"PUSH{len(inner)} 0x{inner.hex()} PUSH0 MSTORE PUSH1 {len(inner)} PUSH1 {32 - len(inner)} PUSH0 CREATE "
+        "PUSH0 PUSH0 PUSH0 PUSH0 PUSH0 DUP6 GAS CALL PUSH0 PUSH0 PUSH0 PUSH0 PUSH0 DUP7 GAS CALL ADD PUSH0 MSTORE PUSH1 32 PUSH0 RETURN"
+    )
+    state.set_account(REVERTS, Account(code=maker, is_storage_complete=True))
+    bundle = [
+        {"sender": SENDERS[0], "to": made},
+        {"sender": SENDERS[0], "to": None, "data": init},
+        {"sender": SENDERS[1], "to": made},
+        {"sender": SENDERS[1], "to": REVERTS},
+        {"sender": SENDERS[1], "to": REVERTS},
+        {"sender": SENDERS[2], "to": made},
+    ]
+    answers = simulate_many(state, HEADER, bundles=[bundle] * 60, workers=workers)
+    outputs = [int.from_bytes(answers.output(index), "big") for index in range(6)]
+    assert [outputs[0], *outputs[2:]] == [0, 7, 2, 2, 7]
+    assert all(answers.output(index) == answers.output(index % 6) for index in range(360))
+    assert {answers.outcome(index) for index in range(360)} == {"SUCCESS"}
+    assert state.get_code(made) == b""

@@ -36,6 +36,7 @@ size_t idle_engine_count = 0;
 void clean(Machine* machine) noexcept {
     machine->tracer = nullptr;
     machine->track_values(false);
+    machine->holds_codes = true;
     machine->poll.hook = nullptr;
     machine->poll.interval = machine->poll.countdown = Poll::HOOK_INTERVAL;
     machine->poll.abort.store(false, std::memory_order_relaxed);

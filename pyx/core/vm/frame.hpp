@@ -39,7 +39,7 @@ struct Frame {
     JournalAccount* self = nullptr;  // whose storage and balance these are
     Address caller{};
     u256 value;
-    const Code* owned_code = nullptr;  // the running code, kept alive
+    const Code* owned_code = nullptr;  // the running code, kept alive; null where that is not needed
     Snapshot snapshot;
     uint64_t output_begin = 0;  // where in the caller's memory the output goes
     uint64_t output_size = 0;
@@ -179,6 +179,7 @@ struct Machine {
     bool is_nested = false;     // what begins is asked for by one of these, even if there is no frame
     Selfdestruct selfdestruct;  // the last one
     ValueTracker value_tracker;
+    bool holds_codes = true;  // frames keep a reference to their code; false: whoever has it run keeps all that its view shows
     bool tracks_values = false;  // of accounts whose view says so (AccountState::is_tracked); set between transactions
     PreparedModulus modulus;     // of MULMOD
     // Both outlive blocks: a hash stays right. Sizes: as much as a core's second cache has to spare.

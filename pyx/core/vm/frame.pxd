@@ -115,6 +115,7 @@ cdef extern from "core/vm/frame.hpp" namespace "evmcore" nogil:
         Tracer* tracer
         const GivenPrecompiles* given_precompiles
         cbool is_nested
+        cbool holds_codes
         cbool tracks_values
         int64_t gas_left
         int64_t reservoir

@@ -59,7 +59,7 @@ private:
 
 }  // namespace
 
-bool take_logs(Machine* machine, Outcome* outcome) noexcept {
+bool copy_logs(Machine* machine, Outcome* outcome) noexcept {
     Journal* journal = &machine->journal;
     // Copies, of the right size: the journal keeps its memory for the next transaction.
     if (!outcome->logs.assign(journal->logs.data(), journal->logs.size()) ||
@@ -68,6 +68,13 @@ bool take_logs(Machine* machine, Outcome* outcome) noexcept {
         return false;
     if (outcome->has_bloom)
         outcome->bloom.fill(0);
+    outcome->has_bloom = false;
+    return true;
+}
+
+bool take_logs(Machine* machine, Outcome* outcome) noexcept {
+    if (!copy_logs(machine, outcome))
+        return false;
     outcome->has_bloom = !outcome->logs.empty();
     if (!outcome->has_bloom)
         return true;
