@@ -30,9 +30,13 @@ def columns_of(calls: Any) -> tuple[dict[str, Any], int]:
     else:
         raise ValueError(f"calls: an array of {calls.ndim} dimensions")
     given = {name: value for name, value in given.items() if value is not None}
-    for name in given:
+    for name, value in given.items():
         if name not in _READERS:
             raise TypeError(f"calls: a message has no {shown(name)}")
+        if hasattr(value, "dtype") and hasattr(
+            value, "mask"
+        ):  # NumPy's masked arrays: what lies under the mask means nothing
+            raise TypeError(f"{name}: expected an array without a mask, got {type(value).__name__}")
     lengths = {name: len(value) for name, value in given.items() if _is_column(value)}
     if not lengths:
         raise ValueError("calls: no column says how many there are")

@@ -213,6 +213,14 @@ def test_a_dict_that_loses_its_address_while_it_is_read_is_read_as_it_was():
     assert simulate_many(state(), HEADER, given) == simulate_many(state(), HEADER, want)
 
 
+def test_masked_arrays_are_refused():
+    """Their values were read, those under the mask as well."""
+    plain, _ = calls()
+    masked = np.ma.array(plain["value"], mask=[place % 2 for place in range(COUNT)])
+    with pytest.raises(TypeError, match="value: expected an array without a mask, got MaskedArray"):
+        simulate_many(state(), HEADER, {**plain, "value": masked})
+
+
 def test_values_that_simulate_again_end_in_a_recursion_error():
     depths = []
 
