@@ -121,3 +121,16 @@ def test_workers_follow_the_predicted_cost():
     assert 1 < some < 64
     assert workers_for([Prediction(10**7)] * 300, 64) == 64
     assert workers_for([None, Prediction(21_000)], 8) == 8  # nobody knows
+
+
+def test_a_transaction_with_another_sender_than_its_signatures_is_not_taken():
+    """It has the hash of the one that was signed, and took its place in blocks, with its sender."""
+    signed = Transaction(to=bytes(20), gas_limit=21_000, gas_price=10**10, chain_id=1).sign(KEYS[0])
+    taken = ("nonce", "to", "value", "gas_limit", "gas_price", "chain_id", "v", "r", "s")
+    fields = {name: getattr(signed, name) for name in taken}
+    false = Transaction(**fields, sender=b"\xaa" * 20)
+    assert false.hash == signed.hash
+    admission = Admission()
+    assert admission.admit([false], fork="Cancun") == []
+    assert admission.admit([Transaction(**{**fields, "r": 5}, sender=signed.sender)], fork="Cancun") == []
+    assert admission.admit([signed], fork="Cancun") == [signed]

@@ -46,9 +46,10 @@ class Admission:
         """Recover their senders and predict them; those that are here already cost nothing. The transactions that were taken.
 
         fork     whose rules on signatures hold;  workers  threads, for senders
-        One without a valid signature isn't taken.
+        One without a valid signature isn't taken, nor one that was made with another sender than its signature's.
         """
         new = [one for one in transactions if one.hash not in self._admitted]
+        new = [one for one in new if not one.has_sender or _is_signed(one, fork)]
         try:
             recover_senders(new, fork=fork, workers=workers)
         except EvmError:  # one at least has none: each by itself
@@ -120,6 +121,14 @@ def _has_sender(transaction: Transaction, fork: str) -> bool:
     except EvmError:
         return False
     return True
+
+
+def _is_signed(transaction: Transaction, fork: str) -> bool:
+    try:
+        decoded = Transaction.decode(transaction.raw)
+    except EvmError:
+        return False
+    return _has_sender(decoded, fork) and decoded.sender == transaction.sender
 
 
 _every: weakref.WeakSet[Admission] = weakref.WeakSet()
