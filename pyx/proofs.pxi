@@ -8,6 +8,7 @@ from core.base.types cimport Bytes, ByteView, Hash, u256
 from core.base.vector cimport Vector
 from core.crypto.keccak cimport c_keccak256
 from core.math.u256 cimport to_big_endian
+from core.state.batch_hash cimport hash_many
 from core.state.code cimport view_of
 from core.state.local_reads cimport LocalReads
 from core.state.local_source cimport EvmcoreLocalSource
@@ -219,6 +220,8 @@ cdef _WitnessSource witness_source(object nodes, object codes, object state_root
     cdef Hash root = to_hash_value(state_root, "state_root")
     cdef size_t count = 0
     cdef Vector[ByteView] views
+    cdef Vector[Hash] hashes
+    cdef size_t i
     cdef cbool is_built
     cdef bytes node
     kept = [to_data(item, "witness.state") for item in to_list(nodes, "witness.state")]
@@ -232,10 +235,15 @@ cdef _WitnessSource witness_source(object nodes, object codes, object state_root
     if not is_built:
         or_memory_error(partial.fault != NULL)
         raise errors.InvalidWitness(partial.fault.decode(), from_hash_bytes(partial.fault_node))
-    source.codes = {}
-    for code in to_list(codes, "witness.codes"):
-        code = to_data(code, "witness.codes")
-        source.codes[keccak256(code)] = code
+    views.clear()
+    kept = [to_data(item, "witness.codes") for item in to_list(codes, "witness.codes")]
+    for node in kept:
+        append_to(views, view_bytes(node))
+    or_memory_error(hashes.resize(views.size()))
+    with nogil:
+        is_built = hash_many(views.data(), views.size(), hashes.data())
+    or_memory_error(is_built)
+    source.codes = {from_hash_bytes(hashes[i]): code for i, code in enumerate(kept)}
     source.reads = reads_of_part(source.trie, source.codes)
     return source
 

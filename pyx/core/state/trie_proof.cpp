@@ -1,9 +1,8 @@
 // Reading trie nodes of strangers.
 #include "trie_proof.hpp"
 
-#include <algorithm>
-
 #include "../crypto/keccak.hpp"
+#include "batch_hash.hpp"
 #include "state_root.hpp"
 
 namespace evmcore {
@@ -188,34 +187,16 @@ ProofResult check_proof(const Hash& root, const Hash& key, const ByteView* nodes
 // ------------------------------------------------------------------------------------ parts of tries
 
 bool PartialTrie::add(const ByteView* nodes, size_t count) noexcept {
-    constexpr size_t LANES = 8;
-    Vector<uint32_t> order;
-    if (!order.reserve(count) || !given_.reserve(count))
+    Vector<Hash> hashes;
+    if (!hashes.resize(count) || !hash_many(nodes, count, hashes.data()) || !given_.reserve(count))
         return false;
-    for (size_t i = 0; i < count; ++i)
-        (void)order.push_back(static_cast<uint32_t>(i));  // there is room
-    // Nodes that are hashed side by side take as long as the longest of them.
-    std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return nodes[a].size < nodes[b].size; });
-    for (size_t first = 0; first < count; first += LANES) {
-        const uint8_t* data[LANES];
-        size_t sizes[LANES];
-        Hash hashes[LANES];
-        Hash* out[LANES];
-        for (size_t i = 0; i < LANES; ++i) {
-            const ByteView node = nodes[order[first + i < count ? first + i : first]];
-            data[i] = node.data;
-            sizes[i] = first + i < count ? node.size : 0;
-            out[i] = &hashes[i];
-        }
-        keccak256_x8(data, sizes, out);
-        for (size_t i = 0; i < LANES && first + i < count; ++i) {
-            bool inserted;
-            Given* given = given_.insert_or_find(hashes[i], &inserted);
-            if (given == nullptr)
-                return false;
-            if (inserted)
-                *given = {data[i], sizes[i], 0, 0, false, {}};
-        }
+    for (size_t i = 0; i < count; ++i) {
+        bool inserted;
+        Given* given = given_.insert_or_find(hashes[i], &inserted);
+        if (given == nullptr)
+            return false;
+        if (inserted)
+            *given = {nodes[i].data, nodes[i].size, 0, 0, false, {}};
     }
     return true;
 }
