@@ -286,3 +286,37 @@ def test_a_gas_meter_of_ones_own_is_told_of_all_gas(env, counter):
     assert isinstance(meter, Meter)
     assert meter.start_gas - meter.gas_remaining == counter._computation.get_gas_used()
     assert "0x55" in meter.reasons
+
+
+def test_hashed_keys_and_written_slots_are_kept_for_boas_storage(env, counter):
+    """What boa's SHA3 and SSTORE tracers keep: the preimages of keys, and the slots of each account, of calls of calls too."""
+    caller = boa.loads(CALLER)
+    caller.through(counter.address, 5)
+    key = (1).to_bytes(32, "big") + (5).to_bytes(32, "big")
+    assert key in env.sha3_trace.values()
+    [image] = [image for image, preimage in env.sha3_trace.items() if preimage == key]
+    assert int.from_bytes(image, "big") in env.sstore_trace[counter.address]
+    assert 0 in env.sstore_trace[counter.address]
+    assert caller.address not in env.sstore_trace
+    assert counter._storage.values.get() == {5: 5}
+
+
+def test_the_tree_of_computations_has_failed_calls_and_those_below_them(env, counter):
+    tries = boa.loads("""
+@external
+def tries(target: address, by: uint256) -> bool:
+    return raw_call(target, abi_encode(by, method_id=method_id("add(uint256)")), revert_on_failure=False)
+""")
+    assert not tries.tries(counter.address, 0)
+    [child] = tries._computation.children
+    assert (child.is_error, type(child.error).__name__, child.children) == (True, "Revert", [])
+    assert b"by nothing" in child.output
+    assert child.msg.to == counter.address.canonical_address
+    assert child.msg.depth == 1
+    assert tries._computation.get_log_entries() == ()
+    assert tries.tries(counter.address, 3)
+    [child] = tries._computation.children
+    assert child.is_success
+    assert [entry[0] for entry in tries._computation.get_log_entries()] == [counter.address.canonical_address]
+    assert tries._computation.get_gas_used() > child.get_gas_used() > 0
+    assert len(child.code._trace) > 20
