@@ -31,6 +31,7 @@ def caches() -> dict[str, CacheFigures]:
     codes     contract codes with their jump tables, by hash (`code_cache_info`, `set_code_cache_limit`)
     machines  idle interpreters with their memory, each for a call of one thread
     workers   idle workers of parallel execution, with their threads and memory. One engine stays beyond the limit, however large
+    nodes     encodings of trie nodes near a root, for proofs
     ethash    caches of Ethash's epochs, for the check of proofs of work
 
     Parts of the package that keep something, too, add theirs when they are imported: evmcore.layers `layer_codes`, the codes that a layer

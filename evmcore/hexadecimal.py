@@ -95,12 +95,13 @@ def checked_quantity(value: object, name: str, bits: int = 256) -> int:
 
 def checked_bytes(value: object, name: str, size: int | None = None) -> bytes:
     """The bytes themselves, if they are, and as many as they have to be."""
-    if not isinstance(value, (bytes, bytearray, memoryview)) or (
-        isinstance(value, memoryview) and value.format not in ("B", "b", "c")
-    ):
-        raise UnusableInput(f"{name}: {shown(value)} is not bytes")
-    # A subclass may have a __bytes__ of its own: what it holds counts.
-    value = bytes(memoryview(value))
+    if type(value) is not bytes:
+        if not isinstance(value, (bytes, bytearray, memoryview)) or (
+            isinstance(value, memoryview) and value.format not in ("B", "b", "c")
+        ):
+            raise UnusableInput(f"{name}: {shown(value)} is not bytes")
+        # A subclass may have a __bytes__ of its own: what it holds counts.
+        value = bytes(memoryview(value))
     if size is not None and len(value) != size:
         raise UnusableInput(f"{name}: has {len(value)} bytes, wants {size}")
     return value

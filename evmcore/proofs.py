@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import rlp
-from ._core import check_trie_proof
+from ._core import account_leaf, check_trie_proof, is_plain_proof
 from .errors import InvalidProof, UnusableInput
 from .hexadecimal import checked_bytes, checked_quantity, data, field, quantity, to_address
 
@@ -94,6 +94,8 @@ def _nodes(value: object, name: str) -> tuple[bytes, ...]:
 
 def _checked(proof: AccountProof) -> AccountProof:
     """The same, of the types that it should have."""
+    if is_plain_proof(proof):
+        return proof
     return AccountProof(
         checked_bytes(proof.address, "proof.address", 20),
         checked_quantity(proof.balance, "proof.balance"),
@@ -122,10 +124,6 @@ def _absent_if_said(proof: AccountProof) -> AccountProof:
     )
 
 
-def _encoded_account(proof: AccountProof) -> bytes:
-    return rlp.encode([rlp.number(proof.nonce), rlp.number(proof.balance), proof.storage_root, proof.code_hash])
-
-
 def verify_proof(
     state_root: bytes,
     address: bytes | str,
@@ -149,7 +147,7 @@ def verify_proof(
     if missing:
         raise InvalidProof("there is none", 0, None, min(missing))
     value = check_trie_proof(state_root, shown.address, shown.nodes)
-    expected = _encoded_account(shown)
+    expected = account_leaf(shown.nonce, shown.balance, shown.storage_root, shown.code_hash)
     if value is None:
         shown = _absent_if_said(shown)
     if value is None and (shown.balance, shown.nonce, shown.code_hash, shown.storage_root) != _ABSENT:

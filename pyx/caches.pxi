@@ -13,15 +13,17 @@ def cache_figures():
         "codes": (codes, None, size, limit_bytes),
         "machines": (idle.machines, idle.machines_most, None, None),
         "workers": (idle.workers, idle.workers_most, None, None),
+        "nodes": kept_node_figures(),
         "ethash": (epochs.caches, epochs.caches_most, epochs.bytes, None),
     }
 
 
 def empty_caches():
     """Let go of what the process keeps between calls and nobody uses: idle machines and workers with their threads, codes that no state
-    holds, Ethash caches. It comes back as it is needed; no result changes. Safe to call from any thread, beside any work."""
+    holds, encoded nodes, Ethash caches. It comes back as it is needed; no result changes. Safe to call from any thread, beside any work."""
     with nogil:
         end_idle()
         ethash_forget()
+    forget_kept_nodes()
     if not shared_codes().empty():
         raise errors.EvmError(_HELD_LOCK)

@@ -1,20 +1,21 @@
 # Floor 8: proofs of accounts and slots (EIP-1186), and the faults of those that are given.
 from cpython.object cimport PyObject_GenericSetAttr
 from cpython.ref cimport Py_INCREF
-from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
+from cpython.tuple cimport PyTuple_CheckExact, PyTuple_New, PyTuple_SET_ITEM
 from libcpp.memory cimport shared_ptr
 
 from core.base.types cimport Bytes, ByteView, Hash, u256
 from core.base.vector cimport Vector
-from core.crypto.keccak cimport c_keccak256
+from core.crypto.keccak cimport EMPTY_KECCAK, EMPTY_TRIE_ROOT, c_keccak256
 from core.math.u256 cimport to_big_endian
 from core.state.batch_hash cimport hash_many
 from core.state.code cimport view_of
 from core.state.local_reads cimport LocalReads
 from core.state.local_source cimport EvmcoreLocalSource
 from core.state.part_source cimport PartSource
-from core.state.shared_trie cimport Leaf, MissingNode, Node, NodeEncoding, NodePath, Ref, find_leaf, find_path, leaf_value
-from core.state.state_root cimport StoredAccount
+from core.state.shared_trie cimport (
+    Leaf, MissingNode, Node, NodeEncoding, NodePath, Ref, UPPERMOST, find_leaf, find_path, hash_of_node, leaf_value)
+from core.state.state_root cimport ACCOUNT_BYTES_MOST, StoredAccount
 from core.state.trie_proof cimport PartialTrie, ProofResult, check_proof, encode_known
 from core.state.world cimport World
 
@@ -45,16 +46,47 @@ cdef tuple proof_of(const Node* root, const Hash& key, const Hash* account, cons
     leaf[0] = path.leaf
     nodes = PyTuple_New(<Py_ssize_t>path.count)
     for i in range(path.count):
-        node = encoded_node(NodeEncoding(path.nodes[i]))
+        node = kept_node(path.nodes[i]) if i < UPPERMOST else encoded_node(NodeEncoding(path.nodes[i]))
         Py_INCREF(node)  # the tuple takes one
         PyTuple_SET_ITEM(nodes, <Py_ssize_t>i, node)
     return nodes
 
 
 cdef bytes encoded_node(const NodeEncoding& encoding):
-    cdef bytes node = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>encoding.size())
-    encoding.put(<uint8_t*>PyBytes_AS_STRING(node))
-    return node
+    cdef bytes encoded = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>encoding.size())
+    encoding.put(<uint8_t*>PyBytes_AS_STRING(encoded))
+    return encoded
+
+
+# Encodings of nodes near a root, which the proofs of many accounts have: by the node's hash, of which each has one place.
+cdef enum:
+    KEPT_NODES = 1024  # a state's three uppermost levels have 273
+
+cdef Hash[KEPT_NODES] _kept_hashes
+cdef list _kept_nodes = [None] * KEPT_NODES
+
+
+cdef bytes kept_node(const Node* node):
+    cdef const Hash* hash = hash_of_node(node)
+    cdef size_t place
+    cdef object kept
+    if hash == NULL:
+        return encoded_node(NodeEncoding(node))
+    place = (hash.bytes[0] << 8 | hash.bytes[1]) % KEPT_NODES
+    kept = _kept_nodes[place]
+    if kept is None or not _kept_hashes[place] == hash[0]:
+        kept = _kept_nodes[place] = encoded_node(NodeEncoding(node))
+        _kept_hashes[place] = hash[0]
+    return kept
+
+
+cdef tuple kept_node_figures():
+    sizes = [len(node) for node in _kept_nodes if node is not None]
+    return len(sizes), KEPT_NODES, sum(sizes), None
+
+
+cdef void forget_kept_nodes():
+    _kept_nodes[:] = [None] * KEPT_NODES
 
 
 cdef const Leaf* leaf_for(const Node* root, const Hash& key, const Hash* account) except? NULL:
@@ -78,6 +110,13 @@ cdef object _AccountProof = None  # of evmcore.proofs, which imports this module
 cdef object _StorageProof = None
 
 
+cdef int load_proof_types() except -1:
+    global _AccountProof, _StorageProof
+    if _AccountProof is None:
+        from evmcore.proofs import AccountProof as _AccountProof, StorageProof as _StorageProof
+    return 0
+
+
 cdef object prove_account(const Node* trie, bytes address, list slots):
     """An AccountProof of what a trie, which somebody holds, has for an address and slots (ints)."""
     cdef Hash key = hashed_bytes(address)
@@ -88,16 +127,17 @@ cdef object prove_account(const Node* trie, bytes address, list slots):
     cdef StoredAccount account
     cdef Bytes value
     cdef size_t count = 0
-    global _AccountProof, _StorageProof
-    if _AccountProof is None:
-        from evmcore.proofs import AccountProof as _AccountProof, StorageProof as _StorageProof
+    load_proof_types()
     nodes = proof_of(trie, key, NULL, &leaf)
     balance, nonce, code_hash, storage_root = 0, 0, _EMPTY_CODE_HASH, EMPTY_STORAGE_ROOT
     if leaf != NULL:
         account = decode_leaf(leaf)
         storage = leaf.storage()
         balance, nonce = to_int(account.balance), account.nonce
-        code_hash, storage_root = from_hash_bytes(account.code_hash), from_hash_bytes(account.storage_root)
+        if not account.code_hash == EMPTY_KECCAK:
+            code_hash = from_hash_bytes(account.code_hash)
+        if not account.storage_root == EMPTY_TRIE_ROOT:
+            storage_root = from_hash_bytes(account.storage_root)
     storage_proofs = []
     for slot in slots:
         slot_key = hashed_slot(to_word(slot, "slot"))
@@ -146,17 +186,61 @@ def check_trie_proof(root, bytes key not None, nodes, *, slot=None):
     cdef Hash hash = hashed_bytes(key)
     cdef Vector[ByteView] views
     cdef ProofResult result
-    kept = to_list(nodes, "proof")
-    if len(kept) > PROOF_NODES_MOST:
-        raise errors.InvalidProof(f"{len(kept)} nodes, more than any way has", PROOF_NODES_MOST, None, slot)
-    for i, node in enumerate(kept):
-        kept[i] = to_data(node, "proof")
-        append_to(views, view_bytes(kept[i]))
+    cdef list kept = []  # what the views are of
+    given = nodes if PyTuple_CheckExact(nodes) else to_list(nodes, "proof")
+    if len(given) > PROOF_NODES_MOST:
+        raise errors.InvalidProof(f"{len(given)} nodes, more than any way has", PROOF_NODES_MOST, None, slot)
+    for node in given:
+        data = to_data(node, "proof")
+        kept.append(data)
+        append_to(views, view_bytes(data))
     result = check_proof(root_hash, hash, views.data(), views.size())
     if result.fault != NULL:
         raise errors.InvalidProof(result.fault.decode(), result.index,
                                   from_hash_bytes(result.hash) if result.has_hash else None, slot)
     return from_view(result.value) if result.value.size else None
+
+
+cdef bint is_plain_bytes(object value, Py_ssize_t size):
+    return PyBytes_CheckExact(value) and PyBytes_GET_SIZE(value) == size
+
+
+cdef bint is_plain_number(object value, unsigned bits):
+    return PyLong_CheckExact(value) and value >= 0 and value.bit_length() <= bits
+
+
+cdef bint are_plain_nodes(object nodes):
+    if not PyTuple_CheckExact(nodes):
+        return False
+    for node in <tuple>nodes:
+        if not PyBytes_CheckExact(node):
+            return False
+    return True
+
+
+def is_plain_proof(proof):
+    """Whether it is an AccountProof, and every field of just the type, and within the bounds, that it has when it is read from JSON."""
+    load_proof_types()
+    if not (type(proof) is _AccountProof and is_plain_bytes(proof.address, 20) and is_plain_bytes(proof.code_hash, 32) and is_plain_bytes(proof.storage_root, 32)
+            and is_plain_number(proof.balance, 256) and is_plain_number(proof.nonce, 64) and are_plain_nodes(proof.nodes)
+            and PyTuple_CheckExact(proof.storage)):
+        return False
+    for one in <tuple>proof.storage:
+        if not (type(one) is _StorageProof and is_plain_number(one.slot, 256) and is_plain_number(one.value, 256)
+                and are_plain_nodes(one.nodes)):
+            return False
+    return True
+
+
+def account_leaf(nonce, balance, storage_root, code_hash):
+    """The RLP of an account, as its leaf in the state's trie has it."""
+    cdef StoredAccount account
+    cdef uint8_t[ACCOUNT_BYTES_MOST] encoded
+    account.nonce = to_u64(nonce, "nonce")
+    account.balance = to_word(balance, "balance")
+    account.storage_root = to_hash_value(storage_root, "storage_root")
+    account.code_hash = to_hash_value(code_hash, "code_hash")
+    return (<const char*>encoded)[:account.encode(encoded)]
 
 
 # ---------------------------------------------------------------- states of which a part is known

@@ -14,7 +14,7 @@ def test_each_has_figures_within_its_bounds():
     block = Block.load(EXAMPLE_FILE)
     execute_block(block, block.pre_state.copy(), workers=2, strategy="optimistic")
     found = caches()
-    assert set(found) >= {"codes", "machines", "workers", "ethash"}  # and what was imported beside
+    assert set(found) >= {"codes", "machines", "workers", "nodes", "ethash"}  # and what was imported beside
     assert all(isinstance(each, CacheFigures) for each in found.values())
     assert found["machines"].entries >= 1
     assert found["workers"].entries >= 2

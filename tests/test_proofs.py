@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -10,7 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evmcore import AccountProof, InvalidProof, State, UnusableInput, keccak256, rlp, verify_proof
+from evmcore import (
+    AccountProof,
+    InvalidProof,
+    State,
+    UnusableInput,
+    caches,
+    empty_caches,
+    keccak256,
+    rlp,
+    verify_proof,
+)
 from evmcore._core import check_trie_proof
 
 RPC_TESTS = Path(__file__).resolve().parents[2] / "shared" / "rpc-tests" / "eth_getProof"
@@ -171,6 +182,86 @@ def test_nodes_that_hash_right_and_are_no_nodes_are_refused():
     for raw in (b"", b"\xc1", b"\xf8\x02\x80\x80", b"\xc2\x80\x80\x80", b"\xff" * 9, rlp.encode([b"a" * 2000, b"b"])):
         with pytest.raises(InvalidProof):
             check_trie_proof(keccak256(raw), key, [raw])
+
+
+def is_branch(raw: bytes) -> bool:
+    try:
+        items = rlp.decode(raw)
+    except ValueError:
+        return False
+    named = [item for item in items if item != b""]
+    return len(items) == 17 and items[16] == b"" and len(named) > 1 and all(len(item) == 32 for item in named)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 16])
+def test_branches_of_hashes_are_read_as_rlp_is(count):
+    key = ADDRESSES[0]
+    way = keccak256(key)[0] >> 4
+    places = [way, *(n for n in range(16) if n != way)][:count]
+    raw = rlp.encode([bytes([n]) * 32 if n in places else b"" for n in range(17)])
+    forms = [raw, *(raw[:n] for n in range(len(raw))), raw + b"\x80", raw + b"\0"]
+    for at in range(len(raw)):
+        if at < 3 or raw[at] in (0x80, 0xA0):
+            forms += [
+                raw[:at] + bytes([byte]) + raw[at + 1 :]
+                for byte in (0, 0x7F, 0x80, 0x9F, 0xA0, 0xA1, 0xF7, 0xF8, 0xF9, 0xFA)
+            ]
+    for form in forms:
+        with pytest.raises(InvalidProof) as caught:
+            check_trie_proof(keccak256(form), key, [form])
+        assert (caught.value.index == 1) == is_branch(form), form.hex()
+    if count > 1:
+        with pytest.raises(InvalidProof, match=f"node 1, which should be 0x{bytes([way] * 32).hex()}"):
+            check_trie_proof(keccak256(raw), key, [raw])
+        absent = rlp.encode([bytes([n]) * 32 if n != way else b"" for n in range(16)] + [b""])
+        assert check_trie_proof(keccak256(absent), key, [absent]) is None
+
+
+def test_encodings_are_kept_for_other_proofs_and_are_those_of_the_state():
+    empty_caches()
+    assert caches()["nodes"].entries == 0
+    state = State({keccak256(bytes([n]))[12:]: {"balance": n} for n in range(200)})
+    address = keccak256(b"\x05")[12:]
+    for turn in range(40):
+        state = state.copy()
+        state.set_balance(address, 1000 + turn)
+        proof = state.prove(address)
+        assert proof.nodes[0] is state.prove(address).nodes[0]
+        assert verify_proof(state.root(), address, proof).balance == 1000 + turn
+    kept = caches()["nodes"]
+    assert 2 <= kept.entries <= kept.limit
+    empty_caches()
+    assert caches()["nodes"].entries == 0
+    assert state.prove(address) == proof
+
+
+def test_a_proof_of_other_types_is_read_as_it_was():
+    state = State({ADDRESSES[0]: {"balance": 7, "storage": {1: 2}}})
+    root, proof = state.root(), state.prove(ADDRESSES[0], [1])
+    assert verify_proof(root, ADDRESSES[0], proof) is proof
+
+    class Number(int):
+        def to_bytes(self, *arguments, **options):
+            return b""
+
+    for change in [
+        {"balance": Number(7)}, {"nodes": list(proof.nodes)}, {"storage_root": bytearray(proof.storage_root)},
+        {"nodes": tuple(memoryview(node) for node in proof.nodes)}, {"storage": list(proof.storage)},
+        {"storage": (replace(proof.storage[0], value=Number(2)),)},
+        {"storage": (replace(proof.storage[0], nodes=list(proof.storage[0].nodes)),)},
+    ]:  # fmt: skip
+        read = verify_proof(root, ADDRESSES[0], replace(proof, **change))
+        assert read == proof
+        assert (type(read.balance), type(read.nodes), type(read.storage)) == (int, tuple, tuple)
+    for change in [
+        {"balance": -7},
+        {"nonce": 2**64},
+        {"code_hash": b"\0" * 31},
+        {"nodes": (b"", None)},
+        {"balance": True},
+    ]:
+        with pytest.raises((UnusableInput, InvalidProof)):
+            verify_proof(root, ADDRESSES[0], replace(proof, **change))
 
 
 @pytest.mark.parametrize("change", [

@@ -139,16 +139,10 @@ bool CellRows::make_storage(const Account& cells, const Leaf* leaf, const NodeSo
 }
 
 bool CellRows::encode(const AccountCells& row, const Ref& storage, Bytes* out) noexcept {
-    RlpWriter writer{out};
-    Hash code_hash;
-    std::memcpy(code_hash.bytes, row.code_hash_after, 32);
-    const size_t list = writer.begin_list();
-    writer.number(row.nonce_after);
-    writer.number(u256_from_bytes(row.balance_after, 32));
-    writer.fixed(root_hash(storage.get()));
-    writer.fixed(code_hash);
-    writer.end_list(list);
-    return writer.ok();
+    StoredAccount stored{row.nonce_after, u256_from_bytes(row.balance_after, 32), root_hash(storage.get()), {}};
+    std::memcpy(stored.code_hash.bytes, row.code_hash_after, 32);
+    uint8_t encoded[StoredAccount::BYTES_MOST];
+    return out->append(encoded, stored.encode(encoded));
 }
 
 bool CellRows::apply(const Ref& before, const NodeSource& source, Ref* known, Ref* after) noexcept {

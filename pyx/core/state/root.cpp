@@ -371,27 +371,36 @@ bool StateRoot::make_storage(size_t part, Poll* poll) noexcept {
 bool StateRoot::encode_account(Account* account, const Leaf* leaf, Bytes* values) noexcept {
     const AccountRecord& record = *account->record;
     account->value_begin = values->size();
-    uint64_t nonce = record.nonce;
-    u256 balance = record.balance;
-    Hash code_hash = hash_of(record.code);
+    StoredAccount stored{record.nonce, record.balance, shared_trie::root_hash(account->storage.get()), hash_of(record.code)};
     if (leaf != nullptr && world_->kept_.is_partial() && !World::knows(record, KNOWS_ACCOUNT)) {
         Bytes value;
         StoredAccount told;
         if (!shared_trie::value_of(leaf, &value) || !told.decode({value.data(), value.size()}))
             return false;
-        nonce = World::knows(record, KNOWS_NONCE) ? nonce : told.nonce;
-        balance = World::knows(record, KNOWS_BALANCE) ? balance : told.balance;
-        code_hash = World::knows(record, KNOWS_CODE) ? code_hash : told.code_hash;
+        stored.nonce = World::knows(record, KNOWS_NONCE) ? stored.nonce : told.nonce;
+        stored.balance = World::knows(record, KNOWS_BALANCE) ? stored.balance : told.balance;
+        stored.code_hash = World::knows(record, KNOWS_CODE) ? stored.code_hash : told.code_hash;
     }
-    RlpWriter writer{values};
-    const size_t list = writer.begin_list();
-    writer.number(nonce);
-    writer.number(balance);
-    writer.fixed(shared_trie::root_hash(account->storage.get()));
-    writer.fixed(code_hash);
-    writer.end_list(list);
-    account->value_size = static_cast<uint32_t>(values->size() - account->value_begin);
-    return writer.ok();
+    uint8_t encoded[StoredAccount::BYTES_MOST];
+    account->value_size = static_cast<uint32_t>(stored.encode(encoded));
+    return values->append(encoded, account->value_size);
+}
+
+size_t StoredAccount::encode(uint8_t out[BYTES_MOST]) const noexcept {
+    uint8_t digits[8 + 32];
+    u64_to_bytes(nonce, digits);
+    u256_to_bytes(balance, digits + 8);
+    const size_t nonce_size = byte_length(nonce), balance_size = byte_length(balance);
+    const uint8_t* const nonce_digits = digits + 8 - nonce_size;
+    const uint8_t* const balance_digits = digits + 40 - balance_size;
+    uint8_t* end = rlp_put_header(out, 0xc0,
+                                  rlp_string_size(nonce_digits, nonce_size) + rlp_string_size(balance_digits, balance_size) +
+                                      rlp_string_size(storage_root.bytes, 32) + rlp_string_size(code_hash.bytes, 32));
+    end = rlp_put_string(end, nonce_digits, nonce_size);
+    end = rlp_put_string(end, balance_digits, balance_size);
+    end = rlp_put_string(end, storage_root.bytes, 32);
+    end = rlp_put_string(end, code_hash.bytes, 32);
+    return static_cast<size_t>(end - out);
 }
 
 bool StoredAccount::decode(ByteView value) noexcept {

@@ -57,7 +57,7 @@ bool StateRoot::order_shelf(Shelf* shelf, Poll* poll) const noexcept {
 bool StateRoot::list_shelf(const Shelf& shelf, Vector<Change>* changes, Bytes* bytes) const noexcept {
     static constexpr size_t ACCOUNT_AHEAD = 16, VALUE_AHEAD = 8, LINE_BYTES = 64;
     const Vector<Shelf::Entry>& entries = shelf.entries;
-    if (!changes->reserve(entries.size()) || !bytes->reserve(ACCOUNT_BYTES_MOST * entries.size()))
+    if (!changes->reserve(entries.size()) || !bytes->reserve(StoredAccount::BYTES_MOST * entries.size()))
         return false;
     for (size_t i = 0; i < entries.size(); ++i) {
         if (i + ACCOUNT_AHEAD < entries.size()) {

@@ -190,7 +190,7 @@ Ref Writer::make_branch(Ref children[CHILDREN], unsigned depth) noexcept {
     unsigned mask = 0;
     for (unsigned i = 0; i < CHILDREN; ++i)
         mask |= static_cast<unsigned>(static_cast<bool>(children[i])) << i;
-    const size_t size = sizeof(Branch) + static_cast<size_t>(__builtin_popcount(mask)) * sizeof(Node*);
+    const size_t size = sizeof(Branch) + count_bits(mask) * sizeof(Node*);
     auto* branch = static_cast<Branch*>(allocate(size));
     if (branch == nullptr)
         return {};

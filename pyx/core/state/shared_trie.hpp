@@ -56,6 +56,14 @@ struct Extension : Node {
     uint8_t key[32];    // of which the first `end` nibbles count
 };
 
+// Processors have an instruction for it, but not all that this is compiled for.
+constexpr unsigned count_bits(unsigned mask) noexcept {
+    mask = (mask & 0x5555) + (mask >> 1 & 0x5555);
+    mask = (mask & 0x3333) + (mask >> 2 & 0x3333);
+    mask = (mask & 0x0f0f) + (mask >> 4 & 0x0f0f);
+    return (mask & 0xff) + (mask >> 8);
+}
+
 struct Branch : Node {
     uint16_t mask;  // which children there are: two at least
     uint16_t unused;
@@ -64,10 +72,8 @@ struct Branch : Node {
     const Node** children() noexcept { return reinterpret_cast<const Node**>(this + 1); }
     const Node* const* children() const noexcept { return reinterpret_cast<const Node* const*>(this + 1); }
     bool has(unsigned nibble) const noexcept { return mask >> nibble & 1; }
-    unsigned count() const noexcept { return static_cast<unsigned>(__builtin_popcount(mask)); }
-    unsigned place_of(unsigned nibble) const noexcept {
-        return static_cast<unsigned>(__builtin_popcount(mask & ((1u << nibble) - 1)));
-    }
+    unsigned count() const noexcept { return count_bits(mask); }
+    unsigned place_of(unsigned nibble) const noexcept { return count_bits(mask & ((1u << nibble) - 1)); }
     const Node* child(unsigned nibble) const noexcept { return has(nibble) ? children()[place_of(nibble)] : nullptr; }
 };
 static_assert(sizeof(Branch) == 48 && sizeof(Leaf) == 72);
@@ -236,8 +242,15 @@ struct NodePath {
     size_t count = 0;
     const Leaf* leaf = nullptr;  // of the key, if it is there
 };
-// False where a node was missing. The memory of what the nodes' encodings read is asked for.
+// Of the uppermost nodes of a path, which those to many keys have: encodings are kept (pyx/proofs.pxi).
+constexpr size_t UPPERMOST = 3;
+// False where a node was missing. The memory of what the nodes' encodings read is asked for, but for the uppermost ones.
 [[nodiscard]] bool find_path(const Node* root, const Hash& key, NodePath* path, MissingNode* missing) noexcept;
+
+// By which a parent names it; null where it is named by its encoding, or isn't hashed.
+inline const Hash* hash_of(const Node* node) noexcept {
+    return node->reference.size == Reference::HASHED ? reinterpret_cast<const Hash*>(node->reference.bytes) : nullptr;
+}
 
 // The RLP of a node that is hashed, or may be: those below it are.
 class NodeEncoding {

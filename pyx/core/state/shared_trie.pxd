@@ -27,6 +27,8 @@ cdef extern from "core/state/shared_trie.hpp" namespace "evmcore::shared_trie" n
         const Node* nodes[65]
         size_t count
         const Leaf* leaf
+    size_t UPPERMOST
+    const Hash* hash_of_node "evmcore::shared_trie::hash_of"(const Node*)
     cbool find_path(const Node* root, const Hash& key, NodePath* path, MissingNode* missing)
     cppclass NodeEncoding:
         NodeEncoding(const Node*)

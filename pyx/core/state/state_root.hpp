@@ -18,6 +18,8 @@ struct StoredAccount {
     Hash storage_root{};
     Hash code_hash{};
     bool decode(ByteView value) noexcept;  // false: it is no account's RLP
+    static constexpr size_t BYTES_MOST = 110;
+    size_t encode(uint8_t out[BYTES_MOST]) const noexcept;  // answers how many bytes
 };
 
 class StateRoot {
@@ -123,7 +125,6 @@ private:
     void note_missing(const shared_trie::MissingNode& missing, const Hash* account) noexcept;
     void close() noexcept;
 
-    static constexpr size_t ACCOUNT_BYTES_MOST = 110;  // as a leaf's value
     static constexpr size_t ACCOUNTS_A_PART = 256;
     static constexpr size_t PLACES_A_PART = 4096;
     static constexpr size_t CHANGED_SLOTS_A_PART = 256;

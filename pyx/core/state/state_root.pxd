@@ -1,4 +1,4 @@
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 from libcpp cimport bool as cbool
 
 from core.base.poll cimport Poll
@@ -16,6 +16,8 @@ cdef extern from "core/state/state_root.hpp" namespace "evmcore" nogil:
         Hash storage_root
         Hash code_hash
         cbool decode(ByteView value)
+        size_t encode(uint8_t* out)
+    enum: ACCOUNT_BYTES_MOST "evmcore::StoredAccount::BYTES_MOST"
     cppclass StateRoot:
         StateRoot(World*) except +
         void open(cbool is_alone)

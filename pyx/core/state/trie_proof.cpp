@@ -67,6 +67,33 @@ private:
     Hash hashes_[LANES];
 };
 
+// The child of a branch whose children are all named by their hashes, as nearly all are: 32 bytes, or null where there is none.
+// False: it is another node, or a wrong one.
+bool read_child_hash(ByteView node, unsigned nibble, const uint8_t** hash) noexcept {
+    const size_t header = node.size > 0 && node[0] == 0xf8 ? 2 : 3;
+    if (node.size <= header || (header == 3 && node[0] != 0xf9))
+        return false;
+    const size_t payload = header == 2 ? node[1] : static_cast<size_t>(node[1]) << 8 | node[2];
+    if (node.size != header + payload || payload < (header == 2 ? 56u : 256u))
+        return false;
+    const uint8_t* at = node.data + header;
+    *hash = nullptr;
+    unsigned count = 0;
+    for (unsigned i = 0; i < CHILDREN; ++i) {
+        if (at == node.end())
+            return false;
+        const uint8_t first = *at++;
+        if (first == 0x80)
+            continue;
+        if (first != 0xa0 || static_cast<size_t>(node.end() - at) < sizeof(Hash))
+            return false;
+        *hash = i == nibble ? at : *hash;
+        at += sizeof(Hash);
+        ++count;
+    }
+    return count >= 2 && at + 1 == node.end() && *at == 0x80;
+}
+
 // A child is named by its hash, or is there itself if it is shorter than that; a branch's may be missing.
 bool is_reference(const RlpItem& item) noexcept {
     return item.is_list ? item.whole.size < Reference::HASHED : item.payload.size == Reference::HASHED;
@@ -147,6 +174,15 @@ ProofResult check_proof(const Hash& root, const Hash& key, const ByteView* nodes
                 return fail("it is longer than any node");
             if (!(hashes.hash(next - 1) == result.hash))
                 return fail("it has another hash");
+        }
+        const uint8_t* child_hash;
+        if (depth < KEY_NIBBLES && read_child_hash(node, nibble_at(key.bytes, depth), &child_hash)) {
+            if (child_hash == nullptr)
+                break;  // absent
+            ++depth;
+            std::memcpy(result.hash.bytes, child_hash, sizeof(Hash));
+            inner = {};
+            continue;
         }
         DecodedNode decoded;
         const char* fault = decode_trie_node(node, depth, &decoded);
