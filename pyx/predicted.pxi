@@ -9,8 +9,10 @@ from libcpp.memory cimport unique_ptr
 
 cdef predictions_of(predicted, size_t count):
     """What was predicted of so many transactions: None, an Accesses, or a tuple. Its members are looked at when they are used."""
+    if predicted is None:
+        return None  # and no import of what only others need: that takes longer than ten blocks
     from evmcore.accesses import Accesses
-    if predicted is None or isinstance(predicted, Accesses):
+    if isinstance(predicted, Accesses):
         return predicted
     if not isinstance(predicted, (list, tuple)):
         raise TypeError(f"predicted: expected Accesses or a list of predictions, got {type(predicted).__name__}")

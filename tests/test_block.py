@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from hashlib import sha256
 
 import pytest
@@ -409,3 +411,13 @@ def test_encoded_receipts_are_those_of_the_receipts(blocks, genesis):
         assert result.encoded_receipts == tuple(receipt.encode() for receipt in result.receipts)
         assert ordered_trie_root(result.encoded_receipts) == block.header.receipts_root
         assert pickle.loads(pickle.dumps(result)).encoded_receipts == result.encoded_receipts
+
+
+def test_a_first_block_loads_no_module_that_it_has_no_use_for():
+    """To import NumPy takes as long as many blocks."""
+    program = (
+        "import sys; from evmcore import Block, execute_block; from evmcore.example import EXAMPLE_FILE\n"
+        "block = Block.load(EXAMPLE_FILE); execute_block(block, block.pre_state, workers=1, strategy='sequential')\n"
+        "sys.exit('numpy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
