@@ -126,21 +126,30 @@ cdef Status check_cost(const CTransaction* tx, const Rules* rules, const BlockCo
         out.have, out.want = u256(tx.gas_limit), u256(<uint64_t>cost.gas)
         return Status.INTRINSIC_GAS_TOO_LOW
     if rules.execution_gas_cap != 0 and max(cost.gas, cost.floor) > rules.execution_gas_cap:
-        out.have, out.want = u256(<uint64_t>max(cost.gas, cost.floor)), u256(<uint64_t>rules.execution_gas_cap)
-        return Status.GAS_LIMIT_EXCEEDS_MAXIMUM
+        # No gas limit is enough: it is told as too little for the floor, as go-ethereum and the specification do.
+        out.have, out.want = u256(<uint64_t>rules.execution_gas_cap), u256(<uint64_t>max(cost.gas, cost.floor))
+        return Status.FLOOR_GAS_TOO_LOW
     return Status.RUNNING
 
 
-cdef Status check_form(const CTransaction* tx, const Rules* rules, const BlockContext* block,
-                       const IntrinsicGas* cost, uint32_t unchecked, Outcome* out) noexcept nogil:
-    """What can be refused without looking at the state or at what the block has left."""
-    cdef Status status
+cdef Status check_type(const CTransaction* tx, const Rules* rules, const BlockContext* block, uint32_t unchecked,
+                       Outcome* out) noexcept nogil:
+    """Whether the fork knows it, and it is of this chain."""
     if tx.type > LAST_TYPE_BYTE or not rules.has_transaction_type[tx.type]:
         out.have = u256(tx.type)
         return Status.TYPE_NOT_SUPPORTED
     if tx.has_chain_id and not same_word(tx.chain_id, block.chain_id) and not unchecked & UNCHECKED_CHAIN_ID:
         out.have, out.want = tx.chain_id, block.chain_id
         return Status.INVALID_CHAIN_ID
+    return Status.RUNNING
+
+
+cdef Status check_form(const CTransaction* tx, const Rules* rules, const BlockContext* block,
+                       const IntrinsicGas* cost, uint32_t unchecked, Outcome* out) noexcept nogil:
+    """What can be refused without looking at the state or at what the block has left."""
+    cdef Status status = check_type(tx, rules, block, unchecked, out)
+    if status != Status.RUNNING:
+        return status
     if (rules.execution_gas_cap != 0 and tx.gas_limit > <uint64_t>rules.transaction_gas_cap
             and not unchecked & UNCHECKED_GAS_CAP):
         # Before what its data costs: go-ethereum looks there first since a limit may be larger than what is executed (EIPs#12311).
@@ -160,6 +169,11 @@ cdef Status check_form(const CTransaction* tx, const Rules* rules, const BlockCo
             and not unchecked & UNCHECKED_GAS_CAP):
         out.have, out.want = u256(tx.gas_limit), u256(<uint64_t>rules.transaction_gas_cap)
         return Status.GAS_LIMIT_EXCEEDS_MAXIMUM
+    return check_initcode(tx, rules, unchecked, out)
+
+
+cdef Status check_initcode(const CTransaction* tx, const Rules* rules, uint32_t unchecked, Outcome* out) noexcept nogil:
+    """EIP-3860."""
     if (tx.is_create and rules.max_initcode_size_bytes != 0 and tx.data.size() > <size_t>rules.max_initcode_size_bytes
             and not unchecked & UNCHECKED_CODE_SIZE):
         out.have, out.want = u256(tx.data.size()), u256(<uint64_t>rules.max_initcode_size_bytes)
@@ -171,8 +185,6 @@ cdef Status check_room(const CTransaction* tx, const Rules* rules, const BlockCo
                        const BlockRoom* room, Outcome* out) noexcept nogil:
     """Whether the block has gas and blob gas left for it. Execution and state gas each have the block's whole limit (EIP-8037)."""
     cdef uint64_t execution = tx.gas_limit
-    cdef uint64_t blob_gas = <uint64_t>tx.blob_versioned_hashes.size() * <uint64_t>blob_gas_per_blob
-    cdef uint64_t blob_room = <uint64_t>(blobs.max_blobs * blob_gas_per_blob)
     if rules.execution_gas_cap != 0:
         execution = min(execution, <uint64_t>rules.execution_gas_cap)
         if room.state_gas_used > block.gas_limit or tx.gas_limit > block.gas_limit - room.state_gas_used:
@@ -181,6 +193,12 @@ cdef Status check_room(const CTransaction* tx, const Rules* rules, const BlockCo
     if room.gas_used > block.gas_limit or execution > block.gas_limit - room.gas_used:
         out.have, out.want = u256(execution), u256(block.gas_limit - room.gas_used)
         return Status.GAS_ALLOWANCE_EXCEEDED
+    return check_blob_room(tx, blobs, room, out)
+
+
+cdef inline Status check_blob_room(const CTransaction* tx, const BlobLimits* blobs, const BlockRoom* room, Outcome* out) noexcept nogil:
+    cdef uint64_t blob_gas = <uint64_t>tx.blob_versioned_hashes.size() * <uint64_t>blob_gas_per_blob
+    cdef uint64_t blob_room = <uint64_t>(blobs.max_blobs * blob_gas_per_blob)
     if blob_gas != 0 and (room.blob_gas_used > blob_room or blob_gas > blob_room - room.blob_gas_used):
         out.have, out.want = u256(blob_gas), u256(blob_room - room.blob_gas_used)
         return Status.BLOB_GAS_ALLOWANCE_EXCEEDED
@@ -229,15 +247,17 @@ cdef Status check_fees(const CTransaction* tx, const Rules* rules, const BlockCo
     return Status.RUNNING
 
 
-cdef Status check_sender(Machine* m, const CTransaction* tx, JournalAccount* sender, Outcome* out) noexcept nogil:
-    """Nonce, funds, and that no contract sends (EIP-3607; a delegation may, EIP-7702)."""
-    cdef u256 cost
-    cdef u256 part
-    cdef const Code* code
-    cdef uint64_t blob_gas = <uint64_t>tx.blob_versioned_hashes.size() * <uint64_t>blob_gas_per_blob
+cdef inline Status check_nonce(Machine* m, const CTransaction* tx, JournalAccount* sender, Outcome* out) noexcept nogil:
     if sender.nonce != tx.nonce and not m.unchecked & UNCHECKED_NONCE:
         out.have, out.want = u256(tx.nonce), u256(sender.nonce)
         return Status.NONCE_TOO_LOW if tx.nonce < sender.nonce else Status.NONCE_TOO_HIGH
+    return Status.RUNNING
+
+
+cdef inline Status check_funds(Machine* m, const CTransaction* tx, JournalAccount* sender, Outcome* out) noexcept nogil:
+    cdef u256 cost
+    cdef u256 part
+    cdef uint64_t blob_gas = <uint64_t>tx.blob_versioned_hashes.size() * <uint64_t>blob_gas_per_blob
     if mul_u64_overflow(tx.max_fee_per_gas, tx.gas_limit, &cost):
         out.have = sender.balance  # and wanted: `most_cost`, which 256 bits don't hold
         return Status.GASLIMIT_PRICE_OVERFLOW
@@ -250,6 +270,12 @@ cdef Status check_sender(Machine* m, const CTransaction* tx, JournalAccount* sen
         if not m.unchecked & UNCHECKED_BALANCE:
             return Status.INSUFFICIENT_FUNDS
         m.journal.credit(sender, minus(cost, sender.balance))
+    return Status.RUNNING
+
+
+cdef inline Status check_sender_code(Machine* m, JournalAccount* sender) noexcept nogil:
+    """No contract sends (EIP-3607); a delegation may (EIP-7702)."""
+    cdef const Code* code
     if m.unchecked & UNCHECKED_SENDER_CODE:
         return Status.RUNNING
     code = m.journal.read_code_or_hash(sender)
@@ -260,6 +286,53 @@ cdef Status check_sender(Machine* m, const CTransaction* tx, JournalAccount* sen
     if not m.journal.need_bytes(sender, code):
         return m.journal.failure
     return Status.RUNNING if code.is_delegation() else Status.SENDER_NOT_EOA
+
+
+cdef Status check_sender(Machine* m, const CTransaction* tx, JournalAccount* sender, Outcome* out) noexcept nogil:
+    """Nonce, funds, and that no contract sends."""
+    cdef Status status = check_nonce(m, tx, sender, out)
+    if status == Status.RUNNING:
+        status = check_funds(m, tx, sender, out)
+    if status == Status.RUNNING:
+        status = check_sender_code(m, sender)
+    return status
+
+
+cdef Status check_in_the_senders_order(Machine* m, const CTransaction* tx, const BlobLimits* blobs, const BlockRoom* room,
+                                       const IntrinsicGas* cost, JournalAccount* sender, Outcome* out) noexcept nogil:
+    """All of it as go-ethereum does: of several reasons its first is told. Forks with state gas have had no other order.
+
+    Their transactions may have more gas than is executed, so that what they cost is looked at last; and a block's blobs are counted
+    before any transaction is looked at.
+    """
+    cdef Status status = Status.RUNNING
+    if room != NULL and not m.unchecked & UNCHECKED_BLOCK_GAS:
+        status = check_blob_room(tx, blobs, room, out)
+    if status == Status.RUNNING:
+        status = check_nonce(m, tx, sender, out)
+    if status != Status.RUNNING:
+        return status
+    if tx.nonce == UINT64_MAX and not m.unchecked & UNCHECKED_NONCE:
+        out.have = u256(tx.nonce)
+        return Status.NONCE_IS_MAX
+    if tx.gas_limit > <uint64_t>m.rules.transaction_gas_cap and not m.unchecked & UNCHECKED_GAS_CAP:
+        out.have, out.want = u256(tx.gas_limit), u256(<uint64_t>m.rules.transaction_gas_cap)
+        return Status.GAS_LIMIT_EXCEEDS_MAXIMUM
+    if tx.gas_limit > <uint64_t>INT64_MAX:
+        out.have, out.want = u256(tx.gas_limit), u256(<uint64_t>INT64_MAX)
+        return Status.GAS_ALLOWANCE_EXCEEDED
+    status = check_sender_code(m, sender)
+    if status == Status.RUNNING:
+        status = check_fees(tx, m.rules, &m.block, blobs, m.unchecked, out)
+    if status == Status.RUNNING:
+        status = check_initcode(tx, m.rules, m.unchecked, out)
+    if status == Status.RUNNING and room != NULL and not m.unchecked & UNCHECKED_BLOCK_GAS:
+        status = check_room(tx, m.rules, &m.block, blobs, room, out)
+    if status == Status.RUNNING:
+        status = check_funds(m, tx, sender, out)
+    if status == Status.RUNNING:
+        status = check_cost(tx, m.rules, &m.block, cost, m.unchecked, out)
+    return status
 
 
 cdef Status warm_up(Machine* m, const CTransaction* tx, JournalAccount* sender) noexcept nogil:
@@ -348,12 +421,15 @@ cdef Status apply_transaction(Machine* m, const StateView* view, CTransaction* t
         if status != Status.RUNNING:
             return status
     cost = intrinsic_gas(tx, m.rules)
-    status = check_form(tx, m.rules, &m.block, &cost, m.unchecked, out)
-    if status == Status.RUNNING and room != NULL and not m.unchecked & UNCHECKED_BLOCK_GAS:
-        status = check_room(tx, m.rules, &m.block, blobs, room, out)
+    if m.rules.has_state_gas:
+        status = check_type(tx, m.rules, &m.block, m.unchecked, out)
+    else:
+        status = check_form(tx, m.rules, &m.block, &cost, m.unchecked, out)
+        if status == Status.RUNNING and room != NULL and not m.unchecked & UNCHECKED_BLOCK_GAS:
+            status = check_room(tx, m.rules, &m.block, blobs, room, out)
     if status == Status.RUNNING and not tx.knows_sender():
         status = recover_timed(m, tx)
-    if status == Status.RUNNING:
+    if status == Status.RUNNING and not m.rules.has_state_gas:
         status = check_fees(tx, m.rules, &m.block, blobs, m.unchecked, out)
     if status != Status.RUNNING:
         return status
@@ -364,9 +440,10 @@ cdef Status apply_transaction(Machine* m, const StateView* view, CTransaction* t
     sender.reads |= READ_NONCE
     if is_speculative:
         sender.nonce = sender.original.nonce = tx.nonce
-    status = check_sender(m, tx, sender, out)
-    if status == Status.RUNNING and m.rules.has_state_gas:
-        status = check_cost(tx, m.rules, &m.block, &cost, m.unchecked, out)
+    if m.rules.has_state_gas:
+        status = check_in_the_senders_order(m, tx, blobs, room, &cost, sender, out)
+    else:
+        status = check_sender(m, tx, sender, out)
     if kind_of(status) == Kind.BROKEN:
         return give_up(m, status, out)
     if status != Status.RUNNING:

@@ -166,7 +166,7 @@ def test_the_limit_has_to_cover_what_it_costs_in_any_case():
         (make(to=ALICE, value=1, gas_limit=11_999), "INTRINSIC_GAS_TOO_LOW"),
         (make(data=bytes(1), gas_limit=15_063), "FLOOR_GAS_TOO_LOW"),
         (make(gas_limit=2**32), "GAS_LIMIT_EXCEEDS_MAXIMUM"),
-        (make(data=bytes(2**18), gas_limit=2**25), "GAS_LIMIT_EXCEEDS_MAXIMUM"),  # its floor is above 2^24
+        (make(data=bytes(2**18), gas_limit=2**25), "FLOOR_GAS_TOO_LOW"),  # it is above 2^24
         (make(to=None, data=bytes(131_073), gas_limit=2**24), "INITCODE_TOO_LARGE"),
     ):
         state = world()

@@ -87,7 +87,17 @@ public:
                 (void)execute(engine_.workers[0], i, ApplyMode::EXACT);
             }
             Status status = outcome.status;
+            if (kind_of(status) ==
+                Kind::INVALID) {  // of several reasons the one that is told in order, where room is looked at
+                (void)execute(engine_.workers[0], i, ApplyMode::EXACT);
+                status = outcome.status;
+            }
             if (i == first_wrong_.load(std::memory_order_relaxed)) {
+                if (is_result(status) || status == Status::ACCESSES_DIFFER) {
+                    const Status room = engine_.hooks->check_room(&job_, i);
+                    if (room != Status::RUNNING)
+                        return job_.fail(room, i);
+                }
                 if (is_result(status)) {
                     check_.explain(i + 1, outcome.effects, &result_.fault);
                     return Status::BLOCK_ACCESS_LIST;

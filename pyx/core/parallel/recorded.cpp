@@ -46,12 +46,8 @@ struct RecordedExecution {
         if (i > first_wrong.load(std::memory_order_relaxed))
             return;  // results above a wrong one are of no use
         BlockJob& job = *engine.job;
-        AccessListView before;
-        before.list = &bound;
-        before.begin(i);
-        const StateView view = before.view();
         Outcome& outcome = job.outcomes[i];
-        outcome.status = engine.hooks->apply(&worker->machine, &job, i, &view, ApplyMode::EXACT_WITHOUT_ROOM);
+        apply(worker, i, ApplyMode::EXACT_WITHOUT_ROOM);
         ++worker->counts.executions;
         agrees[i] = is_result(outcome.status) && bound.matches(i, &outcome.effects);
         if (job.witness == nullptr && job.access_list == nullptr)
@@ -61,6 +57,14 @@ struct RecordedExecution {
         uint32_t known = first_wrong.load(std::memory_order_relaxed);
         while (i < known && !first_wrong.compare_exchange_weak(known, i, std::memory_order_relaxed)) {
         }
+    }
+
+    void apply(EngineWorker* worker, uint32_t i, ApplyMode mode) noexcept {
+        AccessListView before;
+        before.list = &bound;
+        before.begin(i);
+        const StateView view = before.view();
+        engine.job->outcomes[i].status = engine.hooks->apply(&worker->machine, engine.job, i, &view, mode);
     }
 
     // The caller, with nothing left to claim, polls for signals, which reach its thread alone.
@@ -83,6 +87,11 @@ struct RecordedExecution {
             if (outcome.execution_count == 0)
                 return Status::ABORTED;
             Status status = outcome.status;
+            if (kind_of(status) ==
+                Kind::INVALID) {  // of several reasons the one that is told in order, where room is looked at
+                apply(engine.workers[0], i, ApplyMode::EXACT);
+                status = outcome.status;
+            }
             if (is_result(status))
                 status = engine.hooks->check_room(&job, i);
             if (status != Status::RUNNING)
