@@ -142,7 +142,7 @@ sanitize: $(TEST_PACKAGES) $(BUILT) ## run the tests with AddressSanitizer and U
 	  ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:log_path=build/sanitize/report $(BIN)/pytest $(ARGS) \
 	  || { cat build/sanitize/report.* 2>/dev/null; exit 1; }
 
-PARALLEL_TESTS := parallel block_access_lists scheduler schedules accesses_face lazy replay ranges state threads
+PARALLEL_TESTS := parallel block_access_lists listed listed_schedules reasons scheduler schedules accesses_face lazy replay ranges state threads
 
 .PHONY: tsan
 tsan: $(TEST_PACKAGES) $(BUILT) ## run the parallel tests with ThreadSanitizer
