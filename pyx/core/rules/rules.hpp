@@ -101,7 +101,7 @@ struct Rules {
     int64_t selfdestruct_refund_gas = 0;
     bool selfdestruct_only_when_new = false;
     bool keeps_balance_of_destroyed = false;  // who is destroyed is cleared at the transaction's end, and nothing is burnt
-    int64_t refund_quotient = 0;  // at most gas_used / refund_quotient comes back
+    int64_t refund_quotient = 0;              // at most gas_used / refund_quotient comes back
     bool deletes_empty_accounts = false;
     uint64_t contract_start_nonce = 0;
     bool storage_collides = true;  // no contract is made where there is storage (EIP-7610, from the first block on)
