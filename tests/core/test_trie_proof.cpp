@@ -102,8 +102,10 @@ struct Built {
 Built build(const std::vector<std::string>& nodes, const Hash& root) {
     Built built;
     PartialTrie partial;
+    std::vector<ByteView> views;
     for (const std::string& node : nodes)
-        REQUIRE(partial.add({reinterpret_cast<const uint8_t*>(node.data()), node.size()}));
+        views.push_back({reinterpret_cast<const uint8_t*>(node.data()), node.size()});
+    REQUIRE(partial.add(views.data(), views.size()));
     built.is_ok = partial.build(root, &built.trie);
     built.fault = partial.fault;
     return built;
