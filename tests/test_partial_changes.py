@@ -112,12 +112,15 @@ def test_changes_of_what_was_written_unread_name_the_account():
     assert part.root() == state.root()
 
 
-def test_a_part_of_a_state_has_no_bytes():
+def test_a_part_of_a_state_has_no_bytes(tmp_path):
+    """It pickles as its witness; a file would be taken for the whole state."""
     state = whole_state(Random(5))
     part = State.from_witness(everything(state), state.root())
-    for each in (pickle.dumps, State.to_bytes):
+    assert pickle.loads(pickle.dumps(part)).root() == state.root()
+    for each in (State.to_bytes, lambda state: state.save(tmp_path / "state")):
         with pytest.raises(TypeError, match="strict"):
             each(part)
+    assert not (tmp_path / "state").exists()
 
 
 def hashed_branch(child: bytes) -> bytes:

@@ -348,7 +348,10 @@ def test_a_state_from_a_witness_travels_with_all_that_it_knows(seed):
         assert copy.root() == part.root()
         for each in ADDRESSES:
             for read in (State.get_balance, State.get_code, State.get_nonce, lambda s, a: s.get_storage(a, 3)):
-                assert outcome(read, copy, each) == outcome(read, part, each)
+                told, before = outcome(read, copy, each), outcome(read, part, each)
+                # A node goes by its hash: one that a write made may be one that another account lacks.
+                is_found = isinstance(before, tuple) and before[0] is MissingNode and told == outcome(read, state, each)
+                assert told == before or is_found
         calls = block(random)
         results = [outcome(lambda s, b: execute_block(b, s).state_root, one.copy(), calls) for one in (part, copy)]
         assert results[0] == results[1]
