@@ -88,16 +88,20 @@ class Measured:
         return median(seconds)
 
     def proofs(self, count: int = 2000) -> tuple[float, float, list[AccountProof]]:
-        """Seconds of a proof and of its verification, and the proofs."""
+        """Seconds of a proof and of its verification, without collections of garbage, and the proofs."""
         root = self.state.root()
         wanted = self.random.sample(self.addresses, min(count, len(self.addresses)))
+        gc.collect()
+        gc.disable()  # it would go through the million addresses
         began = time.thread_time()
         proofs = [self.state.prove(address) for address in wanted]
         made = (time.thread_time() - began) / len(wanted)
         began = time.thread_time()
         for proof in proofs:
             verify_proof(root, proof.address, proof)
-        return made, (time.thread_time() - began) / len(wanted), proofs
+        verified = (time.thread_time() - began) / len(wanted)
+        gc.enable()
+        return made, verified, proofs
 
 
 class Forked:
