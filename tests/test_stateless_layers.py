@@ -225,3 +225,32 @@ def test_layers_with_and_without_a_state_agree():
     assert local.submit(BLOCKS[0]).result(timeout=30).certificate.digest == CHAIN[0][1]
     assert answer_block(block, LAYER_KEYS[1]).certificate.digest != CHAIN[0][1]  # another state is another result
     local.close()
+
+
+def test_a_layer_that_is_restarted_while_it_connects_leaves_no_connection(monkeypatch):
+    made, begun, go = [], threading.Event(), threading.Event()
+    connect = socket.create_connection
+
+    def slow(*arguments):
+        one = connect(*arguments)
+        made.append(one)
+        if len(made) == 1:
+            begun.set()
+            assert go.wait(20)
+        return one
+
+    with LayerServer(LAYER_KEYS[0]) as server:
+        layer = RemoteLayer(server.address, server.signer)
+        monkeypatch.setattr(socket, "create_connection", slow)
+        first = layer.submit(BLOCKS[0])
+        assert begun.wait(20)
+        layer.restart()
+        second = layer.submit(BLOCKS[1])
+        assert second.result(timeout=30).certificate.digest == CHAIN[1][1]
+        go.set()
+        with pytest.raises(ConnectionError, match="it was hung up"):
+            first.result(timeout=30)
+        assert [one.fileno() >= 0 for one in made] == [False, True]
+        assert layer.submit(BLOCKS[2]).result(timeout=30).certificate.digest == CHAIN[2][1]
+        layer.close()
+        assert [one.fileno() for one in made] == [-1, -1]

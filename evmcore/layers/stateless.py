@@ -134,7 +134,9 @@ class RemoteLayer:
         self._at, self._signer, self._timeout_s = address, to_address(signer, "signer"), timeout_s
         self._name = name or f"{address[0]}:{address[1]}"
         self._thread = DaemonThreads(1)
+        self._lock = threading.Lock()  # for the two below
         self._connection: socket.socket | None = None
+        self._turn = 0  # of connections; what was asked in an earlier one may not leave a connection behind
 
     name = property(lambda self: self._name)
     address = property(lambda self: self._signer)
@@ -143,15 +145,11 @@ class RemoteLayer:
         """Have it execute a Witnessed."""
         if not isinstance(block, Witnessed):
             raise TypeError(f"block: expected Witnessed, got {type(block).__name__}")
-        return self._thread.submit(self._ask, block, cpu_limit_s)
+        return self._thread.submit(self._ask, self._turn, block, cpu_limit_s)
 
-    def _ask(self, block: Witnessed, cpu_limit_s: float | None) -> Answer:
-        connection = self._connection
+    def _ask(self, turn: int, block: Witnessed, cpu_limit_s: float | None) -> Answer:
         try:
-            if connection is None:
-                connection = socket.create_connection(self._at, _CONNECT_SECONDS)
-                connection.settimeout(self._timeout_s)
-                self._connection = connection
+            connection = self._connected(turn)
             codes = block.codes
             lean = block.without_codes()
             reply = self._exchange(connection, lean, [], cpu_limit_s)
@@ -164,7 +162,7 @@ class RemoteLayer:
                     cpu_limit_s,
                 )
         except OSError as error:
-            self._drop()
+            self._drop(turn)
             raise ConnectionError(f"{self._name}: {error or type(error).__name__}") from None
         if reply[:1] != b"S":
             raise UnusableInput(f"{self._name}: {shown(reply[1:].decode('utf-8', 'replace'))}")
@@ -187,8 +185,28 @@ class RemoteLayer:
             raise ConnectionError("it hung up")
         return reply
 
-    def _drop(self) -> None:
-        connection, self._connection = self._connection, None
+    def _connected(self, turn: int) -> socket.socket:
+        """The turn's connection. ConnectionError if the turn is over, maybe while it was being made."""
+        with self._lock:
+            if turn == self._turn and self._connection is not None:
+                return self._connection
+        made = socket.create_connection(self._at, _CONNECT_SECONDS)
+        with self._lock:
+            if turn == self._turn:
+                made.settimeout(self._timeout_s)
+                self._connection = made
+                return made
+        made.close()
+        raise ConnectionError("it was hung up")
+
+    def _drop(self, turn: int | None = None) -> None:
+        """Hang up: in this turn, if it isn't over; without one, and begin another."""
+        with self._lock:
+            if turn is None:
+                self._turn += 1
+            elif turn != self._turn:
+                return
+            connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
