@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from . import _core
 
-__all__ = ["CacheFigures", "add_cache", "caches", "empty_caches"]
+__all__ = ["CacheFigures", "add_cache", "add_cache_of_objects", "caches", "empty_caches"]
 
 
 class CacheFigures(NamedTuple):
@@ -56,3 +58,38 @@ _added: dict[str, tuple[Callable[[], CacheFigures], Callable[[], None]]] = {}
 def add_cache(name: str, figures: Callable[[], CacheFigures], empty: Callable[[], None]) -> None:
     """Have `caches` show one more, and `empty_caches` empty it. Both functions may be called from any thread."""
     _added[name] = figures, empty
+
+
+class Keeper(Protocol):
+    """An object that keeps up to `most` entries."""
+
+    @property
+    def most(self) -> int: ...
+    def __len__(self) -> int: ...
+    def clear(self) -> None: ...
+
+
+def add_cache_of_objects(name: str) -> Callable[[Keeper], None]:
+    """Have `caches` show one more, which is what all objects of a kind keep. Each that is made is given to the function that this
+    returns, which holds it weakly."""
+    lock = threading.Lock()  # a set can't be gone through while another thread adds to it
+    every: weakref.WeakSet[Keeper] = weakref.WeakSet()
+
+    def add(keeper: Keeper) -> None:
+        with lock:
+            every.add(keeper)
+
+    def alive() -> list[Keeper]:
+        with lock:
+            return list(every)
+
+    def figures() -> CacheFigures:
+        each = alive()
+        return CacheFigures(sum(map(len, each)), sum(one.most for one in each), None, None)
+
+    def empty() -> None:
+        for each in alive():
+            each.clear()
+
+    add_cache(name, figures, empty)
+    return add

@@ -89,7 +89,7 @@ cdef str choose_strategy(const BlockEstimate& work, int workers):
 
 
 cdef str choose_listed_strategy(const BlockEstimate& work, int workers):
-    """The same for a block with a list beside it, of which nothing is executed in vain, and the workers share the state root."""
+    """The same for a block with a list beside it, of which nothing is executed twice, and the workers share the state root."""
     if workers > 1 and (work.unknown_senders >= PARALLEL_MIN_TRANSACTIONS
                         or seconds_per_gas * work.program_gas + PAYMENT_SECONDS * work.payments > LISTED_MIN_SECONDS):
         return "listed"

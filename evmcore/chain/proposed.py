@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-import weakref
 from collections import OrderedDict
 from typing import NamedTuple
 
 from .._core import BlockResult, Changes, State, Transaction, ordered_trie_root, recover_senders, withdrawals_root
 from ..block import Block
-from ..caches import CacheFigures, add_cache
+from ..caches import add_cache_of_objects
 from ..errors import EvmError
 from ..receipt import keccak256
 from ..rlp import encode_list
@@ -35,7 +34,7 @@ class ProposedBlocks:
         self._most = most
         self._blocks: OrderedDict[bytes, Proposed] = OrderedDict()
         self._lock = threading.Lock()
-        _every.add(self)
+        _keep_account_of(self)
 
     def put(self, block_hash: bytes, proposed: Proposed) -> None:
         """Keep it, and let go of the oldest."""
@@ -85,17 +84,4 @@ def has_its_senders(block: Block, workers: int | None) -> bool:
     return all(one.sender == other.sender for one, other in zip(block.transactions, decoded))
 
 
-_every: weakref.WeakSet[ProposedBlocks] = weakref.WeakSet()
-
-
-def _figures() -> CacheFigures:
-    each = list(_every)
-    return CacheFigures(sum(map(len, each)), sum(one.most for one in each), None, None)
-
-
-def _empty() -> None:
-    for each in list(_every):
-        each.clear()
-
-
-add_cache("proposed_blocks", _figures, _empty)
+_keep_account_of = add_cache_of_objects("proposed_blocks")

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from .. import Block, BlockResult, EvmError, State, Transaction, auto_history, execute_block, recover_senders
-from ..caches import CacheFigures, add_cache
+from ..caches import add_cache_of_objects
 from ..errors import UnusableInput
 from ..hexadecimal import checked_quantity
 from .prediction import Prediction, Predictor
@@ -40,7 +39,7 @@ class Admission:
         self.predictor = predictor
         self._admitted: OrderedDict[bytes, tuple[Transaction, Prediction | None]] = OrderedDict()
         self._lock = threading.Lock()
-        _every.add(self)
+        _keep_account_of(self)
 
     def admit(self, transactions: Iterable[Transaction], *, fork: str, workers: int | None = None) -> list[Transaction]:
         """Recover their senders and predict them; those that are here already cost nothing. The transactions that were taken.
@@ -131,17 +130,4 @@ def _is_signed(transaction: Transaction, fork: str) -> bool:
     return _has_sender(decoded, fork) and decoded.sender == transaction.sender
 
 
-_every: weakref.WeakSet[Admission] = weakref.WeakSet()
-
-
-def _figures() -> CacheFigures:
-    each = list(_every)
-    return CacheFigures(sum(map(len, each)), sum(one.most for one in each), None, None)
-
-
-def _empty() -> None:
-    for each in list(_every):
-        each.clear()
-
-
-add_cache("admitted_transactions", _figures, _empty)
+_keep_account_of = add_cache_of_objects("admitted_transactions")
