@@ -179,7 +179,8 @@ struct Machine {
     bool is_nested = false;     // what begins is asked for by one of these, even if there is no frame
     Selfdestruct selfdestruct;  // the last one
     ValueTracker value_tracker;
-    bool holds_codes = true;  // frames keep a reference to their code; false: the caller of the run keeps all that its view shows
+    // Frames keep a reference to their code; false: the caller of the run keeps all codes that its view shows.
+    bool holds_codes = true;
     bool tracks_values = false;  // of accounts whose view says so (AccountState::is_tracked); set between transactions
     PreparedModulus modulus;     // of MULMOD
     // Both outlive blocks: a hash stays right. Sizes: as much as a core's second cache has to spare.
