@@ -84,6 +84,22 @@ def test_both_forms_are_taken_and_mined():
         assert client("eth_getRawTransactionByHash", sent) == "0x" + transaction().raw.hex()
 
 
+def test_a_transaction_without_its_blobs_is_for_blocks_alone():
+    """As go-ethereum's pool has it; whoever makes blocks may put it into one, and before blobs it is refused for its type."""
+    bare = "0x" + transaction().raw.hex()
+    for method in ("eth_sendRawTransaction", "eth_sendRawTransactionSync"):
+        client = Client()
+        assert client.error(method, bare) == (-32000, "missing sidecar in blob transaction")
+        assert client("txpool_status") == {"pending": "0x0", "queued": "0x0"}
+        assert client("eth_blockNumber") == "0x0"
+    assert client.node.chain.send(transaction()).is_success
+    client = Client()
+    client("evm_mine")
+    client("anvil_reorg", {"depth": 1, "txBlockPairs": [[bare, 0]]})
+    assert client("eth_getTransactionReceipt", "0x" + transaction().hash.hex())["status"] == "0x1"
+    assert "sidecar" not in Client(forks="Shanghai").error("eth_sendRawTransaction", bare)[1]
+
+
 @pytest.mark.parametrize(
     ("given", "fork", "says"),
     [

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from ..._core import Transaction, keccak256, sign_hash, transact
+from ...chain.schedule import rules_of
 from ...errors import InvalidTransaction
 from ...hexadecimal import to_hex
 from ...whatif import Call, estimate_gas
@@ -44,6 +45,9 @@ def decoded(node: Node, raw: bytes) -> Steps:
 
 def send_raw(node: Node, raw: bytes) -> Steps:
     transaction = yield from decoded(node, raw)
+    is_bare = transaction.type == 3 and transaction.raw == raw  # as blocks have it, without its blobs
+    if is_bare and rules_of(node.chain.pending.header.fork).has_blobs:
+        raise RpcError(SERVER_ERROR, "missing sidecar in blob transaction")  # go-ethereum's words
     return (yield from _submitted(node, transaction))
 
 
