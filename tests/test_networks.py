@@ -11,6 +11,7 @@ from helpers import shared
 
 from evmcore import FORKS, fork_includes
 from evmcore.chain import NETWORKS, fork_of_block, known_network
+from evmcore.chain.networks import fork_id
 from evmcore.errors import UnusableInput
 from evmcore.fixtures import block_from_json
 
@@ -67,3 +68,37 @@ def test_a_block_file_that_names_no_fork_has_that_of_its_chain():
         value.pop("rules", None)
         found = block_from_json(value).header.fork
         assert found == named or found.lower() == named.lower()
+
+
+@pytest.mark.parametrize(
+    ("chain", "fork", "begin", "identifier"),
+    [
+        (1, "Paris", 0, "f0afd0e3"),
+        (1, "Shanghai", 1681338455, "dce96c2d"),
+        (1, "Osaka", 1764798551, "5167e2a6"),
+        (1, "BPO2", 1767747671, "07c9462e"),
+        (11_155_111, "Paris", 0, "b96cbd13"),
+        (11_155_111, "BPO2", 1761607008, "268956b6"),
+        (11_155_111, "Amsterdam", 1791294816, "6c1d9423"),
+        (17_000, "Shanghai", 1696000704, "fd4f016b"),
+        (17_000, "BPO2", 1760389824, "9bc6cb31"),
+        (560_048, "Cancun", 0, "bef71d30"),
+        (560_048, "BPO2", 1762955544, "23aa1351"),
+    ],
+)
+def test_a_network_has_the_fork_identifiers_of_eip_2124(chain, fork, begin, identifier):
+    network = known_network(chain)
+    assert network.begin_of(fork, begin + 1) == begin
+    assert network.fork_id(begin).hex() == identifier
+    assert network.begin_of("London", begin) is None
+    if begin:
+        assert network.begin_of(fork, begin - 1) is None
+    is_last = network.schedule.by_timestamp[-1][1] == fork
+    assert network.begin_of(fork, 2**62) == (begin if is_last else None)
+
+
+def test_checksums_are_those_of_mainnet():
+    """The table of EIP-2124."""
+    numbers = [1150000, 1920000, 2463000, 2675000, 4370000, 7280000, 9069000, 9200000, 12244000, 12965000]
+    wanted = ["fc64ec04", "97c2c34c", "91d1f948", "7a64da13", "3edd5b10", "a00bc324", "668db0af", "879d6e30", "e029e991", "0eb440f6", "b715077d"]  # fmt: skip
+    assert [fork_id(known_network(1).genesis_hash, numbers[:count], (), 0).hex() for count in range(11)] == wanted

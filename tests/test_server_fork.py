@@ -385,3 +385,32 @@ def test_the_command_serves_a_fork(other):
     ):
         with pytest.raises(UnusableInput):
             node_of(*words)
+
+
+@pytest.mark.parametrize(
+    ("chain_id", "fork", "timestamp", "begin", "identifier"),
+    [
+        (1, "Osaka", 1764798551, 1764798551, "0x5167e2a6"),
+        (1, "BPO2", 1767747671 + 100, 1767747671, "0x07c9462e"),
+        (560_048, "Prague", 1742999832 + 12, 1742999832, "0x0929e24e"),
+        (1, "Amsterdam", 1767747671, None, None),  # the server was told other rules than the chain has
+        (1, "Osaka", 1764798551 - 1, None, None),
+        (1, "Osaka", 1767747671, None, None),
+        (1337, "Osaka", 1764798551, None, None),
+    ],
+)
+def test_a_fork_says_when_its_rules_began_where_that_is_known(chain_id, fork, timestamp, begin, identifier):
+    genesis = {"timestamp": timestamp}
+    with ScriptedNode(
+        DevChain({SENDER: Account(balance=ETHER)}, forks=fork, chain_id=chain_id, genesis=genesis)
+    ) as other:
+        made = Fork(RpcSource(other.url, "latest", fork=fork), accounts=ACCOUNTS, rules=fork)
+        client = Client(Node(made.chain(), accounts=ACCOUNTS, fork=made))
+        for _ in range(2):
+            said = client("eth_config")
+            assert (said["next"], said["last"]) == (None, None)
+            current = said["current"]
+            assert (current["activationTime"], current["forkId"]) == (begin, identifier)
+            assert current["chainId"] == hex(chain_id)
+            client("evm_increaseTime", 10**9)  # the rules stay
+            client("evm_mine")

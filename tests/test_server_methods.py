@@ -11,10 +11,10 @@ from test_server import ACCOUNTS, HER, ME, Client
 
 from evmcore import Account, State, assemble, keccak256
 from evmcore.chain import Genesis
+from evmcore.chain.networks import fork_id
 from evmcore.dev import DevChain
 from evmcore.server import METHODS, Dispatcher, Node
 from evmcore.server.decode import Unfit
-from evmcore.server.methods.config import checksum_of
 from evmcore.server.sockets import Subscriptions
 from evmcore.server.typed_data import typed_data_hash
 
@@ -288,14 +288,6 @@ def test_accounts_come_with_their_roots(client):
 # ---------------------------------------------------------------- eth_config
 
 
-def test_checksums_are_those_of_mainnet():
-    """The table of EIP-2124."""
-    genesis = bytes.fromhex("d4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3")
-    numbers = [1150000, 1920000, 2463000, 2675000, 4370000, 7280000, 9069000, 9200000, 12244000, 12965000]
-    wanted = ["fc64ec04", "97c2c34c", "91d1f948", "7a64da13", "3edd5b10", "a00bc324", "668db0af", "879d6e30", "e029e991", "0eb440f6", "b715077d"]  # fmt: skip
-    assert [checksum_of(genesis, numbers[:count]).hex() for count in range(11)] == wanted
-
-
 def test_a_chain_says_its_forks():
     client = Client(forks="Prague")
     said = client("eth_config")
@@ -321,7 +313,7 @@ def test_a_chain_says_its_forks():
     said = json.loads(Dispatcher(node).answer(b'{"id":1,"method":"eth_config"}'))["result"]
     assert [said[name]["activationTime"] for name in ("current", "next", "last")] == [0, 100, 2000000000]
     assert "P256VERIFY" in said["last"]["precompiles"]
-    assert said["next"]["forkId"] == "0x" + checksum_of(node.chain.block(0).hash, [100]).hex()
+    assert said["next"]["forkId"] == "0x" + fork_id(node.chain.block(0).hash, (), [100], 100).hex()
 
 
 # ---------------------------------------------------------------- what tests do

@@ -5,30 +5,54 @@ The times are those of go-ethereum's chain configurations. What isn't scheduled 
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..errors import UnusableInput
-from .schedule import Schedule
+from .schedule import FIRST_OF_STAKE, Schedule
 
-__all__ = ["NETWORKS", "Network", "fork_of_block", "known_network"]
+__all__ = ["NETWORKS", "Network", "fork_id", "fork_of_block", "known_network"]
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
     """A public chain.
 
-    schedule     when its forks begin; its chain id
-    merge_block  number of its first block of proof of stake
+    schedule      when its forks begin; its chain id
+    merge_block   number of its first block of proof of stake
+    genesis_hash  of its first block
+    id_blocks     of its fork identifiers (EIP-2124): the blocks, not those of the genesis, that are in them
     """
 
     name: str
     schedule: Schedule
     merge_block: int
+    genesis_hash: bytes
+    id_blocks: tuple[int, ...] = ()
+
+    def begin_of(self, fork: str, timestamp: int) -> int | None:
+        """The timestamp at which a fork began, 0 for Paris; None where at `timestamp` it isn't the chain's, or came by number before Paris."""
+        begun = [(begin, name) for begin, name in self.schedule.by_timestamp if begin <= timestamp]
+        begin, name = begun[-1] if begun else (0, FIRST_OF_STAKE)
+        return begin if name == fork else None
+
+    def fork_id(self, timestamp: int) -> bytes:
+        """The 4 bytes of EIP-2124 once the forks up to a timestamp have begun, and those by number."""
+        return fork_id(self.genesis_hash, self.id_blocks, (begin for begin, _ in self.schedule.by_timestamp), timestamp)
 
     def fork_at(self, number: int, timestamp: int) -> str:
         """The fork of a block, by mainnet's name."""
         total_difficulty = self.schedule.terminal_total_difficulty or 0
         return self.schedule.fork_at(number, timestamp, total_difficulty if number >= self.merge_block else -1)
+
+
+def fork_id(genesis_hash: bytes, blocks: Iterable[int], times: Iterable[int], timestamp: int) -> bytes:
+    """EIP-2124's checksum of a genesis, the numbers of all forks after it, and the times of those that have begun."""
+    checksum = zlib.crc32(genesis_hash)
+    for begin in (*sorted({*blocks} - {0}), *sorted({begin for begin in times if 0 < begin <= timestamp})):
+        checksum = zlib.crc32(begin.to_bytes(8, "big"), checksum)
+    return checksum.to_bytes(4, "big")
 
 
 # Of mainnet's forks by number; those that came with Frontier's rules or the same block are left to their successors.
@@ -66,6 +90,8 @@ NETWORKS = (
             dao_block=1_920_000,
         ),
         15_537_394,
+        bytes.fromhex("d4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3"),
+        tuple(begin for begin, _ in _MAINNET_BY_NUMBER),
     ),
     Network(
         "sepolia",
@@ -84,6 +110,8 @@ NETWORKS = (
             11_155_111,
         ),
         1_450_409,
+        bytes.fromhex("25a5cc106eea7138acab33231d7160d69cb777ee0c2c553fcddf5138993e6dd9"),
+        (1_735_371,),  # where clients of other chains parted
     ),
     Network(
         "holesky",
@@ -101,6 +129,7 @@ NETWORKS = (
             17_000,
         ),
         0,
+        bytes.fromhex("b5f7f912443c940f21fd611f12828d75b534364ed9e95ca4e307729a4661bde4"),
     ),
     Network(
         "hoodi",
@@ -117,6 +146,7 @@ NETWORKS = (
             560_048,
         ),
         0,
+        bytes.fromhex("bbe312868b376a3001692a646dd2d7d1e4406380dfd86b98aa8a34d1557c971b"),
     ),
 )
 

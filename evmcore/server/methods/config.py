@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from ..._core import PRECOMPILES, SYSTEM_ADDRESSES, fork_includes
+from ...chain.networks import fork_id, known_network
 from ...chain.schedule import blob_limits, rules_of
 from ...dev import DevChain
+from ...errors import UnusableInput
 from ...hexadecimal import to_hex
 from ..node import Node
 from .table import rows
@@ -31,20 +32,34 @@ def config(node: Node) -> dict[str, Any]:
     """The current fork, the next one and the last that is known; null where there is none."""
     chain = node.chain
     header = chain.head.header
+    if chain.first or node.fork is not None:
+        return {"current": _continued(chain), "next": None, "last": None}
     begins = _begins(chain)
     reached = [at for at, (begin, _) in enumerate(begins) if begin <= header.timestamp]
     now = reached[-1] if reached else None
     if now is None:
-        current = _fork_json(chain, 0, header.fork, begins)
+        current = _of_chain(chain, 0, header.fork)
         following = begins
     else:
-        current = _fork_json(chain, *begins[now], begins)
+        current = _of_chain(chain, *begins[now])
         following = begins[now + 1 :]
     return {
         "current": current,
-        "next": _fork_json(chain, *following[0], begins) if following else None,
-        "last": _fork_json(chain, *following[-1], begins) if following else None,
+        "next": _of_chain(chain, *following[0]) if following else None,
+        "last": _of_chain(chain, *following[-1]) if following else None,
     }
+
+
+def _continued(chain: DevChain) -> dict[str, Any]:
+    """The fork of a chain that goes on from another's block: its rules hold for good. When they began and the identifier are those of the
+    public chain where that has them at the block, else null: from there nothing before the block is known."""
+    first = chain.block("earliest").header
+    begin = identifier = None
+    with suppress(UnusableInput):
+        network = known_network(first.chain_id)
+        begin = network.begin_of(first.fork, first.timestamp)
+        identifier = None if begin is None else network.fork_id(begin)
+    return _fork_json(chain, begin, first.fork, identifier)
 
 
 def _begins(chain: DevChain) -> list[tuple[int, str]]:
@@ -53,7 +68,11 @@ def _begins(chain: DevChain) -> list[tuple[int, str]]:
     return [] if schedule is None else [(begin, name) for begin, name in schedule.by_timestamp]
 
 
-def _fork_json(chain: DevChain, begin: int, fork: str, begins: list[tuple[int, str]]) -> dict[str, Any]:
+def _of_chain(chain: DevChain, begin: int, fork: str) -> dict[str, Any]:
+    return _fork_json(chain, begin, fork, _fork_id(chain, begin))
+
+
+def _fork_json(chain: DevChain, begin: int | None, fork: str, identifier: bytes | None) -> dict[str, Any]:
     rules = rules_of(fork)
     own = None if chain.schedule is None else chain.schedule.blob_limits_of(fork)
     target, most, fraction = own or blob_limits(rules)
@@ -67,29 +86,20 @@ def _fork_json(chain: DevChain, begin: int, fork: str, begins: list[tuple[int, s
         "activationTime": begin,
         "blobSchedule": {"baseFeeUpdateFraction": fraction, "max": most, "target": target} if rules.has_blobs else None,
         "chainId": hex(chain.chain_id),
-        "forkId": to_hex(_fork_id(chain, begin)),
+        "forkId": None if identifier is None else to_hex(identifier),
         "precompiles": dict(sorted(precompiles.items())),
         "systemContracts": dict(sorted(contracts.items())),
     }
 
 
-def checksum_of(genesis_hash: bytes, begins: Iterable[int]) -> bytes:
-    """EIP-2124's, 4 bytes, of the genesis and the forks' numbers or times, in order."""
-    checksum = zlib.crc32(genesis_hash)
-    for begin in begins:
-        checksum = zlib.crc32(begin.to_bytes(8, "big"), checksum)
-    return checksum.to_bytes(4, "big")
-
-
 def _fork_id(chain: DevChain, until: int) -> bytes:
     """That of the forks that have begun by a time."""
-    schedule = chain.schedule
+    schedule, genesis = chain.schedule, chain.block("earliest")
     numbers = schedule.by_number if schedule is not None else chain.forks
-    genesis_time = chain.block("earliest").header.timestamp
-    passed = sorted({begin for begin, _ in numbers if begin > 0})
-    if schedule is not None:
-        passed += sorted({begin for begin, _ in schedule.by_timestamp if genesis_time < begin <= until})
-    return checksum_of(chain.block("earliest").hash, passed)
+    times = (
+        [] if schedule is None else [begin for begin, _ in schedule.by_timestamp if begin > genesis.header.timestamp]
+    )
+    return fork_id(genesis.hash, (begin for begin, _ in numbers), times, until)
 
 
 ROWS = rows(("eth_config", config))
