@@ -414,3 +414,19 @@ def test_a_fork_says_when_its_rules_began_where_that_is_known(chain_id, fork, ti
             assert current["chainId"] == hex(chain_id)
             client("evm_increaseTime", 10**9)  # the rules stay
             client("evm_mine")
+
+
+def test_what_was_before_the_fork_is_replayed_by_the_node_and_called_here(client, whole):
+    for number in (2, 4):
+        (sent,) = whole("eth_getBlockByNumber", hex(number), False)["transactions"]
+        kinds = ["trace", "stateDiff", "vmTrace"]
+        assert client("trace_replayTransaction", sent, kinds) == whole("trace_replayTransaction", sent, kinds)
+        assert client("trace_get", sent, []) == whole("trace_transaction", sent)[0]
+        assert client("trace_replayBlockTransactions", hex(number), ["trace"]) == whole(
+            "trace_replayBlockTransactions", hex(number), ["trace"]
+        )
+        call = {"to": ADDRESSES[COUNTER]}
+        assert int(client("trace_call", call, [], hex(number))["output"], 16) == number + 1
+        assert int(client("trace_callMany", [[call, []]] * 2, hex(number))[1]["output"], 16) == number + 2
+    own = client("eth_sendTransaction", {"from": ME, "to": ADDRESSES[COUNTER]})
+    assert client("trace_replayTransaction", own, ["stateDiff"])["stateDiff"][ADDRESSES[COUNTER]]["storage"]

@@ -33,19 +33,20 @@ _CONTENT = {
     "eth_getTransactionByBlockNumberAndIndex": 0, "eth_getTransactionByBlockHashAndIndex": 0,
     "eth_getRawTransactionByBlockNumberAndIndex": 0, "eth_getRawTransactionByBlockHashAndIndex": 0,
     "debug_getRawBlock": 0, "debug_getRawReceipts": 0, "debug_traceBlockByNumber": 0, "debug_traceBlockByHash": 0,
-    "debug_executionWitness": 0, "trace_block": 0, "eth_getProof": 2, "eth_getAccount": 1,
+    "debug_executionWitness": 0, "trace_block": 0, "trace_replayBlockTransactions": 0, "eth_getProof": 2, "eth_getAccount": 1,
 }  # fmt: skip
 # and the state after it, or its header:
 _STATE = {
     "eth_getBalance": 1, "eth_getTransactionCount": 1, "eth_getCode": 1, "eth_getStorageAt": 2, "eth_getStorageValues": 1,
     "eth_call": 1, "eth_estimateGas": 1, "eth_createAccessList": 1, "eth_simulateV1": 1, "debug_traceCall": 1,
+    "trace_call": 2, "trace_callMany": 1,
     "erigon_getHeaderByNumber": 0, "eth_getHeaderByNumber": 0, "eth_getHeaderByHash": 0, "debug_getRawHeader": 0,
 }  # fmt: skip
 # The first parameter is a transaction's hash.
 _TRANSACTION = frozenset(
     (
         "eth_getTransactionByHash", "eth_getRawTransactionByHash", "eth_getTransactionReceipt", "debug_getRawTransaction",
-        "debug_traceTransaction", "trace_transaction",
+        "debug_traceTransaction", "trace_transaction", "trace_replayTransaction", "trace_get",
     )
 )  # fmt: skip
 _SOURCES_KEPT = 32

@@ -34,7 +34,7 @@ class PrestateTracer(Answer):
         return Trace(steps=True, opcodes=[*_ACCOUNTS, *_SLOTS], stack=2, data=False)
 
     def result(self, execution: Execution) -> dict[str, Any]:
-        touched = self._touched(execution)
+        touched = self.touched(execution)
         before, after = execution.before, execution.after
         accounts = {address: before.get_account(address) for address in touched}
         if not self.is_on("diffMode"):
@@ -113,7 +113,7 @@ class PrestateTracer(Answer):
             changed["storage"] = storage
         return changed if is_changed else None
 
-    def _touched(self, execution: Execution) -> dict[bytes, set[int]]:
+    def touched(self, execution: Execution) -> dict[bytes, set[int]]:
         """Accounts that were looked at, each with its slots."""
         trace = self.trace
         calls, stacks = trace.calls, trace.stacks()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._core import State, execute_block, keccak256
+from ..._core import execute_block, keccak256
 from ...block import Block
 from ...dev import BlockNotFound, DevBlock
 from ...hexadecimal import to_hex
@@ -12,9 +12,10 @@ from .. import decode
 from ..encode import word
 from ..errors import SERVER_ERROR, RpcError
 from ..node import Node
-from .blocks import BLOCK, TRANSACTION
-from .debug import CONFIG, LET_IN, advanced, begun, trace_all, traced
+from .blocks import BLOCK
+from .debug import CONFIG, LET_IN, advanced, begun, trace_all
 from .filters import bounds
+from .parity import flat
 from .table import Later, Steps, required, rows
 
 _SLOTS_MOST = 10_000
@@ -101,24 +102,6 @@ def trace_raw_block(node: Node, raw: bytes, config: dict[str, Any]) -> Later:
     return trace_all(node, DevBlock(block, (), parent.state, block.hash), config)
 
 
-def _flat(node: Node, block: DevBlock, index: int, state: State) -> list[dict[str, Any]]:
-    transaction = block.block.transactions[index]
-    made = traced(node, transaction, state.copy(), block.header, {"tracer": "flatCallTracer"}, index, LET_IN)
-    place = {
-        "blockHash": to_hex(block.hash), "blockNumber": block.number,
-        "transactionHash": to_hex(transaction.hash), "transactionPosition": index,
-    }  # fmt: skip
-    return [{**one, **place} for one in made]
-
-
-def flat_traces(node: Node, transaction_hash: bytes) -> Later:
-    block, index, _, _ = node.chain.transaction(transaction_hash)
-    if block is None:
-        raise RpcError(SERVER_ERROR, "transaction is pending")
-    builder, place = begun(node, block), block
-    return Later(lambda: _flat(node, place, index, advanced(builder, place, index)))
-
-
 def flat_block(node: Node, which: Any) -> Later:
     block = node.chain.block(which)
     if block.number == node.chain.first:
@@ -128,7 +111,7 @@ def flat_block(node: Node, which: Any) -> Later:
     def run() -> list[dict[str, Any]]:
         shown = []
         for index, one in enumerate(block.block.transactions):
-            shown += _flat(node, block, index, builder.state)
+            shown += flat(node, block, index, builder.state)
             builder.add(one, checks=LET_IN)
         return shown
 
@@ -192,7 +175,6 @@ ROWS = rows(
     ("debug_executionWitness", execution_witness, BLOCK),
     ("debug_getBadBlocks", lambda node: []),
     ("debug_traceBlock", trace_raw_block, required("block", decode.data), CONFIG),
-    ("trace_transaction", flat_traces, TRANSACTION),
     ("trace_block", flat_block, BLOCK),
     ("trace_filter", filter_traces, required("filter", _trace_filter)),
 )  # fmt: skip
