@@ -180,6 +180,28 @@ class Node:
         return hex(self.chain.head.number)
 
 
+class JsonClient:
+    """Asks a dispatcher of evmcore.server, without a network: called with a method's name and its parameters, it gives the result."""
+
+    def __init__(self, dispatcher: Any):
+        self.dispatcher = dispatcher
+        self.node = dispatcher.node
+
+    def answer(self, method: str, *params: Any) -> Any:
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        return json.loads(self.dispatcher.answer(body))
+
+    def __call__(self, method: str, *params: Any) -> Any:
+        answer = self.answer(method, *params)
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def error(self, method: str, *params: Any) -> tuple[int, str]:
+        answer = self.answer(method, *params)
+        assert "result" not in answer, answer
+        return answer["error"]["code"], answer["error"]["message"]
+
+
 def transaction_json(one: Transaction, place: int) -> dict[str, Any]:
     """As eth_getBlockByNumber has it."""
     value = {

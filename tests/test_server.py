@@ -7,6 +7,7 @@ import json
 
 import pytest
 from helpers import ALICE, BOB, CONTRACT, ETHER
+from nodes import JsonClient
 
 from evmcore import Account, Transaction, UnusableInput, assemble
 from evmcore.dev import DevChain
@@ -21,7 +22,7 @@ PROGRAM = assemble("CALLDATASIZE PUSH 1 SSTORE PUSH 7 PUSH 5 PUSH 0 PUSH 32 LOG2
 ERROR = bytes.fromhex("08c379a0") + (32).to_bytes(32, "big") + (2).to_bytes(32, "big") + b"no".ljust(32, b"\0")
 
 
-class Client:
+class Client(JsonClient):
     def __init__(self, mining="auto", forks="Osaka", **limits):
         accounts = {account.address: Account(balance=100 * ETHER) for account in ACCOUNTS}
         accounts[CONTRACT] = Account(nonce=1, code=PROGRAM)
@@ -31,22 +32,7 @@ class Client:
         )
         accounts[ALICE] = Account(nonce=1, code=assemble(words + f"PUSH {len(ERROR)} PUSH 0 REVERT"))
         chain = DevChain(accounts, forks=forks)
-        self.node = Node(chain, accounts=ACCOUNTS, mining=mining, limits=Limits(**limits))
-        self.dispatcher = Dispatcher(self.node)
-
-    def answer(self, method, *params):
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
-        return json.loads(self.dispatcher.answer(body))
-
-    def __call__(self, method, *params):
-        answer = self.answer(method, *params)
-        assert "error" not in answer, answer
-        return answer["result"]
-
-    def error(self, method, *params):
-        answer = self.answer(method, *params)
-        assert "result" not in answer, answer
-        return answer["error"]["code"], answer["error"]["message"]
+        super().__init__(Dispatcher(Node(chain, accounts=ACCOUNTS, mining=mining, limits=Limits(**limits))))
 
     def pay(self, **fields):
         return self("eth_sendTransaction", {"from": ME, "to": HER, "value": "0x1", **fields})

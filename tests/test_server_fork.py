@@ -13,6 +13,7 @@ pytest.importorskip("urllib3", reason="evmcore.remote wants urllib3 (pip install
 pytest.importorskip("aiohttp", reason="evmcore.server wants aiohttp (pip install evmcore[server])")
 
 from helpers import ETHER
+from nodes import JsonClient
 from nodes import Node as ScriptedNode
 from test_server_web import post
 
@@ -56,24 +57,12 @@ def count(chain, nonce):
     chain.send(Transaction(to=COUNTER, nonce=nonce, **fields).sign(KEY))
 
 
-class Client:
+class Client(JsonClient):
     def __init__(self, node):
-        self.node = node
-        self.dispatcher = Dispatcher(node)
-
-    def answer(self, method, *params):
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
-        return json.loads(self.dispatcher.answer(body))
-
-    def __call__(self, method, *params):
-        answer = self.answer(method, *params)
-        assert "error" not in answer, answer
-        return answer["result"]
+        super().__init__(Dispatcher(node))
 
     def error(self, method, *params):
-        answer = self.answer(method, *params)
-        assert "result" not in answer, answer
-        return answer["error"]["message"]
+        return super().error(method, *params)[1]
 
 
 def fork_of(url, block="latest", **options):

@@ -24,7 +24,7 @@ from evmcore import (
 from evmcore.chain.genesis import Genesis
 from evmcore.chain.importer import Chain
 from evmcore.example import EXAMPLE_FILE
-from evmcore.traces import Panic, Trace, decode_revert, trace_transaction
+from evmcore.traces import Answer, Panic, Trace, decode_revert, trace_transaction
 from evmcore.traces.log import NO_ROW, OPCODE_NAMES, OPCODE_NUMBERS
 from evmcore.tracing import CallEnd, CallStart, Recorder, Tracer
 
@@ -391,6 +391,11 @@ def test_what_is_no_transaction_state_or_header_is_named():
     for function in (lambda: call(State(), None), lambda: BlockAccessList.from_json([]).check(None, 1)):
         with pytest.raises(TypeError, match="header: expected a Header, got NoneType"):
             function()
+
+
+def test_an_answer_without_a_result_is_none():
+    with pytest.raises(TypeError, match="abstract"):
+        Answer({})
 
 
 @pytest.mark.parametrize("wrong", [5, None, "0x", [1]])

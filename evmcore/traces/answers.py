@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from .log import Trace
 __all__ = ["TRACERS", "Answer", "Execution", "trace_transaction"]
 
 
-class Answer:
+class Answer(ABC):
     """One of go-ethereum's tracers. `trace` is to be given as tracer to the execution, `result` makes the answer of it."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -26,9 +27,9 @@ class Answer:
         """What has to be recorded."""
         return Trace()
 
+    @abstractmethod
     def result(self, execution: Execution) -> Any:
         """The answer, as JSON's values."""
-        raise NotImplementedError
 
     def is_on(self, name: str) -> bool:
         """Whether the configuration has this switch on."""
