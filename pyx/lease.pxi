@@ -44,19 +44,11 @@ cdef extern from *:
         if (evmcore_nesting() > 0)
             evmcore_set_nesting(evmcore_nesting() - 1);
     }
-    // When this thread's work has to end, in milliseconds of evmcore_seconds; 0: whenever it is done.
-    static Py_tss_t evmcore_deadline_key = Py_tss_NEEDS_INIT;
-    static int64_t evmcore_deadline() noexcept {
-        return static_cast<int64_t>(reinterpret_cast<intptr_t>(PyThread_tss_get(&evmcore_deadline_key)));
-    }
-    static int evmcore_set_deadline(int64_t milliseconds) noexcept {
-        return PyThread_tss_set(&evmcore_deadline_key, reinterpret_cast<void*>(static_cast<intptr_t>(milliseconds)));
-    }
     // Once. What the C++ library keeps of each thread's exceptions is made for the main thread, too, which else may be when
     // there is no memory.
     static int evmcore_prepare_threads() noexcept {
         (void)std::uncaught_exceptions();
-        return evmcore_done(PyThread_tss_create(&evmcore_nesting_key) == 0 && PyThread_tss_create(&evmcore_deadline_key) == 0);
+        return evmcore_done(PyThread_tss_create(&evmcore_nesting_key) == 0);
     }
 
     // Calls what takes the GIL, from code that nothing may be thrown through; false where it can't be had any more.
@@ -137,8 +129,6 @@ cdef extern from *:
     int evmcore_nesting() nogil
     void evmcore_begin_nesting() nogil
     void evmcore_end_nesting() nogil
-    int64_t evmcore_deadline() nogil
-    int evmcore_set_deadline(int64_t milliseconds) nogil
     int evmcore_prepare_threads() except -1
     const int NESTING_MOST "EVMCORE_NESTING_MOST"
     void evmcore_has_gil() noexcept nogil
@@ -221,20 +211,6 @@ cdef cbool look_at_clock(void* context) noexcept nogil:
     return True
 
 
-def _limit_thread(seconds):
-    """Give this thread's work so many seconds from now on, at most as many as it has; what `_restore_limit` takes."""
-    cdef int64_t before = evmcore_deadline()
-    cdef int64_t until = <int64_t>((evmcore_seconds() + <double>seconds) * 1000) + 1
-    if evmcore_set_deadline(until if before == 0 or until < before else before) != 0:
-        raise MemoryError("a thread's time limit")
-    return before
-
-
-def _restore_limit(int64_t before):
-    """Give it back what it had."""
-    evmcore_set_deadline(before)
-
-
 @cython.final
 @cython.no_gc
 @cython.freelist(16)
@@ -267,14 +243,13 @@ cdef class _Lease:
 
     cdef void watch(self) noexcept:
         """Let signals and the end of the thread's time reach the work from here to `finish`."""
-        cdef int64_t deadline = evmcore_deadline()
-        self.fields.deadline = <double>deadline / 1000
+        self.fields.deadline = evmcore_deadline()
         self.fields.is_late = False
         if evmcore_is_main_thread():
             self.fields.next_look = 0
             self.poll.hook = look_for_signals
             self.poll.hook_context = &self.fields
-        elif deadline != 0:
+        elif self.fields.deadline != 0:
             self.poll.hook = look_at_clock
             self.poll.hook_context = &self.fields
 

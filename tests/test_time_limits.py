@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import threading
 import time
 
@@ -121,3 +123,115 @@ def test_a_limit_is_of_its_thread_and_ends_with_it():
 def test_what_is_no_time_is_refused(seconds):
     with pytest.raises(EvmError), time_limit(seconds):
         pass
+
+
+def waits(seconds):
+    with time_limit(seconds):
+        yield
+
+
+def is_late():
+    """Whether this thread's work ends."""
+    try:
+        run(LOOP, gas=3_000_000)
+    except TimeLimitExceeded:
+        return True
+    return False
+
+
+def test_limits_that_end_in_another_order_than_they_began_leave_nothing():
+    """What each gave back was what it had found: the thread kept the limit of one that was over."""
+    short, long = waits(0.001), waits(60)
+    next(short)
+    next(long)
+    time.sleep(0.01)
+    assert is_late()
+    short.close()
+    assert not is_late()
+    long.close()
+    assert not is_late()
+
+
+def test_coroutines_that_wait_within_limits_leave_none():
+    async def one(seconds, sleep):
+        with time_limit(seconds):
+            await asyncio.sleep(sleep)
+
+    async def all_of_them():
+        await asyncio.gather(one(0.001, 0.02), one(60, 0.04))
+
+    asyncio.run(all_of_them())
+    assert not is_late()
+
+
+def test_a_limit_that_another_thread_ends_is_that_of_the_thread_that_began_it():
+    begun, ended_there, found = threading.Event(), threading.Event(), []
+    limit = waits(0.001)
+
+    def begins():
+        next(limit)
+        time.sleep(0.01)
+        found.append(is_late())
+        begun.set()
+        ended_there.wait(20)
+        found.append(is_late())
+
+    thread = threading.Thread(target=begins)
+    thread.start()
+    begun.wait(20)
+    assert not is_late()
+    limit.close()
+    ended_there.set()
+    thread.join()
+    assert found == [True, False]
+    assert not is_late()
+
+
+def test_a_limit_that_nobody_ends_goes_with_its_object():
+    limit = time_limit(0.001)
+    limit.__enter__()
+    time.sleep(0.01)
+    assert is_late()
+    with pytest.raises(EvmError, match="open already"):
+        limit.__enter__()
+    del limit
+    assert not is_late()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs timers")
+def test_ctrl_c_at_any_moment_leaves_no_limit():
+    """One between the limit and the block of its `with` left it on the thread for good."""
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    interrupted = 0
+    try:
+        for turn in range(300):
+            try:
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, 1e-6 + turn % 60 * 1e-6)
+                    for _ in range(2000):
+                        with time_limit(0.001):
+                            pass
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:
+                interrupted += 1
+            if turn % 10 == 9:
+                time.sleep(0.002)
+                assert not is_late()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert interrupted > 100
+
+
+def test_a_function_may_have_a_limit_and_call_itself():
+    @time_limit(60)
+    def counts(depth):
+        return 0 if depth == 0 else 1 + counts(depth - 1)
+
+    assert counts(5) == 5
+    assert not is_late()
+
+
+def test_a_number_of_seconds_may_be_huge():
+    with time_limit(10**400):
+        assert not is_late()
