@@ -37,6 +37,10 @@ def columns_of(calls: Any) -> tuple[dict[str, Any], int]:
             value, "mask"
         ):  # NumPy's masked arrays: what lies under the mask means nothing
             raise TypeError(f"{name}: expected an array without a mask, got {type(value).__name__}")
+    if isinstance(given.get("data"), (list, tuple)):
+        for name in ("data_begin", "data_size"):
+            if name in given:  # a list's are its items'
+                raise TypeError(f"{name}: for data that is bytes, and data is {type(given['data']).__name__}")
     lengths = {name: len(value) for name, value in given.items() if _is_column(value)}
     if not lengths:
         raise ValueError("calls: no column says how many there are")
@@ -51,7 +55,8 @@ def columns_of(calls: Any) -> tuple[dict[str, Any], int]:
 
 
 def _is_column(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) > 0
+    """A memoryview is bytes, the same for all, whatever it says of dimensions."""
+    return isinstance(value, (list, tuple)) or (hasattr(value, "dtype") and getattr(value, "ndim", 0) > 0)
 
 
 def _same(row: bytes, count: int) -> np.ndarray:
