@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from . import _core
+from .locks import lock_of_process
 
 __all__ = ["CacheFigures", "add_cache", "add_cache_of_objects", "caches", "empty_caches"]
 
@@ -72,7 +72,7 @@ class Keeper(Protocol):
 def add_cache_of_objects(name: str) -> Callable[[Keeper], None]:
     """Have `caches` show one more, which is what all objects of a kind keep. Each that is made is given to the function that this
     returns, which holds it weakly."""
-    lock = threading.Lock()  # a set can't be gone through while another thread adds to it
+    lock = lock_of_process()  # a set can't be gone through while another thread adds to it
     every: weakref.WeakSet[Keeper] = weakref.WeakSet()
 
     def add(keeper: Keeper) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from .._core import BlockResult, Changes, State, Transaction, ordered_trie_root,
 from ..block import Block
 from ..caches import add_cache_of_objects
 from ..errors import EvmError
+from ..locks import lock_of_process
 from ..receipt import keccak256
 from ..rlp import encode_list
 
@@ -33,7 +33,7 @@ class ProposedBlocks:
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
         self._blocks: OrderedDict[bytes, Proposed] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = lock_of_process()
         _keep_account_of(self)
 
     def put(self, block_hash: bytes, proposed: Proposed) -> None:

@@ -6,7 +6,6 @@ Its sender is recovered and what it will do is predicted then, and not when a bl
 from __future__ import annotations
 
 import os
-import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from .. import Block, BlockResult, EvmError, State, Transaction, auto_history, e
 from ..caches import add_cache_of_objects
 from ..errors import UnusableInput
 from ..hexadecimal import checked_quantity
+from ..locks import lock_of_process
 from .prediction import Prediction, Predictor
 
 __all__ = ["Admission", "workers_for"]
@@ -38,7 +38,7 @@ class Admission:
             raise UnusableInput("most: 0 is less than 1")
         self.predictor = predictor
         self._admitted: OrderedDict[bytes, tuple[Transaction, Prediction | None]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = lock_of_process()
         _keep_account_of(self)
 
     def admit(self, transactions: Iterable[Transaction], *, fork: str, workers: int | None = None) -> list[Transaction]:

@@ -5,7 +5,6 @@ A layer keeps the codes that it was sent: contracts are executed again and again
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +15,7 @@ from ..block import Block, Expected
 from ..caches import CacheFigures, add_cache
 from ..errors import UnusableInput
 from ..header import Header, Withdrawal
+from ..locks import lock_of_process
 from ..receipt import EMPTY_CODE_HASH
 
 __all__ = ["Carried", "CodeStore", "kept_codes"]
@@ -140,7 +140,7 @@ class CodeStore:
         self._most_bytes, self._most_codes = most_bytes, most_codes
         self._codes: OrderedDict[bytes, bytes] = OrderedDict()
         self._bytes = 0
-        self._lock = threading.Lock()
+        self._lock = lock_of_process()
         _stores.add(self)
 
     def add(self, codes: Mapping[bytes, bytes]) -> None:

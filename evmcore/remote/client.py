@@ -17,11 +17,11 @@ import orjson
 
 from ..errors import UnusableInput
 from ..hexadecimal import checked_quantity, shown
+from ..locks import lock_of_process
 from .answers import Meaning, meaning_of, text_of
 from .connections import limited
 from .endpoint import Endpoint, urllib3
 from .errors import BadAnswer, NodeRefused, NodeUnreachable, RemoteError, StatePruned
-from .locks import lock_of_process
 from .pace import Pace, asked_to_wait, backoff_seconds
 
 __all__ = ["Call", "RpcClient"]

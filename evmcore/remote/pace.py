@@ -7,7 +7,7 @@ import time
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
-from .locks import lock_of_process
+from ..locks import lock_of_process
 
 __all__ = ["Pace", "asked_to_wait", "backoff_seconds"]
 

@@ -13,13 +13,13 @@ from ..chain.schedule import rules_of
 from ..errors import UnusableInput
 from ..header import Header
 from ..hexadecimal import checked_quantity, data, quantity, to_address, to_hex
+from ..locks import lock_of_process
 from ..proofs import EMPTY_CODE_HASH, EMPTY_TRIE_ROOT
 from ..receipt import Account
 from .blocks import check_named, header_of_json, named_block
 from .cache import RpcCache, default_path
 from .client import Call, RpcClient
 from .errors import BadAnswer, BlockReorganised, NodeRefused, RemoteBlockNotFound
-from .locks import lock_of_process
 from .state_reader import RemoteAccount, StateReader
 
 __all__ = ["RpcSource"]

@@ -5,7 +5,6 @@ Blocks, transactions and receipts come as they are there; calls and reads after 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from .._core import PARAMETERS, SYSTEM_ADDRESSES, State
 from ..dev import BlockNotFound, DevChain, TransactionNotFound
 from ..errors import UnusableInput
 from ..hexadecimal import to_hex
+from ..locks import lock_of_process
 from .accounts import DevAccount
 from .errors import SERVER_ERROR, RpcError
 from .methods.table import Later, Method, finish
@@ -79,7 +79,7 @@ class Fork:
         self.gas_limit = gas_limit
         self.rules = rules
         self._older: dict[int | str | bytes, RpcSource] = {}
-        self._lock = threading.Lock()
+        self._lock = lock_of_process()
 
     @property
     def number(self) -> int:

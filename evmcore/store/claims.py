@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path
 
+from ..locks import lock_of_process
 from . import _mdbx
 from .faults import StoreError
 
@@ -45,7 +45,7 @@ def open_database(path: str, most_bytes: int, cache_bytes: int, journal_bytes: i
 # The stores of this process, by device and inode of their folders, which libmdbx can't open twice. None: one is open; a database: it is
 # closed, but for the states that may hold it.
 _CLAIMED: dict[tuple[int, int], _mdbx.WeakDatabase | None] = {}
-_CLAIM_LOCK = threading.Lock()
+_CLAIM_LOCK = lock_of_process()
 
 
 def claim(path: str) -> tuple[tuple[int, int], _mdbx.Database | None]:

@@ -7,7 +7,6 @@ writes at a time.
 from __future__ import annotations
 
 import os
-import threading
 from types import TracebackType
 
 from .. import rlp
@@ -16,6 +15,7 @@ from ..block import Block
 from ..chain.genesis import Genesis
 from ..errors import EvmError
 from ..header import Header
+from ..locks import lock_of_process
 from . import _mdbx
 from .claims import FILE, claim, find_folder, open_database, release
 from .faults import StoreError, told
@@ -70,7 +70,7 @@ class Store:
         if genesis is not None and not isinstance(genesis, Genesis):
             raise TypeError(f"genesis: expected Genesis, got {type(genesis).__name__}")
         self.path = os.fsdecode(path)
-        self._lock = threading.RLock()
+        self._lock = lock_of_process()
         self._head_snapshot: _mdbx.Snapshot | None = None
         self._database: _mdbx.Database | None = None
         self._key: tuple[int, int] | None = None  # while it is open
