@@ -200,7 +200,7 @@ cdef class _Fetcher:
         cdef _StateUse use = use_to_fetch(self.state, self.user)
         if self.state.source is None:
             raise ValueError("state: it has no source to fetch from")
-        answers = self.state.source(wanted)
+        answers = self.state.source(list(wanted))  # its own: it may take keys out of it
         if not hasattr(answers, "keys"):
             raise TypeError(f"source: expected a mapping of keys to what they have, got {type(answers).__name__}")
         return answers

@@ -23,6 +23,7 @@ from evmcore import (
     execute_block,
     message,
     run,
+    simulate_many,
     transact,
 )
 from evmcore._core import prefetch
@@ -337,3 +338,41 @@ def test_a_source_that_answers_with_no_mapping_is_told_so(answer):
     for use in (lambda: state.get_balance(b"\1" * 20), lambda: state.fetch_keys([(b"\1" * 20, 1)])):
         with pytest.raises(TypeError, match=f"source: expected a mapping .*, got {type(answer).__name__}"):
             use()
+
+
+@pytest.mark.parametrize("answered", [0, 1])
+def test_a_source_may_take_keys_out_of_its_list(answered):
+    """What it took out was taken for answered, and asked for again, without end."""
+    whole = State({SENDER: {"balance": 10**18}, CONTRACT: {"code": assemble("PUSH0 SLOAD"), "storage": {0: 5}}})
+    asked = []
+
+    def takes(keys):
+        asked.append(len(keys))
+        assert len(asked) < 100, "asked without end"
+        answers = {}
+        while keys:
+            address, slot = keys.pop()
+            if answered:
+                answers[address, slot] = (
+                    whole.get_account(address) if slot is None else whole.get_storage(address, slot)
+                )
+        return answers
+
+    header = Header(number=1, fork="Shanghai", base_fee_per_gas=0)
+    block = Block(header, (Transaction(to=CONTRACT, sender=SENDER, gas_limit=50_000, gas_price=0),), withdrawals=())
+    uses = (
+        lambda state: prefetch(block, state, workers=1),
+        lambda state: execute_block(block, state, workers=1),
+        lambda state: simulate_many(state, header, [{"to": CONTRACT}]),
+        lambda state: state.fetch_keys([(CONTRACT, None), (CONTRACT, 0)]),
+        lambda state: state.get_storage(CONTRACT, 0),
+    )
+    for use in uses:
+        asked.clear()
+        state = State(source=takes)
+        if answered:
+            use(state)
+            assert state.get_storage(CONTRACT, 0) == 5
+        else:
+            with pytest.raises(MissingState):
+                use(state)
