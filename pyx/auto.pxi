@@ -88,12 +88,15 @@ cdef str choose_strategy(const BlockEstimate& work, int workers):
     return "optimistic"
 
 
-cdef str choose_listed_strategy(const BlockEstimate& work, int workers):
-    """The same for a block with a list beside it, of which nothing is executed twice, and the workers share the state root."""
-    if workers > 1 and (work.unknown_senders >= PARALLEL_MIN_TRANSACTIONS
-                        or seconds_per_gas * work.program_gas + PAYMENT_SECONDS * work.payments > LISTED_MIN_SECONDS):
-        return "listed"
-    return "sequential"
+cdef int choose_listed_workers(const BlockEstimate& work, int workers):
+    """How many for a block with a list beside it, of which nothing is executed twice, and the workers share the state root.
+
+    Also one goes by the list: to hold each transaction against it takes less than to make the block's own and compare them.
+    """
+    if (work.unknown_senders >= PARALLEL_MIN_TRANSACTIONS
+            or seconds_per_gas * work.program_gas + PAYMENT_SECONDS * work.payments > LISTED_MIN_SECONDS):
+        return workers
+    return 1
 
 
 cdef void learn_from(const BlockEstimate& work, double seconds, double aborted):

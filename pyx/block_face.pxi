@@ -142,8 +142,8 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
     if strategy == "auto":
         work = estimate_block(core, state, worker_count)
         if given is not None and can_be_listed:
-            strategy = choose_listed_strategy(work, worker_count)
-            is_estimated = strategy == "sequential"  # what workers take for a listed block tells of its root as well
+            strategy, worker_count = "listed", choose_listed_workers(work, worker_count)
+            is_estimated = worker_count == 1  # what several take for a listed block tells of its root as well
         else:
             strategy = choose_strategy(work, worker_count)
             is_estimated = True
@@ -228,6 +228,8 @@ def _execute_block(block, State state not None, workers, strategy, state_roots, 
     if is_estimated:
         if job.notes is None:
             learn_from(work, started - job.recover_seconds, 0)
+        elif strategy == "listed":
+            learn_from(work, job.listed.transaction_seconds - job.recover_seconds, 0)
         else:
             # What one worker had to do alone was no less in vain for the others.
             learn_from(work, sum(job.notes["busy_seconds"]) - job.recover_seconds,

@@ -349,7 +349,7 @@ def test_auto_wakes_nobody_for_a_small_block():
     block, state, _ = calls(WRITE)
     block, want = with_list(block, state)
     result = execute_block(block, state.copy(), workers=4, state_roots=False)
-    assert (result.statistics.strategy, result.statistics.workers) == ("sequential", 1)
+    assert (result.statistics.strategy, result.statistics.workers) == ("listed", 1)
     assert result == want
     many, state = readers(20_000, 40)
     many, want = with_list(many, state)
@@ -357,3 +357,13 @@ def test_auto_wakes_nobody_for_a_small_block():
     result = execute_block(many, state.copy(), workers=2, state_roots=False)
     assert (result.statistics.strategy, result.statistics.workers) == ("listed", 2)
     assert result == want
+
+
+def test_auto_learns_from_a_block_that_one_worker_takes_by_its_list():
+    many, state = readers(20_000, 40)
+    many, _ = with_list(many, state)
+    auto_history(reset=True)
+    new = auto_history()
+    result = execute_block(many, state.copy(), workers=1, state_roots=False)
+    assert (result.statistics.strategy, result.statistics.workers) == ("listed", 1)
+    assert auto_history().seconds_per_gas != new.seconds_per_gas

@@ -49,6 +49,8 @@ public:
             for (bool goes_on = true; goes_on && !is_aborted(poll);)
                 goes_on = is_at_root(number) ? help(poll, number) || execute_some(worker)
                                              : execute_some(worker) || help(poll, number);
+            if (number == 0)
+                result_.transaction_seconds = seconds_now() - began;
             if (!begins_at_end)
                 end_block(worker, number);
             while (!is_aborted(poll) && help(poll, number)) {

@@ -12,6 +12,7 @@ struct ListedResult {
     AccessListFault fault;
     bool has_root = false;  // of the state after the block
     Hash root{};
+    double transaction_seconds = 0;  // until the caller had none left; of one worker: all but the block's end and the root
 };
 
 // Executes the engine's job, with its `system_accesses` wanted and `defers_deposits` set. BLOCK_ACCESS_LIST where the list isn't the

@@ -10,4 +10,5 @@ cdef extern from "core/parallel/listed.hpp" namespace "evmcore" nogil:
         AccessListFault fault
         cbool has_root
         Hash root
+        double transaction_seconds
     Status execute_listed(Engine*, const CBlockAccessList&, cbool wants_root, ListedResult*)
