@@ -42,7 +42,8 @@ TITLES = {"known": "senders known", "recover": "senders recovered"}
 
 
 def own_copy(block: Block):
-    """A copy of the state before the block that shares nothing with it: a write forces the copy, outside of the timed part."""
+    """A copy of the state before the block that owns what it writes: the first write makes its layer (of a small state a whole copy),
+    outside of the timed part. Below a layer the accounts stay shared, as in any program that executes on a copy."""
     state = block.pre_state.copy()
     address = next(iter(state.addresses()), b"\x01" * 20)
     state.set_balance(address, state.get_balance(address))

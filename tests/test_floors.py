@@ -22,7 +22,7 @@ FLOORS = {
     "precompiles": 4,
     "parallel": 7,
 }
-# A table is rows of macros: it includes nothing, and whoever has a use for its rows may expand them.
+# A table is rows of macros: it includes nothing, and any file may expand its rows.
 TABLE = ".def"
 
 # What is compiled with Cython, in the order in which it is included.

@@ -319,7 +319,7 @@ def test_calls_from_threads_see_the_state_before_or_after_a_write_and_nothing_be
 
 
 def test_a_state_at_work_is_refused_to_others():
-    """execute_block owns its state until it ends; whoever else asks is told so, and the block comes out right."""
+    """execute_block owns its state until it ends; every other call on it is refused, and the block comes out right."""
     spin = assemble("PUSH3 400000 again: PUSH 1 SWAP1 SUB DUP1 PUSH @again JUMPI")
     state = State({ALICE: {"balance": ETHER}, CONTRACT: {"code": spin}})
     block = Block(

@@ -211,7 +211,7 @@ def test_a_state_at_work_is_refused_to_other_threads():
 
 
 def test_a_state_that_is_called_may_change_meanwhile():
-    """A call holds what it began with; whoever writes, writes elsewhere."""
+    """A call reads the state as it was when it began; a write meanwhile goes to a copy."""
     on = state(assemble("PUSH 0 SLOAD PUSH 0 MSTORE PUSH 32 PUSH 0 RETURN"))
     on.set_storage(CONTRACT, 0, 7)
     acts = Tries(lambda: on.set_storage(CONTRACT, 0, 8), lambda: on.__init__(), lambda: len(on))

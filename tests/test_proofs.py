@@ -164,7 +164,7 @@ def test_a_proof_names_the_node_at_fault():
 
 
 def test_nodes_that_hash_right_and_are_no_nodes_are_refused():
-    """Whoever chooses the root chooses the nodes: what is below it may be anything."""
+    """A root from an untrusted source says nothing of the nodes: what is below it may be anything."""
     key = ADDRESSES[0]
     path = keccak256(key)
     leaf = [b"\x20" + path, b"value"]

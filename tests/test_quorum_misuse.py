@@ -54,7 +54,7 @@ class Raises:
 )
 def test_what_a_summary_says_beside_its_digest_is_outvoted_too(blocks, members):
     wrong = blocks[0].with_header(state_root=bytes(31) + b"\7")
-    for seed in range(4):  # whoever is asked first
+    for seed in range(4):  # the layer that is asked first differs
         with Quorum(layers(Forger(**members), None, None), 2, seed=bytes([seed])) as quorum:
             [said] = quorum.verify([wrong])
         assert not said.is_ok

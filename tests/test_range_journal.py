@@ -215,7 +215,7 @@ def test_a_journal_has_one_writer(blocks, tmp_path):
 
 
 class Deadly(dict):
-    """A block that takes down whoever looks at it."""
+    """A block that ends every process that executes it."""
 
     def get(self, *_):
         os._exit(1)

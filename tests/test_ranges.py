@@ -1,4 +1,4 @@
-"""Many blocks at once: each is done and reported once, in order, whatever runs them and whoever is lost on the way."""
+"""Many blocks at once: each is done and reported once, in order, on every executor, also where workers are lost."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ def test_a_worker_killed_in_the_middle_costs_no_block():
 
 
 class Deadly(dict):
-    """A block that takes down whoever looks at it."""
+    """A block that ends every process that executes it."""
 
     def get(self, *_):
         os._exit(1)

@@ -85,7 +85,7 @@ def test_both_forms_are_taken_and_mined():
 
 
 def test_a_transaction_without_its_blobs_is_for_blocks_alone():
-    """As go-ethereum's pool has it; whoever makes blocks may put it into one, and before blobs it is refused for its type."""
+    """As go-ethereum's pool has it; a block may have it, and before blobs it is refused for its type."""
     bare = "0x" + transaction().raw.hex()
     for method in ("eth_sendRawTransaction", "eth_sendRawTransactionSync"):
         client = Client()
