@@ -16,7 +16,7 @@ from evmcore import (
     execute_block,
     verify_proof,
 )
-from evmcore.dev import BlockNotFound, DevChain, ExecutionFailed, TransactionNotFound
+from evmcore.dev import BlockNotFound, DevChain, ExecutionFailed, StateNotKept, TransactionNotFound
 from evmcore.errors import UnusableInput
 
 # Stores its input's length and logs it under two topics; fails without input.
@@ -322,3 +322,26 @@ def test_a_transaction_is_traced_as_it_was_executed_mined_or_pending():
         chain.trace(calls[0].hash, "nonsense")
     with pytest.raises(BlockNotFound):
         chain.trace_call(wanted, 99)
+
+
+def test_of_a_long_chain_the_last_states_are_kept():
+    chain = DevChain(forks="Osaka")
+    chain.mine(20)
+    chain.states_kept = 4
+    chain.mine(20)
+    kept = [number for number in range(41) if chain.block(number).kept_state is not None]
+    assert kept == [0, 37, 38, 39, 40]
+    with pytest.raises(StateNotKept, match="the state after block 36 is not kept"):
+        chain.state_at(36)
+    with pytest.raises(StateNotKept):
+        chain.rewind(36)
+    assert chain.head.number == 40
+    chain.rewind(37)
+    chain.mine(2)
+    chain.states_kept = None
+    chain.mine(10)
+    assert chain.state_at(39).root() == chain.block(39).header.state_root
+    for wrong in (-1, "3", 2.5):
+        with pytest.raises((TypeError, ValueError), match="states_kept"):
+            chain.states_kept = wrong
+    assert chain.states_kept is None

@@ -285,6 +285,40 @@ def test_accounts_come_with_their_roots(client):
     assert client("eth_getAccount", "0x" + "99" * 20) is None
 
 
+# ---------------------------------------------------------------- states that aren't kept
+
+
+def test_states_before_the_last_are_let_go_and_that_is_said(client):
+    sent = [count(client) for _ in range(3)]
+    client.node.chain.states_kept = 3
+    sent += [count(client) for _ in range(3)]
+    assert [slot(client, 0, hex(number)) for number in (0, 4, 5, 6)] == [0, 4, 5, 6]
+    gone = (-32000, "the state after block 3 is not kept")
+    assert client.error("eth_call", {"to": COUNTER}, "0x3") == gone
+    assert client.error("eth_getProof", COUNTER, [], "0x3") == gone
+    assert client.error("debug_traceTransaction", sent[3]) == gone
+    assert client.error("debug_setHead", "0x3") == gone
+    assert client.error("anvil_rollback", "0x3") == gone
+    assert client.error("anvil_reorg", {"depth": 3, "txBlockPairs": []}) == gone
+    assert client("eth_blockNumber") == "0x6"
+    assert client("debug_traceTransaction", sent[4], {"tracer": "callTracer"})["to"] == COUNTER
+    for number, one in enumerate(sent, 1):
+        assert client("eth_getTransactionReceipt", one)["blockNumber"] == hex(number)
+        assert client("eth_getBlockByNumber", hex(number), False)["transactions"] == [one]
+    client("anvil_rollback", "0x1")
+    assert slot(client) == 5
+    snapshot = client("evm_snapshot")
+    client("anvil_mine", "0x14")
+    assert client.error("eth_getBalance", ME, "0x5")[1] == "the state after block 5 is not kept"
+    assert client("evm_revert", snapshot)
+    assert slot(client) == 5
+    count(client)
+    assert (slot(client), slot(client, 0, "0x5")) == (6, 5)
+    client("anvil_reset")
+    assert client("eth_blockNumber") == "0x0"
+    assert client.node.chain.states_kept == 3
+
+
 # ---------------------------------------------------------------- eth_config
 
 

@@ -3,8 +3,17 @@
 Start with `DevChain(accounts={…})`, `chain.send(transaction)` and `chain.call(…)`.
 """
 
-from .chain import DevBlock, DevChain
-from .errors import BlockNotFound, ExecutionFailed, TransactionNotFound
+from .block import DevBlock
+from .chain import DevChain
+from .errors import BlockNotFound, ExecutionFailed, StateNotKept, TransactionNotFound
 from .system_contracts import system_contracts
 
-__all__ = ["BlockNotFound", "DevBlock", "DevChain", "ExecutionFailed", "TransactionNotFound", "system_contracts"]
+__all__ = [
+    "BlockNotFound",
+    "DevBlock",
+    "DevChain",
+    "ExecutionFailed",
+    "StateNotKept",
+    "TransactionNotFound",
+    "system_contracts",
+]

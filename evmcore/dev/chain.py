@@ -1,4 +1,4 @@
-"""DevChain: a genesis, blocks that are made at once, and a pending one. A block's state is a fork of its parent's, so all are kept.
+"""DevChain: a genesis, blocks that are made at once, and a pending one. A block's state is a fork of its parent's; all are kept, or the last.
 
 One thread owns a chain.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from .._core import NEWEST_FORK, PARAMETERS, State, Transaction, transact
@@ -21,6 +21,7 @@ from ..header import Header, Withdrawal
 from ..hexadecimal import checked_quantity
 from ..proofs import AccountProof
 from ..receipt import Receipt
+from .block import DevBlock
 from .errors import BlockNotFound, TransactionNotFound
 from .headers import Calendar, first_header, header_after
 from .imported import import_blocks
@@ -29,26 +30,6 @@ from .system_contracts import system_contracts
 from .tracing import trace_call, trace_sent
 
 __all__ = ["DevBlock", "DevChain"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DevBlock:
-    """A block of a DevChain, with its receipts and the state after it, which is to be copied, not changed."""
-
-    block: Block
-    receipts: tuple[Receipt, ...]
-    state: State
-    hash: bytes
-
-    @property
-    def header(self) -> Header:
-        """The block's header."""
-        return self.block.header
-
-    @property
-    def number(self) -> int:
-        """The header's number."""
-        return self.block.header.number
 
 
 class DevChain:
@@ -100,6 +81,7 @@ class DevChain:
         self._pending: BlockBuilder | None = None
         self._snapshots: dict[int, tuple[DevBlock, BlockBuilder | None]] = {}
         self._next_snapshot = 1
+        self._states_kept: int | None = None
 
     @classmethod
     def from_genesis(cls, genesis: Genesis, blocks: Iterable[bytes] = (), *, automine: bool = True) -> DevChain:
@@ -136,6 +118,29 @@ class DevChain:
     def first(self) -> int:
         """The number of the first block that is here: 0, but for a chain that goes on from a block of another one."""
         return self._blocks.first
+
+    @property
+    def states_kept(self) -> int | None:
+        """Of how many blocks, the last ones, the states are kept, beside the first block's; None, as at first: of all. May be set.
+
+        A block takes 3 KB, its state some 10 KB more where the block is empty. Without its state it is still there with its transactions
+        and receipts; what needs the state after it raises StateNotKept.
+        """
+        return self._states_kept
+
+    @states_kept.setter
+    def states_kept(self, count: int | None) -> None:
+        self._states_kept = None if count is None else max(checked_quantity(count, "states_kept", 63), 1)
+        for number in range(self.first + 1, self._first_kept()):
+            self._let_go(number)
+
+    def _first_kept(self) -> int:
+        """The first block, but for the chain's first one, whose state is kept."""
+        return self.first + 1 if self._states_kept is None else len(self._blocks) - self._states_kept
+
+    def _let_go(self, number: int) -> None:
+        if number > self.first and self._blocks[number].kept_state is not None:
+            self._blocks[number] = replace(self._blocks[number], kept_state=None)
 
     @property
     def forks(self) -> tuple[tuple[int, str], ...]:
@@ -249,7 +254,7 @@ class DevChain:
         """
         state = self.head.state.copy()
         change(state)
-        self._replace_head(replace(self.head, state=state))
+        self._replace_head(replace(self.head, kept_state=state))
         self._pending = None
 
     def _replace_head(self, block: DevBlock) -> None:
@@ -321,6 +326,8 @@ class DevChain:
         for index, transaction in enumerate(block.block.transactions):
             self._transactions[transaction.hash] = (block.number, index)
         self._pending = None
+        if self._states_kept is not None:
+            self._let_go(self._first_kept() - 1)
         old = block.number - PARAMETERS["block_hash_window"]
         if old > self.first:
             one = self._blocks[old]
@@ -464,14 +471,18 @@ class DevChain:
         if snapshot not in self._snapshots:
             raise ValueError(f"snapshot: {snapshot!r} is gone, or never was")
         head, pending = self._snapshots[snapshot]
-        self.rewind(head.number)
+        self._take_back(head.number)
         self._replace_head(head)
         self._pending = pending
         self._snapshots = {other: kept for other, kept in self._snapshots.items() if other < snapshot}
 
     def rewind(self, which: int | bytes) -> list[DevBlock]:
-        """Take back all blocks after this one, which are returned, and the pending one. Raises BlockNotFound."""
-        keep = self.block(which).number
+        """Take back all blocks after this one, which are returned, and the pending one. Raises BlockNotFound, StateNotKept."""
+        block = self.block(which)
+        _ = block.state  # on which the chain goes on
+        return self._take_back(block.number)
+
+    def _take_back(self, keep: int) -> list[DevBlock]:
         taken = self._blocks[keep + 1 :]
         for block in taken:
             del self._by_hash[block.hash]

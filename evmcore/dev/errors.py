@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import EvmError, ExecutionFailed
 from ..hexadecimal import shown
 
-__all__ = ["BlockNotFound", "ExecutionFailed", "TransactionNotFound"]
+__all__ = ["BlockNotFound", "ExecutionFailed", "StateNotKept", "TransactionNotFound"]
 
 
 class BlockNotFound(EvmError, LookupError):
@@ -28,6 +28,17 @@ class TransactionNotFound(EvmError, LookupError):
 
     def __str__(self) -> str:
         return f"no transaction {_named(self.hash)}"
+
+
+class StateNotKept(EvmError, LookupError):
+    """The state after a block was let go of (`DevChain.states_kept`). `.number` is the block's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+    def __str__(self) -> str:
+        return f"the state after block {self.number} is not kept"
 
 
 def _named(value: object) -> str:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from .._core import BlockResult, State
 from ..block import Block
 from ..chain.genesis import Genesis
 from ..chain.importer import Chain
-
-if TYPE_CHECKING:
-    from .chain import DevBlock
+from .block import DevBlock
 
 __all__ = ["import_blocks"]
 
@@ -31,8 +28,6 @@ class _Recording(Chain):
 
 def import_blocks(genesis: Genesis, encoded: Iterable[bytes]) -> list[DevBlock]:
     """The blocks of the chain that counts, from the first after the genesis on. Raises what refuses one: InvalidBlock, DecodeError …"""
-    from .chain import DevBlock
-
     chain = _Recording(genesis)
     for block in encoded:
         chain.add(block)

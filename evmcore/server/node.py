@@ -286,6 +286,7 @@ class Node:
     def replace(self, chain: DevChain, fork: Fork | None) -> None:
         """Go on with another chain. What waits, snapshots and the state of what is next are gone."""
         chain.automine = False
+        chain.states_kept = self.chain.states_kept
         self.chain, self.fork = chain, fork
         self.time_offset, self.block_interval = 0, None
         self._after_undo()

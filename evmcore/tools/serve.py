@@ -68,6 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rpc-evm-timeout", dest="call_seconds", type=_seconds, default=None, metavar="S",
         help="seconds for the execution of a call or an estimate, or as go-ethereum has it: 5s, 500ms (default: 5)",
     )  # fmt: skip
+    limits.add_argument(
+        "--keep-states", type=_positive, default=None, metavar="N", help="of the last N blocks alone (default: of all)"
+    )
     limits.add_argument("--workers", type=_number, default=8, metavar="N", help="threads for executions (default: 8)")
     limits.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME", help="a name that clients call it by"
@@ -163,6 +166,7 @@ def node_of(arguments: argparse.Namespace) -> tuple[Any, Any]:
     mining = arguments.mining or ("none" if arguments.imported else "auto")
     fork = _fork(arguments, accounts) if arguments.node else None
     chain = _chain(arguments, accounts) if fork is None else fork.chain()
+    chain.states_kept = arguments.keep_states
     node = Node(chain, accounts=accounts, mining=mining, limits=limits, fork=fork)
     return node, () if arguments.genesis else accounts
 
