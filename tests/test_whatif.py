@@ -295,3 +295,25 @@ def test_calls_that_fail_checks_are_simulated_in_amsterdam_too():
     assert made.receipt.is_success
     assert block.header.gas_used == made.receipt.state_gas_used
     assert [log for log, _ in made.logs] == list(made.receipt.logs) != []
+
+
+@pytest.mark.parametrize(
+    ("accounts", "text"),
+    [
+        (None, "accounts: expected a mapping of addresses to AccountOverride, got NoneType"),
+        ({5: AccountOverride()}, "accounts: 5 is not bytes"),
+        ({CONTRACT: AccountOverride(balance=9), b"x": AccountOverride()}, "accounts: has 1 bytes"),
+        ({CONTRACT: AccountOverride(balance=9), bytes(20): None}, "expected AccountOverride, got NoneType"),
+        ({CONTRACT: AccountOverride(balance=9), bytes(20): AccountOverride(storage=5)}, "storage: expected a mapping, got int"),
+        ({CONTRACT: AccountOverride(balance=9), bytes(20): AccountOverride(nonce=-1)}, "-1"),
+        ({CONTRACT: AccountOverride(balance=9, storage={0: 1, 1: -1})}, "-1"),
+        ({CONTRACT: AccountOverride(nonce=9, storage_changes={0: 1, 2**256: 1})}, "257 bits"),
+    ],
+)  # fmt: skip
+def test_overrides_that_cannot_be_are_named_and_change_nothing(accounts, text):
+    """Those before the one that can't be were made."""
+    state = State({CONTRACT: {"balance": 5, "storage": {0: 7}}})
+    before = state.to_bytes()
+    with pytest.raises((TypeError, ValueError), match=text):
+        apply_overrides(state, HEADER, accounts)
+    assert state.to_bytes() == before

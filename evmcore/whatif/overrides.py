@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .._core import PRECOMPILES, State, fork_includes
+from .._core import PRECOMPILES, State, all_or_nothing, fork_includes
 from ..errors import UnusableInput
 from ..header import Header, Overrides, Withdrawal
+from ..hexadecimal import to_address
 
 __all__ = ["AccountOverride", "BlockOverride", "apply_overrides", "precompile_addresses"]
 
@@ -69,8 +70,22 @@ def precompile_addresses(fork: str) -> frozenset[bytes]:
 def apply_overrides(state: State, header: Header, accounts: Mapping[bytes, AccountOverride]) -> Header:
     """Change a state by overrides; the header that has the precompiles where they are then.
 
-    raise  UnusableInput for an override that can't be; the state may then have some of them
+    raise  TypeError, UnusableInput for an override that can't be; the state is then as before
     """
+    if not isinstance(accounts, Mapping):
+        raise TypeError(f"accounts: expected a mapping of addresses to AccountOverride, got {type(accounts).__name__}")
+    named = {to_address(address, "accounts"): account for address, account in accounts.items()}
+    for address, account in named.items():
+        if not isinstance(account, AccountOverride):
+            raise TypeError(f"account 0x{address.hex()}: expected AccountOverride, got {type(account).__name__}")
+        for name in ("storage", "storage_changes"):
+            slots = getattr(account, name)
+            if slots is not None and not isinstance(slots, Mapping):
+                raise TypeError(f"account 0x{address.hex()}: {name}: expected a mapping, got {type(slots).__name__}")
+    return all_or_nothing(state, lambda: _apply(state, header, named))
+
+
+def _apply(state: State, header: Header, accounts: Mapping[bytes, AccountOverride]) -> Header:
     there = precompile_addresses(header.fork)
     moved: dict[bytes, bytes | None] = {}
     for address, account in accounts.items():
