@@ -134,3 +134,11 @@ def test_a_transaction_with_another_sender_than_its_signatures_is_not_taken():
     assert admission.admit([false], fork="Cancun") == []
     assert admission.admit([Transaction(**{**fields, "r": 5}, sender=signed.sender)], fork="Cancun") == []
     assert admission.admit([signed], fork="Cancun") == [signed]
+
+
+@pytest.mark.parametrize("given", ["ab", [None], [b"\xc0"]])
+def test_what_is_no_transaction_is_named_and_nothing_is_taken(given):
+    admission = Admission()
+    with pytest.raises(TypeError, match="transactions: expected Transaction, got "):
+        admission.admit(given, fork="Osaka")
+    assert len(admission) == 0

@@ -376,3 +376,19 @@ def test_a_source_may_take_keys_out_of_its_list(answered):
         else:
             with pytest.raises(MissingState):
                 use(state)
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        (5, "keys: expected an iterable of .*, got int"),
+        (b"ab", "keys: expected an iterable of .*, got bytes"),
+        ({CONTRACT: None}, "keys: expected an iterable of .*, got dict"),
+        ([CONTRACT], r"keys: expected \(address, slot or None\), got b"),
+        ([(CONTRACT,)], r"keys: expected \(address, slot or None\), got \("),
+        ([(CONTRACT, 0, 1)], r"keys: expected \(address, slot or None\), got \("),
+    ],
+)
+def test_what_is_no_key_is_named(keys, text):
+    with pytest.raises(TypeError, match=text):
+        State(source=Source(State())).fetch_keys(keys)

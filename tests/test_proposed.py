@@ -158,3 +158,8 @@ def test_a_block_is_proposed_on_the_head_alone():
         chain.propose(replace(header, parent_hash=bytes(32)), [])
     block, _, _ = chain.propose(header, [])
     assert Block.decode(block.encode()).hash == block.hash
+
+
+def test_what_is_no_header_is_named():
+    with pytest.raises(TypeError, match="header: expected Header, got dict"):
+        new_chain("Osaka").propose({}, [])

@@ -98,6 +98,8 @@ class Chain:
         header  its parent is the head; fork, chain id and blob limits are the chain's
         raise   UnusableInput for another parent, and what `build_block` raises
         """
+        if not isinstance(header, Header):
+            raise TypeError(f"header: expected Header, got {type(header).__name__}")
         parent = self.head
         if header.parent_hash != parent.hash:
             raise UnusableInput(

@@ -47,7 +47,11 @@ class Admission:
         fork     whose rules on signatures hold;  workers  threads, for senders
         One without a valid signature isn't taken, nor one that was made with another sender than its signature's.
         """
-        new = [one for one in transactions if one.hash not in self._admitted]
+        given = list(transactions)
+        for one in given:
+            if not isinstance(one, Transaction):
+                raise TypeError(f"transactions: expected Transaction, got {type(one).__name__}")
+        new = [one for one in given if one.hash not in self._admitted]
         new = [one for one in new if not one.has_sender or _is_signed(one, fork)]
         try:
             recover_senders(new, fork=fork, workers=workers)
