@@ -12,7 +12,7 @@ from .errors import UnusableInput
 from .header import Header, Withdrawal
 from .pieces import Piece
 from .proofs import AccountProof
-from .receipt import Account, CallResult, Receipt
+from .receipt import Account, CallResult, Log, Receipt
 from .state_files import StateForm
 from .statistics import BlockStatistics, Strategy
 from .tracing import Tracer
@@ -362,6 +362,7 @@ class BlockResult:
     def logs_bloom(self) -> bytes: ...
     @property
     def receipts(self) -> tuple[Receipt, ...]: ...
+    def _system_logs(self) -> tuple[Log, ...]: ...
     @property
     def encoded_receipts(self) -> tuple[bytes, ...]: ...
     @property

@@ -11,7 +11,7 @@ from core.state.journal cimport JournalAccount
 from core.state.view cimport AccountState, MissingKey, StateView
 from core.vm.block_job cimport BlockJob
 from core.vm.frame cimport Machine, Request
-from core.vm.outcome cimport append_deposits, deposit_contract_of, Outcome
+from core.vm.outcome cimport append_deposits, append_logs, deposit_contract_of, Outcome
 
 
 cdef void open_machine(Machine* m, BlockJob* job) noexcept nogil:
@@ -78,6 +78,8 @@ cdef Status system_call(Machine* m, BlockJob* job, const Address& contract, Byte
     if job.witness != NULL and not job.witness.add(job.system_effects):
         return Status.OUT_OF_MEMORY
     if job.system_accesses.is_wanted and not job.system_accesses.note(job.world[0], job.system_effects):
+        return Status.OUT_OF_MEMORY
+    if not append_logs(m[0], &job.system_logs):
         return Status.OUT_OF_MEMORY
     return job.world.apply(job.system_effects, job.rules.deletes_empty_accounts)
 

@@ -200,6 +200,10 @@ cdef class BlockResult:
             check_often(&count)
         return tuple(receipts)
 
+    def _system_logs(self):
+        """The Logs of the block's system calls, in order, which no receipt and no bloom has. Not of a result that was pickled."""
+        return make_logs(&self.core().system_logs)
+
     @property
     def encoded_receipts(self):
         """Each receipt as the receipts root is made of it, bytes: RLP, after the type byte from type 1 on (EIP-2718)."""

@@ -163,6 +163,31 @@ def test_a_block_has_its_access_list_from_amsterdam_on():
     assert "blockAccessList" not in made().result
 
 
+def test_the_hash_of_logs_has_those_of_system_calls_and_the_bloom_does_not():
+    """statedb.Logs() in go-ethereum's t8n: of all that ran, in order."""
+    names = {name: "0x" + address.hex() for name, address in SYSTEM_ADDRESSES.items() if name.endswith("contract")}
+    logs = assemble("PUSH1 0x01 PUSH1 0x01 PUSH1 0x00 LOG1 STOP")
+    contracts = {
+        address: {
+            "code": "0x" + (logs if name in {"beacon_roots_contract", "withdrawal_contract"} else b"\0").hex(),
+            "nonce": "0x1",
+        }
+        for name, address in names.items()
+    }
+    contracts[CODE] = {"code": "0x" + logs.hex()}
+    done = made({"slotNumber": "0x5"}, [payment(to=CODE, gas="0x186a0", value="0x0")], contracts, fork="Prague")
+    want = [
+        [bytes.fromhex(address[2:]), [(1).to_bytes(32, "big")], b"\0"]
+        for address in (names["beacon_roots_contract"], CODE, names["withdrawal_contract"])
+    ]
+    assert done.result["logsHash"] == "0x" + keccak256(rlp.encode(want)).hex()
+    [receipt] = done.result["receipts"]
+    assert [log["address"] for log in receipt["logs"]] == [CODE]
+    assert done.result["logsBloom"] == receipt["logsBloom"]
+    alone = made({}, [payment(to=CODE, gas="0x186a0", value="0x0")], {CODE: {"code": "0x" + logs.hex()}})
+    assert alone.result["logsHash"] == "0x" + keccak256(rlp.encode(want[1:2])).hex()
+
+
 @pytest.mark.parametrize(
     ("encoded", "error"),
     [

@@ -203,7 +203,12 @@ class _Transition:
 
     def _result(self, end: BlockResult | None) -> dict[str, Any]:
         rules = rules_of(self.header.fork)
-        logs = [log for receipt in self.receipts for log in receipt.logs]
+        # As go-ethereum hashes them: with those of system calls, which no receipt has.
+        logs = [
+            log
+            for made in self.results
+            for log in (*made._system_logs(), *(log for each in made.receipts for log in each.logs))
+        ]
         bloom = 0
         for receipt in self.receipts:
             bloom |= int.from_bytes(receipt.logs_bloom, "big")

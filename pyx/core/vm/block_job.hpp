@@ -115,6 +115,7 @@ struct BlockJob {
 
     OutcomeList outcomes;
     Effects system_effects;
+    Outcome system_logs;  // nothing but the logs of all system calls, which no receipt has
     SystemAccesses system_accesses;
     BlockRoom room;
     Bloom bloom{};
@@ -132,6 +133,9 @@ struct BlockJob {
         room = room_before;
         bloom.fill(0);
         requests.clear();
+        system_logs.logs.clear();
+        system_logs.topics.clear();
+        system_logs.log_data.clear();
         system_accesses.clear();
         if (access_list != nullptr)
             access_list->clear();

@@ -58,6 +58,7 @@ cdef extern from "core/vm/block_job.hpp" namespace "evmcore" nogil:
         uint32_t first_index
         OutcomeList outcomes
         Effects system_effects
+        Outcome system_logs
         SystemAccesses system_accesses
         BlockRoom room
         Bloom bloom

@@ -72,6 +72,21 @@ bool copy_logs(Machine* machine, Outcome* outcome) noexcept {
     return true;
 }
 
+bool append_logs(const Machine& machine, Outcome* outcome) noexcept {
+    const Journal& journal = machine.journal;
+    const auto topics = static_cast<uint32_t>(outcome->topics.size()), data = static_cast<uint32_t>(outcome->log_data.size());
+    if (!outcome->topics.append(journal.topics.data(), journal.topics.size()) ||
+        !outcome->log_data.append(journal.log_data.data(), journal.log_data.size()))
+        return false;
+    for (Log log : journal.logs) {
+        log.topic_begin += topics;
+        log.data_begin += data;
+        if (!outcome->logs.push_back(log))
+            return false;
+    }
+    return true;
+}
+
 bool take_logs(Machine* machine, Outcome* outcome) noexcept {
     if (!copy_logs(machine, outcome))
         return false;

@@ -44,7 +44,9 @@ struct Outcome {
 
 // Takes the logs over from the journal; without the bloom, which only receipts have. False without memory.
 [[nodiscard]] bool copy_logs(Machine* machine, Outcome* outcome) noexcept;
-// The same, and fills the bloom.
+// Adds them to those that are there; nothing but these.
+[[nodiscard]] bool append_logs(const Machine& machine, Outcome* outcome) noexcept;
+// Takes them over, and fills the bloom.
 [[nodiscard]] bool take_logs(Machine* machine, Outcome* outcome) noexcept;
 void add_to_bloom(Bloom* bloom, const Hash& hash) noexcept;  // of an item; Yellow Paper 4.4.1
 inline void merge_bloom(Bloom* into, const Bloom& bloom) noexcept {

@@ -39,6 +39,7 @@ cdef extern from "core/vm/outcome.hpp" namespace "evmcore" nogil:
         uint64_t missing_block_number
         uint32_t execution_count
     cbool copy_logs(Machine*, Outcome*)
+    cbool append_logs(const Machine&, Outcome*)
     cbool take_logs(Machine*, Outcome*)
     cbool encode_receipt(const Outcome&, Bytes*)
     cbool encode_logs(const Outcome&, Bytes*)
