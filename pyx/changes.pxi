@@ -24,7 +24,19 @@ cdef extern from *:
         uint32_t account;
         uint8_t key[32], before[32], after[32];
     };
+    // Whether it takes milliseconds to go through all of them, or to free them.
+    static bool evmcore_are_changes_long(const evmcore::StateChanges& changes) noexcept {
+        return changes.accounts.size() + changes.slots.size() > (size_t{1} << 13);
+    }
+    static void evmcore_free_changes(evmcore::StateChanges* changes) noexcept {
+        changes->clear();  // codes that they hold
+        changes->codes.release();
+        changes->accounts.release();
+        changes->slots.release();
+    }
     """
+    cbool are_changes_long "evmcore_are_changes_long"(const StateChanges&) noexcept nogil
+    void free_changes "evmcore_free_changes"(StateChanges*) noexcept nogil
     cppclass AccountChangeRow "EvmcoreAccountChangeRow":
         uint8_t address[20]
         uint8_t existed
@@ -57,6 +69,11 @@ cdef class Changes:
 
     def __cinit__(self):
         self.made = {}
+
+    def __dealloc__(self):
+        if are_changes_long(self.core):
+            with nogil:
+                free_changes(&self.core)
 
     @staticmethod
     cdef Changes since(World* world, uint64_t checkpoint):
@@ -137,39 +154,23 @@ cdef class Changes:
         return self.made[name]
 
     def _account_rows(self):
-        cdef size_t count = self.core.accounts.size()
-        cdef bytes rows = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>(count * sizeof(AccountChangeRow)))
-        cdef AccountChangeRow* row = <AccountChangeRow*>PyBytes_AS_STRING(rows)
-        cdef const AccountChange* change
-        cdef size_t i
-        for i in range(count):
-            change = &self.core.accounts[i]
-            memcpy(row.address, change.address.bytes, 20)
-            row.existed, row.exists = change.before.exists, change.after.exists
-            row.storage = <uint8_t>change.storage
-            to_big_endian(change.before.balance, row.balance_before)
-            to_big_endian(change.after.balance, row.balance_after)
-            row.nonce_before, row.nonce_after = change.before.nonce, change.after.nonce
-            memcpy(row.code_hash_before, self.core.code_hash(change.before).bytes, 32)
-            memcpy(row.code_hash_after, self.core.code_hash(change.after).bytes, 32)
-            row += 1
+        cdef bytes rows = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>(self.core.accounts.size() * sizeof(AccountChangeRow)))
+        cdef AccountChangeRow* row = <AccountChangeRow*>PyBytes_AS_STRING(rows)  # which nobody else has yet
+        if are_changes_long(self.core):
+            with nogil:
+                fill_account_rows(&self.core, row)
+        else:
+            fill_account_rows(&self.core, row)
         return rows
 
     def _slot_rows(self):
-        cdef size_t count = self.core.slots.size()
-        cdef bytes rows = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>(count * sizeof(SlotChangeRow)))
+        cdef bytes rows = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>(self.core.slots.size() * sizeof(SlotChangeRow)))
         cdef SlotChangeRow* row = <SlotChangeRow*>PyBytes_AS_STRING(rows)
-        cdef const SlotChange* change = self.core.slots.data()
-        cdef size_t i
-        cdef uint32_t k
-        for i in range(self.core.accounts.size()):
-            for k in range(self.core.accounts[i].slot_count):
-                row.account = <uint32_t>i
-                to_big_endian(change.key, row.key)
-                to_big_endian(change.before, row.before)
-                to_big_endian(change.after, row.after)
-                row += 1
-                change += 1
+        if are_changes_long(self.core):
+            with nogil:
+                fill_slot_rows(&self.core, row)
+        else:
+            fill_slot_rows(&self.core, row)
         return rows
 
     @staticmethod
@@ -194,15 +195,27 @@ cdef class Changes:
     def inverse(self):
         """The Changes that lead back. ValueError where a storage or a code went of which the state didn't know all."""
         cdef Changes made = Changes.__new__(Changes)
+        cdef cbool is_done
         if not self.core.has_inverse():
             raise ValueError("changes: they have no inverse, since a storage or a code went of which the state knew a part")
-        or_memory_error(self.core.invert(&made.core))
+        if are_changes_long(self.core):
+            with nogil:
+                is_done = self.core.invert(&made.core)
+        else:
+            is_done = self.core.invert(&made.core)
+        or_memory_error(is_done)
         return made
 
     def __eq__(self, other):
         if not isinstance(other, Changes):
             return NotImplemented
-        return self.core == (<Changes>other).core
+        cdef Changes second = other
+        cdef cbool is_same
+        if are_changes_long(self.core):
+            with nogil:
+                is_same = self.core == second.core
+            return is_same
+        return self.core == second.core
 
     __hash__ = None
 
@@ -216,6 +229,36 @@ cdef class Changes:
     def size_bytes(self):
         """Memory that they take, codes included."""
         return self.core.size_bytes()
+
+
+cdef void fill_account_rows(const StateChanges* core, AccountChangeRow* row) noexcept nogil:
+    cdef const AccountChange* change
+    cdef size_t i
+    for i in range(core.accounts.size()):
+        change = &core.accounts[i]
+        memcpy(row.address, change.address.bytes, 20)
+        row.existed, row.exists = change.before.exists, change.after.exists
+        row.storage = <uint8_t>change.storage
+        to_big_endian(change.before.balance, row.balance_before)
+        to_big_endian(change.after.balance, row.balance_after)
+        row.nonce_before, row.nonce_after = change.before.nonce, change.after.nonce
+        memcpy(row.code_hash_before, core.code_hash(change.before).bytes, 32)
+        memcpy(row.code_hash_after, core.code_hash(change.after).bytes, 32)
+        row += 1
+
+
+cdef void fill_slot_rows(const StateChanges* core, SlotChangeRow* row) noexcept nogil:
+    cdef const SlotChange* change = core.slots.data()
+    cdef size_t i
+    cdef uint32_t k
+    for i in range(core.accounts.size()):
+        for k in range(core.accounts[i].slot_count):
+            row.account = <uint32_t>i
+            to_big_endian(change.key, row.key)
+            to_big_endian(change.before, row.before)
+            to_big_endian(change.after, row.after)
+            row += 1
+            change += 1
 
 
 cdef Changes join_two(Changes first, Changes second):

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from test_state_merging import address, filled, ticks_while
 
-from evmcore import Block, State, execute_block
+from evmcore import Block, Changes, State, execute_block
 from evmcore.example import EXAMPLE_FILE
 
 FEW = 40_000
@@ -114,6 +114,28 @@ def test_other_threads_go_on_while_a_state_is_compacted(unasked, make, end):
         assert len(state) <= 1
 
     assert others_go_on(make, end_it)
+
+
+def test_other_threads_go_on_while_changes_are_listed_turned_compared_and_freed(unasked):
+    def changes(salt: int) -> Changes:
+        state = marked(lambda state: [state.set_storage(address(1), slot, slot + salt) for slot in range(MANY)])
+        return state.changes_since(state.number)
+
+    def listed(made: Changes) -> None:
+        assert len(made.slots) == MANY
+
+    listed(changes(1))  # what it imports lets the GIL go
+    assert others_go_on(lambda: changes(1), listed)
+    assert others_go_on(lambda: changes(1), Changes.inverse)
+    same = changes(1)
+    assert others_go_on(lambda: changes(1), same.__eq__)
+    assert others_go_on(lambda: [changes(1)], list.clear)
+    made = changes(1)
+    assert made == same
+    assert made != changes(2)
+    assert made.inverse().inverse() == made
+    assert len(made.accounts) == 1
+    assert {row.tobytes() for row in made.slots["after"]} == {(slot + 1).to_bytes(32, "big") for slot in range(MANY)}
 
 
 def test_what_threads_do_to_a_state_that_is_taken_back_and_compacted_is_right():
