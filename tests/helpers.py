@@ -115,3 +115,21 @@ def assert_parallel_is_sequential(
             assert parallel_state.root() == sequential_state.root(), where
     assert before.root() == root_before
     return want
+
+
+# The account that transactions for t8n are signed for, and whom it pays.
+T8N_KEY = "0x" + "45" * 32
+T8N_FRIEND = "0x" + "22" * 20
+
+
+def t8n_payment(**members):
+    """A transaction as t8n takes it, without a signature."""
+    return {
+        "to": T8N_FRIEND,
+        "value": "0x5",
+        "gas": "0x5208",
+        "gasPrice": "0x9",
+        "nonce": "0x0",
+        "secretKey": T8N_KEY,
+        **members,
+    }

@@ -5,13 +5,14 @@ import sys
 import types
 
 import pytest
+from helpers import T8N_FRIEND as FRIEND
+from helpers import T8N_KEY as KEY
+from helpers import t8n_payment as payment
 
 from evmcore import EvmError, Transaction
 from evmcore.eest import EXCEPTIONS, consume, evaluate, exceptions_of, transition_tool_class
 from evmcore.transition import TransitionFault
 
-KEY = "0x" + "45" * 32
-FRIEND = "0x" + "22" * 20
 SENDER = "0x" + Transaction(to=FRIEND, chain_id=1).sign(KEY).sender.hex()
 ENV = {
     "currentCoinbase": "0x" + "cc" * 20,
@@ -31,18 +32,6 @@ def request(txs, fork="Cancun", **members):
     return {
         "state": {"fork": fork, "chainid": 1, "reward": -1},
         "input": {"alloc": alloc, "env": ENV, "txs": txs, **members},
-    }
-
-
-def payment(**members):
-    return {
-        "to": FRIEND,
-        "value": "0x5",
-        "gas": "0x5208",
-        "gasPrice": "0x9",
-        "nonce": "0x0",
-        "secretKey": KEY,
-        **members,
     }
 
 

@@ -6,6 +6,9 @@ import subprocess
 import sys
 
 import pytest
+from helpers import T8N_FRIEND as FRIEND
+from helpers import T8N_KEY as KEY
+from helpers import t8n_payment as payment
 
 from evmcore import Block, Header, Transaction, assemble, keccak256, rlp
 from evmcore.__main__ import main
@@ -13,8 +16,6 @@ from evmcore._core import SYSTEM_ADDRESSES
 from evmcore.errors import EvmError
 from evmcore.transition import Environment, TransitionFault, transition
 
-KEY = "0x" + "45" * 32
-FRIEND = "0x" + "22" * 20
 COINBASE = "0x" + "cc" * 20
 SENDER = "0x" + Transaction(to=FRIEND, chain_id=1).sign(KEY).sender.hex()
 CODE = "0x" + "11" * 20
@@ -32,18 +33,6 @@ LATER = {
     "currentExcessBlobGas": "0x0",
 }
 RICH = {SENDER: {"balance": "0xde0b6b3a7640000"}}
-
-
-def payment(**members):
-    return {
-        "to": FRIEND,
-        "value": "0x5",
-        "gas": "0x5208",
-        "gasPrice": "0x9",
-        "nonce": "0x0",
-        "secretKey": KEY,
-        **members,
-    }
 
 
 def made(env=(), txs=(), alloc=(), fork="Cancun", **options):

@@ -40,6 +40,11 @@ def is_geth(words: Sequence[str], own: frozenset[str]) -> bool:
     return not any(word.partition("=")[0] in own for word in words)
 
 
+def is_geth_test(words: Sequence[str], own: frozenset[str]) -> bool:
+    """Whether they are go-ethereum's spelling of a command that runs tests: a folder is evmcore's."""
+    return is_geth(words, own) and not any(os.path.isdir(word) for word in words)
+
+
 def add_flags(parser: argparse.ArgumentParser, flags: Sequence[Flag]) -> None:
     """Those flags that the parser doesn't have yet, for its help."""
     group = parser.add_argument_group("in go-ethereum's spelling")

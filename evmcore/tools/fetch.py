@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import EvmError, UnusableInput
 from ..files import write_file
 from .output import EXIT_MISMATCH, EXIT_OK, Progress, json_text, positive, print_json, say
-from .remote import add_node_arguments, client_of
+from .remote import add_node_arguments, client_of, fetch_named_block
 
 SUMMARY = "fetch blocks from a node, with the state that they need"
 DESCRIPTION = """\
@@ -46,8 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Fetch all; the exit status says how it went."""
-    from ..remote.fetching import fetch_block
-
     wanted = [block for given in arguments.blocks for block in expanded(given)]
     try:
         arguments.output.mkdir(parents=True, exist_ok=True)
@@ -63,15 +61,7 @@ def main(arguments: argparse.Namespace) -> int:
         started = time.perf_counter()
         before = client.calls
         try:
-            fetched = fetch_block(
-                client,
-                block,
-                witness=arguments.witness,
-                workers=arguments.workers,
-                verify=arguments.verify,
-                cache=arguments.cache,
-                fork=arguments.rules,
-            )
+            fetched = fetch_named_block(client, block, arguments, witness=arguments.witness)
         except UnusableInput:
             raise
         except EvmError as error:

@@ -96,6 +96,17 @@ class Column:
     is_number: bool = True
 
 
+# The first columns of a table of executed blocks.
+SPEED_COLUMNS = (
+    Column("block", 9),
+    Column("fork", 16, is_number=False),
+    Column("txs", 5),
+    Column("Mgas", 8),
+    Column("ms", 9),
+    Column("Mgas/s", 8),
+)
+
+
 class Table:
     """Rows of text under fixed columns, each printed as soon as it is known."""
 

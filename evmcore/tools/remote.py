@@ -11,7 +11,7 @@ from ..hexadecimal import to_hex
 from .output import fork, say
 
 if TYPE_CHECKING:
-    from ..remote import RpcClient, RpcSource
+    from ..remote import FetchedBlock, RpcClient, RpcSource
 
 RPC_VARIABLE = "EVMCORE_RPC_URL"
 
@@ -110,6 +110,23 @@ def source_of(arguments: argparse.Namespace) -> RpcSource:
     from ..remote import RpcSource
 
     return RpcSource(client, block, verify=arguments.verify, cache=arguments.cache, fork=arguments.rules)
+
+
+def fetch_named_block(
+    client: RpcClient, block: int | str, arguments: argparse.Namespace, *, witness: bool = False
+) -> FetchedBlock:
+    """A block of the node, fetched as the arguments of its options and of --workers say."""
+    from ..remote import fetch_block
+
+    return fetch_block(
+        client,
+        block,
+        witness=witness,
+        workers=arguments.workers,
+        verify=arguments.verify,
+        cache=arguments.cache,
+        fork=arguments.rules,
+    )
 
 
 def _url(arguments: argparse.Namespace) -> str:

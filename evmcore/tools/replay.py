@@ -22,6 +22,7 @@ from .output import (
     EXIT_MISMATCH,
     EXIT_OK,
     EXIT_UNUSABLE,
+    SPEED_COLUMNS,
     Column,
     Progress,
     Table,
@@ -30,7 +31,7 @@ from .output import (
     print_json,
     processors,
 )
-from .remote import add_node_arguments, client_of, refuse_node_arguments
+from .remote import add_node_arguments, client_of, fetch_named_block, refuse_node_arguments
 
 if TYPE_CHECKING:
     from .._core import BlockResult
@@ -227,18 +228,10 @@ class _Item:
 def _items_of_node(arguments: argparse.Namespace) -> list[_Item]:
     """The node's blocks that the words name."""
     client = client_of(arguments)
-    from ..remote import fetch_block
 
     def load(block: int | str) -> tuple[Block | None, float]:
         started = time.perf_counter()
-        fetched = fetch_block(
-            client,
-            block,
-            workers=arguments.workers,
-            verify=arguments.verify,
-            cache=arguments.cache,
-            fork=arguments.rules,
-        )
+        fetched = fetch_named_block(client, block, arguments)
         return fetched.block, time.perf_counter() - started
 
     wanted = [block for word in arguments.paths for block in expanded(word)]
@@ -396,12 +389,7 @@ class _Printer:
     """The reports as they come, as a table or as JSON, and their total."""
 
     COLUMNS = (
-        Column("block", 9),
-        Column("fork", 16, is_number=False),
-        Column("txs", 5),
-        Column("Mgas", 8),
-        Column("ms", 9),
-        Column("Mgas/s", 8),
+        *SPEED_COLUMNS,
         Column("executions", 10),
         Column("aborted", 9),
         Column("ok", 2, is_number=False),

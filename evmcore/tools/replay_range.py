@@ -9,15 +9,10 @@ from contextlib import closing
 from ..errors import UnusableInput
 from ..fixtures import BLOCK_FORMAT, block_paths
 from ..layers import BlockSummary, open_executor, replay_range
-from .output import EXIT_MISMATCH, EXIT_OK, EXIT_UNUSABLE, Column, Progress, Table, mark, print_json
+from .output import EXIT_MISMATCH, EXIT_OK, EXIT_UNUSABLE, SPEED_COLUMNS, Column, Progress, Table, mark, print_json
 
 COLUMNS = (
-    Column("block", 9),
-    Column("fork", 16, is_number=False),
-    Column("txs", 5),
-    Column("Mgas", 8),
-    Column("ms", 9),
-    Column("Mgas/s", 8),
+    *SPEED_COLUMNS,
     Column("digest", 18, is_number=False),
     Column("ok", 2, is_number=False),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -66,9 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def geth_main(words: Sequence[str]) -> int | None:
     """Run as go-ethereum's `evm statetest` does; None where the words are evmcore's own spelling."""
-    if not evm.is_geth(words, _OWN) or any(os.path.isdir(word) for word in words):
-        return None
-    return evm.run_test_files(words, FLAGS, _run_file)
+    return evm.run_test_files(words, FLAGS, _run_file) if evm.is_geth_test(words, _OWN) else None
 
 
 def _run_file(path: str, given: Given, names: re.Pattern[str]) -> Iterator[dict[str, Any]]:
