@@ -53,6 +53,12 @@ def empty_blocks(chain: DevChain, count: int) -> None:
         chain.mine()
 
 
+def blocks_of_last_states(chain: DevChain, count: int) -> None:
+    """Blocks without transactions, the last hundred with their states."""
+    chain.states_kept = 100
+    empty_blocks(chain, count)
+
+
 def payments(chain: DevChain, count: int) -> None:
     """Blocks with a payment each."""
     for _ in range(count):
@@ -142,6 +148,7 @@ def what_ifs(_: DevChain, count: int) -> None:
 
 ROWS = (
     (empty_blocks, 10_000),
+    (blocks_of_last_states, 10_000),
     (payments, 10_000),
     (writes, 10_000),
     (calls, 100_000),
