@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from . import rlp
 from .receipt import Log, Receipt
 
-__all__ = ["MOST_BYTES", "pack_receipts", "squeeze", "unpack_receipts", "unsqueeze"]
+__all__ = ["MOST_BYTES", "encode_receipts", "pack_receipts", "squeeze", "unpack_receipts", "unsqueeze"]
 
 # Of what is unpacked: far above what a block leaves, so that a few bytes can't ask for all memory.
 MOST_BYTES = 1 << 30
@@ -35,29 +35,32 @@ def unsqueeze(data: bytes, what: str) -> bytes:
 
 def pack_receipts(receipts: Iterable[Receipt]) -> bytes:
     """All that the receipts have, as compressed RLP."""
-    return squeeze(
-        rlp.encode(
+    return squeeze(encode_receipts(receipts))
+
+
+def encode_receipts(receipts: Iterable[Receipt]) -> bytes:
+    """The same, not compressed. The core writes and reads it, too (core/vm/receipt_codec.hpp)."""
+    return rlp.encode(
+        [
             [
-                [
-                    rlp.number(receipt.type),
-                    [] if receipt.status is None else rlp.number(receipt.status),
-                    rlp.number(receipt.cumulative_gas_used),
-                    rlp.number(receipt.gas_used),
-                    [[log.address, list(log.topics), log.data] for log in receipt.logs],
-                    receipt.logs_bloom,
-                    [] if receipt.contract_address is None else receipt.contract_address,
-                    receipt.output,
-                    receipt.outcome.encode(),
-                    rlp.number(receipt.gas_refund),
-                    rlp.number(receipt.effective_gas_price),
-                    [] if receipt.state_root is None else receipt.state_root,
-                    rlp.number(receipt.blob_gas_used),
-                    rlp.number(receipt.execution_gas_used),
-                    rlp.number(receipt.state_gas_used),
-                ]
-                for receipt in receipts
+                rlp.number(receipt.type),
+                [] if receipt.status is None else rlp.number(receipt.status),
+                rlp.number(receipt.cumulative_gas_used),
+                rlp.number(receipt.gas_used),
+                [[log.address, list(log.topics), log.data] for log in receipt.logs],
+                receipt.logs_bloom,
+                [] if receipt.contract_address is None else receipt.contract_address,
+                receipt.output,
+                receipt.outcome.encode(),
+                rlp.number(receipt.gas_refund),
+                rlp.number(receipt.effective_gas_price),
+                [] if receipt.state_root is None else receipt.state_root,
+                rlp.number(receipt.blob_gas_used),
+                rlp.number(receipt.execution_gas_used),
+                rlp.number(receipt.state_gas_used),
             ]
-        )
+            for receipt in receipts
+        ]
     )
 
 

@@ -6,12 +6,11 @@ Pieces of one block may be executed by several processes, each with the state be
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from ._core import BlockAccessList, BlockResult, Changes, _restore_result, ordered_trie_root
+from ._core import _MADE_LATER, BlockAccessList, BlockResult, Changes, PackedReceipts, _result_of_pieces
 from .hexadecimal import checked_bytes, checked_quantity
-from .packing import pack_receipts, unpack_receipts
 
 if TYPE_CHECKING:
     from .block import Block
@@ -110,16 +109,13 @@ def join_pieces(block: Block, results: Sequence[BlockResult]) -> BlockResult:
         raise ValueError(
             f"results: their last transaction is before {pieces[-1].last}, the block has {len(transactions)}"
         )
-    receipts = tuple(receipt for result in results for receipt in result.receipts)
     bloom = 0
     for result in results:
         bloom |= int.from_bytes(result.logs_bloom, "big")
-    has_receipts = all(receipt.status is not None or receipt.state_root is not None for receipt in receipts)
     last = results[-1]
     lists = [result.access_list for result in results if result.access_list is not None]
     changes = [result.changes for result in results if result.changes is not None]
     made = {
-        "receipts": receipts,
         "gas_used": max(
             sum(result.execution_gas_used for result in results), sum(result.state_gas_used for result in results)
         ),
@@ -128,12 +124,9 @@ def join_pieces(block: Block, results: Sequence[BlockResult]) -> BlockResult:
         "cumulative_gas_used": sum(result.cumulative_gas_used for result in results),
         "blob_gas_used": sum(result.blob_gas_used for result in results),
         "logs_bloom": bloom.to_bytes(256, "big"),
-        "receipts_root": ordered_trie_root([receipt.encode() for receipt in receipts]) if has_receipts else None,
-        "transactions_root": ordered_trie_root([transaction.raw for transaction in transactions]),
         "withdrawals_root": last.withdrawals_root,
         "requests": last.requests,
         "requests_hash": last.requests_hash,
-        "state_root": last.state_root,
         "accesses": None,
         "access_list": BlockAccessList.joined(lists) if len(lists) == len(results) else None,
         "changes": Changes.joined(changes) if len(changes) == len(results) else None,
@@ -150,14 +143,15 @@ def join_pieces(block: Block, results: Sequence[BlockResult]) -> BlockResult:
         "gas_used": made["gas_used"],
         **{name: sum(getattr(statistics, name) for statistics in every) for name in (*_SUMS, *_SECONDS)},
     }
-    return _restore_result(made, told)
+    receipts = PackedReceipts.joined([PackedReceipts.of(result) for result in results])
+    return _result_of_pieces(made, told, receipts, transactions, last)
 
 
 @dataclass(frozen=True, slots=True)
 class PieceOutcome:
     """What a piece came to, as it travels: without roots, which belong to the block, and as if nothing had been before it.
 
-    receipts     packed (evmcore.packing); their gas adds up from the piece's first transaction on
+    receipts     as RLP (evmcore.packing), written and read by the core; their gas adds up from the piece's first transaction on
     gas_used     execution gas;  state_gas_used, cumulative_gas_used, blob_gas_used  as BlockResult has them
     deposits     data of the deposits that its transactions made
     access_list  its part of the block's;  changes  of the state
@@ -191,7 +185,7 @@ class PieceOutcome:
             piece.first,
             piece.last,
             piece.begins,
-            pack_receipts(result.receipts),
+            PackedReceipts.of(result).packed,
             result.execution_gas_used,
             result.state_gas_used,
             result.cumulative_gas_used,
@@ -207,12 +201,10 @@ class PieceOutcome:
         """The result of this piece in its place in the block. ValueError where it isn't of these transactions."""
         if (piece.first, piece.last, piece.begins) != (self.first, self.last, self.begins):
             raise ValueError(f"piece: {piece} is not of transactions {self.first} to before {self.last}")
-        before = piece.cumulative_gas_used or 0
+        receipts = PackedReceipts(self.receipts, piece.cumulative_gas_used or 0)
+        if len(receipts) != self.last - self.first:
+            raise ValueError(f"piece: {len(receipts)} receipts, of transactions {self.first} to before {self.last}")
         made = {
-            "receipts": tuple(
-                replace(one, cumulative_gas_used=before + one.cumulative_gas_used)
-                for one in unpack_receipts(self.receipts)
-            ),
             "gas_used": max(self.gas_used, self.state_gas_used),
             "execution_gas_used": self.gas_used,
             "state_gas_used": self.state_gas_used,
@@ -224,5 +216,7 @@ class PieceOutcome:
             "changes": self.changes,
             "piece": piece,
         }
-        made |= dict.fromkeys({*BlockResult.CONSENSUS, *BlockResult.KEPT} - made.keys())
-        return _restore_result(made, self.told)
+        made |= dict.fromkeys(
+            name for name in (*BlockResult.CONSENSUS, *BlockResult.KEPT) if name not in made and name not in _MADE_LATER
+        )
+        return _result_of_pieces(made, self.told, receipts)

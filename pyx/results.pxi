@@ -100,6 +100,9 @@ cdef object make_receipt(const Outcome* out, cbool has_status):
     })
 
 
+cdef class PackedReceipts  # packed_receipts.pxi
+
+
 cdef class BlockResult:
     """What a block came to. Receipts and roots are made when they are first asked for, and kept.
 
@@ -113,6 +116,9 @@ cdef class BlockResult:
     cdef unsigned root_process     # in this process
     cdef dict told                 # the fields of its BlockStatistics
     cdef bint is_of_witness        # the state came from a witness
+    cdef PackedReceipts packed     # of pieces: what receipts and their root are made from; None of others
+    cdef tuple transactions        # of a block in pieces: what their root is made from; else None
+    cdef BlockResult end           # of a block in pieces: its last piece, which has the state root; else None
 
     def __cinit__(self, job=None):
         if job is not _PICKLED:
@@ -129,9 +135,9 @@ cdef class BlockResult:
     KEPT = ("accesses", "access_list", "changes", "piece", "deposits", "witness")  # beside these, when a result is pickled
 
     def __reduce__(self):
-        from evmcore.packing import pack_receipts
-        made = {name: getattr(self, name) for name in (*self.CONSENSUS, *self.KEPT)}
-        made["receipts"] = pack_receipts(made["receipts"])
+        from evmcore.packing import pack_receipts, squeeze
+        packed = pack_receipts(self.receipts) if self.job is None else squeeze(packed_outcomes(self.core()))
+        made = {name: packed if name == "receipts" else getattr(self, name) for name in (*self.CONSENSUS, *self.KEPT)}
         return _restore_result, (made, self.told)
 
     cdef BlockJob* core(self) except NULL:
@@ -194,6 +200,8 @@ cdef class BlockResult:
     def _make_receipts(self):
         cdef size_t i
         cdef size_t count = 0
+        if self.packed is not None:
+            return self.packed.receipts()
         receipts = []
         for i in range(self.core().outcomes.size()):
             receipts.append(make_receipt(&self.core().outcomes[i], self.core().rules.receipt_has_status))
@@ -203,6 +211,17 @@ cdef class BlockResult:
     def _system_logs(self):
         """The Logs of the block's system calls, in order, which no receipt and no bloom has. Not of a result that was pickled."""
         return make_logs(&self.core().system_logs)
+
+    @property
+    def transaction_gas(self):
+        """What the block counts of each of its transactions: a list of (execution gas, state gas), as the receipts have it."""
+        cdef size_t i
+        if self.packed is not None:
+            return self.packed.transaction_gas()
+        if self.job is None:
+            return [(receipt.execution_gas_used, receipt.state_gas_used) for receipt in self.receipts]
+        return [(self.core().outcomes[i].execution_gas, self.core().outcomes[i].state_gas)
+                for i in range(self.core().outcomes.size())]
 
     @property
     def encoded_receipts(self):
@@ -241,9 +260,15 @@ cdef class BlockResult:
     def _make_list_roots(self):
         """Both roots at once, by the workers that the block had: receipts are encoded in parts, then there is a trie each."""
         cdef Hash receipts_root, transactions_root
-        cdef BlockJob* core = self.core()
-        cdef cbool has_receipts = core.rules.receipt_has_status or core.wants_state_roots
+        cdef BlockJob* core
+        cdef cbool has_receipts
         cdef double began = evmcore_seconds()
+        if self.packed is not None:
+            self.made["transactions_root"] = ordered_trie_root([transaction.raw for transaction in self.transactions])
+            self.made["receipts_root"] = self.packed.root()
+            return
+        core = self.core()
+        has_receipts = core.rules.receipt_has_status or core.wants_state_roots
         make_list_roots(core, has_receipts, self.told["workers"], &receipts_root, &transactions_root)
         self.told["list_roots_seconds"] = evmcore_seconds() - began
         self.made["receipts_root"] = from_hash_bytes(receipts_root) if has_receipts else None
@@ -289,6 +314,9 @@ cdef class BlockResult:
 
     def _make_state_root(self):
         """One thread makes it, the others wait: it closes what it is made from."""
+        if self.end is not None:
+            self.made["state_root"] = self.end.state_root
+            return
         while self.root_maker != 0 and self.root_process == process_generation():
             if self.root_maker == PyThread_get_thread_ident():
                 raise errors.EvmError("the state root is being made, which has called this")
@@ -403,7 +431,10 @@ cdef class BlockResult:
     __hash__ = None
 
     def __repr__(self):
-        count = len(self.receipts) if self.job is None else self.core().transactions.size()
+        if self.job is not None:
+            count = self.core().transactions.size()
+        else:
+            count = len(self.receipts if self.packed is None else self.packed)
         return f"<BlockResult: {count} transactions, {self.gas_used} gas>"
 
 
@@ -412,13 +443,33 @@ _PICKLED = object()  # what a result is made from that was pickled
 
 def _restore_result(made, statistics):
     """What `BlockResult.__reduce__` says."""
-    cdef BlockResult self
     if type(made) is not dict or set(made) != {*BlockResult.CONSENSUS, *BlockResult.KEPT} or type(statistics) is not dict:
         raise TypeError("a pickled BlockResult: not what one is made from")
     if type(made["receipts"]) is bytes:
         from evmcore.packing import unpack_receipts
         made = {**made, "receipts": unpack_receipts(made["receipts"])}
-    self = BlockResult.__new__(BlockResult, _PICKLED)
+    return result_of(made, statistics)
+
+
+def _result_of_pieces(made, statistics, PackedReceipts receipts not None, transactions=(), BlockResult end=None):
+    """The result of a piece, or with `end`, its last piece, of a block in pieces.
+
+    made  all that results have but receipts and roots, which are made when they are asked for
+    """
+    if type(made) is not dict or set(made) != {*BlockResult.CONSENSUS, *BlockResult.KEPT} - _MADE_LATER or type(statistics) is not dict:
+        raise TypeError("a result of pieces: not what one is made from")
+    cdef BlockResult self = result_of(made if end is not None else {**made, "state_root": None}, statistics)
+    self.packed = receipts
+    self.transactions = tuple(transactions)
+    self.end = end
+    return self
+
+
+_MADE_LATER = frozenset(("receipts", "receipts_root", "transactions_root", "state_root"))
+
+
+cdef BlockResult result_of(dict made, dict statistics):
+    cdef BlockResult self = BlockResult.__new__(BlockResult, _PICKLED)
     self.made = made
     self.told = statistics
     self.statistics  # raises TypeError for what are none

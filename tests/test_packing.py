@@ -6,20 +6,22 @@ import pickle
 import random
 import shutil
 import zlib
+from dataclasses import replace
 
 import pytest
 from chain_builder import grow, new_genesis
 from helpers import SHARED
 from test_conformance import corpus
 
-from evmcore import Block, execute_block, packing, rlp
+from evmcore import Block, Header, Log, State, Transaction, assemble, execute_block, packing, rlp
 from evmcore.__main__ import main
+from evmcore._core import SYSTEM_ADDRESSES, PackedReceipts
 from evmcore.chain import Chain
 from evmcore.conformance import pickled
 from evmcore.conformance.pickled import PickledChain, PickleFault
 from evmcore.errors import DecodeError
 from evmcore.example import EXAMPLE_FILE
-from evmcore.packing import pack_receipts, squeeze, unpack_receipts, unsqueeze
+from evmcore.packing import encode_receipts, pack_receipts, squeeze, unpack_receipts, unsqueeze
 
 MAINNET = sorted((SHARED / "mainnet-blocks").glob("*.json.gz"))
 
@@ -62,6 +64,109 @@ def test_forged_receipts_are_refused_or_are_receipts():
     for wrong in (b"\x05", rlp.encode([[]]), rlp.encode([[b""] * 13]), rlp.encode([b""])):
         with pytest.raises(DecodeError):
             unpack_receipts(squeeze(wrong))
+
+
+def blocks_of_all_sorts():
+    """Blocks before and after Byzantium, with logs, failures, creations and state gas."""
+    yield Block.load(EXAMPLE_FILE)
+    for fork in ("Frontier", "Byzantium", "Cancun", "Amsterdam"):
+        yield synthetic(fork)
+
+
+def synthetic(fork):
+    people = [bytes([number]) * 20 for number in range(1, 5)]
+    emitter = bytes([0x70]) * 20
+    code = assemble("PUSH 1 PUSH 2 PUSH 33 PUSH 7 LOG2 CALLER SLOAD PUSH 1 ADD CALLER SSTORE PUSH 32 PUSH 0 RETURN")
+    accounts = {one: {"balance": 10**18} for one in people} | {emitter: {"code": code, "nonce": 1}}
+    for address in SYSTEM_ADDRESSES.values():
+        accounts[address] = {"code": b"\x00", "nonce": 1}
+    transactions = (
+        Transaction(sender=people[0], to=emitter, gas_limit=300_000, gas_price=9),
+        Transaction(sender=people[1], to=emitter, gas_limit=23_000, gas_price=9),
+        Transaction(sender=people[2], gas_limit=500_000, gas_price=9, data=b"\x60\x00\x60\x01\x53\x60\x02\x60\x00\xf3"),
+        Transaction(sender=people[3], to=people[0], value=5, gas_limit=100_000, gas_price=9),
+    )
+    header = Header(number=1, fork=fork, gas_limit=10**7, base_fee_per_gas=7)
+    return Block(header, transactions, withdrawals=(), pre_state=State(accounts))
+
+
+def test_the_core_packs_receipts_as_python_does():
+    outcomes = set()
+    for block in blocks_of_all_sorts():
+        result = execute_block(block, block.pre_state.copy(), workers=1)
+        native = PackedReceipts.of(result)
+        assert native.packed == encode_receipts(result.receipts)
+        again = pickle.loads(pickle.dumps(native))
+        assert again.receipts() == result.receipts == PackedReceipts(native.packed).receipts()
+        assert len(again) == len(block.transactions)
+        assert again.root() == result.receipts_root
+        gas = [(one.execution_gas_used, one.state_gas_used) for one in result.receipts]
+        assert (
+            again.transaction_gas()
+            == result.transaction_gas
+            == pickle.loads(pickle.dumps(result)).transaction_gas
+            == gas
+        )
+        assert PackedReceipts.of(pickle.loads(pickle.dumps(result))).packed == native.packed
+        outcomes |= {one.outcome for one in result.receipts}
+        stateless = execute_block(block, block.pre_state.copy(), workers=1, state_roots=False)
+        assert PackedReceipts.of(stateless).root() == stateless.receipts_root
+    assert {"SUCCESS", "OUT_OF_GAS"} <= outcomes
+
+
+def test_runs_of_receipts_count_on():
+    block = Block.load(EXAMPLE_FILE)
+    result = execute_block(block, block.pre_state.copy(), workers=1)
+    some, rest = result.receipts[:5], result.receipts[5:]
+    before = some[-1].cumulative_gas_used
+    alone = [replace(one, cumulative_gas_used=one.cumulative_gas_used - before) for one in rest]
+    runs = [PackedReceipts(encode_receipts(some)), PackedReceipts(encode_receipts(alone), before)]
+    joined = PackedReceipts.joined(runs)
+    for one in (joined, pickle.loads(pickle.dumps(joined))):
+        assert one.receipts() == result.receipts
+        assert one.root() == result.receipts_root
+        with pytest.raises(ValueError, match="several runs"):
+            one.packed
+    with pytest.raises(ValueError, match="gas before them"):
+        runs[1].packed
+    with pytest.raises(ValueError, match=f"up to .*, with {2**64 - 1} before them"):
+        PackedReceipts(encode_receipts(some), 2**64 - 1)
+    with pytest.raises(TypeError, match="parts: expected PackedReceipts, got bytes"):
+        PackedReceipts.joined([b""])
+    assert len(PackedReceipts.joined([])) == len(PackedReceipts(b"\xc0")) == 0
+
+
+def test_forged_bytes_of_receipts_are_refused_by_the_core_or_are_receipts():
+    block = Block.load(EXAMPLE_FILE)
+    receipts = execute_block(block, block.pre_state.copy()).receipts[:4]
+    plain = encode_receipts(receipts)
+    for size in range(0, len(plain), 3):
+        with pytest.raises(DecodeError):
+            PackedReceipts(plain[:size])
+    chance = random.Random(4)
+    for _ in range(500):
+        forged = bytearray(plain)
+        for _ in range(chance.choice((1, 2, 5))):
+            forged[chance.randrange(len(forged))] = chance.randrange(256)
+        try:
+            found = PackedReceipts(bytes(forged))
+        except DecodeError as error:
+            assert error.field.startswith("receipts")  # noqa: PT017
+        else:
+            assert encode_receipts(found.receipts()) == bytes(forged)
+    for changes, field in (
+        ({"status": 0}, "status"),
+        ({"outcome": "NONCE_TOO_LOW"}, "outcome"),
+        ({"outcome": "NOTHING"}, "outcome"),
+        ({"gas_used": 2**63}, "gas_used"),
+        ({"type": 128}, "type"),
+        ({"logs_bloom": bytes(255)}, "logs_bloom"),
+        ({"contract_address": bytes(19)}, "contract_address"),
+        ({"logs": (Log(bytes(20), (bytes(32),) * 5),)}, "logs"),
+    ):
+        with pytest.raises(DecodeError) as raised:
+            PackedReceipts(encode_receipts([receipts[0], replace(receipts[1], **changes)]))
+        assert raised.value.field == f"receipts[1].{field}"
 
 
 def test_few_bytes_do_not_ask_for_all_memory(monkeypatch):

@@ -22,12 +22,13 @@ from evmcore import (
     assemble,
     execute_block,
     keccak256,
+    packing,
 )
 from evmcore._core import SYSTEM_ADDRESSES
 from evmcore.errors import EvmError
 from evmcore.example import EXAMPLE_FILE
 from evmcore.layers import Replicas, cut, execute_piece, merge_pieces
-from evmcore.layers.replicas import PieceDiffers, state_before
+from evmcore.layers.replicas import PieceDiffers, share_of, state_before
 
 COUNTER = bytes([0x70]) * 20
 BEACON_ROOTS = bytes.fromhex("000F3df6D732807Ef1319fB7B8bB8522d0Beac02")
@@ -95,6 +96,43 @@ def test_a_block_in_pieces_comes_out_as_whole(block, which, count):
     assert joined.access_list == block.access_list
     assert after == state
     assert block.pre_state.to_bytes() == before
+
+
+def test_receipts_of_pieces_travel_as_bytes_and_are_made_when_asked(block, monkeypatch):
+    whole = execute_block(block, block.pre_state.copy(), workers=1)
+    with monkeypatch.context() as patch:
+        for name in ("encode_receipts", "pack_receipts", "unpack_receipts"):
+            patch.setattr(packing, name, None)
+        joined, state = in_pieces(block, 3)
+        assert joined.receipts_root == whole.receipts_root
+        assert joined.transaction_gas == whole.transaction_gas
+        assert repr(joined) == repr(whole)
+    assert pickle.loads(pickle.dumps(joined)) == joined == whole
+    assert joined.encoded_receipts == whole.encoded_receipts
+    state.set_balance(PEOPLE[0], 1)  # the root is that after the block, whatever comes then
+    again, state = in_pieces(block, 3)
+    state.set_balance(PEOPLE[0], 1)
+    assert again.state_root == whole.state_root != state.root()
+    a, b = (execute_piece(block, block.pre_state, *piece) for piece in cut(block, 2))
+    assert type(a.receipts) is bytes
+    few = b"\xc0"
+    with pytest.raises(PieceDiffers, match="piece: 0 receipts, of transactions"):
+        merge_pieces(block, block.pre_state.copy(), [a, replace(b, receipts=few)])
+    with pytest.raises(PieceDiffers, match=r"receipts\[0\]"):
+        merge_pieces(block, block.pre_state.copy(), [replace(a, receipts=a.receipts[:-400]), b])
+
+
+def test_a_layer_is_sent_the_transactions_of_its_piece_alone(block):
+    whole = len(pickle.dumps(block.transactions))
+    for first, last in cut(block, 4):
+        share = share_of(block, first, last)
+        assert len(pickle.dumps(share.transactions)) < whole / 2
+        share = replace(pickle.loads(pickle.dumps(share)), access_list=block.access_list)
+        assert share.transactions[first:last] == block.transactions[first:last]
+        assert execute_piece(share, block.pre_state, first, last).receipts == (
+            execute_piece(block, block.pre_state, first, last).receipts
+        )
+    assert share_of(replace(block, transactions=()), 0, 0).transactions == ()
 
 
 def test_pieces_are_consecutive_and_about_equal(block):
