@@ -166,14 +166,19 @@ def _several(kind: Callable[[], type], is_optional: bool = False) -> Callable[[A
     def check(value: Any, name: str) -> Any:
         if value is None and is_optional:
             return None
+        wanted = kind()
+        if type(value) is tuple and {wanted}.issuperset(
+            map(type, value)
+        ):  # thousands of transactions, at each `replace`
+            return value
         try:
             items = iter(value)
         except TypeError:
             raise UnusableInput(f"{name}: {shown(value)} is not a sequence") from None
         checked = []
         for index, item in enumerate(items):
-            if not isinstance(item, kind()):
-                raise UnusableInput(f"{name}[{index}]: {shown(item)} is not a {kind().__name__}")
+            if not isinstance(item, wanted):
+                raise UnusableInput(f"{name}[{index}]: {shown(item)} is not a {wanted.__name__}")
             checked.append(item)
         return tuple(checked)
 
