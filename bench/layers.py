@@ -20,7 +20,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from evmcore import Block, BlockResult, Header, State, Transaction, assemble, execute_block, keccak256
+from evmcore import Block, BlockAccessList, BlockResult, Header, State, Transaction, assemble, execute_block, keccak256
 from evmcore.chain.schedule import rules_of
 from evmcore.fixtures import block_paths
 from evmcore.layers import (
@@ -38,6 +38,7 @@ from evmcore.layers import (
 )
 from evmcore.layers.carried import Carried
 from evmcore.layers.prediction import actual
+from evmcore.layers.replicas import share_of
 from evmcore.layers.schedule import Scheduled, schedule_apart, schedule_together
 
 from .machine import ROOT, description
@@ -297,6 +298,29 @@ def router_part(paths: list[str]) -> str:
     )
 
 
+def balance(blocks: Sequence[Block], layers: int) -> str:
+    """What a change that the list has costs, fitted to the blocks' transactions, and how even `cut` is on them."""
+    ff = fs = ss = fg = sg = 0
+    count, unevenness = 0, []
+    for block in blocks:
+        result = execute_block(block, block.pre_state.copy(), workers=1, access_list=True)
+        listed = replace(block, access_list=result.access_list)
+        gas = [execution for execution, _ in result.transaction_gas]
+        base = rules_of(block.header.fork).transaction_gas
+        for (fields, slots), used in zip(result.access_list.change_counts(len(gas))[1:-1], gas):
+            ff, fs, ss = ff + fields * fields, fs + fields * slots, ss + slots * slots
+            fg, sg = fg + fields * (used - base), sg + slots * (used - base)
+        count += len(gas)
+        pieces = cut(listed, layers)
+        unevenness.append(max(sum(gas[first:last]) for first, last in pieces) * len(pieces) / sum(gas))
+    scale = ff * ss - fs * fs
+    return (
+        f"What `cut` takes a transaction to cost, fitted by least squares to the {count} of the real blocks: its fork's `transaction_gas`, "
+        f"{(fg * ss - sg * fs) / scale:.0f} gas for each field of an account that the list says it changes, {(sg * ff - fg * fs) / scale:.0f} for each slot. "
+        f"The longest of {layers} pieces has {statistics.mean(unevenness):.2f} times the mean's gas, {max(unevenness):.2f} at worst."
+    )
+
+
 def fresh(block: Block) -> Block:
     """The block with senders that nobody has recovered."""
     return replace(block, transactions=tuple(Transaction.decode(one.raw) for one in block.transactions))
@@ -311,6 +335,8 @@ def pieces_part(paths: list[str]) -> str:
         ],
         "100 megagas of payments, signed": [signed_payments(10**8)],
         "a gigagas of payments, signed": [signed_payments(10**9)],
+        "a gigagas of payments, senders known": [GIGAGAS_BLOCKS["transfers"][1](10**9)],
+        "a gigagas of token transfers, senders known": [GIGAGAS_BLOCKS["erc20"][1](10**9)],
         "a gigagas of swaps, senders known": [GIGAGAS_BLOCKS["swaps"][1](10**9)],
         "a gigagas of long calls, senders known": [long_calls(10**9)],
     }
@@ -340,8 +366,10 @@ def pieces_part(paths: list[str]) -> str:
         )
     return (
         "Times as fast as `execute_block` with one worker: its processor time over that of the longest piece, sender recovery included, and of what is "
-        "done once: cutting, pickling there and back, merging. Roots and the network aren't in it.\n\n"
+        "done once: cutting, pickling there and back, merging. Roots and the network aren't in it. The synthetic blocks are `bench.synthetic`'s, but for "
+        "signed payments and long calls, of a million gas each.\n\n"
         + table(["", "right", "whole", *(f"{count} layers" for count in LAYERS), f"done once, of {LAYERS[-1]}"], rows)
+        + f"\n\n{balance(groups['real blocks since Byzantium'], LAYERS[-1])}"
         + f"\n\n{description()}"
     )
 
@@ -351,12 +379,14 @@ def in_pieces(block: Block, count: int) -> tuple[BlockResult, float, float]:
     state = block.pre_state.copy()
     began = time.process_time()
     pieces = cut(block, count)
-    sent = pickle.dumps(replace(block, pre_state=None, expected=None))
+    listed = block.access_list.encode()
+    shares = [pickle.dumps(share_of(block, *piece)) for piece in pieces]
     rest = time.process_time() - began
     took, answers = [], []
-    for first, last in pieces:
+    for share, (first, last) in zip(shares, pieces):
         began = time.process_time()
-        answers.append(pickle.dumps(execute_piece(pickle.loads(sent), state, first, last)))
+        own = replace(pickle.loads(share), access_list=BlockAccessList.decode(listed))
+        answers.append(pickle.dumps(execute_piece(own, state, first, last)))
         took.append(time.process_time() - began)
     began = time.process_time()
     found = merge_pieces(block, state, [pickle.loads(answer) for answer in answers])
