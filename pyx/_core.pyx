@@ -4,6 +4,7 @@
 
 Everything below `state.pxi` and `api.pxi` runs without the GIL. See ARCHITECTURE.md.
 """
+cimport cython
 from cython.operator cimport dereference as deref
 from libc.stdint cimport INT64_MAX, SIZE_MAX, UINT64_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcpy
@@ -31,6 +32,9 @@ include "state_trie.pxi"
 include "local.pxi"
 include "state_codec.pxi"
 include "state_rows.pxi"
+include "state_given.pxi"
+include "state_owner.pxi"
+include "state_lookup.pxi"
 include "state.pxi"
 include "state_use.pxi"
 include "changes.pxi"

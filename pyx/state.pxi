@@ -1,50 +1,16 @@
 # Floor 8: State: owned natively, seen from Python.
-from libcpp.memory cimport shared_ptr, make_shared
+from libcpp.memory cimport shared_ptr
 
-from core.base.status cimport Status
 from core.base.types cimport Address, Hash, u256
 from core.base.vector cimport Vector
-from core.parallel.engine_cache cimport process_generation
 from core.state.code cimport hash_of, view_of
 from core.state.shared_trie cimport NodeSource, Ref
 from core.state.view cimport AccountState
 from core.state.stored cimport KNOWS_ACCOUNT, KNOWS_BALANCE, KNOWS_CODE, KNOWS_EXISTENCE, KNOWS_NONCE, OtherSlots
-from core.state.world cimport AccountRecord, FEW_TO_MOVE, state_of, World
+from core.state.world cimport AccountRecord, World
 
 
-cdef object fields_of(object account):
-    """`get` of a mapping, or of an Account's attributes. TypeError for what is neither."""
-    if hasattr(account, "get"):
-        return account.get
-    if not hasattr(account, "balance"):
-        raise TypeError(f"account: expected an Account or a mapping, got {type(account).__name__}")
-    return lambda field, default: getattr(account, field, default)
-
-
-cdef OtherSlots slots_told(object get) except *:
-    """What an account, by its `get`, says of its storage: slots that it names, `storage_root`, `has_storage`."""
-    cdef size_t count = 0
-    root = get("storage_root", None)
-    told = get("has_storage", None)
-    if told is not None and not isinstance(told, bool):
-        raise TypeError(f"has_storage: expected a bool, got {type(told).__name__}")
-    if root is not None:
-        has_root = fixed_bytes(root, 32, "storage_root") != EMPTY_STORAGE_ROOT
-        if told is not None and has_root != told:
-            raise ValueError(f"has_storage: {told}, but storage_root is {'not ' if has_root else ''}that of no storage")
-        told = has_root
-    for value in dict(get("storage", None) or {}).values():
-        check_often(&count)
-        if _quantity(value, "value"):
-            if told is False:
-                raise ValueError("storage: it names slots, but has_storage or storage_root says that there are none")
-            return OtherSlots.SOME
-    if told is None:
-        return OtherSlots.UNKNOWN
-    return OtherSlots.SOME if told else OtherSlots.NONE
-
-
-cdef class State:
+cdef class State(_WorldReader):
     """World state: accounts and storage, owned natively.
 
     accounts  mapping of address to Account, or to a mapping with balance, nonce, code, storage; numbers as int or 0x strings
@@ -72,21 +38,6 @@ cdef class State:
     the slots that it names, by `has_storage` (a bool) or by `storage_root`; `State.get_account` of a state that knows all slots
     says it. Where nothing says it, a creation onto an account without nonce and code raises MissingState with `is_storage`.
     """
-    cdef shared_ptr[World] world
-    cdef const char* use          # who is at work on it, alone; NULL: nobody. This and the next two are guarded by the GIL
-    cdef const char* fetch        # who fetches what it lacks, last
-    cdef Vector[unsigned long] fetchers  # the threads that do
-    cdef unsigned long user       # the thread of `use`, and of the last `fetch`
-    cdef unsigned user_process    # and its process
-    cdef _SlotTable slots         # of the state as it is; None: it has changed
-    cdef int slot_passes          # over all slots for those of one account, since then
-    cdef readonly object source
-
-    def __cinit__(self):
-        self.world = make_world(False)
-
-    def __dealloc__(self):
-        let_go(&self.world)
 
     def __init__(self, accounts=None, *, strict=False, source=None):
         cdef bint is_strict = bool(strict) or source is not None
@@ -161,125 +112,6 @@ cdef class State:
     def is_strict(self):
         return self.world.get().is_strict()
 
-    cdef bint is_watched(self) noexcept:
-        """Whether something would notice that the state is another now."""
-        return self.use != NULL or not self.fetchers.empty() or self.world.use_count() > 1 or self.world.get().has_checkpoints()
-
-    cdef World* reader(self) except NULL:
-        """The state to be read until Python code may run again: another thread may then change it."""
-        if self.use != NULL:
-            self.refuse(self.use)
-        return self.world.get()
-
-    cdef shared_ptr[World] shared(self) except *:
-        """The state as it is now, to be read for as long as it is held: a call that changes the state meanwhile changes a copy."""
-        self.reader()
-        return self.world
-
-    cdef int refuse(self, const char* user) except -1:
-        what = user.decode()
-        if self.user_process != process_generation():
-            raise errors.EvmError(f"the state was in use by {what} in another thread when this process was forked")
-        if self.user == PyThread_get_thread_ident():
-            raise errors.EvmError(f"the state is in use by {what}, which has called this")
-        raise errors.EvmError(f"the state is in use by {what} in another thread")
-
-    cdef int check_writable(self) except -1:
-        self.reader()
-        if not self.fetchers.empty():
-            self.user = self.fetchers.back()
-            self.refuse(self.fetch)
-        return 0
-
-    cdef World* writer(self) except NULL:
-        """The state to be changed, shared with nobody, until Python code may run again."""
-        self.check_writable()
-        self.filler()
-        self.check_writable()  # while a fork was made another thread may have begun something
-        return self.world.get()
-
-    cdef void forget_fetcher(self, unsigned long thread) noexcept:
-        cdef size_t i
-        for i in range(self.fetchers.size()):
-            if self.fetchers[i] == thread:
-                self.fetchers[i] = self.fetchers.back()
-                self.fetchers.pop_back()
-                return
-
-    cdef World* filler(self) except NULL:
-        """The same for what is put into it because it was fetched."""
-        self.reader()
-        while True:
-            if self.world.use_count() > 1 + <long>self.world.get().observation_count():
-                if self.fork_off():
-                    break
-            elif self.world.get().has_waste():
-                let_go_of_waste(self.world.get())
-            else:
-                self.world.get().reclaim(FEW_TO_MOVE)
-                break
-            self.reader()
-        self.slots = None
-        self.slot_passes = 0
-        return self.world.get()
-
-    cdef bint fork_off(self) except *:
-        """Give the state a world of its own over the one that it has. False: another thread gave it another one meanwhile, or shares it.
-
-        What takes long has layers merged or copied; others may run Python code then. The world is held, so that nobody changes it.
-        """
-        cdef shared_ptr[World] held = self.world
-        cdef shared_ptr[World] made
-        cdef World* own
-        if held.get().is_fork_long():
-            with nogil:
-                own = World.fork(held, try_own_world)
-        else:
-            own = World.fork(held, try_own_world)
-        if own == NULL:
-            raise MemoryError("the state could not be copied")
-        made = own_world(own)
-        if self.world.get() != held.get() or self.use != NULL:
-            return False
-        self.world.swap(made)
-        made.reset()
-        let_go(&held)
-        return self.use == NULL and self.world.use_count() == 1
-
-    cdef int tidy(self) except -1:
-        """After a write: let go of what is in use no more."""
-        if self.world.get().is_tidy_long():
-            self.end_on_copy(0, True)
-        else:
-            self.world.get().tidy()
-        return 0
-
-    cdef bint end_on_copy(self, uint64_t number, bint is_kept) except *:
-        """End a snapshot (0: none), and compact what is left, on a copy that takes the state's place: others may run Python code then.
-
-        The world is held, so that nobody changes it. False: another thread gave the state another one meanwhile, or there is no memory.
-        """
-        cdef shared_ptr[World] held = self.world
-        cdef shared_ptr[World] made
-        cdef World* own
-        with nogil:
-            own = held.get().clone(number != 0)
-            if own != NULL:
-                made = try_own_world(own)
-            if made.get() != NULL and number != 0:
-                end_number(own, number, is_kept)
-            elif made.get() != NULL:
-                own.tidy()
-        if made.get() == NULL or self.world.get() != held.get() or self.use != NULL:
-            let_go(&made)
-            return False
-        self.world.swap(made)
-        self.slots = None
-        self.slot_passes = 0
-        made.reset()
-        let_go(&held)
-        return True
-
     def copy(self):
         """An independent state with the same contents; snapshots don't carry over.
 
@@ -287,20 +119,8 @@ cdef class State:
         a chain of copies, however long it is. With snapshots open it takes along what was changed since the first of them.
         """
         cdef State other = State.__new__(State)
-        cdef shared_ptr[World] held = self.shared()
-        cdef World* own
+        other.world = self.copied()
         other.source = self.source
-        if held.get().has_checkpoints():
-            if held.get().is_fork_long():
-                with nogil:
-                    own = held.get().clone(False)
-            else:
-                own = held.get().clone(False)
-            if own == NULL:
-                raise MemoryError("the state could not be copied")
-            other.world = own_world(own)
-        else:
-            other.world = held
         return other
 
     __copy__ = copy
@@ -380,35 +200,6 @@ cdef class State:
 
     # ------------------------------------------------------------ reading
 
-    cdef const AccountRecord* find(self, object address, int fields) except? NULL:
-        """The record, with these fields (KnownBits) known; null: there is none, and nothing is missing."""
-        return self.record_of(to_address_value(address, "address"), fields)
-
-    cdef const AccountRecord* record_of(self, Address key, int fields) except? NULL:
-        cdef World* world = self.reader()
-        cdef const AccountRecord* record = world.find(key)
-        if world.is_strict() and (record == NULL or not World.knows(record[0], <uint8_t>fields)):
-            if fields != 0:  # no source tells all slots
-                self.provide(from_address_bytes(key), None)
-            world = self.reader()
-            record = world.find(key)
-            if record == NULL or not World.knows(record[0], <uint8_t>fields):
-                raise errors.MissingState(from_address_bytes(key))
-        return record
-
-    cdef int provide(self, bytes address, object slot) except -1:
-        """Have the source asked for what a getter misses, where there is one, and it isn't its own function that reads the state."""
-        cdef unsigned long thread = PyThread_get_thread_ident()
-        cdef size_t i
-        if self.source is None:
-            return 0
-        for i in range(self.fetchers.size()):
-            if self.fetchers[i] == thread:
-                return 0
-        from evmcore.reading import fetch_keys
-        fetch_keys(self, ((address, slot),))
-        return 0
-
     def fetch_keys(self, keys):
         """Have a lazy state know accounts and slots, in one batch, and return how many it had to ask for.
 
@@ -417,21 +208,6 @@ cdef class State:
         """
         from evmcore.reading import fetch_keys
         return fetch_keys(self, keys)
-
-    cdef AccountState told(self, object address, int fields) except *:
-        """The account, with these fields (KnownBits) known; the code is borrowed until Python code may run again."""
-        cdef AccountState account
-        cdef const AccountRecord* record
-        cdef World* world = self.reader()
-        cdef Address key
-        if world.local() == NULL:
-            record = self.find(address, fields)
-            return account if record == NULL else state_of(record[0])
-        key = to_address_value(address, "address")
-        if world.account(key, &account) != Status.RUNNING:
-            check_local(world)
-            raise MemoryError("an account of the state's source")
-        return account
 
     def exists(self, address):
         """Whether there is an account, maybe an empty one."""
@@ -459,13 +235,7 @@ cdef class State:
         """The value of a slot, an int; 0 for one that was never written."""
         cdef Address key = to_address_value(address, "address")
         cdef u256 word = to_word(_quantity(slot, "slot"), "slot")
-        cdef u256 value
-        if self.reader().slot(key, word, &value) != Status.RUNNING:
-            check_local(self.world.get())
-            self.provide(from_address_bytes(key), to_int(word))
-            if self.reader().slot(key, word, &value) != Status.RUNNING:
-                raise errors.MissingState(from_address_bytes(key), to_int(word))
-        return to_int(value)
+        return to_int(self.slot_told(key, word))
 
     def storage(self, address):
         """All slots that are not zero, as a dict of int to int; of a strict state, those that it has."""
@@ -473,23 +243,6 @@ cdef class State:
         cdef shared_ptr[World] held = self.shared()  # the record's
         cdef const AccountRecord* record = held.get().find(key) if self.is_local else self.record_of(key, 0)
         return {} if record == NULL else self.slots_of(held.get(), record)
-
-    cdef dict slots_of(self, World* world, const AccountRecord* record):
-        """By a pass over all slots; who asks for many accounts gets a list of all. The caller holds the world, which need not be
-        the state's any more: Python code may run in between."""
-        cdef _SlotTable table = self.slots if self.world.get() == world else None
-        if record.slot_count == 0:
-            return {}
-        if table is None:
-            table = _SlotTable.__new__(_SlotTable)
-            self.slot_passes += 1
-            if self.slot_passes > SLOT_PASSES_MOST:
-                table.build(world, NULL)
-                if self.world.get() == world:
-                    self.slots = table
-            else:
-                table.build(world, record)
-        return table.of(record)
 
     def get_account(self, address):
         """The Account, with its storage, as far as the state has it; None if it doesn't exist."""
@@ -516,16 +269,7 @@ cdef class State:
 
     def addresses(self):
         """The addresses of all accounts that exist, as far as is known, sorted."""
-        cdef shared_ptr[World] held = self.shared()
-        cdef Vector[uint32_t] order
-        cdef size_t i
-        cdef size_t count = 0
-        list_accounts(held.get(), &order)
-        found = []
-        for i in range(order.size()):
-            found.append(from_address_bytes(held.get().record(order[i]).address))
-            check_often(&count)
-        return found
+        return addresses_of(self.shared())
 
     def __iter__(self):
         return iter(self.addresses())
@@ -545,18 +289,7 @@ cdef class State:
 
         raise   MissingState for one of a strict state of which only a part is known
         """
-        return self._accounts(_Rows.of(self.shared()))
-
-    def _accounts(self, _Rows rows not None):
-        Account = _types().Account
-        cdef size_t count = 0
-        for address, balance, nonce, code, slots in rows:
-            check_often(&count)
-            if balance is None or nonce is None or code is None:
-                raise errors.MissingState(address)
-            if isinstance(code, tuple):
-                raise errors.MissingCode(address, code[0])
-            yield address, Account(balance, nonce, code, slots, rows.is_complete(address))
+        return _accounts(_Rows.of(self.shared()))
 
     def __eq__(self, other):
         cdef size_t count = 0
@@ -647,21 +380,7 @@ cdef class State:
 
     def to_alloc(self):
         """geth's alloc form: address to {balance, nonce, code, storage}, hex strings, defaults left out."""
-        cdef size_t count = 0
-        alloc = {}
-        for address, account in self.items():
-            entry = {"balance": hex(account.balance)}
-            if account.nonce:
-                entry["nonce"] = hex(account.nonce)
-            if account.code:
-                entry["code"] = "0x" + account.code.hex()
-            if account.storage:
-                entry["storage"] = slots = {}
-                for key, value in account.storage.items():
-                    slots[f"0x{key:064x}"] = f"0x{value:064x}"
-                    check_often(&count)
-            alloc["0x" + address.hex()] = entry
-        return alloc
+        return alloc_of(self.items())
 
     @property
     def size_bytes(self):
@@ -701,16 +420,12 @@ cdef class State:
         `storage_root`, `Account.is_storage_complete`).
         """
         cdef Address key = to_address_value(address, "address")
-        cdef World* world
-        cdef Status status
         cdef OtherSlots other_slots
         cdef u256 balance
         cdef uint64_t nonce
         cdef bytes code
         cdef Vector[u256] words
-        cdef size_t i
         cdef size_t count = 0
-        cdef uint64_t checkpoint
         if account is None:
             self.delete_account(address)
             return
@@ -725,29 +440,7 @@ cdef class State:
         other_slots = OtherSlots.NONE
         if self.is_strict and not self.is_local and not get("is_storage_complete", False):
             other_slots = slots_told(get)
-        world = self.writer()
-        checkpoint = world.checkpoint()
-        if checkpoint == 0:
-            raise MemoryError("the state could not grow")
-        status = Status.RUNNING
-        if world.find(key) != NULL or world.is_strict():
-            status = world.destroy(key)
-        if status == Status.RUNNING:
-            status = world.set_balance(key, balance)
-        if status == Status.RUNNING and nonce != 0:
-            status = world.set_nonce(key, nonce)
-        if status == Status.RUNNING and len(code) != 0:
-            status = world.set_code(key, view_bytes(code))
-        for i in range(0, words.size(), 2):
-            if status == Status.RUNNING:
-                status = world.set_slot(key, words[i], words[i + 1])
-        if status == Status.RUNNING:
-            status = world.set_other_slots(key, other_slots)
-        if status == Status.RUNNING:
-            world.release(checkpoint)
-        else:
-            world.revert(checkpoint)
-        raise_write(status, world)
+        put_account(self.writer(), key, balance, nonce, code, words, other_slots)
 
     def delete_account(self, address):
         """Remove an account with its code and storage; in a strict state it is then known to be absent."""
@@ -780,18 +473,6 @@ cdef class State:
         from evmcore.applying import changes_since
         return changes_since(self, snapshot)
 
-    cdef uint64_t open_snapshot(self) except 0:
-        cdef World* world = self.writer()
-        cdef uint64_t number
-        # What is under a snapshot is then shared by copies, which take with them what was changed since.
-        if not world.has_checkpoints() and not world.is_small() and not self.fork_off():
-            self.writer()
-        self.check_writable()
-        number = self.world.get().checkpoint()
-        if number == 0:
-            raise MemoryError("the state could not grow")
-        return number
-
     def snapshot(self):
         """A number to go back to with `revert`. Snapshots nest: reverting to one forgets the later ones.
 
@@ -804,13 +485,6 @@ cdef class State:
             self.world.get().release(number)
             raise
 
-    cdef int end_snapshot(self, uint64_t number, bint is_kept) except -1:
-        if self.writer().is_end_long(number, is_kept) and self.end_on_copy(number, is_kept):
-            return 0
-        if not end_number(self.writer(), number, is_kept):
-            raise ValueError(f"no such snapshot: {number}")
-        return 0
-
     def revert(self, snapshot):
         """Undo everything since the snapshot, which is then gone."""
         self.end_snapshot(to_u64(snapshot, "snapshot"), False)
@@ -818,49 +492,3 @@ cdef class State:
     def release(self, snapshot):
         """Keep the changes since the snapshot and forget it, with the later ones."""
         self.end_snapshot(to_u64(snapshot, "snapshot"), True)
-
-
-# Far above any chain's limit; keeps sizes within 32 bits.
-MAX_GIVEN_CODE_BYTES = 64 * 1024 * 1024
-
-
-cdef extern from *:
-    """
-    #include <memory>
-    static std::shared_ptr<evmcore::World> evmcore_make_world(bool is_strict) {
-        return std::make_shared<evmcore::World>(is_strict);
-    }
-    // A shared pointer needs memory, too; without it the world is freed.
-    static std::shared_ptr<evmcore::World> evmcore_own_world(evmcore::World* world) {
-        return std::shared_ptr<evmcore::World>(world);
-    }
-    static std::shared_ptr<evmcore::World> evmcore_try_own_world(evmcore::World* world) noexcept {
-        try {
-            return evmcore_own_world(world);
-        } catch (const std::bad_alloc&) {
-            return nullptr;
-        }
-    }
-    """
-    shared_ptr[World] make_world "evmcore_make_world"(cbool is_strict) except +
-    shared_ptr[World] own_world "evmcore_own_world"(World* world) except +
-    shared_ptr[World] try_own_world "evmcore_try_own_world"(World* world) noexcept nogil
-
-
-cdef bytes code_bytes(const AccountRecord& record):
-    """The account's code; MissingCode where only its hash is known."""
-    if record.code != NULL and not record.code.has_bytes():
-        raise errors.MissingCode(from_address_bytes(record.address), from_hash_bytes(record.code.hash))
-    return from_view(view_of(record.code))
-
-
-cdef bytes given_code(object code):
-    """Code as a user gives it."""
-    cdef bytes data = to_data(code, "code")
-    if len(data) > MAX_GIVEN_CODE_BYTES:
-        raise ValueError(f"code: {len(data)} bytes, at most {MAX_GIVEN_CODE_BYTES} are taken")
-    return data
-
-
-cdef enum:
-    SLOT_PASSES_MOST = 4

@@ -124,3 +124,29 @@ cdef class _Rows:
     cdef bint is_complete(self, bytes address) except *:
         return not self.world.get().is_strict() or (
             self.world.get().find(to_address_value(address, "address")).other_slots == OtherSlots.NONE)
+
+
+cdef list addresses_of(shared_ptr[World] held):
+    """The addresses of all accounts that exist, as far as is known, sorted."""
+    cdef Vector[uint32_t] order
+    cdef size_t i
+    cdef size_t count = 0
+    cdef list found = []
+    list_accounts(held.get(), &order)
+    for i in range(order.size()):
+        found.append(from_address_bytes(held.get().record(order[i]).address))
+        check_often(&count)
+    return found
+
+
+def _accounts(_Rows rows not None):
+    """(address, Account) of each row. MissingState for one of which only a part is known."""
+    Account = _types().Account
+    cdef size_t count = 0
+    for address, balance, nonce, code, slots in rows:
+        check_often(&count)
+        if balance is None or nonce is None or code is None:
+            raise errors.MissingState(address)
+        if isinstance(code, tuple):
+            raise errors.MissingCode(address, code[0])
+        yield address, Account(balance, nonce, code, slots, rows.is_complete(address))
