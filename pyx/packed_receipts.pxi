@@ -1,10 +1,11 @@
 # Floor 8: receipts of pieces of a block, as bytes; Python's are made of them when somebody asks.
+from core.base.rlp cimport open_rlp_list, RlpReader, RlpWriter
 from core.base.status cimport Status
 from core.base.types cimport Bytes, ByteView, Hash
 from core.base.vector cimport Vector
 from core.vm.block_job cimport BlockJob
 from core.vm.outcome cimport encode_receipt, Outcome
-from core.vm.receipt_codec cimport open_rlp_list, pack_receipt, PackedReceipt, RlpReader, RlpWriter, unpack_receipt
+from core.vm.receipt_codec cimport pack_receipt, PackedReceipt, unpack_receipt
 
 
 cdef cppclass PackedWalk:
