@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from ._core import _MADE_LATER, BlockAccessList, BlockResult, Changes, PackedReceipts, _result_of_pieces
+from ._core import (
+    _MADE_LATER,
+    BlockAccessList,
+    BlockResult,
+    Changes,
+    PackedReceipts,
+    _packed_receipts,
+    _result_of_pieces,
+)
 from .hexadecimal import checked_bytes, checked_quantity
 
 if TYPE_CHECKING:
@@ -143,7 +151,7 @@ def join_pieces(block: Block, results: Sequence[BlockResult]) -> BlockResult:
         "gas_used": made["gas_used"],
         **{name: sum(getattr(statistics, name) for statistics in every) for name in (*_SUMS, *_SECONDS)},
     }
-    receipts = PackedReceipts.joined([PackedReceipts.of(result) for result in results])
+    receipts = PackedReceipts.joined([_packed_receipts(result) for result in results])
     return _result_of_pieces(made, told, receipts, transactions, last)
 
 
@@ -185,7 +193,7 @@ class PieceOutcome:
             piece.first,
             piece.last,
             piece.begins,
-            PackedReceipts.of(result).packed,
+            _packed_receipts(result).packed,
             result.execution_gas_used,
             result.state_gas_used,
             result.cumulative_gas_used,

@@ -453,19 +453,6 @@ def run(code, data=b"", *, gas=30_000_000, fork=NEWEST_FORK, value=0, sender=byt
         owned.release()
 
 
-def ordered_trie_root(items):
-    """Root of the trie of a list, as of a block's transactions: keys are the RLP of the index. Of a long one without the GIL."""
-    cdef Vector[ByteView] views
-    cdef size_t count = 0
-    given = []
-    for item in items:
-        given.append(to_data(item, "item"))
-        check_often(&count)
-    for item in given:
-        append_to(views, view_bytes(item))
-    return list_root(views)
-
-
 def native_symbols():
     """(name, package) of each function that other packages' libraries are to serve."""
     cdef size_t i

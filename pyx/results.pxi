@@ -1,6 +1,4 @@
 # Floor 8: what a run came to, as Python sees it: receipts, the result of a block, exceptions.
-from cpython.object cimport PyObject_GenericSetAttr
-
 from core.base.clock cimport evmcore_seconds
 from core.base.status cimport is_limit, Kind, kind_of, Status
 from core.base.transaction cimport CTransaction
@@ -10,11 +8,10 @@ from core.base.withdrawal cimport CWithdrawal, encode_withdrawal
 from core.parallel.engine_cache cimport process_generation
 from core.parallel.waiting cimport wait_turn
 from core.rules.rules cimport blob_gas_per_blob
-from core.state.journal cimport Log
 from core.state.view cimport MissingKey
 from core.state.world cimport World
 from core.vm.block_job cimport BlockJob
-from core.vm.outcome cimport append_deposits, deposit_contract_of, encode_receipt, Outcome
+from core.vm.outcome cimport append_deposits, deposit_contract_of, encode_receipt
 
 from hashlib import sha256 as _sha256
 
@@ -52,55 +49,6 @@ cdef int raise_outcome(Status status, const u256& have, const u256& want, const 
     if status == Status.ABORTED:
         raise errors.ExecutionAborted("the run was told to stop")
     raise errors.EvmError(f"evmcore failed: {status_text(status)}")
-
-
-cdef object make_value(object class_, dict fields):
-    """A value of a frozen dataclass with slots, of all its fields: its own __init__ makes a Python call for each of them."""
-    cdef object value = class_.__new__(class_)
-    if len(fields) != len(class_.__slots__):
-        raise SystemError(f"{class_.__name__}: {len(fields)} fields given, {len(class_.__slots__)} wanted")
-    for name, field in fields.items():
-        PyObject_GenericSetAttr(value, name, field)
-    return value
-
-
-cdef object make_logs(const Outcome* out):
-    cdef size_t i
-    cdef uint32_t t
-    cdef const Log* log
-    Log_ = _types().Log
-    logs = []
-    for i in range(out.logs.size()):
-        log = &out.logs[i]
-        topics = tuple(from_hash_bytes(out.topics[log.topic_begin + t]) for t in range(log.topic_count))
-        logs.append(make_value(Log_, {
-            "address": from_address_bytes(log.address), "topics": topics,
-            "data": (<const char*>out.log_data.data())[log.data_begin:log.data_begin + log.data_size]}))
-    return tuple(logs)
-
-
-cdef object make_receipt(const Outcome* out, cbool has_status):
-    """`has_status`: since Byzantium (EIP-658)."""
-    return make_value(_types().Receipt, {
-        "type": out.type,
-        "status": int(out.status == Status.SUCCESS) if has_status else None,
-        "cumulative_gas_used": out.cumulative_gas,
-        "gas_used": out.gas_used,
-        "logs": make_logs(out),
-        "logs_bloom": (<const char*>(<Outcome*>out).bloom.data())[:256],
-        "contract_address": from_address_bytes(out.contract) if out.has_contract else None,
-        "output": from_bytes(out.output),
-        "outcome": status_name(out.status),
-        "gas_refund": out.gas_refund,
-        "effective_gas_price": to_int(out.effective_gas_price),
-        "state_root": from_hash_bytes(out.state_root) if out.has_state_root else None,
-        "blob_gas_used": out.blob_gas,
-        "execution_gas_used": out.execution_gas,
-        "state_gas_used": out.state_gas,
-    })
-
-
-cdef class PackedReceipts  # packed_receipts.pxi
 
 
 cdef class BlockResult:
@@ -466,6 +414,21 @@ def _result_of_pieces(made, statistics, PackedReceipts receipts not None, transa
 
 
 _MADE_LATER = frozenset(("receipts", "receipts_root", "transactions_root", "state_root"))
+
+
+def _packed_receipts(BlockResult result not None):
+    """The receipts of a result as PackedReceipts."""
+    cdef PackedReceipts packed
+    if result.job is None and result.packed is None:
+        from evmcore.packing import encode_receipts
+        return PackedReceipts(encode_receipts(result.receipts))
+    if result.job is None:
+        return result.packed
+    packed = PackedReceipts.__new__(PackedReceipts)
+    packed.runs = [(packed_outcomes(result.core()), 0)]
+    packed.count = result.core().outcomes.size()
+    packed.is_whole = result.core().rules.receipt_has_status or result.core().wants_state_roots
+    return packed
 
 
 cdef BlockResult result_of(dict made, dict statistics):

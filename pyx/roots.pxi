@@ -236,3 +236,16 @@ cdef object missing_node(const MissingNode& missing, const Hash* account):
     """The error of a partial trie that lacks a node. `account`: in whose storage, null: among the accounts."""
     return errors.MissingNode(from_hash_bytes(missing.hash), from_hash_bytes(missing.path).hex()[:missing.depth],
                               None if account == NULL else from_hash_bytes(account[0]))
+
+
+def ordered_trie_root(items):
+    """Root of the trie of a list, as of a block's transactions: keys are the RLP of the index. Of a long one without the GIL."""
+    cdef Vector[ByteView] views
+    cdef size_t count = 0
+    given = []
+    for item in items:
+        given.append(to_data(item, "item"))
+        check_often(&count)
+    for item in given:
+        append_to(views, view_bytes(item))
+    return list_root(views)

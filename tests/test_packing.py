@@ -15,7 +15,7 @@ from test_conformance import corpus
 
 from evmcore import Block, Header, Log, State, Transaction, assemble, execute_block, packing, rlp
 from evmcore.__main__ import main
-from evmcore._core import SYSTEM_ADDRESSES, PackedReceipts
+from evmcore._core import SYSTEM_ADDRESSES, PackedReceipts, _packed_receipts
 from evmcore.chain import Chain
 from evmcore.conformance import pickled
 from evmcore.conformance.pickled import PickledChain, PickleFault
@@ -94,7 +94,7 @@ def test_the_core_packs_receipts_as_python_does():
     outcomes = set()
     for block in blocks_of_all_sorts():
         result = execute_block(block, block.pre_state.copy(), workers=1)
-        native = PackedReceipts.of(result)
+        native = _packed_receipts(result)
         assert native.packed == encode_receipts(result.receipts)
         again = pickle.loads(pickle.dumps(native))
         assert again.receipts() == result.receipts == PackedReceipts(native.packed).receipts()
@@ -107,10 +107,10 @@ def test_the_core_packs_receipts_as_python_does():
             == pickle.loads(pickle.dumps(result)).transaction_gas
             == gas
         )
-        assert PackedReceipts.of(pickle.loads(pickle.dumps(result))).packed == native.packed
+        assert _packed_receipts(pickle.loads(pickle.dumps(result))).packed == native.packed
         outcomes |= {one.outcome for one in result.receipts}
         stateless = execute_block(block, block.pre_state.copy(), workers=1, state_roots=False)
-        assert PackedReceipts.of(stateless).root() == stateless.receipts_root
+        assert _packed_receipts(stateless).root() == stateless.receipts_root
     assert {"SUCCESS", "OUT_OF_GAS"} <= outcomes
 
 

@@ -1,11 +1,60 @@
-# Floor 8: receipts of pieces of a block, as bytes; Python's are made of them when somebody asks.
+# Floor 8: receipts: Python's, made of outcomes, and those of pieces of a block as bytes, of which Python's are made when somebody asks.
+from cpython.object cimport PyObject_GenericSetAttr
+
 from core.base.rlp cimport open_rlp_list, RlpReader, RlpWriter
 from core.base.status cimport Status
-from core.base.types cimport Bytes, ByteView, Hash
+from core.base.types cimport Bytes, ByteView
 from core.base.vector cimport Vector
+from core.state.journal cimport Log
 from core.vm.block_job cimport BlockJob
 from core.vm.outcome cimport encode_receipt, Outcome
 from core.vm.receipt_codec cimport pack_receipt, PackedReceipt, unpack_receipt
+
+
+cdef object make_value(object class_, dict fields):
+    """A value of a frozen dataclass with slots, of all its fields: its own __init__ makes a Python call for each of them."""
+    cdef object value = class_.__new__(class_)
+    if len(fields) != len(class_.__slots__):
+        raise SystemError(f"{class_.__name__}: {len(fields)} fields given, {len(class_.__slots__)} wanted")
+    for name, field in fields.items():
+        PyObject_GenericSetAttr(value, name, field)
+    return value
+
+
+cdef object make_logs(const Outcome* out):
+    cdef size_t i
+    cdef uint32_t t
+    cdef const Log* log
+    Log_ = _types().Log
+    logs = []
+    for i in range(out.logs.size()):
+        log = &out.logs[i]
+        topics = tuple(from_hash_bytes(out.topics[log.topic_begin + t]) for t in range(log.topic_count))
+        logs.append(make_value(Log_, {
+            "address": from_address_bytes(log.address), "topics": topics,
+            "data": (<const char*>out.log_data.data())[log.data_begin:log.data_begin + log.data_size]}))
+    return tuple(logs)
+
+
+cdef object make_receipt(const Outcome* out, cbool has_status):
+    """`has_status`: since Byzantium (EIP-658)."""
+    return make_value(_types().Receipt, {
+        "type": out.type,
+        "status": int(out.status == Status.SUCCESS) if has_status else None,
+        "cumulative_gas_used": out.cumulative_gas,
+        "gas_used": out.gas_used,
+        "logs": make_logs(out),
+        "logs_bloom": (<const char*>(<Outcome*>out).bloom.data())[:256],
+        "contract_address": from_address_bytes(out.contract) if out.has_contract else None,
+        "output": from_bytes(out.output),
+        "outcome": status_name(out.status),
+        "gas_refund": out.gas_refund,
+        "effective_gas_price": to_int(out.effective_gas_price),
+        "state_root": from_hash_bytes(out.state_root) if out.has_state_root else None,
+        "blob_gas_used": out.blob_gas,
+        "execution_gas_used": out.execution_gas,
+        "state_gas_used": out.state_gas,
+    })
 
 
 cdef cppclass PackedWalk:
@@ -62,21 +111,6 @@ cdef class PackedReceipts:
         self.is_whole = is_whole
 
     @staticmethod
-    def of(BlockResult result not None):
-        """Those of a result."""
-        cdef PackedReceipts self
-        if result.job is None and result.packed is None:
-            from evmcore.packing import encode_receipts
-            return PackedReceipts(encode_receipts(result.receipts))
-        if result.job is None:
-            return result.packed
-        self = PackedReceipts.__new__(PackedReceipts)
-        self.runs = [(packed_outcomes(result.core()), 0)]
-        self.count = result.core().outcomes.size()
-        self.is_whole = result.core().rules.receipt_has_status or result.core().wants_state_roots
-        return self
-
-    @staticmethod
     def joined(parts):
         """Those of several runs, one after the other."""
         cdef PackedReceipts self = PackedReceipts.__new__(PackedReceipts)
@@ -103,7 +137,7 @@ cdef class PackedReceipts:
     def __reduce__(self):
         if len(self.runs) == 1:
             return PackedReceipts, self.runs[0]
-        return PackedReceipts.joined, ([PackedReceipts(*run) for run in self.runs],)
+        return PackedReceipts.joined, ([PackedReceipts(*each) for each in self.runs],)
 
     def receipts(self):
         """A Receipt each, in order."""
