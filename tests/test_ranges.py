@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pickle
 import signal
@@ -19,6 +20,7 @@ from evmcore import Block, Header, State, Transaction, assemble, execute_block, 
 from evmcore.block import Expected
 from evmcore.errors import UnusableInput
 from evmcore.example.generate import EXAMPLE_FILE, block_json, make_block
+from evmcore.layers.executors import is_lost_worker
 from evmcore.ranges import BlockSummary, replay_block, replay_range
 
 KEY = keccak256(b"evmcore test of ranges")
@@ -244,6 +246,28 @@ def test_an_unreadable_file_is_a_summary_and_raises_nothing(tmp_path):
     with pytest.raises(UnusableInput) as error:
         Block.load(path)
     assert replay_block(path).error == str(error.value)
+
+
+def test_a_worker_that_is_lost_while_its_result_is_handed_over_is_a_lost_worker():
+    pytest.importorskip("distributed", reason="pip install evmcore[cluster]")
+    from distributed.cfexecutor import _cascade_future
+
+    class HandedOver:
+        """A result was there, and by now its worker isn't."""
+
+        status = "lost"
+
+        async def _result(self, raiseit):
+            return BlockSummary("block", 1)
+
+    async def hand_over(future):
+        await _cascade_future(HandedOver(), future)
+
+    future = Future()
+    asyncio.run(hand_over(future))
+    assert isinstance(future.exception(), TypeError)
+    assert is_lost_worker(future.exception())
+    assert not is_lost_worker(TypeError("a task's own"))
 
 
 @pytest.mark.filterwarnings("ignore")  # of the cluster's own making

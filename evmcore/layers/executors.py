@@ -153,8 +153,19 @@ def is_lost_worker(error: Exception) -> bool:
     """Whether the task did not fail but the worker that ran it did."""
     distributed = sys.modules.get("distributed")
     return isinstance(error, BrokenExecutor) or (
-        distributed is not None and isinstance(error, distributed.KilledWorker)
+        distributed is not None and (isinstance(error, distributed.KilledWorker) or _lost_while_handed_over(error))
     )
+
+
+def _lost_while_handed_over(error: Exception) -> bool:
+    """Whether distributed's executor failed itself: it had a result, and its worker was lost before the result's status was asked for.
+
+    It takes the result for an exception's parts then (distributed.cfexecutor).
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return isinstance(error, TypeError) and trace is not None and trace.tb_frame.f_code.co_name == "_cascade_future"
 
 
 @contextmanager
