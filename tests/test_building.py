@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 from chain_builder import KEY, SENDER, SYSTEM_CONTRACTS, new_block, new_chain
 from hard_blocks import hard_block
-from helpers import ALICE, BOB, CONTRACT, ETHER, SHARED
+from helpers import ALICE, BOB, CONTRACT, ETHER, SHARED, raised_before_instruction
 
 from evmcore import (
     Block,
@@ -280,32 +280,6 @@ def test_a_block_that_cannot_be_built_leaves_the_state():
     assert state == before
 
 
-def raised_before_instruction(n, call):
-    """Call it and raise before the n-th instruction of Python code of building.py; whether it had as many."""
-    seen = 0
-
-    def trace(frame, event, argument):
-        nonlocal seen
-        if not frame.f_code.co_filename.endswith("building.py"):
-            return None
-        frame.f_trace_opcodes = True
-        if event == "opcode":
-            seen += 1
-            if seen == n:
-                raise KeyboardInterrupt
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.settrace(before)
-    return False
-
-
 def test_a_signal_at_any_instruction_leaves_no_snapshot_open():
     # In a thread of its own: CPython may keep for its thread what is handled where a trace function raises.
     with ThreadPoolExecutor(1) as pool:
@@ -319,7 +293,9 @@ def raise_before_each_instruction():
     before = chain.state_of(chain.head)
     state = before.copy()
     for n in itertools.count(1):
-        was_raised = raised_before_instruction(n, lambda: build_block(template, offered, state, workers=1))
+        was_raised = raised_before_instruction(
+            n, "building.py", lambda: build_block(template, offered, state, workers=1)
+        )
         assert probe_checkpoints(state) == 0, n
         if not was_raised:
             break

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from helpers import raised_before_instruction
 
 from evmcore import (
     Block,
@@ -24,7 +25,7 @@ from evmcore import (
     keccak256,
     packing,
 )
-from evmcore._core import SYSTEM_ADDRESSES
+from evmcore._core import SYSTEM_ADDRESSES, probe_checkpoints
 from evmcore.errors import EvmError
 from evmcore.example import EXAMPLE_FILE
 from evmcore.layers import Replicas, cut, execute_piece, merge_pieces
@@ -290,6 +291,28 @@ def test_pieces_that_do_not_make_the_block_are_refused(block):
         merge_pieces(block, block.pre_state.copy(), [a, replace(b, changes=c.changes), c])
     with pytest.raises(EvmError):
         merge_pieces(block, block.pre_state.copy(), [a, replace(b, access_list=c.access_list), c])
+
+
+def test_a_signal_at_any_instruction_leaves_the_state_before_or_after_the_block(block):
+    # In a thread of its own: CPython may keep for its thread what is handled where a trace function raises.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(raise_before_each_instruction, block).result()
+
+
+def raise_before_each_instruction(block):
+    outcomes = [execute_piece(block, block.pre_state, *piece) for piece in cut(block, 2)]
+    after = block.pre_state.copy()
+    merge_pieces(block, after, outcomes)
+    for n in range(1, 5_000):
+        state = block.pre_state.copy()
+        was_raised = raised_before_instruction(
+            n, "replicas.py", lambda state=state: merge_pieces(block, state, outcomes)
+        )
+        assert probe_checkpoints(state) == 0, n
+        assert state in (block.pre_state, after), n
+        if not was_raised:
+            break
+    assert 50 < n < 4_999
 
 
 def chain(length):

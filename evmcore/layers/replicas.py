@@ -26,6 +26,7 @@ from .. import (
     execute_block,
     join_pieces,
 )
+from .._core import all_or_nothing
 from ..chain.schedule import rules_of
 from ..pieces import PieceOutcome
 from .executors import processes
@@ -110,14 +111,7 @@ def merge_pieces(block: Block, state: State, outcomes: Sequence[PieceOutcome]) -
     if listed is None:
         raise UnusableInput(f"block {block.number}: no access list beside it")
     listed.check(block.header, len(block.transactions))
-    start = state.snapshot()
-    try:
-        whole = _merge(block, listed, state, outcomes)
-    except BaseException:
-        state.revert(start)
-        raise
-    state.release(start)
-    return whole
+    return all_or_nothing(state, lambda: _merge(block, listed, state, outcomes))
 
 
 def _merge(block: Block, listed: BlockAccessList, after: State, outcomes: Sequence[PieceOutcome]) -> BlockResult:
@@ -250,17 +244,18 @@ class Replicas:
         block  with its access list, or without: then, and where lists don't tell all (before Byzantium), it is executed here
         raise  what `execute_block` raises; state and layers are then as before
         """
-        start = self.state.snapshot()
-        try:
+
+        def execute() -> tuple[BlockResult, bytes]:
+            start = self.state.snapshot()
             result = self._in_pieces(block)
             if result is None:
                 self.whole_blocks += 1
                 result = execute_block(block, self.state)
             changes = (result.changes or self.state.changes_since(start)).encode()
-        except BaseException:
-            self.state.revert(start)
-            raise
-        self.state.release(start)
+            self.state.release(start)
+            return result, changes
+
+        result, changes = all_or_nothing(self.state, execute)
         for replica in self._replicas:
             if replica.is_whole:
                 try:
