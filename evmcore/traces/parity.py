@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._core import OPCODES, STATUSES, Changes, State, Transaction, transact
+from .._core import OPCODES, STATUSES, Changes, State, Transaction, all_or_nothing, transact
 from ..errors import ResourceLimit, UnusableInput
 from ..executed import Execution
 from ..header import Header
@@ -15,7 +15,7 @@ from ..hexadecimal import to_hex
 from ..receipt import Receipt
 from .calls import FlatCallTracer
 from .log import NO_ROW, OPCODE_NAMES, Trace
-from .prestate import PrestateTracer
+from .prestate import PrestateTracer, delegation_target
 
 __all__ = ["ANSWERS", "ParityTracer", "replay", "state_difference", "vm_trace"]
 
@@ -30,7 +30,6 @@ _WRITES: dict[str, tuple[int, int | None]] = {
     "MSTORE": (1, None), "MLOAD": (1, None), "MSTORE8": (1, 0), "CALLDATACOPY": (1, 3), "CODECOPY": (1, 3), "RETURNDATACOPY": (1, 3),
     "MCOPY": (1, 3), "EXTCODECOPY": (2, 4), "CALL": (6, 7), "CALLCODE": (6, 7), "DELEGATECALL": (5, 6), "STATICCALL": (5, 6),
 }  # fmt: skip
-_DELEGATION, _DELEGATION_BYTES = b"\xef\x01\x00", 23  # EIP-7702
 
 
 class ParityTracer(FlatCallTracer):
@@ -75,12 +74,15 @@ def replay(
     if "stateDiff" in wanted and state.is_strict:
         _know(transaction, state, header, checks, limit_bytes)
     before = state.copy()
-    snapshot = state.snapshot()
-    try:
+
+    def execute() -> tuple[Receipt, Changes | None]:
+        snapshot = state.snapshot()
         receipt = transact(transaction, state, header, checks=checks, tracer=trace)
         changes = state.changes_since(snapshot) if "stateDiff" in wanted else None
-    finally:
         state.release(snapshot)
+        return receipt, changes
+
+    receipt, changes = all_or_nothing(state, execute)
     if has_steps and trace.steps_left_out:
         raise ResourceLimit(f"vmTrace: {len(trace.steps) + trace.steps_left_out} instructions, may be {limit_steps}")
     execution = Execution(transaction, header, before, state, receipt)
@@ -229,9 +231,8 @@ class _Codes:
         if OPCODE_NAMES[int(call["op"])] in _CREATIONS:
             return self.trace.input(call)
         code = self._at(call["code_address"].tobytes())
-        if len(code) == _DELEGATION_BYTES and code.startswith(_DELEGATION):
-            return self._at(code[len(_DELEGATION) :])
-        return code
+        target = delegation_target(code)
+        return code if target is None else self._at(target)
 
     def _at(self, address: bytes) -> bytes:
         """After the transaction, where delegations are; of what was made and is gone again what was made; of what it destroyed what was."""

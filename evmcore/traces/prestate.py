@@ -157,10 +157,14 @@ class PrestateTracer(Answer):
 
     @staticmethod
     def _look_behind(address: bytes, state: State, look: Any) -> None:
-        """A delegation's target (EIP-7702)."""
-        code = state.get_code(address)
-        if len(code) == 23 and code[:3] == b"\xef\x01\x00":
-            look(code[3:])
+        target = delegation_target(state.get_code(address))
+        if target is not None:
+            look(target)
+
+
+def delegation_target(code: bytes) -> bytes | None:
+    """The account whose code a delegation (EIP-7702) runs; None of a code that is none."""
+    return code[3:] if len(code) == 23 and code.startswith(b"\xef\x01\x00") else None
 
 
 def is_empty(account: Account | None) -> bool:
