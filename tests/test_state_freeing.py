@@ -116,9 +116,12 @@ def test_other_threads_go_on_while_a_state_is_compacted(unasked, make, end):
     assert others_go_on(make, end_it)
 
 
-def test_other_threads_go_on_while_changes_are_listed_turned_and_compared(unasked):
+def test_other_threads_go_on_while_changes_are_listed_turned_compared_and_freed(unasked):
+    def changed(salt: int) -> Marked:
+        return marked(lambda state: [state.set_storage(address(1), slot, slot + salt) for slot in range(MANY)])
+
     def changes(salt: int) -> Changes:
-        state = marked(lambda state: [state.set_storage(address(1), slot, slot + salt) for slot in range(MANY)])
+        state = changed(salt)
         return state.changes_since(state.number)
 
     def listed(made: Changes) -> None:
@@ -129,6 +132,9 @@ def test_other_threads_go_on_while_changes_are_listed_turned_and_compared(unaske
     assert others_go_on(lambda: changes(1), Changes.inverse)
     same = changes(1)
     assert others_go_on(lambda: changes(1), same.__eq__)
+    # A thread has a millisecond to wake while one is freed, so it is given ten in a row.
+    state = changed(1)
+    assert others_go_on(lambda: [state.changes_since(state.number) for _ in range(10)], list.clear)
     made = changes(1)
     assert made == same
     assert made != changes(2)
